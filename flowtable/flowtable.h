@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// flowtable: one tenant's virtual switch. Tables, groups, meters, ports and the FDB, and how a burst of
+// packets runs through them. OpenFlow's meaning without its wire format; no DPDK, no system call.
+//
+// Threads. One writer (the control thread) calls everything but ft_switch_process(). Any number of
+// workers call ft_switch_process() at the same time, each with its own worker number and each inside
+// a read-side section of its own making (rte_rcu_qsbr in the data plane).
+//
+// Versions. Every rule and group carries the version that adds it and the version that removes
+// it. Changes are staged for version + 1, where no worker sees them, until ft_txn_commit() publishes
+// them by one release-store. A worker loads the version once per burst, so no packet ever meets half
+// of a transaction. What was removed is unlinked when no worker can be at an older version any more, and
+// freed one grace period later; env->retire tells when.
+//
+// Ownership. Requests are copied; the caller keeps its buffers. Packets belong to the sink's side:
+// each packet given to ft_switch_process() comes back through exactly one final call of the sink (see
+// struct ft_sink).
+
+#include <weft/drop.h>
+#include <weft/flow.h>
+#include <weft/ipc.h>
+#include <weft/packet.h>
+
+struct ft_switch;
+struct ft_rule;
+
+// ---- what the surroundings give
+
+struct ft_env {
+	void *ctx;
+	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent state.
+	void (*retire)(void *ctx, void (*fn)(void *obj), void *obj);
+	// Monotonic nanoseconds; the only clock. Writer's thread.
+	uint64_t (*now_ns)(void *ctx);
+	uint64_t seed;    // keys every hash
+	unsigned workers; // worker numbers are 0 to workers - 1
+	// Meters run outside (rte_meter): make, free (called after the grace period) and run one. `run`
+	// is called by workers; it says what becomes of the packet and which band, counted from 0, hit.
+	void *(*meter_new)(void *ctx, const struct weft_meter_mod *, const struct weft_band *);
+	void (*meter_free)(void *ctx, void *meter);
+	int (*meter_run)(void *ctx, void *meter, unsigned worker, uint64_t now_ns, uint32_t bytes);
+	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
+	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
+		const struct weft_instructions *);
+};
+#define FT_METER_PASS (-1) // meter_run: no band hit
+
+struct ft_limits {
+	uint32_t max_rules;
+	uint32_t max_groups;
+	uint32_t max_meters;
+	uint32_t max_fdb;
+};
+
+// ---- the switch
+
+// `sw_ctx` is handed back by env->removed. NULL: out of memory.
+struct ft_switch *ft_switch_new(const struct ft_env *, const struct ft_limits *, void *sw_ctx);
+// Frees after a grace period; no worker may start on it after this call (unpublish it first).
+void ft_switch_free(struct ft_switch *);
+void ft_switch_set_limits(struct ft_switch *, const struct ft_limits *);
+
+#define FT_SWITCH_LEARN 1u      // ask the sink to learn source addresses
+#define FT_SWITCH_STANDALONE 2u // every packet as by NORMAL, whatever the tables say
+#define FT_SWITCH_FRAG_DROP 4u
+void ft_switch_set_flags(struct ft_switch *, unsigned flags);
+// Tunnel destinations and ids that set-field may name: tunnel_id must be `network_id` (host order).
+void ft_switch_set_network(struct ft_switch *, uint32_t network_id);
+
+// ---- changes (writer)
+//
+// Within begin … commit the calls below stage; each that fails changes nothing. The writer sees its
+// own staged state: a modify finds what an add before it has added. abort undoes all since begin.
+
+void ft_txn_begin(struct ft_switch *);
+void ft_txn_commit(struct ft_switch *);
+void ft_txn_abort(struct ft_switch *);
+
+enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
+	const struct weft_instructions *);
+// `buckets`: buckets_len bytes, as in weft_group_mod.
+enum weft_error ft_group_mod(struct ft_switch *, const struct weft_group_mod *, const void *buckets,
+	size_t buckets_len);
+enum weft_error ft_meter_mod(struct ft_switch *, const struct weft_meter_mod *, const struct weft_band *);
+// Checks a packet-out's actions as those of a rule that matches anything.
+enum weft_error ft_actions_check(const struct ft_switch *, const void *actions, size_t len);
+
+// Ports are not versioned: a change is seen at once. `live` false: fast failover passes by.
+struct ft_port {
+	uint32_t ofport;
+	uint32_t config; // WEFT_PORT_*
+	bool live;
+};
+enum weft_error ft_port_set(struct ft_switch *, const struct ft_port *);
+void ft_port_del(struct ft_switch *, uint32_t ofport);
+
+// Idle and hard timeouts: removes, in a transaction of its own, what is due. Call about once a
+// second, with no transaction open. Returns how many went.
+unsigned ft_expire(struct ft_switch *);
+
+// ---- reading back (writer)
+
+typedef void ft_flow_fn(void *arg, const struct weft_flow_stats *, const struct weft_match *,
+	const struct weft_instructions *);
+
+// Walks the rules that the filter and the (loose) match select, at most `max` a call, and may be
+// continued after changes in between: no rule that stays is missed or told twice.
+struct ft_flow_walk *ft_flow_walk_new(struct ft_switch *, const struct weft_flow_filter *,
+	const struct weft_match *);
+// True: there may be more.
+bool ft_flow_walk_next(struct ft_flow_walk *, unsigned max, ft_flow_fn *, void *arg);
+void ft_flow_walk_free(struct ft_flow_walk *);
+
+void ft_aggregate(struct ft_switch *, const struct weft_flow_filter *, const struct weft_match *,
+	struct weft_aggregate *);
+// Tables that have rules or were looked up; returns how many were written, at most WEFT_TABLES.
+unsigned ft_table_stats(struct ft_switch *, struct weft_table_stats out[WEFT_TABLES]);
+
+// For each group (or the one `id`): the stats, its buckets (stats->buckets_len bytes), the counters.
+typedef void ft_group_fn(void *arg, const struct weft_group_stats *, const void *buckets,
+	const struct weft_bucket_counters *);
+enum weft_error ft_groups(struct ft_switch *, uint32_t id, ft_group_fn *, void *arg);
+typedef void ft_meter_fn(void *arg, const struct weft_meter_stats *, const struct weft_band *,
+	const struct weft_bucket_counters *);
+enum weft_error ft_meters(struct ft_switch *, uint32_t id, ft_meter_fn *, void *arg);
+
+// What of a rule may be shown beside a drop. The rule must be alive (inside the worker's burst).
+struct ft_rule_id {
+	uint64_t cookie;
+	uint16_t priority;
+	uint8_t table;
+};
+struct ft_rule_id ft_rule_id(const struct ft_rule *);
+
+// ---- the FDB (NORMAL, and where the overlay sends a known MAC)
+
+enum weft_error ft_fdb_add(struct ft_switch *, const struct weft_ipc_fdb *); // WEFT_FDB_STATIC or learned
+enum weft_error ft_fdb_del(struct ft_switch *, const struct weft_mac *, uint16_t vlan);
+void ft_fdb_flush(struct ft_switch *);                       // learned entries
+unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s); // returns how many went
+void ft_fdb_walk(struct ft_switch *, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg);
+
+// ---- packets (workers)
+
+#define FT_BURST 64
+
+// One packet on its way. The caller fills `pkt`, and of the key in_port, in_phy_port and, for what came
+// out of a tunnel, tunnel_id, tun_src, tun_dst; everything else of the key must be zero. The pipeline extracts
+// the rest.
+struct ft_packet {
+	struct weft_packet pkt;
+	struct weft_flow_key key;
+	const struct ft_rule *rule; // the latest that matched, NULL: none
+	uint8_t table;              // where that was
+};
+
+#define FT_KEEP 1u // the packet goes on being used: take a copy. Without: it is yours now.
+
+// What a packet-in says besides the packet.
+struct ft_packet_in {
+	uint64_t cookie; // all ones: no rule
+	uint16_t max_len;
+	uint8_t table;
+	uint8_t reason;  // enum weft_packet_in_reason
+};
+
+// Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or
+// drop. The sink reads pkt.data/len/headroom as they are then: edits have been made.
+struct ft_sink {
+	// To a port that exists and takes packets, or to WEFT_OFPORT_OVERLAY: key.tun_dst (or
+	// tun_ipv6_dst) names the VTEP; zero: to all of the tenant's VTEPs.
+	void (*output)(struct ft_sink *, struct ft_packet *, uint32_t ofport, unsigned flags);
+	void (*packet_in)(struct ft_sink *, struct ft_packet *, const struct ft_packet_in *,
+		unsigned flags);
+	void (*drop)(struct ft_sink *, struct ft_packet *, enum weft_drop);
+	// A copy that may be edited, key included; it must end like any packet. NULL: no buffer, and
+	// the sink has counted that.
+	struct ft_packet *(*clone)(struct ft_sink *, const struct ft_packet *);
+	// The source address was seen at this port (and VTEP, in the key) and the FDB does not say
+	// so: pass it to the writer, who calls ft_fdb_add(). May be lossy.
+	void (*learn)(struct ft_sink *, const struct ft_packet *);
+};
+
+// Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read once a burst.
+void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *pkts[],
+	unsigned n, struct ft_sink *);
+// A packet-out: the actions first, on one packet; output to TABLE starts the pipeline.
+void ft_switch_packet_out(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *,
+	const void *actions, size_t len, struct ft_sink *);

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The protocol between weft-agent and weft-dataplane, version 1.
+//
+// Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
+// data plane's own user.
+//
+//   control   SOCK_STREAM. Requests, replies and events. One agent at a time.
+//   punt      SOCK_SEQPACKET. Packet-ins, one datagram each, data plane to agent only. What the socket
+//             does not take at once is dropped and counted (punt-full).
+//
+// Every message is a header and a body of exactly hdr.len - 16 bytes: fixed part, then tails, each
+// length checked exactly; a message that does not fit is answered by an error and the connection is
+// closed, for the stream cannot be trusted any more. Integers are in host order: both ends are on one
+// host. Strings are NUL-padded arrays. Everything is 8-byte aligned, len is a multiple of 8.
+//
+// Changes. State changes only in a transaction: BEGIN, operations, COMMIT.
+//   - WEFT_TXN_ATOMIC: all or nothing. The first operation that fails ends it: that one is answered
+//     with its error, the rest are passed over, and COMMIT is answered with WEFT_E_STATE.
+//   - without: each operation stands alone; one that fails changes nothing and is answered.
+// Operations that succeed are not answered, unless WEFT_IPC_REPLY is set in their header. The answer to COMMIT
+// means: published; every packet received from now on meets the new state.
+// The order of messages is the order of effects. A dump sees everything before it, committed.
+//
+// Dumps. A request, then zero or more replies of the same type with WEFT_IPC_MORE, then one without
+// a body and without MORE. Other replies may come in between; xid tells them apart.
+
+#include <weft/drop.h>
+#include <weft/flow.h>
+
+#define WEFT_IPC_VERSION 1u
+#define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
+#define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
+#define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
+
+struct weft_ipc_hdr {
+	uint32_t len;    // bytes, this header included
+	uint16_t type;   // enum weft_ipc_type
+	uint16_t flags;  // WEFT_IPC_*
+	uint32_t xid;    // chosen by the agent; replies repeat it, events have 0
+	uint32_t tenant; // weft_tenant_id, 0 where it does not apply
+};
+static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
+
+#define WEFT_IPC_MORE 1u  // another reply to this xid follows
+#define WEFT_IPC_REPLY 2u // answer even if it succeeds
+#define WEFT_IPC_ERROR 4u // this is an error reply: the body is struct weft_ipc_error
+
+// X(ID, number, body)
+#define WEFT_IPC_TYPES(X)                                                                          \
+	X(HELLO, 1, weft_ipc_hello)           /* first message each way */                         \
+	X(BEGIN, 2, weft_ipc_begin)                                                                \
+	X(COMMIT, 3, none)                                                                         \
+	X(RESULT, 4, weft_ipc_error)          /* answer to an operation */                         \
+	X(ECHO, 5, none)                      /* answered in order */                              \
+	/* operations */                                                                           \
+	X(HOST_SET, 16, weft_ipc_host)                                                             \
+	X(TENANT_ADD, 17, weft_ipc_tenant)                                                         \
+	X(TENANT_SET, 18, weft_ipc_tenant)    /* all but encap and vni may change */               \
+	X(TENANT_DEL, 19, none)               /* its ports must be gone */                         \
+	X(PORT_ADD, 20, weft_ipc_port)                                                             \
+	X(PORT_DEL, 21, weft_ipc_port_ref)                                                         \
+	X(PORT_MOD, 22, weft_ipc_port_mod)    /* OpenFlow port-mod */                              \
+	X(VTEP_ADD, 23, weft_ipc_vtep)        /* a remote VTEP of the tenant */                    \
+	X(VTEP_DEL, 24, weft_ipc_vtep)                                                             \
+	X(NEXTHOP_SET, 25, weft_ipc_nexthop)  /* how to reach a remote VTEP */                     \
+	X(NEXTHOP_DEL, 26, weft_ipc_nexthop)                                                       \
+	X(FDB_ADD, 27, weft_ipc_fdb)          /* a static entry */                                 \
+	X(FDB_DEL, 28, weft_ipc_fdb)                                                               \
+	X(FDB_FLUSH, 29, none)                /* learned entries only */                           \
+	X(FLOW_MOD, 32, weft_flow_mod)        /* match, instructions: see weft_ipc_flow_tail */    \
+	X(GROUP_MOD, 33, weft_group_mod)      /* buckets */                                        \
+	X(METER_MOD, 34, weft_meter_mod)      /* bands */                                          \
+	/* not a change of state, and not within a transaction's fate */                           \
+	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
+	/* dumps: the request's body, and below the reply's */                                     \
+	X(DUMP_STATUS, 48, none)              /* weft_ipc_status */                                \
+	X(DUMP_TENANTS, 49, none)             /* weft_ipc_tenant */                                \
+	X(DUMP_PORTS, 50, none)               /* weft_ipc_port_status */                           \
+	X(DUMP_VTEPS, 51, none)               /* weft_ipc_vtep, of hdr.tenant or of all */         \
+	X(DUMP_NEXTHOPS, 52, none)            /* weft_ipc_nexthop */                               \
+	X(DUMP_FDB, 53, none)                 /* weft_ipc_fdb, of hdr.tenant or of all */          \
+	X(DUMP_FLOWS, 54, weft_flow_filter)   /* match; reply weft_flow_stats, match, instructions */ \
+	X(DUMP_AGGREGATE, 55, weft_flow_filter) /* match; reply weft_aggregate */                  \
+	X(DUMP_TABLES, 56, none)              /* weft_table_stats, tables in use or looked up */   \
+	X(DUMP_GROUPS, 57, weft_ipc_id)       /* weft_group_stats */                               \
+	X(DUMP_METERS, 58, weft_ipc_id)       /* weft_meter_stats */                               \
+	X(DUMP_DROPS, 59, none)               /* weft_ipc_ledger, one a tenant, 0 for no tenant's */ \
+	X(DUMP_DROP_RULES, 60, none)          /* weft_ipc_drop_rule: the latest drops with their rule */ \
+	/* events */                                                                               \
+	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
+	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
+	X(NEIGH_WANTED, 82, weft_ipc_nexthop) /* packets wait for this VTEP's next hop */          \
+	/* the punt socket */                                                                      \
+	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, then padding */
+
+enum weft_ipc_type {
+#define WEFT_X(id, number, body) WEFT_IPC_##id = number,
+	WEFT_IPC_TYPES(WEFT_X)
+#undef WEFT_X
+};
+
+struct weft_ipc_hello {
+	uint32_t version; // WEFT_IPC_VERSION; another one is refused
+	uint32_t pid;
+	uint64_t epoch;   // of the data plane: differs after each start; the agent sends 0
+};
+static_assert(sizeof(struct weft_ipc_hello) == 16, "travels");
+
+#define WEFT_TXN_ATOMIC 1u
+struct weft_ipc_begin {
+	uint32_t flags; // WEFT_TXN_*
+	uint32_t pad;
+};
+
+struct weft_ipc_error {
+	uint32_t error; // enum weft_error
+	uint32_t pad;
+	char text[112]; // for people: what exactly; may be empty
+};
+static_assert(sizeof(struct weft_ipc_error) == 120, "travels");
+
+struct weft_ipc_id {
+	uint32_t id; // a group or meter, or WEFT_GROUP_ALL, WEFT_METER_ALL
+	uint32_t pad;
+};
+
+// What is true of the whole host.
+struct weft_ipc_host {
+	struct weft_ip vtep4; // this host's own VTEP addresses; none: not set
+	struct weft_ip vtep6;
+	uint16_t vxlan_port;  // UDP destination port, 4789
+	uint8_t udp_csum;     // 1: send outer UDP checksums
+	uint8_t ttl;          // of outer headers
+	uint32_t fdb_age_s;   // learned entries expire after so long without a packet
+	char name[WEFT_NAME_MAX + 1];
+};
+
+#define WEFT_TENANT_INNER_VLAN 1u // VLAN tags may enter and leave the overlay
+#define WEFT_TENANT_LEARN 2u      // learn MAC addresses from packets
+#define WEFT_TENANT_ANY_VTEP 4u   // accept encapsulated packets from sources that are no known VTEP
+#define WEFT_TENANT_STANDALONE 8u // no controller, fail-standalone: act as a learning switch
+#define WEFT_TENANT_FRAG_DROP 16u // OFPC_FRAG_DROP
+
+struct weft_ipc_tenant {
+	char name[WEFT_NAME_MAX + 1];
+	uint32_t encap; // enum weft_encap
+	uint32_t vni;   // or VSID
+	uint32_t flags; // WEFT_TENANT_*
+	uint32_t max_rules;
+	uint32_t max_groups;
+	uint32_t max_meters;
+	uint32_t max_fdb;
+	uint32_t punt_rate;  // packet-ins a second; 0: none
+	uint32_t punt_burst;
+	uint32_t mtu;        // of the tenant's frames (IP bytes); 0: not limited here
+};
+static_assert(sizeof(struct weft_ipc_tenant) == 104, "travels");
+
+// X(ID, name, what `device` says)
+#define WEFT_PORT_KINDS(X)                                                                         \
+	X(AF_PACKET, af_packet, "network interface of the kernel")                                 \
+	X(AF_XDP, af_xdp, "network interface of the kernel")                                       \
+	X(TAP, tap, "name of the TAP interface to make")                                           \
+	X(VHOST_USER, vhost_user, "socket path; the switch is the client")                         \
+	X(MEMIF, memif, "socket path, with an optional ,id=N and ,role=server|client")             \
+	X(PCAP, pcap, "rx=FILE and/or tx=FILE, with an optional ,infinite=1; or iface=NAME")       \
+	X(NULL, null, "nothing; an optional size=BYTES")                                           \
+	X(PCI, pci, "PCI address")
+
+enum weft_port_kind {
+#define WEFT_X(id, name, text) WEFT_PORT_KIND_##id,
+	WEFT_PORT_KINDS(WEFT_X)
+#undef WEFT_X
+		WEFT_PORT_KIND_MAX
+};
+
+#define WEFT_DEVICE_MAX 127
+
+struct weft_ipc_port {
+	uint32_t id;      // weft_port_id, chosen by the agent
+	uint32_t ofport;  // 0: an uplink
+	uint32_t kind;    // enum weft_port_kind
+	uint32_t config;  // WEFT_PORT_* (DOWN, NO_RECV, …)
+	uint32_t mtu;     // 0: the device's own
+	uint16_t queues;  // receive queues, 0: one a worker where the device can
+	uint16_t pad;
+	char name[WEFT_NAME_MAX + 1];
+	char device[WEFT_DEVICE_MAX + 1];
+	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,
+			    // else a TAP is made under the port's name
+};
+static_assert(sizeof(struct weft_ipc_port) == 232, "travels");
+
+struct weft_ipc_port_ref {
+	uint32_t id;
+	uint32_t pad;
+};
+
+struct weft_ipc_port_mod {
+	uint32_t ofport;
+	uint32_t config;
+	uint32_t mask;
+	uint32_t pad;
+	struct weft_mac mac; // must be the port's own
+	uint8_t pad2[2];
+};
+static_assert(sizeof(struct weft_ipc_port_mod) == 24, "travels");
+
+struct weft_ipc_port_status {
+	struct weft_ipc_port port;
+	struct weft_port_stats stats;
+	uint32_t state;      // WEFT_PORT_LINK_DOWN
+	uint32_t speed_mbps; // 0: unknown
+	uint32_t reason;     // event: 0 added, 1 deleted, 2 modified (as ofp_port_reason)
+	struct weft_mac mac;
+	uint8_t pad[6];
+};
+static_assert(sizeof(struct weft_ipc_port_status) == 232 + 72 + 24, "travels");
+
+struct weft_ipc_vtep {
+	struct weft_ip ip;
+};
+
+#define WEFT_NEXTHOP_RESOLVED 1u // dst_mac is known
+#define WEFT_NEXTHOP_NO_ROUTE 2u
+
+struct weft_ipc_nexthop {
+	struct weft_ip vtep;  // the remote VTEP
+	struct weft_ip src;   // the outer source address
+	uint32_t port;        // weft_port_id of the uplink
+	uint32_t flags;       // WEFT_NEXTHOP_*
+	struct weft_mac src_mac;
+	struct weft_mac dst_mac;
+	uint16_t vlan;        // outer VLAN, 0: none
+	uint16_t mtu;         // of the path, IP bytes
+};
+static_assert(sizeof(struct weft_ipc_nexthop) == 56, "travels");
+
+#define WEFT_FDB_STATIC 1u
+struct weft_ipc_fdb {
+	struct weft_mac mac;
+	uint16_t vlan;       // 0: untagged
+	uint32_t ofport;     // WEFT_OFPORT_OVERLAY: behind `vtep`
+	uint32_t flags;      // WEFT_FDB_*
+	uint32_t age_s;      // replies: seconds since the last packet
+	uint32_t pad;
+	struct weft_ip vtep;
+};
+static_assert(sizeof(struct weft_ipc_fdb) == 40, "travels");
+
+// The tail of FLOW_MOD, FLOW_REMOVED, DUMP_FLOWS (request: match only): `match_words` words of
+// value and as many of mask, then the instructions.
+struct weft_ipc_flow_tail {
+	uint64_t match_map;
+	uint32_t match_words; // popcount(match_map)
+	uint32_t instr_len;   // bytes; 0: none
+};
+static_assert(sizeof(struct weft_ipc_flow_tail) == 16, "travels");
+
+struct weft_ipc_packet_out {
+	uint32_t in_port;
+	uint32_t actions_len; // bytes, a multiple of 8
+	uint32_t frame_len;   // bytes, padded to a multiple of 8
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_packet_out) == 16, "travels");
+
+struct weft_ipc_punt {
+	uint64_t cookie;
+	uint32_t total_len;
+	uint32_t data_len;  // bytes of the frame that follow
+	uint32_t in_port;
+	uint32_t in_phy_port;
+	uint64_t metadata;  // network order
+	uint64_t tunnel_id; // network order
+	uint32_t tun_src;   // network order
+	uint32_t tun_dst;
+	uint8_t table;
+	uint8_t reason;     // enum weft_packet_in_reason
+	uint16_t max_len;   // that the action asked for; the agent cuts to it
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_punt) == 56, "travels");
+
+struct weft_ipc_status {
+	uint64_t epoch;
+	uint64_t uptime_ns;
+	uint32_t workers;
+	uint32_t pad;
+	uint64_t mbufs_free, mbufs_total;
+	char version[32];
+};
+static_assert(sizeof(struct weft_ipc_status) == 72, "travels");
+
+// received + copies == sent + consumed[*] + drops[*], exactly, when no packet is under way.
+struct weft_ipc_ledger {
+	uint64_t received; // from devices, from the kernel and by packet-out
+	uint64_t copies;
+	uint64_t sent;
+	uint64_t in_flight; // held by rings between workers at this moment
+	uint64_t consumed[WEFT_CONSUMED_MAX];
+	uint64_t drops[WEFT_DROP_MAX];
+};
+
+struct weft_ipc_drop_rule {
+	uint64_t cookie;
+	uint64_t packets;  // dropped for this reason at this rule, since the counter began
+	uint32_t reason;   // enum weft_drop
+	uint16_t priority;
+	uint8_t table;
+	uint8_t has_rule;
+	uint32_t in_port;
+	uint32_t pad;
+	uint64_t last_ns;  // since the latest one
+};
+static_assert(sizeof(struct weft_ipc_drop_rule) == 40, "travels");
