@@ -46,13 +46,13 @@
 	X(ARP_THA, arp_tha, arp_tha, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, ARP)                      \
 	X(IPV6_SRC, ipv6_src, ipv6_src, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, IPV6)                 \
 	X(IPV6_DST, ipv6_dst, ipv6_dst, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, IPV6)                 \
-	X(IPV6_FLABEL, ipv6_flabel, ipv6_flabel, 0, 20, WEFT_FIELD_M | WEFT_FIELD_S, IPV6)         \
+	X(IPV6_FLABEL, ipv6_flabel, ipv6_flabel, 1, 20, WEFT_FIELD_M | WEFT_FIELD_S, IPV6)         \
 	X(ICMPV6_TYPE, icmpv6_type, l4_src, 1, 8, WEFT_FIELD_S, ICMPV6)                            \
 	X(ICMPV6_CODE, icmpv6_code, l4_dst, 1, 8, WEFT_FIELD_S, ICMPV6)                            \
 	X(IPV6_ND_TARGET, ipv6_nd_target, nd_target, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, ND)      \
 	X(IPV6_ND_SLL, ipv6_nd_sll, arp_sha, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, ND_SOLICIT)       \
 	X(IPV6_ND_TLL, ipv6_nd_tll, arp_tha, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, ND_ADVERT)        \
-	X(MPLS_LABEL, mpls_label, mpls_label, 0, 20, WEFT_FIELD_S, MPLS)                           \
+	X(MPLS_LABEL, mpls_label, mpls_label, 1, 20, WEFT_FIELD_S, MPLS)                           \
 	X(MPLS_TC, mpls_tc, mpls_tc, 0, 3, WEFT_FIELD_S, MPLS)                                     \
 	X(MPLS_BOS, mpls_bos, mpls_bos, 0, 1, WEFT_FIELD_S, MPLS)                                  \
 	X(PBB_ISID, pbb_isid, pbb_isid, 1, 24, WEFT_FIELD_M | WEFT_FIELD_S, PBB)                   \
