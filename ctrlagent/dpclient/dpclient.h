@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The agent's end of <weft/ipc.h>: an asynchronous client of the data plane on a libevent loop.
+//
+// It connects to the control and the punt socket, reconnects with back-off, greets, and then turns
+// requests into messages and answers into callbacks. One thread, the event loop's; no locks.
+//
+// Requests. Every request takes a callback `done` (may be NULL) and calls it EXACTLY ONCE, from the
+// event loop and never from within the call that made the request:
+//   - an operation (dpc_flow_mod, …, dpc_op): with its error as soon as the data plane refuses it;
+//     with WEFT_E_NONE once it is published; with WEFT_E_STATE if another operation of the same
+//     atomic transaction failed, or if the connection is down or was lost before the answer came.
+//   - dpc_txn_commit: WEFT_E_NONE when published; WEFT_E_STATE if an atomic one failed (which
+//     operation, and why, was told to that operation's own callback before).
+//   - dpc_barrier: when all that was requested before is published or refused.
+//   - a dump: `end`, after its items.
+// So an argument that is freed in its callback is freed exactly once. `text` is never NULL; it may
+// be empty and lives until the callback returns.
+//
+// Transactions. dpc_txn_begin … operations … dpc_txn_commit are called in one go, without returning
+// to the event loop in between; so they never interleave. An operation outside opens a non-atomic
+// transaction by itself, which ends with this iteration of the event loop, or before the next
+// barrier, dump, packet-out or explicit transaction, or after DPC_BATCH operations, whichever comes
+// first. A caller need not know: order is kept and `done` is called as said above.
+//
+// Back-pressure. When much is waiting to be written or answered, dpc_blocked() is true: a session
+// then stops reading from its controller until `unblocked` is called. Requests are accepted
+// nevertheless, so that a message which is half done can be finished.
+//
+// Listeners. `up` comes after HELLO. The epoch tells data planes apart: if it differs from the one
+// that was seen before, the data plane was started anew and is empty. Listeners of one tenant get
+// the events of that tenant, those of tenant 0 the events of all. A listener may remove itself, or
+// any other, from within a callback.
+
+#include <event2/event.h>
+
+#include <weft/ipc.h>
+
+struct dpc;
+struct dpc_listener;
+
+// What dpc_new() needs; strings are copied.
+struct dpc_options {
+	const char *control_socket; // NULL: WEFT_IPC_CONTROL_SOCKET
+	const char *punt_socket;    // NULL: WEFT_IPC_PUNT_SOCKET
+};
+
+// One rule, of a dump or a flow-removed event. Pointers live until the callback returns.
+struct dpc_flow {
+	const struct weft_flow_stats *stats;
+	struct weft_match match;
+	const struct weft_instructions *instructions; // NULL: none; its actions follow in memory
+};
+
+// Each may be NULL. `arg` is dpc_listen()'s.
+struct dpc_listener_ops {
+	void (*up)(void *arg, uint64_t epoch);
+	void (*down)(void *arg, const char *why); // once per loss; every pending request has failed
+	void (*unblocked)(void *arg);
+	void (*flow_removed)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
+	void (*port_status)(
+		void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+	void (*neigh_wanted)(void *arg, const struct weft_ipc_nexthop *nexthop);
+	// `frame` has punt->data_len bytes
+	void (*punt)(void *arg, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
+		const void *frame);
+};
+
+typedef void (*dpc_done_fn)(void *arg, enum weft_error error, const char *text);
+// One item of a dump: the reply's body, whose fixed part was checked to be whole.
+typedef void (*dpc_item_fn)(void *arg, weft_tenant_id tenant, const void *body, size_t len);
+typedef void (*dpc_flow_fn)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
+
+#define DPC_BATCH 1024u // operations in an implicit transaction
+
+// Starts to connect at once (on the loop). NULL: out of memory. dpc_free() fails what is pending
+// (callbacks are called) and removes all listeners.
+struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options);
+void dpc_free(struct dpc *dpc);
+
+bool dpc_is_up(const struct dpc *dpc);
+uint64_t dpc_epoch(const struct dpc *dpc); // 0: never connected
+bool dpc_blocked(const struct dpc *dpc);
+
+// `ops` must outlive the listener. NULL: out of memory. If the connection is up already, `up` is
+// not called: ask dpc_is_up().
+struct dpc_listener *dpc_listen(
+	struct dpc *dpc, weft_tenant_id tenant, const struct dpc_listener_ops *ops, void *arg);
+void dpc_unlisten(struct dpc_listener *listener); // NULL is fine
+
+// ---- transactions
+
+void dpc_txn_begin(struct dpc *dpc, uint32_t flags); // WEFT_TXN_ATOMIC or 0
+void dpc_txn_commit(struct dpc *dpc, dpc_done_fn done, void *arg);
+void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg);
+
+// ---- operations; everything pointed to is copied before the call returns
+
+// `instructions` may be NULL (delete). The match must be weft_match_ok().
+void dpc_flow_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_mod *mod,
+	const struct weft_match *match, const struct weft_instructions *instructions,
+	dpc_done_fn done, void *arg);
+
+// `buckets`: mod->bucket_count times a weft_bucket and its actions, `bytes` in all.
+void dpc_group_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_group_mod *mod,
+	const void *buckets, size_t bytes, dpc_done_fn done, void *arg);
+
+// `bands`: mod->band_count of them.
+void dpc_meter_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_meter_mod *mod,
+	const struct weft_band *bands, dpc_done_fn done, void *arg);
+
+// Any other operation (PORT_MOD, TENANT_SET, …) whose body is `len` bytes, a multiple of 8.
+void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
+	size_t len, dpc_done_fn done, void *arg);
+
+// `actions_len` is a multiple of 8, `frame_len` is not padded. Not within an explicit transaction.
+void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, const void *actions,
+	size_t actions_len, const void *frame, size_t frame_len, dpc_done_fn done, void *arg);
+
+// ---- dumps; not within an explicit transaction
+
+// DUMP_FLOWS: `flow` is called per rule.
+void dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_filter *filter,
+	const struct weft_match *match, dpc_flow_fn flow, dpc_done_fn end, void *arg);
+
+// DUMP_AGGREGATE: the item is a weft_aggregate.
+void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
+	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_item_fn item,
+	dpc_done_fn end, void *arg);
+
+// Every other dump; `request` is its body as <weft/ipc.h> lists it, NULL if none. Tails (buckets,
+// bands, counters) are within `len` but not checked: read them by their own lengths.
+void dpc_dump(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *request,
+	size_t len, dpc_item_fn item, dpc_done_fn end, void *arg);
