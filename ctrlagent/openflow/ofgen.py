@@ -1,0 +1,421 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes of_wire.h and of_wire.c from the description: ofgen.py OUTDIR spec/*.ofd
+
+For each struct a C struct in host order, `of_X_read`, `of_X_write` and, to walk lists, `of_X_next`. A
+root class becomes a tagged union of its structs, `of_X_peek` says which one comes next.
+"""
+import os
+import sys
+
+from ofdesc import EVER, FIRST, LAST, INTS, load
+
+BANNER = '// Made by ofgen.py from spec/*.ofd. Do not edit.\n// SPDX-License-Identifier: Apache-2.0\n'
+CTYPES = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint64_t'}
+
+
+def condition(versions, holder):
+    """C expression that is true in these wire versions, None if in all."""
+    low, high = versions
+    terms = []
+    if low == high:
+        return f'{holder}->version == {low}'
+    if low > FIRST:
+        terms.append(f'{holder}->version >= {low}')
+    if high < LAST:
+        terms.append(f'{holder}->version <= {high}')
+    return ' && '.join(terms) or None
+
+
+def kind_of(struct):
+    return struct.name.upper()
+
+
+def error(model, dotted):
+    return f'(struct of_error){{{model.error(dotted)}, 0}}'
+
+
+def is_leaf(struct):
+    return not struct.abstract
+
+
+def base(struct):
+    """Tagged unions are made of the roots; a class below one is only a step of the dispatch."""
+    return struct.abstract and struct.parent is None
+
+
+class Header:
+    def __init__(self, model):
+        self.model = model
+
+    def enum(self, e):
+        yield f'enum {e.name} {{'
+        for s in e.symbols:
+            yield f'\t{e.prefix}_{s.name} = {s.value},'
+        yield '};'
+        if e.names:
+            yield f'const char *{e.name}_name(unsigned value, uint8_t version); // NULL if unknown'
+
+    def member(self, f):
+        if f.type in CTYPES:
+            array = f'[{f.arg}]' if f.arg else ''
+            return f'\t{CTYPES[f.type]} {f.name}{array};'
+        if f.type == 'mac':
+            return f'\tstruct weft_mac {f.name};'
+        if f.type == 'str':
+            return f'\tchar {f.name}[{f.arg}];'
+        if f.type == 'list':
+            return f'\tstruct of_span {f.name}; // of struct {f.arg}'
+        if f.type in ('rest', 'match', 'oxm'):
+            what = {'rest': 'bytes', 'match': 'OXM TLVs', 'oxm': 'one OXM TLV'}[f.type]
+            return f'\tstruct of_span {f.name}; // {what}'
+        return f'\tstruct {f.type} {f.name};'
+
+    def members(self, s):
+        seen = set()
+        if s.other:
+            yield f'\t{CTYPES[s.parent.offset("kind")[1]]} kind; // as it came'
+        for f in s.fields:
+            if f.stored and f.name not in seen:
+                seen.add(f.name)
+                yield self.member(f)
+
+    def leaf(self, s):
+        members = list(self.members(s)) or ['\tuint8_t nothing;']
+        yield f'struct {s.name} {{'
+        yield from members
+        yield '};'
+        yield from self.functions(s)
+
+    def functions(self, s):
+        n = s.name
+        yield f'int {n}_read(struct of_reader *r, struct {n} *out);'
+        yield f'int {n}_write(struct of_writer *w, const struct {n} *in);'
+        yield f'static inline bool {n}_next(struct of_reader *it, struct {n} *out)'
+        yield '{'
+        yield f'\treturn of_left(it) && {n}_read(it, out) == 0;'
+        yield '}'
+
+    def union(self, s):
+        yield f'enum {s.name}_kind {{'
+        yield f'\t{kind_of(s)}_NONE,'
+        yield from (f'\t{kind_of(x)},' for x in s.leaves)
+        yield f'\t{kind_of(s)}_KINDS'
+        yield '};'
+        yield f'const char *{s.name}_name(unsigned kind);'
+        yield f'struct {s.name} {{'
+        yield f'\tenum {s.name}_kind kind;'
+        yield '\tunion {'
+        yield from (f'\t\tstruct {x.name} {x.short};' for x in s.leaves)
+        yield '\t};'
+        yield '};'
+        yield f'enum {s.name}_kind {s.name}_peek(const struct of_reader *r, struct of_error *error);'
+        yield from self.functions(s)
+
+    def lines(self):
+        yield BANNER + '#pragma once'
+        yield '// See reader.h and writer.h for the rules; OpenFlow 1.3.5, chapter 7 for the meaning.\n'
+        yield '#include <weft/types.h>\n\n#include "openflow/reader.h"\n#include "openflow/writer.h"\n'
+        for e in self.model.enums:
+            yield from self.enum(e)
+            yield ''
+        for s in self.model.structs.values():
+            if is_leaf(s):
+                yield from self.leaf(s)
+                yield ''
+        for s in self.model.structs.values():
+            if base(s):
+                yield from self.union(s)
+                yield ''
+        yield ERROR_NAMES_H
+        yield OXM_H
+
+
+ERROR_NAMES_H = '''// All error codes by name; `low` to `high` are the wire versions that have it.
+struct of_error_name {
+	uint16_t type;
+	uint16_t code;
+	uint8_t low;
+	uint8_t high;
+	const char *name;
+};
+extern const struct of_error_name of_error_names[];
+extern const size_t of_error_names_count;
+'''
+
+OXM_H = '''// All forms of the match fields; of a field's forms the first of a version is the one to write.
+struct of_oxm_form {
+	uint16_t class_;
+	uint8_t number;
+	uint8_t bytes;
+	uint32_t experimenter;
+	uint8_t field; // enum weft_field
+	uint8_t low;   // wire versions that know it
+	uint8_t high;
+};
+extern const struct of_oxm_form of_oxm_forms[];
+extern const size_t of_oxm_forms_count;'''
+
+
+class Source:
+    def __init__(self, model):
+        self.model = model
+
+    def guarded(self, versions, holder, line, otherwise=None):
+        test = condition(versions, holder)
+        if not test:
+            return [f'\t{line}']
+        if otherwise:
+            return [f'\tif ({test})', f'\t\t{line}', '\telse', f'\t\t{otherwise}']
+        return [f'\tif ({test})', f'\t\t{line}']
+
+    def kind_value(self, values, holder):
+        """The wire value of a kind, by version."""
+        text = values[-1][0]
+        for value, versions in values[:-1]:
+            text = f'{condition(versions, holder)} ? {value} : {text}'
+        return text
+
+    # Which struct of the family says that a field of role `kind` has which value: the leaf itself for
+    # its class's field, its parent for the field of the class above.
+    def kind_values(self, s, f):
+        child = s
+        while f not in child.parent.own:
+            child = child.parent
+        return child.values
+
+    def read_role(self, s, f, cursor):
+        get = f'of_get_{f.type}({cursor})'
+        held = cursor.lstrip('&')
+        if f.role == 'version':
+            return [f'\tif ({get} != {held}.version)',
+                    f'\t\tof_fail({cursor}, OFPET_BAD_REQUEST, OFPBRC_BAD_VERSION);']
+        if f.role == 'length':
+            return [f'\t{get};']
+        if f.role == 'sizeof':
+            return [f'\tsize_t {f.name} = {get};']
+        if s.other and f in s.parent.own:
+            return [f'\tout->kind = {get};']
+        value = self.kind_value(self.kind_values(s, f), 'r')
+        return [f'\tif ({get} != ({value}))', f'\t\tof_fail_error({cursor}, {error(self.model, self.holder(s, f).errors[0])});']
+
+    def holder(self, s, f):
+        """The class that declares a field."""
+        while f not in s.own:
+            s = s.parent
+        return s
+
+    def read_field(self, s, f, cursor):
+        if f.role:
+            return self.read_role(s, f, cursor)
+        name = f'out->{f.name}'
+        if f.type == 'pad':
+            return self.guarded(f.versions, 'r', f'of_take({cursor}, {f.arg});')
+        if f.type in INTS and f.arg:
+            return [f'\tfor (size_t i = 0; i < {f.arg}; i++)', f'\t\t{name}[i] = of_get_{f.type}({cursor});']
+        if f.type in INTS:
+            line, zero = f'{name} = of_get_{f.type}({cursor});', f'{name} = 0;'
+            if f.when:
+                other, _, least = f.when
+                return [f'\t{name} = out->{other} >= {least} ? of_get_{f.type}({cursor}) : 0;']
+            return self.guarded(f.versions, 'r', line, zero)
+        line = {
+            'mac': f'of_get_bytes({cursor}, {name}.b, 6);',
+            'str': f'of_get_str({cursor}, {name}, {f.arg});',
+            'rest': f'{name} = of_get_rest({cursor});',
+            'match': f'{name} = of_get_match({cursor});',
+            'oxm': f'{name} = of_get_oxm({cursor});',
+            'list': f'{name} = of_get_span({cursor}, {f.bound});' if f.bound
+                    else f'{name} = of_get_rest({cursor});',
+        }.get(f.type, f'{f.type}_read({cursor}, &{name});')
+        return [f'\t{line}']
+
+    def read(self, s):
+        length = s.offset('length')
+        cursor = '&s' if length else 'r'
+        yield f'int {s.name}_read(struct of_reader *r, struct {s.name} *out)'
+        yield '{'
+        if length:
+            bad_len = error(self.model, s.errors[1]) if s.errors else 'r->bad_len'
+            yield f'\tstruct of_reader s = of_open(r, {length[0]}, {s.align}, {s.pad}, {bad_len});'
+        yield ''
+        if s.versions != EVER:
+            yield f'\tif (!({condition(s.versions, "r")}))'
+            yield f'\t\tof_fail_error({cursor}, r->bad_len);'
+        for f in s.fields:
+            yield from self.read_field(s, f, cursor)
+        yield f'\treturn {f"of_close(r, &s, {s.pad})" if length else "of_status(r)"};'
+        yield '}'
+
+    def write_role(self, s, f):
+        if f.role == 'version':
+            return f'of_put_{f.type}(w, w->version);'
+        if f.role == 'length':
+            return f'of_put_{f.type}(w, 0);'
+        if f.role == 'sizeof':
+            return f'of_put_{f.type}(w, of_len16(w, in->{f.arg}.len));'
+        if s.other and f in s.parent.own:
+            return f'of_put_{f.type}(w, in->kind);'
+        return f'of_put_{f.type}(w, {self.kind_value(self.kind_values(s, f), "w")});'
+
+    def write_field(self, s, f):
+        name = f'in->{f.name}'
+        if f.role:
+            return [f'\t{self.write_role(s, f)}']
+        if f.type in INTS and f.arg:
+            return [f'\tfor (size_t i = 0; i < {f.arg}; i++)', f'\t\tof_put_{f.type}(w, {name}[i]);']
+        if f.when:
+            other, _, least = f.when
+            return [f'\tif (in->{other} >= {least})', f'\t\tof_put_{f.type}(w, {name});']
+        line = {
+            'pad': f'of_put_zeros(w, {f.arg});',
+            'mac': f'of_put_bytes(w, {name}.b, 6);',
+            'str': f'of_put_str(w, {name}, {f.arg});',
+            'match': f'of_put_match(w, {name});',
+            **{t: f'of_put_{t}(w, {name});' for t in INTS},
+            **{t: f'of_put_span(w, {name});' for t in ('rest', 'list', 'oxm')},
+        }.get(f.type, f'{f.type}_write(w, &{name});')
+        return self.guarded(f.versions, 'w', line)
+
+    def write(self, s):
+        length = s.offset('length')
+        yield f'int {s.name}_write(struct of_writer *w, const struct {s.name} *in)'
+        yield '{'
+        if length:
+            yield '\tsize_t begin = of_begin(w);'
+        yield ''
+        for f in s.fields:
+            yield from self.write_field(s, f)
+        yield f'\treturn {f"of_end(w, begin, {length[0]}, {s.align}, {s.pad})" if length else "w->error"};'
+        yield '}'
+
+    def peek(self, s):
+        """The dispatch on a class's kind field; a class below is asked in turn."""
+        for c in s.children:
+            if c.abstract:
+                yield from self.peek(c)
+        at, type_ = s.offset('kind')
+        size, root = INTS[type_], s.root.name
+        load_ = f'of_load{8 * size}(r->p + {at})' if size > 1 else f'r->p[{at}]'
+        public = '' if s.parent is None else 'static '
+        yield f'{public}enum {root}_kind {s.name}_peek(const struct of_reader *r, struct of_error *error)'
+        yield '{'
+        yield f'\tif (of_left(r) < {at + size}) {{'
+        yield f'\t\t*error = {error(self.model, s.errors[1])};'
+        yield f'\t\treturn {root.upper()}_NONE;'
+        yield '\t}'
+        yield f'\tswitch ({load_}) {{'
+        other = next((kind_of(c) for c in s.children if c.other), None)
+        cases = {}
+        for c in s.children:
+            for value, versions in c.values:
+                if value != '*':
+                    cases.setdefault(value, []).append((c, versions))
+        for value, takers in cases.items():
+            yield f'\tcase {value}:'
+            for c, versions in takers:
+                then = f'return {c.name}_peek(r, error);' if c.abstract else f'return {kind_of(c)};'
+                yield from ('\t' + x for x in self.guarded(versions, 'r', then))
+                if not condition(versions, 'r'):
+                    break
+            else:
+                yield '\t\tbreak;'
+        yield '\tdefault:\n\t\tbreak;\n\t}'
+        if other:
+            yield f'\treturn {other};'
+        else:
+            yield f'\t*error = {error(self.model, s.errors[0])};'
+            yield f'\treturn {root.upper()}_NONE;'
+        yield '}'
+
+    def union(self, s):
+        n, none = s.name, f'{kind_of(s)}_NONE'
+        yield from self.peek(s)
+        yield f'\nint {n}_read(struct of_reader *r, struct {n} *out)\n{{'
+        yield '\tstruct of_error error;\n'
+        yield f'\tout->kind = {n}_peek(r, &error);\n\tswitch (out->kind) {{'
+        for x in s.leaves:
+            yield f'\tcase {kind_of(x)}:\n\t\treturn {x.name}_read(r, &out->{x.short});'
+        yield f'\tcase {none}:\n\tcase {kind_of(s)}_KINDS:\n\t\tbreak;\n\t}}'
+        yield '\treturn of_fail_error(r, error);\n}'
+        yield f'\nint {n}_write(struct of_writer *w, const struct {n} *in)\n{{'
+        yield '\tswitch (in->kind) {'
+        for x in s.leaves:
+            yield f'\tcase {kind_of(x)}:\n\t\treturn {x.name}_write(w, &in->{x.short});'
+        yield f'\tcase {none}:\n\tcase {kind_of(s)}_KINDS:\n\t\tbreak;\n\t}}\n\treturn -EINVAL;\n}}'
+        yield f'\nconst char *{n}_name(unsigned kind)\n{{'
+        yield f'\tstatic const char *const names[{kind_of(s)}_KINDS] = {{\n\t\t[{none}] = "none",'
+        yield from (f'\t\t[{kind_of(x)}] = "{x.short}",' for x in s.leaves)
+        yield f'\t}};\n\treturn kind < {kind_of(s)}_KINDS ? names[kind] : "none";\n}}'
+
+    def enum_names(self, e):
+        yield f'const char *{e.name}_name(unsigned value, uint8_t version)\n{{'
+        yield '\tstatic const struct of_name names[] = {'
+        for s in e.symbols:
+            yield f'\t\t{{{e.prefix}_{s.name}, {s.versions[0]}, {s.versions[1]}, "{e.prefix}_{s.name}"}},'
+        yield '\t};\n\treturn of_name(names, sizeof(names) / sizeof(names[0]), value, version);\n}'
+
+    def tables(self):
+        yield 'const struct of_error_name of_error_names[] = {'
+        for e in self.model.enums:
+            for s in e.symbols if e.error else ():
+                name = f'{e.prefix}_{s.name}'
+                yield f'\t{{OFPET_{e.error}, {name}, {s.versions[0]}, {s.versions[1]}, "{name}"}},'
+        yield '};'
+        yield 'const size_t of_error_names_count = sizeof(of_error_names) / sizeof(of_error_names[0]);\n'
+        yield 'const struct of_oxm_form of_oxm_forms[] = {'
+        ids = {'onf': '0x4f4e4600', 'nicira': '0x00002320'}
+        for name, class_, number, size, (low, high) in self.model.oxms:
+            number_class = '0xffff' if class_ in ids else class_
+            yield (f'\t{{{number_class}, {number}, {size}, {ids.get(class_, 0)}, WEFT_FIELD_{name}, '
+                   f'{low}, {high}}},')
+        yield '};'
+        yield 'const size_t of_oxm_forms_count = sizeof(of_oxm_forms) / sizeof(of_oxm_forms[0]);'
+
+    def lines(self):
+        yield BANNER
+        yield '#include "openflow/of_wire.h"\n\n#include <weft/fields.h>\n'
+        yield OF_NAME_C
+        for e in self.model.enums:
+            if e.names:
+                yield from self.enum_names(e)
+                yield ''
+        for s in self.model.structs.values():
+            if is_leaf(s):
+                yield from self.read(s)
+                yield ''
+                yield from self.write(s)
+                yield ''
+        for s in self.model.structs.values():
+            if base(s):
+                yield from self.union(s)
+                yield ''
+        yield from self.tables()
+
+
+OF_NAME_C = '''struct of_name {
+	unsigned value;
+	uint8_t low;
+	uint8_t high;
+	const char *name;
+};
+
+static const char *of_name(const struct of_name *names, size_t n, unsigned value, uint8_t version)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].value == value && names[i].low <= version && version <= names[i].high)
+			return names[i].name;
+	return NULL;
+}
+'''
+
+
+def main(outdir, *paths):
+    model = load(paths)
+    for name, writer in (('of_wire.h', Header), ('of_wire.c', Source)):
+        with open(os.path.join(outdir, name), 'w', encoding='utf-8') as f:
+            f.write('\n'.join(writer(model).lines()) + '\n')
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/writer.h"
+
+#include <stdlib.h>
+
+#include "openflow/of_wire.h"
+
+void of_writer_free(struct of_writer *w)
+{
+	free(w->data);
+	*w = (struct of_writer){.version = w->version};
+}
+
+int of_writer_grow(struct of_writer *w, size_t n)
+{
+	size_t room = w->room ? 2 * w->room : 256;
+	uint8_t *data;
+
+	while (room < w->len + n)
+		room *= 2;
+	data = realloc(w->data, room);
+	if (!data)
+		return w->error = -ENOMEM;
+	w->data = data;
+	w->room = room;
+	return 0;
+}
+
+void of_put_str(struct of_writer *w, const char *s, size_t n)
+{
+	size_t len = strnlen(s, n - 1);
+
+	of_put_bytes(w, s, len);
+	of_put_zeros(w, n - len);
+}
+
+static void pad_to(struct of_writer *w, size_t begin, size_t multiple)
+{
+	size_t over = multiple ? (w->len - begin) % multiple : 0;
+
+	if (over)
+		of_put_zeros(w, multiple - over);
+}
+
+void of_put_match(struct of_writer *w, struct of_span oxm)
+{
+	size_t begin = of_begin(w);
+
+	of_put_u16(w, OFPMT_OXM);
+	of_put_u16(w, of_len16(w, 4 + oxm.len));
+	of_put_span(w, oxm);
+	pad_to(w, begin, 8);
+}
+
+int of_end(struct of_writer *w, size_t begin, size_t at, size_t align, size_t pad)
+{
+	uint16_t len;
+
+	pad_to(w, begin, align);
+	len = of_len16(w, w->len - begin);
+	if (!w->error)
+		of_store16(w->data + begin + at, len);
+	pad_to(w, begin, pad);
+	return w->error;
+}
