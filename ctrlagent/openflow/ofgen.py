@@ -11,6 +11,7 @@ import sys
 from ofdesc import EVER, FIRST, LAST, INTS, load
 
 BANNER = '// Made by ofgen.py from spec/*.ofd. Do not edit.\n// SPDX-License-Identifier: Apache-2.0\n'
+EXPERIMENTERS = {'onf': 0x4f4e4600, 'nicira': 0x2320}
 CTYPES = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint64_t'}
 
 
@@ -154,7 +155,13 @@ struct of_oxm_form {
 	uint8_t high;
 };
 extern const struct of_oxm_form of_oxm_forms[];
-extern const size_t of_oxm_forms_count;'''
+extern const size_t of_oxm_forms_count;
+
+// The form that a TLV's header names (`experimenter` is 0 unless the class is 0xffff), or that a field
+// is written in; NULL if this version has none.
+const struct of_oxm_form *of_oxm_form(uint16_t class_, uint8_t number, uint32_t experimenter,
+	uint8_t version);
+const struct of_oxm_form *of_oxm_form_of_field(unsigned field, uint8_t version);'''
 
 
 class Source:
@@ -364,13 +371,35 @@ class Source:
         yield '};'
         yield 'const size_t of_error_names_count = sizeof(of_error_names) / sizeof(of_error_names[0]);\n'
         yield 'const struct of_oxm_form of_oxm_forms[] = {'
-        ids = {'onf': '0x4f4e4600', 'nicira': '0x00002320'}
         for name, class_, number, size, (low, high) in self.model.oxms:
-            number_class = '0xffff' if class_ in ids else class_
-            yield (f'\t{{{number_class}, {number}, {size}, {ids.get(class_, 0)}, WEFT_FIELD_{name}, '
-                   f'{low}, {high}}},')
+            number_class = '0xffff' if class_ in EXPERIMENTERS else class_
+            yield (f'\t{{{number_class}, {number}, {size}, {EXPERIMENTERS.get(class_, 0):#x}, '
+                   f'WEFT_FIELD_{name}, {low}, {high}}},')
         yield '};'
-        yield 'const size_t of_oxm_forms_count = sizeof(of_oxm_forms) / sizeof(of_oxm_forms[0]);'
+        yield 'const size_t of_oxm_forms_count = sizeof(of_oxm_forms) / sizeof(of_oxm_forms[0]);\n'
+        yield from self.oxm_switch('class_, uint8_t number, uint32_t experimenter', 'of_oxm_form(uint16_t',
+            '(uint64_t)experimenter << 32 | (uint32_t)class_ << 8 | number', self.oxm_key)
+        yield from self.oxm_switch('field', 'of_oxm_form_of_field(unsigned', 'field',
+            lambda oxm: f'WEFT_FIELD_{oxm[0]}')
+
+    def oxm_key(self, oxm):
+        _, class_, number, _, _ = oxm
+        experimenter = EXPERIMENTERS.get(class_, 0)
+        class_ = 0xffff if experimenter else int(class_, 16)
+        return f'{experimenter << 32 | class_ << 8 | int(number):#x}'
+
+    def oxm_switch(self, parameters, function, key, key_of):
+        cases = {}
+        for i, oxm in enumerate(self.model.oxms):
+            cases.setdefault(key_of(oxm), []).append((i, oxm[4]))
+        yield f'const struct of_oxm_form *{function} {parameters}, uint8_t version)\n{{'
+        yield f'\tswitch ({key}) {{'
+        for value, forms in cases.items():
+            yield f'\tcase {value}:'
+            for i, (low, high) in forms:
+                yield f'\t\tif ({low} <= version && version <= {high})\n\t\t\treturn &of_oxm_forms[{i}];'
+            yield '\t\tbreak;'
+        yield '\tdefault:\n\t\tbreak;\n\t}\n\treturn NULL;\n}\n'
 
     def lines(self):
         yield BANNER

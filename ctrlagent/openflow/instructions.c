@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/actions.h"
+
+#include "openflow/oxm.h"
+
+// The lists are translated last, so that they lie in the order of struct weft_instructions whatever
+// the order on the wire.
+struct parsed {
+	struct weft_instructions i;
+	struct of_span apply;
+	struct of_span write;
+};
+
+static struct of_error duplicate(uint8_t version)
+{
+	if (version >= 5)
+		return (struct of_error){OFPET_BAD_INSTRUCTION, OFPBIC_DUP_INST, 0};
+	return (struct of_error){OFPET_EXPERIMENTER, ONFERR_DUP_INSTRUCTION, OF_EXPERIMENTER_ONF};
+}
+
+static int take_goto(struct of_reader *it, struct parsed *p, uint8_t table)
+{
+	if (table >= WEFT_TABLES)
+		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_TABLE_ID);
+	p->i.flags |= WEFT_INSTR_GOTO;
+	p->i.goto_table = table;
+	return 0;
+}
+
+static int take_meter(struct of_reader *it, struct parsed *p, uint32_t id)
+{
+	if (id == 0 || id > WEFT_METER_MAX)
+		return of_fail(it, OFPET_METER_MOD_FAILED, OFPMMFC_INVALID_METER);
+	p->i.meter_id = id;
+	return 0;
+}
+
+static int take(struct of_reader *it, struct parsed *p, const struct of_instruction *in)
+{
+	switch (in->kind) {
+	case OF_INSTRUCTION_GOTO_TABLE:
+		return take_goto(it, p, in->goto_table.table_id);
+	case OF_INSTRUCTION_WRITE_METADATA:
+		p->i.metadata_mask = weft_htonll(in->write_metadata.metadata_mask);
+		p->i.metadata = weft_htonll(in->write_metadata.metadata) & p->i.metadata_mask;
+		return 0;
+	case OF_INSTRUCTION_WRITE_ACTIONS:
+		p->i.flags |= WEFT_INSTR_WRITE;
+		p->write = in->write_actions.actions;
+		return 0;
+	case OF_INSTRUCTION_APPLY_ACTIONS:
+		p->i.flags |= WEFT_INSTR_APPLY;
+		p->apply = in->apply_actions.actions;
+		return 0;
+	case OF_INSTRUCTION_CLEAR_ACTIONS:
+		p->i.flags |= WEFT_INSTR_CLEAR;
+		return 0;
+	case OF_INSTRUCTION_METER:
+		return take_meter(it, p, in->meter.meter_id);
+	case OF_INSTRUCTION_EXPERIMENTER:
+		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_EXPERIMENTER);
+	case OF_INSTRUCTION_NONE:
+	case OF_INSTRUCTION_KINDS:
+		break;
+	}
+	return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_UNKNOWN_INST);
+}
+
+static int parse(struct of_span in, uint8_t version, struct parsed *p, struct of_error *error)
+{
+	struct of_reader it = of_list(in, version);
+	struct of_instruction one;
+	unsigned seen = 0;
+
+	memset(p, 0, sizeof(*p));
+	it.bad_len = (struct of_error){OFPET_BAD_INSTRUCTION, OFPBIC_BAD_LEN, 0};
+	while (of_instruction_next(&it, &one)) {
+		if (seen >> one.kind & 1)
+			of_fail_error(&it, duplicate(version));
+		else
+			take(&it, p, &one);
+		seen |= 1u << one.kind;
+	}
+	*error = it.error;
+	return of_status(&it);
+}
+
+ssize_t of_instructions_read(
+	struct of_span in, uint8_t version, void *out, size_t room, struct of_error *error)
+{
+	struct parsed p;
+	uint8_t *lists = (uint8_t *)out + sizeof(p.i);
+	ssize_t apply, write;
+
+	if (parse(in, version, &p, error))
+		return -EBADMSG;
+	if (room < sizeof(p.i)) {
+		*error = (struct of_error){OFPET_BAD_ACTION, OFPBAC_TOO_MANY, 0};
+		return -EBADMSG;
+	}
+	room -= sizeof(p.i);
+	apply = of_actions_read(p.apply, version, 0, lists, room, error);
+	if (apply < 0)
+		return apply;
+	write = of_actions_read(p.write, version, 0, lists + apply, room - (size_t)apply, error);
+	if (write < 0)
+		return write;
+	p.i.apply_len = (uint16_t)apply;
+	p.i.write_len = (uint16_t)write;
+	memcpy(out, &p.i, sizeof(p.i));
+	return (ssize_t)sizeof(p.i) + apply + write;
+}
+
+// An instruction around a list of actions.
+static int put_list(struct of_writer *w, uint16_t type, const void *list, size_t bytes)
+{
+	size_t begin = of_begin(w);
+	int rc;
+
+	of_put_u16(w, type);
+	of_put_u16(w, 0);
+	of_put_zeros(w, 4);
+	rc = of_actions_write(w, list, bytes);
+	return rc ? rc : of_end(w, begin, 2, 8, 0);
+}
+
+static void put_metadata(struct of_writer *w, const struct weft_instructions *in)
+{
+	const struct of_instruction_write_metadata m = {
+		.metadata = weft_ntohll(in->metadata),
+		.metadata_mask = weft_ntohll(in->metadata_mask),
+	};
+
+	of_instruction_write_metadata_write(w, &m);
+}
+
+int of_instructions_write(struct of_writer *w, const struct weft_instructions *in)
+{
+	int rc = 0;
+
+	if (in->meter_id)
+		of_instruction_meter_write(w, &(struct of_instruction_meter){in->meter_id});
+	if (in->flags & WEFT_INSTR_APPLY)
+		rc = put_list(w, OFPIT_APPLY_ACTIONS, weft_instructions_apply(in), in->apply_len);
+	if (!rc && in->flags & WEFT_INSTR_CLEAR)
+		of_instruction_clear_actions_write(w, &(struct of_instruction_clear_actions){0});
+	if (!rc && in->flags & WEFT_INSTR_WRITE)
+		rc = put_list(w, OFPIT_WRITE_ACTIONS, weft_instructions_write(in), in->write_len);
+	if (in->metadata_mask)
+		put_metadata(w, in);
+	if (in->flags & WEFT_INSTR_GOTO)
+		of_instruction_goto_table_write(
+			w, &(struct of_instruction_goto_table){in->goto_table});
+	return rc ? rc : w->error;
+}

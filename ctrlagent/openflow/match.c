@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/match.h"
+
+#include "openflow/oxm.h"
+
+// What the fields read so far say; prerequisites are checked against it.
+struct so_far {
+	struct weft_flow_key value;
+	struct weft_flow_key mask;
+	uint64_t seen; // bit per enum weft_field
+};
+static_assert(WEFT_FIELD_MAX <= 64, "a bitmap of fields fits 64 bits");
+
+static bool exact8(uint8_t value, uint8_t mask, uint8_t want)
+{
+	return mask == 0xff && value == want;
+}
+
+static bool eth_type_is(const struct so_far *m, uint16_t type)
+{
+	return m->mask.eth_type == 0xffff && m->value.eth_type == htons(type);
+}
+
+static bool ip_proto_is(const struct so_far *m, uint8_t proto)
+{
+	return (eth_type_is(m, 0x0800) || eth_type_is(m, 0x86dd)) &&
+	       exact8(m->value.ip_proto, m->mask.ip_proto, proto);
+}
+
+// The type lies in the low byte of l4_src, see fields.h.
+static bool icmpv6_type_is(const struct so_far *m, uint8_t type)
+{
+	const uint8_t *value = weft_key_field_const(&m->value, WEFT_FIELD_ICMPV6_TYPE);
+	const uint8_t *mask = weft_key_field_const(&m->mask, WEFT_FIELD_ICMPV6_TYPE);
+
+	return eth_type_is(m, 0x86dd) && ip_proto_is(m, 58) && exact8(*value, *mask, type);
+}
+
+// OpenFlow 1.3.5, table 12. ICMPv4 and v6 differ in the IP version besides the protocol.
+static bool prereq_ok(const struct so_far *m, enum weft_prereq p)
+{
+	switch (p) {
+	case WEFT_PREREQ_NONE:
+		return true;
+	case WEFT_PREREQ_IN_PORT:
+		return m->mask.in_port == UINT32_MAX;
+	case WEFT_PREREQ_VLAN:
+		return (m->value.vlan_vid & m->mask.vlan_vid & htons(WEFT_VLAN_PRESENT)) != 0;
+	case WEFT_PREREQ_IP:
+		return eth_type_is(m, 0x0800) || eth_type_is(m, 0x86dd);
+	case WEFT_PREREQ_IPV4:
+		return eth_type_is(m, 0x0800);
+	case WEFT_PREREQ_IPV6:
+		return eth_type_is(m, 0x86dd);
+	case WEFT_PREREQ_ARP:
+		return eth_type_is(m, 0x0806);
+	case WEFT_PREREQ_MPLS:
+		return eth_type_is(m, 0x8847) || eth_type_is(m, 0x8848);
+	case WEFT_PREREQ_PBB:
+		return eth_type_is(m, 0x88e7);
+	case WEFT_PREREQ_TCP:
+		return ip_proto_is(m, 6);
+	case WEFT_PREREQ_UDP:
+		return ip_proto_is(m, 17);
+	case WEFT_PREREQ_SCTP:
+		return ip_proto_is(m, 132);
+	case WEFT_PREREQ_ICMPV4:
+		return eth_type_is(m, 0x0800) && ip_proto_is(m, 1);
+	case WEFT_PREREQ_ICMPV6:
+		return eth_type_is(m, 0x86dd) && ip_proto_is(m, 58);
+	case WEFT_PREREQ_ND:
+		return icmpv6_type_is(m, 135) || icmpv6_type_is(m, 136);
+	case WEFT_PREREQ_ND_SOLICIT:
+		return icmpv6_type_is(m, 135);
+	case WEFT_PREREQ_ND_ADVERT:
+		return icmpv6_type_is(m, 136);
+	}
+	return false;
+}
+
+// The mask that matches a field whole, right-aligned like the field.
+static void full_mask(const struct weft_field_info *info, uint8_t *mask)
+{
+	memset(mask, 0xff, info->bytes);
+	if (info->bits % 8)
+		mask[0] = (uint8_t)(0xff >> (8 - info->bits % 8));
+}
+
+// Mask bits beyond the field's width are dropped: the value has none there, so they say nothing.
+static void masked(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *mask)
+{
+	const struct weft_field_info *info = &weft_field_infos[form->field];
+	uint8_t full[16];
+
+	full_mask(info, full);
+	memcpy(mask, wire + form->bytes - info->bytes, info->bytes);
+	for (unsigned i = 0; i < info->bytes; i++)
+		mask[i] &= full[i];
+}
+
+static bool any_outside(const uint8_t *value, const uint8_t *mask, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (value[i] & ~mask[i])
+			return true;
+	return false;
+}
+
+// OpenFlow 1.3.5, 7.2.3.7, table 13: an id alone cannot be matched, it bears OFPVID_PRESENT.
+static bool vlan_vid_ok(const uint8_t *value, const uint8_t *mask)
+{
+	bool exact = of_load16(mask) == 0x1fff;
+
+	return !exact || !of_load16(value) || (value[0] & 0x10);
+}
+
+// One field into `m`; 0 or the OFPBMC_* code plus one.
+static int add_field(struct so_far *m, const struct of_oxm *o)
+{
+	const struct weft_field_info *info;
+	uint8_t value[16], mask[16];
+
+	if (!o->form)
+		return 1 + OFPBMC_BAD_FIELD;
+	info = &weft_field_infos[o->form->field];
+	if (o->hasmask && !(info->flags & WEFT_FIELD_M))
+		return 1 + OFPBMC_BAD_MASK;
+	if (!of_oxm_len_ok(o))
+		return 1 + OFPBMC_BAD_LEN;
+	if (m->seen >> o->form->field & 1)
+		return 1 + OFPBMC_DUP_FIELD;
+	if (!of_oxm_value(o->form, o->body.p, value))
+		return 1 + OFPBMC_BAD_VALUE;
+	if (o->hasmask)
+		masked(o->form, o->body.p + o->form->bytes, mask);
+	else
+		full_mask(info, mask);
+	if (any_outside(value, mask, info->bytes))
+		return 1 + OFPBMC_BAD_WILDCARDS;
+	if (o->form->field == WEFT_FIELD_VLAN_VID && !vlan_vid_ok(value, mask))
+		return 1 + OFPBMC_BAD_VALUE;
+	if (!prereq_ok(m, info->prereq))
+		return 1 + OFPBMC_BAD_PREREQ;
+	m->seen |= 1ull << o->form->field;
+	memcpy(weft_key_field(&m->value, o->form->field), value, info->bytes);
+	memcpy(weft_key_field(&m->mask, o->form->field), mask, info->bytes);
+	return 0;
+}
+
+int of_match_read(
+	struct of_span oxm, uint8_t version, struct weft_match *out, struct of_error *error)
+{
+	struct of_reader it = of_list(oxm, version);
+	struct so_far m;
+	struct of_oxm o;
+
+	memset(&m, 0, sizeof(m));
+	it.bad_len = (struct of_error){OFPET_BAD_MATCH, OFPBMC_BAD_LEN, 0};
+	while (of_oxm_next(&it, &o)) {
+		int code = add_field(&m, &o);
+
+		if (code)
+			of_fail(&it, OFPET_BAD_MATCH, (uint16_t)(code - 1));
+	}
+	if (it.failed) {
+		*error = it.error;
+		return -EBADMSG;
+	}
+	weft_match_from_key(out, &m.value, &m.mask);
+	return 0;
+}
+
+static void put_field(struct of_writer *w, const struct so_far *m, enum weft_field f)
+{
+	static const uint8_t zero[16];
+	const struct weft_field_info *info = &weft_field_infos[f];
+	const uint8_t *mask = weft_key_field_const(&m->mask, f);
+	uint8_t full[16];
+
+	if (memcmp(mask, zero, info->bytes) == 0 || !prereq_ok(m, info->prereq))
+		return;
+	full_mask(info, full);
+	of_oxm_write(w, f, weft_key_field_const(&m->value, f),
+		memcmp(mask, full, info->bytes) == 0 ? NULL : mask);
+}
+
+// The numbers of the fields rise so that a prerequisite comes first; where fields share a
+// container, only one of them has its prerequisite matched.
+static int put_fields(struct of_writer *w, const struct so_far *m)
+{
+	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++)
+		put_field(w, m, f);
+	return w->error;
+}
+
+int of_match_write(struct of_writer *w, const struct weft_match *in)
+{
+	struct so_far m;
+
+	weft_match_to_key(in, &m.value, &m.mask);
+	return put_fields(w, &m);
+}
+
+int of_packet_match_write(struct of_writer *w, const struct weft_flow_key *key)
+{
+	static const uint8_t fields[] = {WEFT_FIELD_METADATA, WEFT_FIELD_TUNNEL_ID,
+		WEFT_FIELD_TUN_SRC, WEFT_FIELD_TUN_DST, WEFT_FIELD_TUN_IPV6_SRC,
+		WEFT_FIELD_TUN_IPV6_DST};
+	static const uint8_t zero[16];
+	struct so_far m;
+
+	memset(&m.mask, 0, sizeof(m.mask));
+	m.value = *key;
+	m.mask.in_port = UINT32_MAX;
+	if (key->in_phy_port && key->in_phy_port != key->in_port)
+		m.mask.in_phy_port = UINT32_MAX;
+	for (size_t i = 0; i < sizeof(fields); i++) {
+		unsigned bytes = weft_field_infos[fields[i]].bytes;
+
+		if (memcmp(weft_key_field(&m.value, fields[i]), zero, bytes))
+			memset(weft_key_field(&m.mask, fields[i]), 0xff, bytes);
+	}
+	return put_fields(w, &m);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/oxm.h"
+
+int of_oxm_read(struct of_reader *it, struct of_oxm *out)
+{
+	const uint8_t *h = of_take(it, 4);
+
+	if (!h)
+		return -EBADMSG;
+	out->class_ = of_load16(h);
+	out->number = h[2] >> 1;
+	out->hasmask = h[2] & 1;
+	out->experimenter = 0;
+	out->body = of_get_span(it, h[3]);
+	if (!it->failed && out->class_ == OF_EXPERIMENTER_CLASS) {
+		if (out->body.len < 4)
+			return of_fail_error(it, it->bad_len);
+		out->experimenter = of_load32(out->body.p);
+		out->body.p += 4;
+		out->body.len -= 4;
+	}
+	out->form = of_oxm_form(out->class_, out->number, out->experimenter, it->version);
+	return of_status(it);
+}
+
+bool of_oxm_value(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *field)
+{
+	const struct weft_field_info *info = &weft_field_infos[form->field];
+	unsigned surplus = form->bytes - info->bytes;
+
+	for (unsigned i = 0; i < surplus; i++)
+		if (wire[i])
+			return false;
+	memcpy(field, wire + surplus, info->bytes);
+	return info->bits % 8 == 0 || field[0] >> info->bits % 8 == 0;
+}
+
+static void put_header(struct of_writer *w, const struct of_oxm_form *form, bool hasmask)
+{
+	unsigned len = (unsigned)form->bytes << hasmask;
+
+	of_put_u16(w, form->class_);
+	of_put_u8(w, (uint8_t)(form->number << 1 | hasmask));
+	of_put_u8(w, (uint8_t)(len + (form->experimenter ? 4 : 0)));
+	if (form->experimenter)
+		of_put_u32(w, form->experimenter);
+}
+
+static void put_value(struct of_writer *w, const struct of_oxm_form *form, const uint8_t *field)
+{
+	unsigned bytes = weft_field_infos[form->field].bytes;
+
+	of_put_zeros(w, form->bytes - bytes);
+	of_put_bytes(w, field, bytes);
+}
+
+int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask)
+{
+	const struct of_oxm_form *form = of_oxm_form_of_field(f, w->version);
+
+	if (!form)
+		return -ENOTSUP;
+	put_header(w, form, mask != NULL);
+	put_value(w, form, value);
+	if (mask)
+		put_value(w, form, mask);
+	return w->error;
+}
+
+int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask)
+{
+	const struct of_oxm_form *form = of_oxm_form_of_field(f, w->version);
+
+	if (!form)
+		return -ENOTSUP;
+	put_header(w, form, hasmask);
+	return w->error;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// OXM TLVs (OpenFlow 1.3.5, 7.2.3.2): a field of a match, or the value of a set-field action.
+//
+// On the wire a field may be wider than it is (mpls_label: 20 bits in four bytes) and may have
+// several headers (tunnel_id as OXM and as NXM, tcp_flags as the ONF's experimenter field in 1.3);
+// of_wire.h has the table of all forms. Pure functions, any thread.
+
+#include <weft/fields.h>
+
+#include "openflow/of_wire.h"
+
+#define OF_EXPERIMENTER_ONF 0x4f4e4600u
+#define OF_EXPERIMENTER_CLASS 0xffffu
+
+// One TLV, checked to lie within its list, not yet to be a known field.
+struct of_oxm {
+	uint16_t class_;
+	uint8_t number;
+	bool hasmask;
+	uint32_t experimenter;          // 0 unless the class is experimenter
+	struct of_span body;            // value, and mask if there is one
+	const struct of_oxm_form *form; // NULL: not known in this version
+};
+
+// Takes the next TLV of a list. A TLV that runs over the end draws `it->bad_len`.
+int of_oxm_read(struct of_reader *it, struct of_oxm *out);
+
+static inline bool of_oxm_next(struct of_reader *it, struct of_oxm *out)
+{
+	return of_left(it) && of_oxm_read(it, out) == 0;
+}
+
+// Whether the body is as long as the form and the mask bit say.
+static inline bool of_oxm_len_ok(const struct of_oxm *o)
+{
+	return o->body.len == (size_t)o->form->bytes << o->hasmask;
+}
+
+// Copies a value of form->bytes bytes into the field's weft_field_infos[].bytes. False if a bit is
+// set beyond the field's width.
+bool of_oxm_value(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *field);
+
+// Appends the TLV of a field, value and mask as they lie in a flow key (see weft_key_field());
+// `mask` NULL: no mask. -ENOTSUP if the writer's version has no form for it, and nothing is
+// written.
+int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask);
+
+// The four or eight bytes that name a field in table features.
+int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask);
