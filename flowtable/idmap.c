@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/idmap.h"
+
+#include "flowtable/txn.h"
+
+#include <stdlib.h>
+
+struct ft_idmap_array {
+	struct ft_garbage garbage;
+	uint32_t size; // a power of two
+	struct ft_idmap_slot slot[];
+};
+
+#define FT_IDMAP_MIN 8u
+
+// Numbers are chosen by a tenant's controller against its own switch alone, and mostly run on from
+// each other: a fixed mix is enough.
+static uint32_t idmap_mix(uint32_t id)
+{
+	uint64_t x = (uint64_t)id * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)(x >> 32);
+}
+
+// The slot of the number, or the free one where it would go.
+static struct ft_idmap_slot *idmap_probe(struct ft_idmap_array *a, uint32_t id)
+{
+	for (uint32_t i = idmap_mix(id);; i++) {
+		struct ft_idmap_slot *s = &a->slot[i & (a->size - 1)];
+		uint32_t key = atomic_load_explicit(&s->key_plus_1, memory_order_acquire);
+
+		if (!key || key == id + 1)
+			return s;
+	}
+}
+
+static struct ft_idmap_array *idmap_array(const struct ft_idmap *m)
+{
+	return atomic_load_explicit(&m->array, memory_order_acquire);
+}
+
+void *ft_idmap_find(const struct ft_idmap *m, uint32_t id)
+{
+	struct ft_idmap_array *a = idmap_array(m);
+
+	if (!a || id == UINT32_MAX)
+		return NULL;
+	return atomic_load_explicit(&idmap_probe(a, id)->ptr, memory_order_acquire);
+}
+
+static void idmap_free(struct ft_garbage *g)
+{
+	free(g); // the first member
+}
+
+static void idmap_put(struct ft_idmap_array *a, uint32_t id, void *ptr)
+{
+	struct ft_idmap_slot *s = idmap_probe(a, id);
+
+	atomic_store_explicit(&s->ptr, ptr, memory_order_release);
+	atomic_store_explicit(&s->key_plus_1, id + 1, memory_order_release);
+}
+
+bool ft_idmap_reserve(struct ft_idmap *m, struct ft_garbage_list *garbage)
+{
+	struct ft_idmap_array *old = idmap_array(m), *a;
+	uint32_t size = FT_IDMAP_MIN;
+
+	if (old && (m->used + 1) * 4ull <= old->size * 3ull)
+		return true;
+	while ((m->live + 1) * 2ull > size)
+		size *= 2;
+	a = calloc(1, sizeof(*a) + size * sizeof(a->slot[0]));
+	if (!a)
+		return false;
+	a->size = size;
+	for (uint32_t i = 0; old && i < old->size; i++) {
+		void *ptr = atomic_load_explicit(&old->slot[i].ptr, memory_order_relaxed);
+		if (ptr)
+			idmap_put(a, old->slot[i].key_plus_1 - 1, ptr);
+	}
+	m->used = m->live;
+	atomic_store_explicit(&m->array, a, memory_order_release);
+	if (old)
+		ft_garbage_add(garbage, &old->garbage, idmap_free);
+	return true;
+}
+
+void ft_idmap_set(struct ft_idmap *m, uint32_t id, void *ptr)
+{
+	struct ft_idmap_array *a = idmap_array(m);
+	struct ft_idmap_slot *s = idmap_probe(a, id);
+
+	m->used += !s->key_plus_1;
+	m->live += !s->ptr;
+	idmap_put(a, id, ptr);
+}
+
+void ft_idmap_del(struct ft_idmap *m, uint32_t id)
+{
+	struct ft_idmap_array *a = idmap_array(m);
+	struct ft_idmap_slot *s = a ? idmap_probe(a, id) : NULL;
+
+	if (!s || !s->ptr)
+		return;
+	atomic_store_explicit(&s->ptr, NULL, memory_order_release);
+	m->live--;
+}
+
+void *ft_idmap_next(const struct ft_idmap *m, uint32_t *pos)
+{
+	struct ft_idmap_array *a = idmap_array(m);
+
+	while (a && *pos < a->size) {
+		void *ptr = a->slot[(*pos)++].ptr;
+		if (ptr)
+			return ptr;
+	}
+	return NULL;
+}
+
+void ft_idmap_fini(struct ft_idmap *m)
+{
+	free(idmap_array(m));
+	m->array = NULL;
+	m->used = m->live = 0;
+}

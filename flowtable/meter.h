@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Meters: OpenFlow 1.3.5, 5.7. Storage and counters; the token buckets are env->meter_run()'s.
+// Versions as for groups (group.h).
+
+#include "flowtable/group.h"
+
+#define FT_MAX_BANDS 16u
+
+struct ft_meter_head {
+	uint32_t id;
+	uint32_t versions;
+	uint32_t rules; // writer: rules that name it, as staged
+	uint64_t created_ns;
+	_Atomic(struct ft_meter *) newest;
+	struct ft_pkt_counter *counters; // a cache line each worker
+};
+
+struct ft_meter {
+	struct ft_life life;
+	struct ft_meter_head *head;
+	_Atomic(struct ft_meter *) older;
+	void *run; // env->meter_new()'s, the `meter` of env->meter_run()
+	uint16_t flags;
+	uint8_t band_count;
+	struct ft_pkt_counter *band_counters; // FT_MAX_BANDS a worker
+	struct weft_band band[];
+};
+
+// Workers. The meter at this version, NULL: none.
+const struct ft_meter *ft_meter_find(const struct ft_switch *, uint32_t id, uint64_t version);
+
+// Workers: runs one packet of `bytes` through it and counts it. FT_METER_PASS, or the index of the
+// band that hit; m->band[] says what that means.
+int ft_meter_run(const struct ft_switch *, const struct ft_meter *m, unsigned worker,
+	uint64_t now_ns, uint32_t bytes);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One rule as it lies in memory, what it does, and its counters.
+//
+// There may be a million of them, so what many rules share is kept once: the mask lies in the
+// subtable (classifier.h), the instructions and timeouts in an interned program, and the counters
+// in pages by the rule's id, one page per worker, so that no worker writes a line that another
+// writes. A five-tuple over IPv4 is 64 bytes and three words of value.
+//
+// A rule never changes. A modify makes a successor with the same id, and so the same counters; a
+// walk by id thus meets it once.
+
+#include "flowtable/flowtable.h"
+#include "flowtable/version.h"
+
+struct ft_subtable;
+
+// What a rule does and how long it lives; immutable, shared by all rules that say the same, freed
+// with the last of them. Everything above `instr` is the writer's (program.c).
+struct ft_program {
+	struct ft_program *hash_next;
+	uint64_t hash;
+	uint32_t refs;
+	uint16_t idle_timeout; // seconds
+	uint16_t hard_timeout;
+	uint16_t importance;
+	uint16_t flags;                 // WEFT_FLOW_*
+	uint32_t size;                  // bytes of instr and its actions
+	struct ft_program_users *users; // NULL: names no group and no meter
+	struct weft_instructions instr; // the actions follow
+};
+
+struct ft_rule {
+	_Atomic(struct ft_rule *) next; // same match, same or lower priority
+	struct ft_life life;
+	struct ft_program *program;
+	uint64_t cookie;
+	uint64_t created_ns;
+	struct ft_subtable *subtable; // has the mask
+	uint32_t id;                  // of its counters
+	uint16_t priority;
+	uint8_t table;
+	uint8_t flags; // FT_RULE_*
+	uint64_t value[];
+};
+static_assert(sizeof(struct ft_rule) == 64, "one line before the values");
+
+#define FT_RULE_COUNTER_BASE 1u // counters were reset: subtract what counter_base has for the id
+
+// Workers: what to do. Lives as long as the rule.
+static inline const struct weft_instructions *ft_rule_instructions(const struct ft_rule *r)
+{
+	return &r->program->instr;
+}
+
+// ---- counters
+
+// Written by one worker only; the writer reads it at any time and zeroes it before the id is used.
+struct ft_counter {
+	_Atomic uint64_t packets;
+	_Atomic uint64_t bytes;
+	_Atomic uint64_t used_ns; // 0: never
+};
+
+// No read-modify-write instruction: there is one writer.
+static inline void ft_counter_bump(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+#define FT_COUNTER_PAGE 1024u // ids a page; 24 KiB a worker
+
+// Page p holds the ids from p * FT_COUNTER_PAGE, one worker's block after the other. The directory
+// grows by replacement; pages stay where they are.
+struct ft_counter_dir {
+	uint32_t pages;
+	struct ft_counter *page[];
+};
+
+static inline struct ft_counter *ft_counter_at(
+	const struct ft_counter_dir *dir, uint32_t id, unsigned worker)
+{
+	return dir->page[id / FT_COUNTER_PAGE] + (size_t)worker * FT_COUNTER_PAGE +
+	       id % FT_COUNTER_PAGE;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a tenant's switch is made of; for the files of this folder only.
+//
+// The upper part is read by workers while the writer changes it: atomics, and pointers to what is
+// replaced as a whole. The lower part is the writer's alone.
+
+#include "flowtable/group.h"
+#include "flowtable/meter.h"
+#include "flowtable/port.h"
+#include "flowtable/table.h"
+#include "flowtable/txn.h"
+
+struct ft_fdb;
+struct ft_table;
+
+// One worker's counters of the tables; cache-line aligned, one block a worker.
+struct ft_table_counters {
+	struct {
+		_Atomic uint64_t lookups;
+		_Atomic uint64_t matched;
+	} table[WEFT_TABLES + 1];
+};
+static_assert(sizeof(struct ft_table_counters) % 64 == 0, "no line is shared by workers");
+
+struct ft_switch {
+	// ---- workers read
+	_Atomic uint64_t version;
+	_Atomic unsigned flags;      // FT_SWITCH_*
+	_Atomic uint32_t network_id; // VNI or VSID
+	struct ft_env env;
+	_Atomic(struct ft_counter_dir *) counters;
+	struct ft_table_counters *table_counters; // one a worker
+	struct ft_idmap groups;                   // to struct ft_group_head
+	struct ft_idmap meters;                   // to struct ft_meter_head
+	struct ft_idmap ports;                    // to struct ft_port_entry
+	_Atomic(struct ft_port_list *) port_list;
+	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
+	_Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
+
+	// ---- the writer's alone
+	void *ctx; // for env.removed
+	struct ft_limits limits;
+	struct ft_txn *txn;    // the open one, NULL: none
+	uint64_t next_version; // never given out yet
+	struct ft_garbage_list garbage;
+	unsigned entered; // depth of public calls; garbage goes out at depth 0
+	bool dying;
+	unsigned batches;       // handed to env.retire, not back yet
+	struct ft_store *store; // rules by id, programs, timers (store.h)
+};
+
+// Workers, once a burst: the version to look at everything by.
+static inline uint64_t ft_version(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->version, memory_order_acquire);
+}
+
+static inline unsigned ft_flags(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->flags, memory_order_relaxed);
+}

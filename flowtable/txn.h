@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The log of an open transaction, and memory that waits for workers to look away.
+//
+// Each staged change is one entry: an object that was added or one that was marked as removed.
+// Committing publishes the version; then the removed are unlinked after a grace period and freed
+// after another (version.h). Aborting, or a request that fails half-way, undoes entries from the
+// end, in memory alone, and cannot fail. Costs are linear in the number of entries.
+//
+// Garbage is queued while a public call runs and handed to env->retire when it ends: so whatever
+// the surroundings do inside retire, even calling back at once, finds the switch in order.
+
+#include "flowtable/flowtable.h"
+
+// At the start of whatever is freed after a grace period.
+struct ft_garbage {
+	struct ft_garbage *next;
+	struct ft_switch *sw;
+	void (*fn)(struct ft_garbage *);
+};
+
+struct ft_garbage_list {
+	struct ft_garbage *first;
+	struct ft_garbage *last;
+	struct ft_switch *sw;
+};
+
+// Queues; fn runs on the writer's thread once no worker can hold a pointer to it any more.
+void ft_garbage_add(struct ft_garbage_list *, struct ft_garbage *, void (*fn)(struct ft_garbage *));
+
+// Around every public call of the writer. The last leave hands the garbage out.
+void ft_enter(struct ft_switch *);
+void ft_leave(struct ft_switch *);
+
+enum ft_op_type {
+	FT_OP_RULE_ADD,
+	FT_OP_RULE_DEL,
+	FT_OP_RULE_RESET, // the counters of this rule start again at commit
+	FT_OP_GROUP_ADD,
+	FT_OP_GROUP_DEL,
+	FT_OP_METER_ADD,
+	FT_OP_METER_DEL,
+};
+
+#define FT_REASON_SILENT 0xff // replaced, not removed: nobody is told
+
+struct ft_op {
+	void *obj;
+	uint8_t type;   // enum ft_op_type
+	uint8_t reason; // RULE_DEL: enum weft_removed or FT_REASON_SILENT
+};
+
+struct ft_txn {
+	struct ft_garbage garbage;
+	uint64_t version;
+	uint64_t removed_ns; // time of the commit
+	bool implicit;       // made for one call
+	size_t removals;
+	size_t n, room;
+	struct ft_op *ops;
+	struct ft_op inline_ops[4];
+};
+
+// Room for n entries more, so that ft_txn_log() can't fail. False: no memory.
+bool ft_txn_reserve(struct ft_txn *, size_t n);
+void ft_txn_log(struct ft_txn *, enum ft_op_type, void *obj, uint8_t reason);
+// Undoes all entries from `mark` on.
+void ft_txn_undo(struct ft_switch *, size_t mark);
+
+// A request: opens a transaction unless one is open. NULL: no memory. finish() undoes what the
+// request staged since `mark` if error is not NONE, and closes what ft_request_begin() opened.
+struct ft_txn *ft_request_begin(struct ft_switch *, size_t *mark);
+enum weft_error ft_request_finish(struct ft_switch *, size_t mark, enum weft_error);
