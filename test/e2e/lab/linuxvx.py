@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux's own VXLAN device as a tunnel end point on the fabric: a peer of Weft's."""
+from .netns import veth
+
+
+class LinuxVxlanHost:
+    """One host, one VXLAN device `vx` behind a bridge `br0` with the VMs.
+
+    Remote VTEPs get head-end replication by all-zero entries of the device's table; MAC addresses are
+    learned from what is decapsulated unless `learning` is False.
+    """
+
+    def __init__(self, lab, fabric, number, vni, remotes, port=4789, learning=True, udp_csum=False):
+        self.lab = lab
+        self.label = f'linux{number}'
+        self.ns = lab.namespace(self.label)
+        self.vtep = fabric.attach(self.ns, number)
+        self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'id', vni, 'dstport', port, 'local',
+                   self.vtep, 'dev', 'eth0', 'learning' if learning else 'nolearning',
+                   'udpcsum' if udp_csum else 'noudpcsum')
+        self.ns.ip('link', 'add', 'br0', 'type', 'bridge')
+        for device in ('vx', 'br0'):
+            self.ns.offloads_off(device)
+        self.ns.ip('link', 'set', 'vx', 'master', 'br0')
+        for device in ('vx', 'br0'):
+            self.ns.ip('link', 'set', device, 'mtu', 1450)
+            self.ns.ip('link', 'set', device, 'up')
+        for remote in remotes:
+            self.fdb('00:00:00:00:00:00', remote)
+
+    def fdb(self, mac, remote):
+        """A static entry: this MAC (or, all zero, every unknown one) is behind that VTEP."""
+        self.ns.run('bridge', 'fdb', 'append', mac, 'dev', 'vx', 'dst', remote)
+
+    def entries(self):
+        """The device's table, as `bridge fdb` prints it."""
+        return self.ns.run('bridge', 'fdb', 'show', 'dev', 'vx')
+
+    def vm(self, label, address, mac, mtu=1450):
+        ns = self.lab.namespace(label)
+        veth(self.ns, f'p-{label}', ns, 'eth0')
+        self.ns.ip('link', 'set', f'p-{label}', 'master', 'br0')
+        ns.address('eth0', address, mac=mac, mtu=mtu)
+        return ns

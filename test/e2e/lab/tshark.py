@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures read back by Wireshark's dissectors: an opinion on our packets that is not ours."""
+import json
+
+from .process import run
+
+# Checksums are verified wherever they may be wrong on the wire; Wireshark leaves that off because of
+# offloading network cards, of which there is none here.
+CHECKS = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE',
+          '-o', 'tcp.check_checksum:TRUE', '-o', 'sctp.checksum:crc32c',
+          # Opinions on a TCP conversation (retransmissions, windows) are not about our bytes.
+          '-o', 'tcp.analyze_sequence_numbers:FALSE']
+CHECKSUMS = ' || '.join(f'{protocol}.checksum.status == 0'
+                        for protocol in ('ip', 'udp', 'tcp', 'icmp', 'icmpv6', 'sctp', 'gre'))
+# What RFC 7348, 5 and RFC 7637, 3.2 say is sent as zero.
+RESERVED = ('(vxlan && (vxlan[0:4] != 08:00:00:00 || vxlan[7:1] != 00)) || '
+            '(gre.proto == 0x6558 && gre[0:2] != 20:00)')
+# Wireshark's warnings and errors, but for what a tunnelled conversation may rightly do.
+EXPERT = ('_ws.expert.severity >= 6291456 && !(tcp.connection.rst || icmp.resp_not_found || '
+          'arp.duplicate-address-detected)')
+WRONG = f'_ws.malformed || _ws.short || {CHECKSUMS} || {RESERVED} || ({EXPERT})'
+
+
+def read(pcap, display_filter='', fields=(), options=()):
+    """Rows of the fields of each frame that the filter selects (a list of lists of text)."""
+    args = ['tshark', '-n', '-r', pcap, *CHECKS, *options]
+    if display_filter:
+        args += ['-Y', display_filter]
+    args += ['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,']
+    for field in fields or ('frame.number',):
+        args += ['-e', field]
+    return [line.split('\t') for line in run(args, timeout=120).splitlines()]
+
+
+def count(pcap, display_filter=''):
+    return len(read(pcap, display_filter))
+
+
+def details(pcap, display_filter, limit=3):
+    """For people: the full dissection of the first frames that a filter selects."""
+    return run(['tshark', '-n', '-r', pcap, *CHECKS, '-Y', display_filter, '-V', '-x', '-c', '20000'],
+               timeout=120)[:4000 * limit]
+
+
+def packets(pcap, display_filter=''):
+    """The frames as tshark's JSON, layer by layer."""
+    args = ['tshark', '-n', '-r', pcap, *CHECKS, '-T', 'json', '--no-duplicate-keys']
+    if display_filter:
+        args += ['-Y', display_filter]
+    return json.loads(run(args, timeout=120) or '[]')
+
+
+def assert_clean(pcap, display_filter=''):
+    """Nothing that was sent is malformed, has a wrong checksum or worries Wireshark."""
+    wrong = f'({WRONG})'
+    if display_filter:
+        wrong = f'({display_filter}) && {wrong}'
+    bad = read(pcap, wrong, ('frame.number', '_ws.col.Info', '_ws.expert.message'))
+    assert not bad, f'{pcap}: {len(bad)} bad frames, the first ones: {bad[:5]}\n' \
+        f'{details(pcap, f"frame.number == {bad[0][0]}")}'
