@@ -73,7 +73,7 @@ typedef void (*dpc_flow_fn)(void *arg, weft_tenant_id tenant, const struct dpc_f
 
 #define DPC_BATCH 1024u // operations in an implicit transaction
 
-// Starts to connect at once (on the loop). NULL: out of memory. dpc_free() fails what is pending
+// Starts to connect at once (on the loop). dpc_free() fails what is pending
 // (callbacks are called) and removes all listeners.
 struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options);
 void dpc_free(struct dpc *dpc);
@@ -82,7 +82,7 @@ bool dpc_is_up(const struct dpc *dpc);
 uint64_t dpc_epoch(const struct dpc *dpc); // 0: never connected
 bool dpc_blocked(const struct dpc *dpc);
 
-// `ops` must outlive the listener. NULL: out of memory. If the connection is up already, `up` is
+// `ops` must outlive the listener. If the connection is up already, `up` is
 // not called: ask dpc_is_up().
 struct dpc_listener *dpc_listen(
 	struct dpc *dpc, weft_tenant_id tenant, const struct dpc_listener_ops *ops, void *arg);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the files of this folder share. connection.c owns the sockets, request.c what goes out,
+// receive.c what comes in, listener.c who is told.
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <sys/queue.h>
+
+#include "pending.h"
+
+#define AGENT_LOG_MODULE "dpclient"
+#include "log.h"
+
+// Output and unanswered requests above which sessions shall stop reading, and below which they may
+// go on.
+#define DPC_OUTPUT_HIGH (4u << 20)
+#define DPC_OUTPUT_LOW (1u << 20)
+#define DPC_PENDING_HIGH 32768u
+#define DPC_PENDING_LOW 8192u
+
+#define DPC_LISTENER_BUCKETS 256u
+
+struct dpc_listener {
+	LIST_ENTRY(dpc_listener) link;
+	struct dpc *dpc;
+	weft_tenant_id tenant;
+	const struct dpc_listener_ops *ops; // NULL: removed, freed when nobody walks the lists
+	void *arg;
+};
+
+LIST_HEAD(dpc_listener_list, dpc_listener);
+
+enum dpc_state {
+	DPC_DOWN,
+	DPC_GREETING, // connected, waiting for HELLO
+	DPC_UP,
+};
+
+struct dpc {
+	struct event_base *base;
+	char *control_path;
+	char *punt_path;
+
+	enum dpc_state state;
+	struct bufferevent *control;
+	struct event *retry; // connects again; or ends a greeting that takes too long
+	unsigned backoff_ms;
+	char why[160]; // the last failure that was logged, so that it is logged once
+	uint64_t epoch;
+
+	int punt_fd;
+	struct event *punt;
+	struct event *punt_retry;
+
+	struct pending_ring pending;
+	struct event *flush; // end of this iteration of the loop
+	uint32_t txn;        // number of the latest transaction
+	unsigned batch;      // operations in the open transaction
+	bool txn_open;
+	bool txn_explicit;
+	bool txn_atomic;
+	bool unanswered; // operations were sent since the last checkpoint
+	bool refused;    // pending has refused requests
+	bool blocked;
+
+	// 0: listeners to all tenants; tenant t is in 1 + t % (BUCKETS - 1)
+	struct dpc_listener_list listeners[DPC_LISTENER_BUCKETS];
+	unsigned walkers; // dispatches under way
+	bool dead_listeners;
+
+	uint64_t message[WEFT_IPC_MAX_LEN / 8]; // one message, aligned as its structs need
+};
+
+// connection.c
+void dpc_connection_lost(struct dpc *dpc, const char *why);
+void dpc_greeted(struct dpc *dpc); // HELLO came and is right
+
+// request.c
+void dpc_send_hello(struct dpc *dpc);
+void dpc_on_flush(evutil_socket_t fd, short what, void *arg);
+void dpc_check_unblocked(struct dpc *dpc);
+
+// receive.c
+// Takes whole messages from the control connection's input until there is none, or it was lost.
+void dpc_receive_control(struct dpc *dpc);
+// One datagram in dpc->message.
+void dpc_receive_punt(struct dpc *dpc, size_t len);
+
+// listener.c
+void dpc_tell_up(struct dpc *dpc);
+void dpc_tell_down(struct dpc *dpc, const char *why);
+void dpc_tell_unblocked(struct dpc *dpc);
+void dpc_tell_flow_removed(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow);
+void dpc_tell_port_status(
+	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop);
+void dpc_tell_punt(struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
+	const void *frame);
+void dpc_listeners_free(struct dpc *dpc);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pending.h"
+
+#include <stdlib.h>
+
+#include "mem.h"
+
+#define FIRST_CAPACITY 256u
+
+void pending_init(struct pending_ring *ring)
+{
+	*ring = (struct pending_ring){.capacity = FIRST_CAPACITY, .head_xid = 1};
+	ring->slots = agent_array(ring->capacity, sizeof(*ring->slots));
+}
+
+void pending_free(struct pending_ring *ring)
+{
+	free(ring->slots);
+	ring->slots = NULL;
+}
+
+// The slot of an id is its low bits, so that growing must move each to its new place.
+static struct pending *slot_of(struct pending_ring *ring, uint32_t xid)
+{
+	return &ring->slots[xid & (ring->capacity - 1)];
+}
+
+static void grow(struct pending_ring *ring)
+{
+	struct pending_ring bigger = *ring;
+
+	bigger.capacity *= 2;
+	bigger.slots = agent_array(bigger.capacity, sizeof(*bigger.slots));
+	for (uint32_t i = 0; i < ring->count; i++)
+		*slot_of(&bigger, ring->head_xid + i) = *slot_of(ring, ring->head_xid + i);
+	free(ring->slots);
+	*ring = bigger;
+}
+
+uint32_t pending_add(struct pending_ring *ring, const struct pending *p)
+{
+	uint32_t xid = ring->head_xid + ring->count;
+
+	if (ring->count == ring->capacity)
+		grow(ring);
+	*slot_of(ring, xid) = *p;
+	ring->count++;
+	if (xid)
+		return xid;
+	slot_of(ring, 0)->kind = PENDING_SETTLED; // 0 is no id: events have it
+	return pending_add(ring, p);
+}
+
+struct pending *pending_find(struct pending_ring *ring, uint32_t xid)
+{
+	struct pending *p = slot_of(ring, xid);
+
+	if (xid - ring->head_xid >= ring->count || p->kind == PENDING_SETTLED)
+		return NULL;
+	return p;
+}
+
+static void drop_settled(struct pending_ring *ring)
+{
+	while (ring->count && slot_of(ring, ring->head_xid)->kind == PENDING_SETTLED) {
+		ring->head_xid++;
+		ring->count--;
+	}
+}
+
+void pending_settle(
+	struct pending_ring *ring, struct pending *p, enum weft_error error, const char *text)
+{
+	dpc_done_fn done = p->done;
+	void *arg = p->arg;
+
+	p->kind = PENDING_SETTLED;
+	drop_settled(ring);
+	if (done)
+		done(arg, error, text);
+}
+
+static void settle_operation(
+	struct pending_ring *ring, struct pending *p, uint32_t txn, enum weft_error error)
+{
+	bool failed = error && txn && p->txn == txn;
+
+	pending_settle(ring, p, failed ? error : WEFT_E_NONE,
+		failed && p->atomic ? "another operation of the transaction failed" : "");
+}
+
+void pending_checkpoint(
+	struct pending_ring *ring, uint32_t xid, enum weft_error error, const char *text)
+{
+	uint32_t txn = pending_find(ring, xid)->txn;
+	struct pending *p;
+
+	for (uint32_t at = ring->head_xid; at != xid; at++) {
+		p = pending_find(ring, at);
+		if (p && p->kind == PENDING_OP)
+			settle_operation(ring, p, txn, error);
+	}
+	p = pending_find(ring, xid);
+	pending_settle(ring, p, error, text);
+}
+
+void pending_settle_refused(struct pending_ring *ring)
+{
+	uint32_t end = ring->head_xid + ring->count;
+
+	for (uint32_t at = ring->head_xid; at != end; at++) {
+		struct pending *p = pending_find(ring, at);
+		if (p && p->kind == PENDING_REFUSED)
+			pending_settle(ring, p, p->error, "");
+	}
+}
+
+void pending_fail_all(struct pending_ring *ring, enum weft_error error, const char *text)
+{
+	uint32_t end = ring->head_xid + ring->count;
+
+	for (uint32_t at = ring->head_xid; at != end; at++) {
+		struct pending *p = pending_find(ring, at);
+		if (p)
+			pending_settle(ring, p, error, text);
+	}
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "internal.h"
+
+#include <assert.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MAX_PARTS 6
+
+static size_t parts_len(const struct iovec *parts, unsigned count)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		len += parts[i].iov_len;
+	return len;
+}
+
+static void send_parts(struct dpc *dpc, enum weft_ipc_type type, uint32_t xid,
+	weft_tenant_id tenant, const struct iovec *parts, unsigned count)
+{
+	struct evbuffer *out = bufferevent_get_output(dpc->control);
+	struct weft_ipc_hdr hdr = {
+		.len = (uint32_t)(sizeof(hdr) + parts_len(parts, count)),
+		.type = (uint16_t)type,
+		.xid = xid,
+		.tenant = tenant,
+	};
+
+	assert(hdr.len % 8 == 0);
+	evbuffer_add(out, &hdr, sizeof(hdr));
+	for (unsigned i = 0; i < count; i++)
+		evbuffer_add(out, parts[i].iov_base, parts[i].iov_len);
+	if (evbuffer_get_length(out) > DPC_OUTPUT_HIGH || dpc->pending.count > DPC_PENDING_HIGH)
+		dpc->blocked = true;
+}
+
+void dpc_send_hello(struct dpc *dpc)
+{
+	struct weft_ipc_hello hello = {.version = WEFT_IPC_VERSION, .pid = (uint32_t)getpid()};
+	struct pending p = {.kind = PENDING_CHECKPOINT, .type = WEFT_IPC_HELLO};
+	struct iovec part = {&hello, sizeof(hello)};
+
+	send_parts(dpc, WEFT_IPC_HELLO, pending_add(&dpc->pending, &p), 0, &part, 1);
+}
+
+// Whatever is asked for, `done` is to be called from the loop and not from here.
+static void refuse(struct dpc *dpc, const struct pending *p, enum weft_error error)
+{
+	struct pending refused = *p;
+
+	refused.kind = PENDING_REFUSED;
+	refused.error = (uint8_t)error;
+	pending_add(&dpc->pending, &refused);
+	dpc->refused = true;
+	event_active(dpc->flush, EV_TIMEOUT, 0);
+}
+
+// An operation of this transaction cannot even be sent; so that the others fail with it, the data
+// plane gets one that is never right: no port has the id 0.
+static void spoil_atomic(struct dpc *dpc)
+{
+	struct weft_ipc_port_ref none = {0};
+	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_PORT_DEL, .txn = dpc->txn};
+	struct iovec part = {&none, sizeof(none)};
+
+	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), 0, &part, 1);
+}
+
+static void request(struct dpc *dpc, struct pending p, weft_tenant_id tenant,
+	const struct iovec *parts, unsigned count)
+{
+	if (dpc->state != DPC_UP) {
+		refuse(dpc, &p, WEFT_E_STATE);
+		return;
+	}
+	if (sizeof(struct weft_ipc_hdr) + parts_len(parts, count) > WEFT_IPC_MAX_LEN) {
+		refuse(dpc, &p, WEFT_E_MALFORMED);
+		if (p.atomic)
+			spoil_atomic(dpc);
+		return;
+	}
+	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, parts, count);
+	if (p.kind == PENDING_OP) {
+		dpc->unanswered = true;
+		event_active(dpc->flush, EV_TIMEOUT, 0);
+	} else if (p.kind == PENDING_CHECKPOINT) {
+		dpc->unanswered = false;
+	}
+}
+
+// ---- transactions
+
+static void begin(struct dpc *dpc, bool explicit, uint32_t flags)
+{
+	struct weft_ipc_begin body = {.flags = flags};
+	struct iovec part = {&body, sizeof(body)};
+
+	dpc->txn++;
+	dpc->txn += dpc->txn == 0;
+	dpc->txn_open = true;
+	dpc->txn_explicit = explicit;
+	dpc->txn_atomic = flags & WEFT_TXN_ATOMIC;
+	dpc->batch = 0;
+	struct pending p = {.kind = PENDING_OP,
+		.type = WEFT_IPC_BEGIN,
+		.txn = dpc->txn,
+		.atomic = dpc->txn_atomic};
+	request(dpc, p, 0, &part, 1);
+}
+
+static void commit(struct dpc *dpc, dpc_done_fn done, void *arg)
+{
+	struct pending p = {.kind = PENDING_CHECKPOINT,
+		.type = WEFT_IPC_COMMIT,
+		.txn = dpc->txn,
+		.atomic = dpc->txn_atomic,
+		.done = done,
+		.arg = arg};
+
+	dpc->txn_open = false;
+	dpc->txn_explicit = false;
+	request(dpc, p, 0, NULL, 0);
+}
+
+static void end_implicit(struct dpc *dpc)
+{
+	assert(!dpc->txn_explicit);
+	if (dpc->txn_open)
+		commit(dpc, NULL, NULL);
+}
+
+static void echo(struct dpc *dpc, dpc_done_fn done, void *arg)
+{
+	struct pending p = {
+		.kind = PENDING_CHECKPOINT, .type = WEFT_IPC_ECHO, .done = done, .arg = arg};
+
+	request(dpc, p, 0, NULL, 0);
+}
+
+void dpc_txn_begin(struct dpc *dpc, uint32_t flags)
+{
+	end_implicit(dpc);
+	begin(dpc, true, flags);
+}
+
+void dpc_txn_commit(struct dpc *dpc, dpc_done_fn done, void *arg)
+{
+	assert(dpc->txn_explicit);
+	commit(dpc, done, arg);
+}
+
+void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg)
+{
+	assert(!dpc->txn_explicit);
+	if (dpc->txn_open)
+		commit(dpc, done, arg);
+	else
+		echo(dpc, done, arg);
+}
+
+void dpc_on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct dpc *dpc = arg;
+
+	if (dpc->refused) {
+		dpc->refused = false;
+		pending_settle_refused(&dpc->pending);
+	}
+	end_implicit(dpc);
+	if (dpc->unanswered)
+		echo(dpc, NULL, NULL); // packet-outs: nothing else would settle them
+}
+
+void dpc_check_unblocked(struct dpc *dpc)
+{
+	if (!dpc->blocked || dpc->pending.count > DPC_PENDING_LOW)
+		return;
+	if (dpc->control &&
+		evbuffer_get_length(bufferevent_get_output(dpc->control)) > DPC_OUTPUT_LOW)
+		return;
+	dpc->blocked = false;
+	dpc_tell_unblocked(dpc);
+}
+
+// ---- operations
+
+static void operation(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant,
+	const struct iovec *parts, unsigned count, dpc_done_fn done, void *arg)
+{
+	if (dpc->txn_open && !dpc->txn_explicit && dpc->batch >= DPC_BATCH)
+		end_implicit(dpc);
+	if (!dpc->txn_open)
+		begin(dpc, false, 0);
+	dpc->batch++;
+	struct pending p = {.kind = PENDING_OP,
+		.type = (uint8_t)type,
+		.txn = dpc->txn,
+		.atomic = dpc->txn_atomic,
+		.done = done,
+		.arg = arg};
+	request(dpc, p, tenant, parts, count);
+}
+
+void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
+	size_t len, dpc_done_fn done, void *arg)
+{
+	struct iovec part = {(void *)(uintptr_t)body, len};
+
+	operation(dpc, type, tenant, &part, len ? 1 : 0, done, arg);
+}
+
+// The parts of a match and what precedes and follows it. Returns their number.
+static unsigned match_parts(struct iovec *parts, const void *fixed, size_t fixed_len,
+	struct weft_ipc_flow_tail *tail, const struct weft_match *match,
+	const struct weft_instructions *instructions)
+{
+	size_t bytes = 8 * weft_match_words(match);
+	unsigned n = 0;
+
+	*tail = (struct weft_ipc_flow_tail){
+		.match_map = match->map,
+		.match_words = weft_match_words(match),
+		.instr_len = instructions ? (uint32_t)weft_instructions_bytes(instructions) : 0,
+	};
+	parts[n++] = (struct iovec){(void *)(uintptr_t)fixed, fixed_len};
+	parts[n++] = (struct iovec){tail, sizeof(*tail)};
+	parts[n++] = (struct iovec){(void *)(uintptr_t)match->value, bytes};
+	parts[n++] = (struct iovec){(void *)(uintptr_t)match->mask, bytes};
+	if (instructions)
+		parts[n++] = (struct iovec){(void *)(uintptr_t)instructions, tail->instr_len};
+	return n;
+}
+
+void dpc_flow_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_mod *mod,
+	const struct weft_match *match, const struct weft_instructions *instructions,
+	dpc_done_fn done, void *arg)
+{
+	struct iovec parts[MAX_PARTS];
+	struct weft_ipc_flow_tail tail;
+	unsigned n = match_parts(parts, mod, sizeof(*mod), &tail, match, instructions);
+
+	operation(dpc, WEFT_IPC_FLOW_MOD, tenant, parts, n, done, arg);
+}
+
+void dpc_group_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_group_mod *mod,
+	const void *buckets, size_t bytes, dpc_done_fn done, void *arg)
+{
+	struct iovec parts[] = {
+		{(void *)(uintptr_t)mod, sizeof(*mod)}, {(void *)(uintptr_t)buckets, bytes}};
+
+	operation(dpc, WEFT_IPC_GROUP_MOD, tenant, parts, bytes ? 2 : 1, done, arg);
+}
+
+void dpc_meter_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_meter_mod *mod,
+	const struct weft_band *bands, dpc_done_fn done, void *arg)
+{
+	struct iovec parts[] = {{(void *)(uintptr_t)mod, sizeof(*mod)},
+		{(void *)(uintptr_t)bands, mod->band_count * sizeof(*bands)}};
+
+	operation(dpc, WEFT_IPC_METER_MOD, tenant, parts, mod->band_count ? 2 : 1, done, arg);
+}
+
+void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, const void *actions,
+	size_t actions_len, const void *frame, size_t frame_len, dpc_done_fn done, void *arg)
+{
+	static uint8_t zeros[8];
+	struct weft_ipc_packet_out body = {.in_port = in_port,
+		.actions_len = (uint32_t)actions_len,
+		.frame_len = (uint32_t)frame_len};
+	struct iovec parts[] = {
+		{&body, sizeof(body)},
+		{(void *)(uintptr_t)actions, actions_len},
+		{(void *)(uintptr_t)frame, frame_len},
+		{zeros, -frame_len & 7},
+	};
+	struct pending p = {
+		.kind = PENDING_OP, .type = WEFT_IPC_PACKET_OUT, .done = done, .arg = arg};
+
+	end_implicit(dpc); // the packet meets the rules that were asked for before it
+	request(dpc, p, tenant, parts, 4);
+}
+
+// ---- dumps
+
+static void dump(struct dpc *dpc, weft_tenant_id tenant, struct pending p,
+	const struct iovec *parts, unsigned count)
+{
+	end_implicit(dpc);
+	p.kind = PENDING_DUMP;
+	request(dpc, p, tenant, parts, count);
+}
+
+void dpc_dump(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
+	size_t len, dpc_item_fn item, dpc_done_fn end, void *arg)
+{
+	struct iovec part = {(void *)(uintptr_t)body, len};
+	struct pending p = {.type = (uint8_t)type, .item = item, .done = end, .arg = arg};
+
+	dump(dpc, tenant, p, &part, len ? 1 : 0);
+}
+
+void dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_filter *filter,
+	const struct weft_match *match, dpc_flow_fn flow, dpc_done_fn end, void *arg)
+{
+	struct iovec parts[MAX_PARTS];
+	struct weft_ipc_flow_tail tail;
+	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
+	struct pending p = {.type = WEFT_IPC_DUMP_FLOWS, .flow = flow, .done = end, .arg = arg};
+
+	dump(dpc, tenant, p, parts, n);
+}
+
+void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
+	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_item_fn item,
+	dpc_done_fn end, void *arg)
+{
+	struct iovec parts[MAX_PARTS];
+	struct weft_ipc_flow_tail tail;
+	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
+	struct pending p = {.type = WEFT_IPC_DUMP_AGGREGATE, .item = item, .done = end, .arg = arg};
+
+	dump(dpc, tenant, p, parts, n);
+}
