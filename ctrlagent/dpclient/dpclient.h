@@ -3,7 +3,8 @@
 // The agent's end of <weft/ipc.h>: an asynchronous client of the data plane on a libevent loop.
 //
 // It connects to the control and the punt socket, reconnects with back-off, greets, and then turns
-// requests into messages and answers into callbacks. One thread, the event loop's; no locks.
+// requests into messages and answers into callbacks. One thread, the event loop's; no locks. The
+// program ignores SIGPIPE.
 //
 // Requests. Every request takes a callback `done` (may be NULL) and calls it EXACTLY ONCE, from the
 // event loop and never from within the call that made the request:
