@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The receive side on frames that do not lie in one piece, on bursts, and on noise.
+
+#include "frames.h"
+
+static void sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
+{
+	const uint8_t *p = pkt->owner;
+	uint32_t n;
+
+	assert_true(len <= pkt->total_len - pkt->len);
+	for (; len; len -= n, p += n) {
+		n = 1 + rng() % len;
+		weft_csum_add(acc, p, n);
+	}
+}
+
+static const struct {
+	const uint8_t *bytes;
+	uint32_t len;
+	uint32_t headers; // up to and with the inner Ethernet header
+} whole[] = {
+	{vxlan4_bytes, sizeof(vxlan4_bytes), 64},
+	{vxlan4_csum_bytes, sizeof(vxlan4_csum_bytes), 64},
+	{nvgre4_bytes, sizeof(nvgre4_bytes), 56},
+	{vxlan6_bytes, sizeof(vxlan6_bytes), 84},
+	{nvgre6_bytes, sizeof(nvgre6_bytes), 76},
+};
+#define WHOLE (sizeof(whole) / sizeof(whole[0]))
+
+// Cut anywhere: with all headers in the first piece the result is that of the whole frame, else the
+// caller is told to pull up.
+static void every_cut(void **state)
+{
+	struct overlay_vtep v = test_vtep();
+
+	v.tail = sum_tail;
+	for (unsigned i = 0; i < WHOLE; i++) {
+		const uint8_t *b = whole[i].bytes;
+		struct overlay_rx want = decap_exact(&v, b, whole[i].len, whole[i].len, 0, NULL);
+		for (uint32_t cut = 0; cut <= whole[i].len; cut++) {
+			struct overlay_rx rx = decap_exact(&v, b, cut, whole[i].len, 0, b + cut);
+			if (cut < whole[i].headers)
+				assert_int_equal(rx.verdict, OVERLAY_PULLUP);
+			else
+				assert_memory_equal(&rx, &want, sizeof(rx));
+		}
+	}
+}
+
+static void corrupt_tail(void **state)
+{
+	struct frame f = FRAME(vxlan4_csum_bytes);
+	struct overlay_vtep v = test_vtep();
+
+	f.b[f.len - 3] ^= 1;
+	v.tail = sum_tail;
+	for (uint32_t cut = 64; cut <= f.len; cut++)
+		assert_dropped(
+			decap_exact(&v, f.b, cut, f.len, 0, f.b + cut), WEFT_DROP_OUTER_BAD_UDP);
+	v.tail = NULL; // RFC 7348, 5: "MAY choose to verify"
+	for (uint32_t cut = 64; cut < f.len; cut++)
+		assert_int_equal(decap_exact(&v, f.b, cut, f.len, 0, NULL).verdict, OVERLAY_INNER);
+	assert_dropped(decap_exact(&v, f.b, f.len, f.len, 0, NULL), WEFT_DROP_OUTER_BAD_UDP);
+}
+
+// Padding behind the datagram lies in the tail too, and is not summed.
+static void padding_in_tail(void **state)
+{
+	struct frame f = FRAME(vxlan4_csum_bytes);
+	struct overlay_vtep v = test_vtep();
+	struct overlay_rx rx;
+
+	memset(f.b + f.len, 0xee, 31);
+	f.len += 31;
+	v.tail = sum_tail;
+	for (uint32_t cut = 64; cut <= f.len; cut++) {
+		rx = decap_exact(&v, f.b, cut, f.len, 0, f.b + cut);
+		assert_int_equal(rx.verdict, OVERLAY_INNER);
+		assert_int_equal(rx.inner_len, INNER_LEN);
+	}
+}
+
+static void strip_in_pieces(void **state)
+{
+	struct frame f = FRAME(nvgre4_bytes);
+	struct weft_packet p = {.data = f.b, .len = 60, .total_len = f.len + 9, .headroom = 7};
+	struct overlay_vtep v = test_vtep();
+	struct overlay_rx rx;
+
+	assert_int_equal(overlay_decap(&v, &p, 0, &rx), OVERLAY_INNER);
+	overlay_strip(&p, &rx);
+	assert_ptr_equal(p.data, f.b + 42);
+	assert_int_equal(p.len, 18);
+	assert_int_equal(p.total_len, INNER_LEN);
+	assert_int_equal(p.headroom, 49);
+}
+
+// A valid frame with some bytes changed and some lengths lied about.
+static void mangle(struct frame *f)
+{
+	unsigned i = rng() % WHOLE;
+
+	*f = frame_of(whole[i].bytes, whole[i].len);
+	for (unsigned n = rng() % 4; n; n--)
+		f->b[rng() % f->len] = (uint8_t)rng();
+	if (rng() & 1 && f->b[12] == 8)
+		fix_ipv4(f, AT_IP);
+	if (rng() % 4 == 0)
+		f->len = rng() % (f->len + 40);
+}
+
+static void burst_equals_single(void **state)
+{
+	static struct frame frames[OVERLAY_BURST_MAX];
+	struct weft_packet pkts[OVERLAY_BURST_MAX] = {0};
+	struct overlay_rx rx[OVERLAY_BURST_MAX], one;
+	uint8_t hints[OVERLAY_BURST_MAX];
+	struct overlay_vtep v = test_vtep();
+
+	for (unsigned round = 0; round < 500; round++) {
+		unsigned n = rng() % (OVERLAY_BURST_MAX + 1);
+		bool hinted = rng() & 1;
+		uint64_t inner;
+
+		for (unsigned i = 0; i < n; i++) {
+			mangle(&frames[i]);
+			pkts[i].data = frames[i].b;
+			pkts[i].len = pkts[i].total_len = frames[i].len;
+			hints[i] = rng() & 15;
+		}
+		inner = overlay_decap_burst(&v, pkts, hinted ? hints : NULL, rx, n);
+		for (unsigned i = 0; i < n; i++) {
+			overlay_decap(&v, &pkts[i], hinted ? hints[i] : 0, &one);
+			assert_memory_equal(&rx[i], &one, sizeof(one));
+			assert_int_equal(inner >> i & 1, one.verdict == OVERLAY_INNER);
+		}
+		assert_true(n == 64 || inner >> n == 0);
+	}
+}
+
+// Whatever comes in, an inner frame lies within it, and a drop has an overlay's reason.
+static void noise(void **state)
+{
+	struct overlay_vtep v = test_vtep();
+	unsigned seen[4] = {0};
+
+	for (unsigned round = 0; round < 200000; round++) {
+		struct frame f;
+		struct overlay_rx rx;
+		mangle(&f);
+		rx = decap_exact(&v, f.b, f.len, f.len, 0, NULL);
+		seen[rx.verdict]++;
+		if (rx.verdict == OVERLAY_INNER)
+			assert_true(rx.inner_len >= 14 && rx.inner_ofs + rx.inner_len <= f.len);
+		if (rx.verdict == OVERLAY_DROP)
+			assert_true(rx.drop == WEFT_DROP_RX_TRUNCATED ||
+				    (rx.drop >= WEFT_DROP_OUTER_BAD_IP &&
+					    rx.drop <= WEFT_DROP_NVGRE_VSID));
+	}
+	assert_true(seen[OVERLAY_INNER] && seen[OVERLAY_DROP] && seen[OVERLAY_FOREIGN]);
+	assert_int_equal(seen[OVERLAY_PULLUP], 0); // all of it was there
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_cut),
+		cmocka_unit_test(corrupt_tail),
+		cmocka_unit_test(padding_in_tail),
+		cmocka_unit_test(strip_in_pieces),
+		cmocka_unit_test(burst_equals_single),
+		cmocka_unit_test(noise),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
