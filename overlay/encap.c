@@ -129,6 +129,9 @@ static inline void move_to_outer(
 uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct weft_packet *pkts,
 	unsigned n, uint16_t ip_id, overlay_tail_fn *tail)
 {
+	enum {
+		AHEAD = 4
+	};
 	uint64_t done = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -136,6 +139,9 @@ uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct
 		struct weft_packet *pkt = &pkts[i];
 		uint8_t *frame;
 
+		// The headroom is written, and nobody has touched it yet.
+		if (i + AHEAD < n)
+			__builtin_prefetch(pkts[i + AHEAD].data - 64, 1);
 		if (__builtin_expect(!fits(t, pkt), 0))
 			continue;
 		frame = overlay_encap(
