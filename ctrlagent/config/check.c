@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/check.h"
+
+#include <net/if.h>
+#include <string.h>
+
+#include "text/address.h"
+
+static const char *const kind_devices[] = {
+#define WEFT_X(id, name, text) text,
+	WEFT_PORT_KINDS(WEFT_X)
+#undef WEFT_X
+};
+
+static bool is_interface(uint32_t kind)
+{
+	return kind == WEFT_PORT_KIND_AF_PACKET || kind == WEFT_PORT_KIND_AF_XDP ||
+	       kind == WEFT_PORT_KIND_TAP;
+}
+
+// `owner` is the port or uplink.
+static void check_device(
+	struct config_reader *r, const void *owner, uint32_t kind, const char *device)
+{
+	if (kind >= WEFT_PORT_KIND_MAX)
+		return;
+	if (!device[0] && kind != WEFT_PORT_KIND_NULL)
+		config_error(r, owner, "device", "missing, expected %s", kind_devices[kind]);
+	else if (is_interface(kind) && (strlen(device) >= IFNAMSIZ || strchr(device, '/')))
+		config_error(r, device, NULL,
+			"expected an interface name of 1 to 15 characters, got \"%s\"", device);
+}
+
+// ---- addresses
+
+static bool is_unicast(const struct weft_ip *ip)
+{
+	if (weft_ip_is_v4(ip)) {
+		uint32_t v4 = ntohl(weft_ip_v4(ip));
+		return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 28 < 0xe;
+	}
+	static const struct weft_ip loopback = {.b = {[15] = 1}};
+	return ip->b[0] != 0xff && !weft_ip_equal(ip, &loopback);
+}
+
+static void check_unicast(struct config_reader *r, const struct weft_ip *ip)
+{
+	char text[IP_TEXT_MAX];
+
+	if (!weft_ip_is_none(ip) && !is_unicast(ip))
+		config_error(r, ip, NULL, "expected a unicast address of a host, got \"%s\"",
+			ip_format(ip, text));
+}
+
+static void check_host(struct config_reader *r, const struct config_host *h)
+{
+	check_unicast(r, &h->vtep);
+	check_unicast(r, &h->vtep6);
+	if (weft_ip_is_none(&h->vtep6))
+		return;
+	if (weft_ip_is_v4(&h->vtep6))
+		config_error(r, &h->vtep6, NULL, "expected an IPv6 address");
+	else if (!weft_ip_is_v4(&h->vtep))
+		config_error(r, &h->vtep6, NULL, "expected an IPv4 address in host.vtep beside it");
+}
+
+static bool has_family(const struct config_host *h, const struct weft_ip *remote)
+{
+	bool v4 = weft_ip_is_v4(remote);
+
+	return (!weft_ip_is_none(&h->vtep) && weft_ip_is_v4(&h->vtep) == v4) ||
+	       (!weft_ip_is_none(&h->vtep6) && !v4);
+}
+
+static void check_vteps(
+	struct config_reader *r, const struct config *c, const struct config_tenant *t)
+{
+	struct config_values seen = {0};
+
+	for (size_t i = 0; i < t->vtep_count; i++) {
+		const struct weft_ip *ip = &t->vteps[i];
+		if (weft_ip_is_none(ip))
+			continue;
+		check_unicast(r, ip);
+		if (weft_ip_equal(ip, &c->host.vtep) || weft_ip_equal(ip, &c->host.vtep6))
+			config_error(r, ip, NULL,
+				"expected the address of another host, this is host.vtep");
+		else if (t->encap != WEFT_ENCAP_NONE && !has_family(&c->host, ip))
+			config_error(r, ip, NULL, "host has no VTEP address of this family");
+		config_values_add(&seen, ip, ip, sizeof(*ip));
+	}
+	config_values_finish(r, &seen);
+	if (t->encap == WEFT_ENCAP_NONE && t->vtep_count)
+		config_error(r, &t->vteps, NULL, "expected none, for encap is none");
+}
+
+// ---- tenants
+
+static void check_network(
+	struct config_reader *r, const struct config *c, const struct config_tenant *t)
+{
+	bool vni = config_is_set(r, &t->vni), vsid = config_is_set(r, &t->vsid);
+
+	if (t->encap == WEFT_ENCAP_VXLAN && !vni)
+		config_error(r, t, "vni", "missing, expected a number from 0 to %u", WEFT_VNI_MAX);
+	if (t->encap == WEFT_ENCAP_NVGRE && !vsid)
+		config_error(r, t, "vsid", "missing, expected a number from %u to %u",
+			WEFT_VSID_MIN, WEFT_VSID_MAX);
+	if (t->encap != WEFT_ENCAP_VXLAN && vni)
+		config_error(r, &t->vni, NULL, "goes with encap vxlan only");
+	if (t->encap != WEFT_ENCAP_NVGRE && vsid)
+		config_error(r, &t->vsid, NULL, "goes with encap nvgre only");
+	if (t->encap != WEFT_ENCAP_NONE && weft_ip_is_none(&c->host.vtep))
+		config_error(r, &t->encap, NULL, "needs host.vtep");
+}
+
+static bool is_vtep(const struct config_tenant *t, const struct weft_ip *ip)
+{
+	for (size_t i = 0; i < t->vtep_count; i++)
+		if (weft_ip_equal(&t->vteps[i], ip))
+			return true;
+	return false;
+}
+
+static const struct config_port *port_named(const struct config_tenant *t, const char *name)
+{
+	for (size_t i = 0; i < t->port_count; i++)
+		if (strcmp(t->ports[i].name, name) == 0)
+			return &t->ports[i];
+	return NULL;
+}
+
+static void check_fdb_entry(
+	struct config_reader *r, const struct config_tenant *t, const struct config_fdb *f)
+{
+	bool vtep = !weft_ip_is_none(&f->vtep), port = f->port[0];
+	char text[IP_TEXT_MAX];
+
+	if (weft_mac_is_multicast(&f->mac))
+		config_error(r, &f->mac, NULL, "expected a unicast address");
+	if (vtep == port)
+		config_error(r, f, "", "expected either vtep or port");
+	else if (vtep && !is_vtep(t, &f->vtep))
+		config_error(r, &f->vtep, NULL, "%s is not in the tenant's vteps",
+			ip_format(&f->vtep, text));
+	else if (port && !port_named(t, f->port))
+		config_error(r, f->port, NULL, "the tenant has no port \"%s\"", f->port);
+}
+
+// MAC and VLAN together name an entry.
+static void check_fdb(struct config_reader *r, const struct config_tenant *t)
+{
+	struct config_values seen = {0};
+
+	static_assert(offsetof(struct config_fdb, vlan) == 8, "the name is one piece");
+	for (size_t i = 0; i < t->fdb_count; i++) {
+		check_fdb_entry(r, t, &t->fdb[i]);
+		config_values_add(&seen, &t->fdb[i], &t->fdb[i], 12);
+	}
+	config_values_finish(r, &seen);
+}
+
+static void check_ports(struct config_reader *r, const struct config_tenant *t)
+{
+	struct config_values names = {0}, numbers = {0};
+
+	for (size_t i = 0; i < t->port_count; i++) {
+		const struct config_port *p = &t->ports[i];
+		check_device(r, p, p->kind, p->device);
+		if (p->name[0])
+			config_values_add(&names, p->name, p->name, strlen(p->name));
+		if (p->number)
+			config_values_add(&numbers, &p->number, &p->number, sizeof(p->number));
+	}
+	config_values_finish(r, &names);
+	config_values_finish(r, &numbers);
+}
+
+static void check_tenant(struct config_reader *r, const struct config *c, struct config_tenant *t)
+{
+	if (t->quotas.packet_in_burst == 0)
+		t->quotas.packet_in_burst = t->quotas.packet_in;
+	check_network(r, c, t);
+	check_vteps(r, c, t);
+	check_fdb(r, t);
+	check_ports(r, t);
+	config_check_switch(r, t);
+}
+
+// ---- the whole
+
+static void add_device(struct config_values *devices, uint32_t kind, const char *device)
+{
+	if (device[0] && kind != WEFT_PORT_KIND_NULL)
+		config_values_add(devices, device, device, strlen(device));
+}
+
+static void check_devices(struct config_reader *r, const struct config *c)
+{
+	struct config_values devices = {0};
+
+	for (size_t i = 0; i < c->uplink_count; i++)
+		add_device(&devices, c->uplinks[i].kind, c->uplinks[i].device);
+	for (size_t i = 0; i < c->tenant_count; i++)
+		for (size_t j = 0; j < c->tenants[i].port_count; j++)
+			add_device(&devices, c->tenants[i].ports[j].kind,
+				c->tenants[i].ports[j].device);
+	config_values_finish(r, &devices);
+}
+
+static void check_unique(struct config_reader *r, const struct config *c)
+{
+	struct config_values names = {0}, vnis = {0}, vsids = {0}, dpids = {0};
+
+	for (size_t i = 0; i < c->tenant_count; i++) {
+		const struct config_tenant *t = &c->tenants[i];
+		if (t->name[0])
+			config_values_add(&names, t->name, t->name, strlen(t->name));
+		if (config_is_set(r, &t->vni))
+			config_values_add(&vnis, &t->vni, &t->vni, sizeof(t->vni));
+		if (config_is_set(r, &t->vsid))
+			config_values_add(&vsids, &t->vsid, &t->vsid, sizeof(t->vsid));
+		if (config_is_set(r, &t->sw.dpid))
+			config_values_add(&dpids, &t->sw.dpid, &t->sw.dpid, sizeof(t->sw.dpid));
+	}
+	config_values_finish(r, &names);
+	config_values_finish(r, &vnis);
+	config_values_finish(r, &vsids);
+	config_values_finish(r, &dpids);
+}
+
+static void check_uplinks(struct config_reader *r, const struct config *c)
+{
+	struct config_values names = {0};
+
+	for (size_t i = 0; i < c->uplink_count; i++) {
+		const struct config_uplink *u = &c->uplinks[i];
+		check_device(r, u, u->kind, u->device);
+		if (u->name[0])
+			config_values_add(&names, u->name, u->name, strlen(u->name));
+	}
+	config_values_finish(r, &names);
+}
+
+void config_check(struct config_reader *r, struct config *c)
+{
+	check_host(r, &c->host);
+	check_uplinks(r, c);
+	for (size_t i = 0; i < c->tenant_count; i++)
+		check_tenant(r, c, &c->tenants[i]);
+	check_unique(r, c);
+	check_devices(r, c);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What no table can say about a configuration: references, duplicates, what goes with what. Also
+// fills in the defaults that depend on something else. Errors go to the reader.
+
+#include "config/config.h"
+#include "config/read.h"
+
+void config_check(struct config_reader *r, struct config *config);
+
+// check_switch.c
+void config_check_switch(struct config_reader *r, struct config_tenant *tenant);
+
+// duplicates.c. A set of values of one kind, for finding two that are equal.
+struct config_values {
+	struct config_value {
+		const void *field; // where it is in the configuration
+		const void *key;
+		size_t key_len;
+		size_t order;
+	} * values;
+	size_t count, capacity;
+};
+
+void config_values_add(struct config_values *v, const void *field, const void *key, size_t key_len);
+// Reports all that are equal to one before, and frees the set.
+void config_values_finish(struct config_reader *r, struct config_values *v);

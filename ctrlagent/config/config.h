@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The configuration file: what this host's switches shall be, declared in YAML.
+//
+// config_load() reads it whole, checks it whole, and gives either a configuration in which
+// everything is set (defaults filled in) and consistent, or a list of errors, each of the shape
+//
+//	weft.yaml:12:10: tenants[1].vni: expected a number from 0 to 16777215, got "abc"
+//
+// It has no effect on anything. A struct config is never changed after it was read; all memory
+// belongs to it and goes with config_free(). What the fields mean is told by the tables in
+// schema.c, which is also where the reference text of each comes from (`weft help config`).
+
+#include <weft/ipc.h>
+
+#include "agent.h"
+#include "config/arena.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/weft/weft.yaml"
+#define CONFIG_MAX_BYTES (16u << 20)
+
+struct config_host {
+	char name[WEFT_NAME_MAX + 1];
+	struct weft_ip vtep;  // none: no overlay tenants
+	struct weft_ip vtep6; // a second one, of the other family
+	uint32_t vxlan_port;
+	bool udp_checksum;
+	uint32_t ttl;
+	uint32_t fdb_age_s;
+};
+
+struct config_uplink {
+	char name[WEFT_NAME_MAX + 1];
+	uint32_t kind; // enum weft_port_kind
+	char device[WEFT_DEVICE_MAX + 1];
+	char kernel_interface[WEFT_NAME_MAX + 1];
+	uint32_t mtu;
+	uint32_t queues;
+};
+
+struct config_port {
+	char name[WEFT_NAME_MAX + 1];
+	uint32_t number;
+	uint32_t kind;
+	char device[WEFT_DEVICE_MAX + 1];
+	uint32_t mtu;
+	uint32_t queues;
+};
+
+struct config_fdb {
+	struct weft_mac mac;
+	uint32_t vlan;
+	struct weft_ip vtep;          // either this
+	char port[WEFT_NAME_MAX + 1]; // or that
+};
+
+struct config_quotas {
+	uint32_t rules;
+	uint32_t groups;
+	uint32_t meters;
+	uint32_t macs;
+	uint32_t packet_in; // a second
+	uint32_t packet_in_burst;
+};
+
+#define CONFIG_PATH_MAX 255
+
+struct config_tls {
+	char key[CONFIG_PATH_MAX + 1];
+	char cert[CONFIG_PATH_MAX + 1];
+	char ca[CONFIG_PATH_MAX + 1];
+};
+
+struct config_target {
+	char text[CONFIG_PATH_MAX + 1];
+};
+
+struct config_switch {
+	uint64_t dpid;
+	struct config_target *controllers;
+	size_t controller_count;
+	uint32_t fail_mode; // enum agent_fail_mode
+	uint32_t inactivity_s;
+	uint32_t max_backoff_s;
+	struct config_tls tls;
+};
+
+struct config_tenant {
+	char name[WEFT_NAME_MAX + 1];
+	uint32_t encap; // enum weft_encap
+	uint32_t vni;
+	uint32_t vsid;
+	bool learn;
+	bool inner_vlan;
+	bool any_vtep;
+	uint32_t mtu;
+	struct config_quotas quotas;
+	struct weft_ip *vteps;
+	size_t vtep_count;
+	struct config_fdb *fdb;
+	size_t fdb_count;
+	struct config_switch sw;
+	struct config_port *ports;
+	size_t port_count;
+};
+
+struct config {
+	struct arena arena;
+	struct config_host host;
+	struct config_uplink *uplinks;
+	size_t uplink_count;
+	struct config_tenant *tenants;
+	size_t tenant_count;
+};
+
+// VNI or VSID, whichever the encapsulation has.
+static inline uint32_t config_tenant_network(const struct config_tenant *t)
+{
+	return t->encap == WEFT_ENCAP_NVGRE ? t->vsid : t->vni;
+}
+
+// NULL: *errors is set to one or more lines, without a final newline; free() it.
+struct config *config_load(const char *path, char **errors);
+
+// The same from memory; `name` is what errors call the file.
+struct config *config_parse(const char *name, const char *text, size_t bytes, char **errors);
+
+void config_free(struct config *config); // NULL is fine

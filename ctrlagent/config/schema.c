@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/schema.h"
+
+#include "config/config.h"
+
+static const char *const kinds[] = {
+#define WEFT_X(id, name, text) #name,
+	WEFT_PORT_KINDS(WEFT_X)
+#undef WEFT_X
+		NULL};
+
+static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
+static const char *const fail_modes[] = {"secure", "standalone", NULL};
+
+// clang-format off
+#define AT(type, member) offsetof(struct type, member)
+#define LIST(type, member, count) .offset = AT(type, member), .count_offset = AT(type, count)
+#define NUMBER(lo, hi, default) .kind = SCHEMA_NUMBER, .min = (lo), .max = (hi), .standard = (default)
+#define NAME(longest) .kind = SCHEMA_NAME, .max = (longest)
+#define STRING(longest) .kind = SCHEMA_STRING, .max = (longest)
+#define YES_NO(default) .kind = SCHEMA_BOOL, .standard = (default)
+#define CHOICE(of, default) .kind = SCHEMA_ENUM, .names = (of), .standard = (default)
+
+static const struct schema_field host_fields[] = {
+	{"name", NAME(WEFT_NAME_MAX), .offset = AT(config_host, name), .required = true,
+	 .help = "of this host, in logs and OpenFlow descriptions"},
+	{"vtep", SCHEMA_IP, .offset = AT(config_host, vtep),
+	 .help = "own address in the underlay; tenants with an overlay need it"},
+	{"vtep6", SCHEMA_IP, .offset = AT(config_host, vtep6),
+	 .help = "a second own address, IPv6, beside an IPv4 vtep"},
+	{"vxlan_port", NUMBER(1, 65535, 4789), .offset = AT(config_host, vxlan_port),
+	 .help = "UDP destination port of VXLAN"},
+	{"udp_checksum", YES_NO(0), .offset = AT(config_host, udp_checksum),
+	 .help = "send outer UDP checksums"},
+	{"ttl", NUMBER(1, 255, 64), .offset = AT(config_host, ttl),
+	 .help = "TTL or hop limit of outer headers"},
+	{"fdb_age", NUMBER(1, 1000000, 300), .offset = AT(config_host, fdb_age_s),
+	 .help = "seconds without a packet after which a learned MAC is forgotten"},
+	{0}};
+static const struct schema host = {sizeof(struct config_host), host_fields};
+
+static const struct schema_field uplink_fields[] = {
+	{"name", NAME(15), .offset = AT(config_uplink, name), .required = true,
+	 .help = "of the uplink; also of the TAP to the kernel, unless af_packet"},
+	{"kind", CHOICE(kinds, 0), .offset = AT(config_uplink, kind), .required = true,
+	 .help = "how frames get in and out"},
+	{"device", STRING(WEFT_DEVICE_MAX), .offset = AT(config_uplink, device),
+	 .help = "interface, PCI address, file or socket, as the kind wants it"},
+	{"kernel_interface", NAME(15), .offset = AT(config_uplink, kernel_interface),
+	 .help = "kernel's interface with the VTEP address, if it is neither device nor TAP"},
+	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_uplink, mtu),
+	 .help = "IP bytes; if absent, the device's own"},
+	{"queues", NUMBER(1, 64, 0), .offset = AT(config_uplink, queues),
+	 .help = "receive queues; if absent, one a worker"},
+	{0}};
+static const struct schema uplink = {sizeof(struct config_uplink), uplink_fields};
+
+static const struct schema_field port_fields[] = {
+	{"name", NAME(15), .offset = AT(config_port, name), .required = true,
+	 .help = "unique in the tenant; OpenFlow shows it"},
+	{"number", NUMBER(1, WEFT_OFPORT_OVERLAY - 1, 0), .offset = AT(config_port, number),
+	 .required = true, .help = "OpenFlow port number"},
+	{"kind", CHOICE(kinds, 0), .offset = AT(config_port, kind), .required = true,
+	 .help = "how frames get in and out"},
+	{"device", STRING(WEFT_DEVICE_MAX), .offset = AT(config_port, device),
+	 .help = "interface, TAP name, socket or file, as the kind wants it"},
+	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_port, mtu),
+	 .help = "IP bytes; if absent, the device's own"},
+	{"queues", NUMBER(1, 64, 0), .offset = AT(config_port, queues),
+	 .help = "receive queues; if absent, one a worker"},
+	{0}};
+static const struct schema port = {sizeof(struct config_port), port_fields};
+
+static const struct schema_field fdb_fields[] = {
+	{"mac", SCHEMA_MAC, .offset = AT(config_fdb, mac), .required = true,
+	 .help = "address of a VM"},
+	{"vlan", NUMBER(1, 4094, 0), .offset = AT(config_fdb, vlan),
+	 .help = "inner VLAN; if absent, untagged"},
+	{"vtep", SCHEMA_IP, .offset = AT(config_fdb, vtep),
+	 .help = "it is behind this remote VTEP"},
+	{"port", NAME(15), .offset = AT(config_fdb, port),
+	 .help = "or behind this port"},
+	{0}};
+static const struct schema fdb = {sizeof(struct config_fdb), fdb_fields};
+
+static const struct schema_field quota_fields[] = {
+	{"rules", NUMBER(0, 100000000, 100000), .offset = AT(config_quotas, rules),
+	 .help = "flow table entries"},
+	{"groups", NUMBER(0, 10000000, 1000), .offset = AT(config_quotas, groups),
+	 .help = "groups"},
+	{"meters", NUMBER(0, 10000000, 1000), .offset = AT(config_quotas, meters),
+	 .help = "meters"},
+	{"macs", NUMBER(0, 10000000, 4096), .offset = AT(config_quotas, macs),
+	 .help = "MAC addresses, learned and static"},
+	{"packet_in", NUMBER(0, 10000000, 1000), .offset = AT(config_quotas, packet_in),
+	 .help = "packet-ins a second"},
+	{"packet_in_burst", NUMBER(1, 10000000, 0), .offset = AT(config_quotas, packet_in_burst),
+	 .help = "packet-ins at once; if absent, a second's worth"},
+	{0}};
+static const struct schema quotas = {sizeof(struct config_quotas), quota_fields};
+
+static const struct schema_field tls_fields[] = {
+	{"key", STRING(CONFIG_PATH_MAX), .offset = AT(config_tls, key), .required = true,
+	 .help = "file of the private key, PEM"},
+	{"cert", STRING(CONFIG_PATH_MAX), .offset = AT(config_tls, cert), .required = true,
+	 .help = "file of the certificate, PEM"},
+	{"ca", STRING(CONFIG_PATH_MAX), .offset = AT(config_tls, ca), .required = true,
+	 .help = "file of the CA that signed the controllers' certificates, PEM"},
+	{0}};
+static const struct schema tls = {sizeof(struct config_tls), tls_fields};
+
+static const struct schema_field switch_fields[] = {
+	{"dpid", SCHEMA_DPID, .offset = AT(config_switch, dpid),
+	 .help = "datapath id, 16 hexadecimal digits in quotes; needed with controllers"},
+	{"controllers", SCHEMA_STRINGS, LIST(config_switch, controllers, controller_count),
+	 .max = CONFIG_PATH_MAX,
+	 .help = "tcp:IP[:PORT], ssl:…, unix:PATH; passive: ptcp:[PORT][:IP], pssl:…, punix:PATH"},
+	{"fail_mode", CHOICE(fail_modes, UINT32_MAX), .offset = AT(config_switch, fail_mode),
+	 .help = "with no controller: keep the rules, or be a learning switch; "
+		 "if absent, secure with controllers, else standalone"},
+	{"inactivity", NUMBER(0, 86400, 15), .offset = AT(config_switch, inactivity_s),
+	 .help = "seconds of silence before an echo request; 0: never"},
+	{"max_backoff", NUMBER(1, 3600, 8), .offset = AT(config_switch, max_backoff_s),
+	 .help = "longest wait in seconds before connecting again"},
+	{"tls", SCHEMA_MAP, .offset = AT(config_switch, tls), .sub = &tls,
+	 .help = "for ssl: and pssl:"},
+	{0}};
+static const struct schema sw = {sizeof(struct config_switch), switch_fields};
+
+static const struct schema_field tenant_fields[] = {
+	{"name", NAME(WEFT_NAME_MAX), .offset = AT(config_tenant, name), .required = true,
+	 .help = "of the tenant"},
+	{"encap", CHOICE(encaps, WEFT_ENCAP_NONE), .offset = AT(config_tenant, encap),
+	 .help = "how its frames travel between hosts; none: not at all"},
+	{"vni", NUMBER(0, WEFT_VNI_MAX, 0), .offset = AT(config_tenant, vni),
+	 .help = "VXLAN network identifier"},
+	{"vsid", NUMBER(WEFT_VSID_MIN, WEFT_VSID_MAX, 0), .offset = AT(config_tenant, vsid),
+	 .help = "NVGRE virtual subnet id"},
+	{"learn", YES_NO(1), .offset = AT(config_tenant, learn),
+	 .help = "learn MAC addresses from packets"},
+	{"inner_vlan", YES_NO(0), .offset = AT(config_tenant, inner_vlan),
+	 .help = "let VLAN tags into and out of the overlay"},
+	{"any_vtep", YES_NO(0), .offset = AT(config_tenant, any_vtep),
+	 .help = "accept encapsulated packets from sources that are not in vteps"},
+	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_tenant, mtu),
+	 .help = "IP bytes of the tenant's frames; if absent, not limited"},
+	{"quotas", SCHEMA_MAP, .offset = AT(config_tenant, quotas), .sub = &quotas,
+	 .help = "what it may use"},
+	{"vteps", SCHEMA_IPS, LIST(config_tenant, vteps, vtep_count),
+	 .help = "remote VTEPs: where broadcasts go, and who may send"},
+	{"fdb", SCHEMA_MAPS, LIST(config_tenant, fdb, fdb_count), .sub = &fdb,
+	 .help = "static MAC addresses"},
+	{"switch", SCHEMA_MAP, .offset = AT(config_tenant, sw), .sub = &sw,
+	 .help = "its OpenFlow side"},
+	{"ports", SCHEMA_MAPS, LIST(config_tenant, ports, port_count), .sub = &port,
+	 .help = "its ports on this host"},
+	{0}};
+static const struct schema tenant = {sizeof(struct config_tenant), tenant_fields};
+
+static const struct schema_field config_fields[] = {
+	{"host", SCHEMA_MAP, .offset = AT(config, host), .sub = &host, .required = true,
+	 .help = "this host"},
+	{"uplinks", SCHEMA_MAPS, LIST(config, uplinks, uplink_count), .sub = &uplink,
+	 .help = "ways to the underlay"},
+	{"tenants", SCHEMA_MAPS, LIST(config, tenants, tenant_count), .sub = &tenant,
+	 .help = "one virtual switch each"},
+	{0}};
+// clang-format on
+
+const struct schema config_schema = {sizeof(struct config), config_fields};
