@@ -21,12 +21,10 @@
 
 // IP
 #define OVERLAY_IPV4_LEN 20u
-#define OVERLAY_IPV4_MAX_LEN 60u
 #define OVERLAY_IPV4_DF 0x4000u
 #define OVERLAY_IPV4_MF 0x2000u
 #define OVERLAY_IPV4_OFFSET 0x1fffu
 #define OVERLAY_IPV6_LEN 40u
-#define OVERLAY_IPV6_FRAG_LEN 8u
 #define OVERLAY_IPV6_FRAG_OFFSET 0xfff8u
 #define OVERLAY_IPV6_FRAG_MORE 1u
 
@@ -57,8 +55,7 @@
 #define OVERLAY_GRE_S 0x1000u
 #define OVERLAY_GRE_VERSION 0x0007u
 
-// The most that overlay_decap() looks at before the inner frame, without IPv6 extension headers;
-// and the most that overlay_encap() puts before it: Ethernet, a tag, IPv6, UDP, VXLAN.
+// The most that overlay_encap() puts before a frame: Ethernet, a tag, IPv6, UDP, VXLAN.
 #define OVERLAY_ENCAP_MAX_LEN                                                                      \
 	(OVERLAY_ETH_LEN + OVERLAY_VLAN_LEN + OVERLAY_IPV6_LEN + OVERLAY_UDP_LEN +                 \
 		OVERLAY_VXLAN_LEN)

@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft/checksum.h and weft/crc32c.h against the RFCs' own examples and a bytewise oracle.
+// weft/checksum.h, weft/crc32c.h and overlay/checksum.h against the RFCs' own examples and a
+// bytewise oracle.
 
-#include <weft/checksum.h>
 #include <weft/crc32c.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "overlay/checksum.h"
 
-#include "rng.h"
-
-// RFC 1071, 1: word by word, with end-around carry.
-static uint16_t oracle_sum(const uint8_t *p, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-		sum = (sum & 0xffff) + (sum >> 16);
-	}
-	return (uint16_t)sum;
-}
+#include "frames.h"
 
 static void rfc1071_example(void **state)
 {
@@ -48,7 +32,7 @@ static void all_lengths_and_alignments(void **state)
 		for (size_t len = 0; ofs + len <= sizeof(buf); len++)
 			assert_int_equal(
 				ntohs(weft_csum_fold(weft_csum_partial(buf + ofs, len, 0))),
-				oracle_sum(buf + ofs, len));
+				slow_sum(buf + ofs, len, 0));
 }
 
 // The largest packet of nothing but ones: no carry may get lost.
@@ -80,7 +64,7 @@ static void pieces_equal_whole(void **state)
 			weft_csum_add(&c, buf + at, n);
 			at += n;
 		}
-		assert_int_equal(ntohs(weft_csum_fold(c.sum)), oracle_sum(buf, len));
+		assert_int_equal(ntohs(weft_csum_fold(c.sum)), slow_sum(buf, len, 0));
 	}
 }
 
@@ -133,6 +117,34 @@ static void udp_zero_means_none(void **state)
 	assert_int_equal(weft_csum_update_udp_bytes(htons(0xdd2f), &old, &new, 2), 0xffff);
 }
 
+static void ipv4_header(void **state)
+{
+	struct frame f = FRAME(vxlan4_bytes);
+	uint8_t *ip = f.b + AT_IP;
+
+	assert_true(overlay_ipv4_csum_ok(ip, 20));
+	put_be16(ip + 10, 0);
+	assert_false(overlay_ipv4_csum_ok(ip, 20));
+	assert_int_equal(ntohs(overlay_ipv4_csum(ip, 20)), 0xd400);
+	memset(f.b + AT_UDP, 1, 40); // options
+	ip[0] = 0x4f;
+	fix_ipv4(&f, AT_IP);
+	assert_true(overlay_ipv4_csum_ok(ip, 60));
+	f.b[AT_UDP + 39] ^= 1;
+	assert_false(overlay_ipv4_csum_ok(ip, 60));
+}
+
+// The datagrams in frames.h carry right checksums, so pseudo header and datagram sum to ones.
+static void pseudo_headers(void **state)
+{
+	struct frame f = FRAME(vxlan4_csum_bytes), g = FRAME(vxlan6_bytes);
+	uint64_t sum4 = overlay_pseudo_ipv4(f.b + AT_IP, 17, 58);
+	uint64_t sum6 = overlay_pseudo_ipv6(g.b + AT_IP, 17, 58);
+
+	assert_int_equal(weft_csum_fold(weft_csum_partial(f.b + AT_UDP, 58, sum4)), 0xffff);
+	assert_int_equal(weft_csum_fold(weft_csum_partial(g.b + AT_UDP6, 58, sum6)), 0xffff);
+}
+
 static uint32_t crc_of(const void *p, size_t len)
 {
 	return weft_crc32c_finish(weft_crc32c_add(WEFT_CRC32C_INIT, p, len));
@@ -180,6 +192,8 @@ int main(void)
 		cmocka_unit_test(updates_equal_recomputation),
 		cmocka_unit_test(update32_equals_bytes),
 		cmocka_unit_test(udp_zero_means_none),
+		cmocka_unit_test(ipv4_header),
+		cmocka_unit_test(pseudo_headers),
 		cmocka_unit_test(crc32c_vectors),
 		cmocka_unit_test(crc32c_in_pieces),
 	};

@@ -207,6 +207,22 @@ static void fragments(void **state)
 	}
 }
 
+// A wrong checksum makes the rest of the header hearsay, so it is told first; and both faults of
+// the header are told before those of what follows it.
+static void worst_fault_first(void **state)
+{
+	struct frame f = FRAME(vxlan4_bytes), g = FRAME(nvgre4_bytes);
+
+	put_be16(f.b + AT_IP + 6, 0x2000);
+	assert_dropped(decap(&f), WEFT_DROP_OUTER_BAD_IP);
+	put_be16(f.b + AT_IP + 2, 27);
+	put_be16(g.b + AT_IP + 2, 23);
+	assert_dropped(decap(&f), WEFT_DROP_OUTER_BAD_IP);
+	assert_dropped(decap(&g), WEFT_DROP_OUTER_BAD_IP);
+	fix_ipv4(&f, AT_IP);
+	assert_dropped(decap(&f), WEFT_DROP_OUTER_FRAGMENT);
+}
+
 static void udp_length(void **state)
 {
 	static const uint16_t bad[] = {0, 7, 59, 0xffff};
@@ -419,6 +435,7 @@ int main(void)
 		cmocka_unit_test(bad_ip),
 		cmocka_unit_test(ip_hints),
 		cmocka_unit_test(fragments),
+		cmocka_unit_test(worst_fault_first),
 		cmocka_unit_test(udp_length),
 		cmocka_unit_test(udp_checksum),
 		cmocka_unit_test(udp_checksum_ffff),

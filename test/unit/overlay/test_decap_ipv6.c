@@ -115,6 +115,8 @@ static void extension_headers(void **state)
 	f.b[AT_IP + 6] = 60;
 	put_be16(f.b + AT_IP + 4, 7);
 	assert_dropped(decap(&f), WEFT_DROP_OUTER_BAD_IP);
+	f.len = AT_UDP6 + 7;
+	assert_dropped(decap(&f), WEFT_DROP_OUTER_BAD_IP);
 }
 
 static void extension_headers_bounded(void **state)

@@ -30,22 +30,48 @@ static const struct {
 
 // Cut anywhere: with all headers in the first piece the result is that of the whole frame, else the
 // caller is told to pull up.
-static void every_cut(void **state)
+static void assert_every_cut(const struct frame *f, uint32_t headers)
 {
 	struct overlay_vtep v = test_vtep();
+	struct overlay_rx want;
 
 	v.tail = sum_tail;
-	for (unsigned i = 0; i < WHOLE; i++) {
-		const uint8_t *b = whole[i].bytes;
-		struct overlay_rx want = decap_exact(&v, b, whole[i].len, whole[i].len, 0, NULL);
-		for (uint32_t cut = 0; cut <= whole[i].len; cut++) {
-			struct overlay_rx rx = decap_exact(&v, b, cut, whole[i].len, 0, b + cut);
-			if (cut < whole[i].headers)
-				assert_int_equal(rx.verdict, OVERLAY_PULLUP);
-			else
-				assert_memory_equal(&rx, &want, sizeof(rx));
-		}
+	want = decap_exact(&v, f->b, f->len, f->len, 0, NULL);
+	assert_int_equal(want.verdict, OVERLAY_INNER);
+	for (uint32_t cut = 0; cut <= f->len; cut++) {
+		struct overlay_rx rx = decap_exact(&v, f->b, cut, f->len, 0, f->b + cut);
+		if (cut < headers)
+			assert_int_equal(rx.verdict, OVERLAY_PULLUP);
+		else
+			assert_memory_equal(&rx, &want, sizeof(rx));
 	}
+}
+
+static void every_cut(void **state)
+{
+	for (unsigned i = 0; i < WHOLE; i++) {
+		struct frame f = frame_of(whole[i].bytes, whole[i].len);
+		assert_every_cut(&f, whole[i].headers);
+	}
+}
+
+static void every_cut_of_longer_headers(void **state)
+{
+	static const uint8_t tag[] = {0x81, 0, 0, 7}, nops[12] = {[0 ... 11] = 1},
+			     ext[16] = {17, 1, 1, 12};
+	struct frame f = FRAME(vxlan4_csum_bytes);
+
+	frame_insert(&f, AT_UDP, nops, 12);
+	f.b[AT_IP] = 0x48;
+	put_be16(f.b + AT_IP + 2, 78 + 12);
+	fix_ipv4(&f, AT_IP);
+	frame_insert(&f, 12, tag, 4);
+	assert_every_cut(&f, 64 + 12 + 4);
+	f = FRAME(vxlan6_bytes);
+	frame_insert(&f, AT_UDP6, ext, 16);
+	f.b[AT_IP + 6] = 60;
+	put_be16(f.b + AT_IP + 4, 58 + 16);
+	assert_every_cut(&f, 84 + 16);
 }
 
 static void corrupt_tail(void **state)
@@ -166,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cut),
+		cmocka_unit_test(every_cut_of_longer_headers),
 		cmocka_unit_test(corrupt_tail),
 		cmocka_unit_test(padding_in_tail),
 		cmocka_unit_test(strip_in_pieces),

@@ -182,6 +182,36 @@ static void random_round_trips(void **state)
 	free(inner);
 }
 
+// All carries of the checksum that is finished per packet.
+static void every_identification(void **state)
+{
+	struct overlay_tunnel u = tunnel4(WEFT_ENCAP_NVGRE);
+	struct overlay_template t = build(&u);
+	uint8_t buf[128];
+
+	for (uint32_t id = 0; id < 65536; id++) {
+		uint8_t *frame = overlay_encap(&t, buf + 64, 14 + id % 9000, 0, (uint16_t)id);
+		assert_int_equal(slow_sum(frame + AT_IP, 20, 0), 0xffff);
+	}
+}
+
+// RFC 768: a checksum that comes out as zero is sent as ones, since zero says "none".
+static void udp_checksum_never_zero(void **state)
+{
+	struct overlay_tunnel u = tunnel4(WEFT_ENCAP_VXLAN);
+	struct overlay_template t;
+	uint8_t buf[128] = {0}, *inner = buf + 64, *frame;
+
+	u.udp_csum = true;
+	t = build(&u);
+	frame = overlay_encap(&t, inner, 20, 0, 0);
+	overlay_udp_csum(&t, frame, 20);
+	memcpy(inner + 18, frame + AT_UDP + 6, 2);
+	frame = overlay_encap(&t, inner, 20, 0, 0);
+	overlay_udp_csum(&t, frame, 20);
+	assert_memory_equal(frame + AT_UDP + 6, "\xff\xff", 2);
+}
+
 static void source_ports_fill_the_range(void **state)
 {
 	struct overlay_tunnel u = tunnel4(WEFT_ENCAP_VXLAN);
@@ -389,6 +419,8 @@ int main(void)
 		cmocka_unit_test(exact_bytes_ipv6),
 		cmocka_unit_test(vlan_dscp_ttl_port),
 		cmocka_unit_test(random_round_trips),
+		cmocka_unit_test(every_identification),
+		cmocka_unit_test(udp_checksum_never_zero),
 		cmocka_unit_test(source_ports_fill_the_range),
 		cmocka_unit_test(longest_packet),
 		cmocka_unit_test(refused_tunnels),
