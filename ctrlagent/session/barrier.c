@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/barrier.h"
+
+#include "session/conn.h"
+#include "session/handlers.h"
+
+void session_barrier_check(struct session_conn *c)
+{
+	struct of_barrier_reply out = {.xid = c->barrier_xid};
+
+	if (!c->barrier_done || c->pool.under_way)
+		return;
+	c->barrier_done = false;
+	of_barrier_reply_write(session_begin(c), &out);
+	session_end(c);
+	session_conn_resume(c, SESSION_PAUSE_BARRIER);
+}
+
+// An error means that the data plane is gone: no reply then, for nobody knows what is done. The
+// session is about to be closed.
+static void on_done(void *arg, enum weft_error error, const char *text)
+{
+	struct session_conn *c = arg;
+
+	c->barrier_done = error == WEFT_E_NONE;
+	session_barrier_check(c);
+	session_conn_unref(c);
+}
+
+int session_handle_barrier(struct session_conn *c, struct session_request *rq)
+{
+	struct of_barrier_request in;
+
+	if (of_barrier_request_read(&rq->r, &in))
+		return -EBADMSG;
+	c->barrier_xid = rq->xid;
+	session_conn_pause(c, SESSION_PAUSE_BARRIER);
+	dpc_barrier(c->sw->dpc, on_done, session_conn_ref(c));
+	return 0;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#define AGENT_LOG_MODULE "openflow"
+#include "session/conn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "log.h"
+#include "session/endpoint.h"
+
+struct session_conn *session_conn_new(
+	struct session_switch *sw, struct session_endpoint *endpoint, const char *peer)
+{
+	struct session_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->sw = sw;
+	c->endpoint = endpoint;
+	c->refs = 1;
+	c->role = OFPCR_ROLE_EQUAL;
+	c->miss_send_len = SESSION_MISS_SEND_LEN;
+	c->since = time(NULL);
+	session_async_init(&c->async);
+	snprintf(c->peer, sizeof(c->peer), "%s", peer);
+	LIST_INSERT_HEAD(&sw->conns, c, link);
+	sw->conn_count++;
+	return c;
+}
+
+struct session_conn *session_conn_ref(struct session_conn *c)
+{
+	c->refs++;
+	return c;
+}
+
+void session_conn_unref(struct session_conn *c)
+{
+	if (--c->refs)
+		return;
+	session_pending_pool_free(&c->pool);
+	session_multipart_free(&c->multipart);
+	of_writer_free(&c->out);
+	free(c);
+}
+
+void session_conn_close(struct session_conn *c)
+{
+	struct session_switch *sw = c->sw;
+	bool was_up = session_conn_is_up(c);
+
+	LIST_REMOVE(c, link);
+	sw->conn_count--;
+	session_probe_stop(c);
+	session_stream_free(c->stream);
+	c->stream = NULL;
+	c->sw = NULL;
+	c->barrier_done = false;
+	if (was_up)
+		session_switch_down(sw);
+	session_conn_unref(c);
+}
+
+static void on_open(void *arg)
+{
+	struct session_conn *c = arg;
+
+	c->connected = true;
+	c->since = time(NULL);
+	session_hello_send(c);
+	if (session_probe_start(c))
+		session_stream_finish(c->stream, "out of memory");
+}
+
+static void on_message(void *arg, const uint8_t *msg, size_t len)
+{
+	struct session_conn *c = arg;
+	struct session_request rq = {.msg = msg, .len = len, .xid = of_load32(msg + 4)};
+
+	session_conn_ref(c); // a handler may end it
+	if (!c->version)
+		session_hello_receive(c, &rq);
+	else
+		session_dispatch(c, &rq);
+	session_conn_unref(c);
+}
+
+static void on_bad_frame(void *arg, const uint8_t header[8])
+{
+	struct session_conn *c = arg;
+
+	session_error_send(c, (struct of_error){OFPET_BAD_REQUEST, OFPBRC_BAD_LEN, 0}, header, 8);
+}
+
+static void on_closed(void *arg, const char *why)
+{
+	struct session_conn *c = arg;
+	struct session_endpoint *e = c->endpoint;
+
+	if (c->version)
+		log_debug("%s: session with %s is over: %s", c->sw->set.tenant_name, c->peer, why);
+	session_conn_close(c);
+	session_endpoint_lost(e, why);
+}
+
+const struct session_stream_ops session_conn_ops = {
+	.open = on_open,
+	.message = on_message,
+	.bad_frame = on_bad_frame,
+	.closed = on_closed,
+};
+
+void session_conn_pause(struct session_conn *c, unsigned why)
+{
+	c->pauses |= why;
+	if (c->stream)
+		session_stream_pause(c->stream);
+}
+
+void session_conn_resume(struct session_conn *c, unsigned why)
+{
+	c->pauses &= ~why;
+	if (c->stream && !c->pauses)
+		session_stream_resume(c->stream);
+}
+
+struct of_writer *session_begin(struct session_conn *c)
+{
+	of_writer_reset(&c->out);
+	c->out.version = c->version ? c->version : session_highest_version(SESSION_VERSIONS);
+	return &c->out;
+}
+
+void session_end(struct session_conn *c)
+{
+	if (c->stream && !of_writer_status(&c->out))
+		session_stream_send(c->stream, c->out.data, c->out.len);
+}
+
+bool session_end_offer(struct session_conn *c)
+{
+	return c->stream && !of_writer_status(&c->out) &&
+	       session_stream_offer(c->stream, c->out.data, c->out.len);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/dump.h"
+
+#include <stdlib.h>
+
+static int flush(void *arg, struct of_span message)
+{
+	struct session_dump *d = arg;
+
+	if (!d->conn->stream)
+		return -EPIPE;
+	session_stream_send(d->conn->stream, message.p, message.len);
+	return 0;
+}
+
+struct session_dump *session_dump_new(
+	struct session_conn *c, struct session_request *rq, uint16_t type)
+{
+	struct session_dump *d = calloc(1, sizeof(*d));
+	struct session_pending *pending = d ? session_pending_new(c, rq) : NULL;
+
+	if (!pending) {
+		free(d);
+		of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_EPERM);
+		return NULL;
+	}
+	d->conn = session_conn_ref(c);
+	d->pending = pending;
+	d->w.version = c->version;
+	of_multipart_begin(&d->mp, &d->w, rq->xid, type);
+	d->mp.flush = flush;
+	d->mp.arg = d;
+	session_conn_pause(c, SESSION_PAUSE_DUMP);
+	return d;
+}
+
+void session_dump_end(void *arg, enum weft_error error, const char *text)
+{
+	struct session_dump *d = arg;
+	struct session_conn *c = d->conn;
+
+	if (!error) {
+		if (d->finish)
+			d->finish(d);
+		of_multipart_end(&d->mp);
+		if (of_writer_status(&d->w) && of_writer_status(&d->w) != -EPIPE)
+			error = WEFT_E_NO_MEMORY;
+	}
+	free(d->extra);
+	of_writer_free(&d->w);
+	session_pending_done(d->pending, error, text);
+	session_conn_resume(c, SESSION_PAUSE_DUMP);
+	free(d);
+	session_conn_unref(c);
+}
+
+void session_duration(uint64_t ns, uint32_t *sec, uint32_t *nsec)
+{
+	uint64_t s = ns / 1000000000u;
+
+	*sec = s < UINT32_MAX ? (uint32_t)s : UINT32_MAX;
+	*nsec = (uint32_t)(ns % 1000000000u);
+}

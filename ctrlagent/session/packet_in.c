@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/packet_in.h"
+
+#include "openflow/match.h"
+#include "session/conn.h"
+
+#define OVERHEAD 128u // an OFPT_PACKET_IN without its data is shorter
+
+// 1.3 has three reasons; the later ones were OFPR_ACTION then.
+static uint8_t reason_1_3(uint8_t reason)
+{
+	return reason <= WEFT_PACKET_IN_TTL ? reason : OFPR_ACTION;
+}
+
+static void pipeline_fields(const struct weft_ipc_punt *punt, struct weft_flow_key *key)
+{
+	*key = (struct weft_flow_key){
+		.metadata = punt->metadata,
+		.tunnel_id = punt->tunnel_id,
+		.in_port = htonl(punt->in_port),
+		.in_phy_port = htonl(punt->in_phy_port),
+		.tun_src = punt->tun_src,
+		.tun_dst = punt->tun_dst,
+	};
+}
+
+static size_t cut(const struct session_conn *c, const struct weft_ipc_punt *punt)
+{
+	size_t max = punt->reason == WEFT_PACKET_IN_TTL ? c->miss_send_len : punt->max_len;
+
+	if (max == WEFT_MAX_LEN_ALL || max > UINT16_MAX - OVERHEAD)
+		max = UINT16_MAX - OVERHEAD;
+	return punt->data_len < max ? punt->data_len : max;
+}
+
+static bool offer(struct session_conn *c, const struct weft_ipc_punt *punt, const void *frame,
+	const struct weft_flow_key *key)
+{
+	struct of_writer oxm = {.version = c->version};
+	struct of_packet_in m = {
+		.buffer_id = OFP_NO_BUFFER,
+		.total_len =
+			(uint16_t)(punt->total_len < UINT16_MAX ? punt->total_len : UINT16_MAX),
+		.reason = reason_1_3(punt->reason),
+		.table_id = punt->table,
+		.cookie = punt->cookie,
+		.data = {frame, cut(c, punt)},
+	};
+	bool sent;
+
+	of_packet_match_write(&oxm, key);
+	m.match = of_written(&oxm);
+	of_packet_in_write(session_begin(c), &m);
+	sent = !of_writer_status(&oxm) && session_end_offer(c);
+	of_writer_free(&oxm);
+	return sent;
+}
+
+void session_packet_in(
+	struct session_switch *sw, const struct weft_ipc_punt *punt, const void *frame)
+{
+	struct weft_flow_key key;
+	struct session_conn *c;
+
+	pipeline_fields(punt, &key);
+	LIST_FOREACH(c, &sw->conns, link)
+	if (session_async_wanted(c, SESSION_ASYNC_PACKET_IN, reason_1_3(punt->reason)) &&
+		!offer(c, punt, frame, &key))
+		sw->punt_shed++;
+}

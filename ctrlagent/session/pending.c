@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/pending.h"
+
+#include <stdlib.h>
+
+#include "openflow/errors.h"
+#include "session/barrier.h"
+#include "session/conn.h"
+
+#define SLAB 256u
+
+struct session_pending_slab {
+	struct session_pending_slab *next;
+	struct session_pending v[SLAB];
+};
+
+static bool grow(struct session_pending_pool *pool)
+{
+	struct session_pending_slab *slab = malloc(sizeof(*slab));
+
+	if (!slab)
+		return false;
+	slab->next = pool->slabs;
+	pool->slabs = slab;
+	for (unsigned i = 0; i < SLAB; i++) {
+		slab->v[i].next = pool->free;
+		pool->free = &slab->v[i];
+	}
+	return true;
+}
+
+void session_pending_pool_free(struct session_pending_pool *pool)
+{
+	while (pool->slabs) {
+		struct session_pending_slab *slab = pool->slabs;
+
+		pool->slabs = slab->next;
+		free(slab);
+	}
+	pool->free = NULL;
+}
+
+struct session_pending *session_pending_new(
+	struct session_conn *c, const struct session_request *rq)
+{
+	struct session_pending_pool *pool = &c->pool;
+	struct session_pending *p;
+
+	if (!pool->free && !grow(pool))
+		return NULL;
+	p = pool->free;
+	pool->free = p->next;
+	pool->under_way++;
+	p->conn = session_conn_ref(c);
+	p->len = (uint16_t)(rq->len < SESSION_HEAD ? rq->len : SESSION_HEAD);
+	memcpy(p->head, rq->msg, p->len);
+	return p;
+}
+
+void session_pending_done(void *arg, enum weft_error error, const char *text)
+{
+	struct session_pending *p = arg;
+	struct session_conn *c;
+
+	if (!p)
+		return;
+	c = p->conn;
+	if (error)
+		session_error_send(c, of_error_from_weft(c->version, error), p->head, p->len);
+	p->next = c->pool.free;
+	c->pool.free = p;
+	c->pool.under_way--;
+	session_barrier_check(c);
+	session_conn_unref(c);
+}
+
+void session_error_send(
+	struct session_conn *c, struct of_error error, const uint8_t *head, size_t len)
+{
+	of_error_write(session_begin(c), &error, head, len);
+	session_end(c);
+}

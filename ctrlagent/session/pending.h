@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Requests whose fate the data plane will tell: for each the head of the message, so that an error
+// can quote it (OpenFlow 1.3.5, 7.4.4: at least 64 bytes).
+//
+// A flow mod every three microseconds must not cost an allocation: records come from slabs that the
+// session keeps. Their number is bounded by the data plane's back-pressure (dpc_blocked()).
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/error.h>
+
+struct session_conn;
+struct session_request;
+struct of_error;
+
+#define SESSION_HEAD 64u
+
+struct session_pending {
+	struct session_conn *conn; // referenced
+	struct session_pending *next;
+	uint16_t len;
+	uint8_t head[SESSION_HEAD];
+};
+
+struct session_pending_slab;
+
+struct session_pending_pool {
+	struct session_pending *free;
+	struct session_pending_slab *slabs;
+	unsigned under_way;
+};
+
+void session_pending_pool_free(struct session_pending_pool *pool);
+
+// The argument for session_pending_done(). NULL: no memory; pass it on nevertheless.
+struct session_pending *session_pending_new(
+	struct session_conn *c, const struct session_request *rq);
+
+// A dpc_done_fn for operations: sends the error, if there is one.
+void session_pending_done(void *arg, enum weft_error error, const char *text);
+
+// An OFPT_ERROR that quotes `len` bytes at `head` and has its xid.
+void session_error_send(
+	struct session_conn *c, struct of_error error, const uint8_t *head, size_t len);

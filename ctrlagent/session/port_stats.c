@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ports, described and counted (OpenFlow 1.3.5, 7.3.5.6 and 7.3.5.7).
+#include "session/dump.h"
+#include "session/handlers.h"
+
+static void put_port(struct session_dump *d, uint32_t ofport, const struct weft_port_stats *s)
+{
+	struct of_port_stats out = {
+		.port_no = ofport,
+		.rx_packets = s->rx_packets,
+		.tx_packets = s->tx_packets,
+		.rx_bytes = s->rx_bytes,
+		.tx_bytes = s->tx_bytes,
+		.rx_dropped = s->rx_dropped,
+		.tx_dropped = s->tx_dropped,
+		.rx_errors = s->rx_errors,
+		.tx_errors = s->tx_errors,
+		// Not counted apart: all ones says so.
+		.rx_frame_err = UINT64_MAX,
+		.rx_over_err = UINT64_MAX,
+		.rx_crc_err = UINT64_MAX,
+		.collisions = UINT64_MAX,
+	};
+
+	session_duration(s->duration_ns, &out.duration_sec, &out.duration_nsec);
+	of_port_stats_write(&d->w, &out);
+	session_dump_next(d);
+}
+
+static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	const struct weft_ipc_port_status *p = body;
+	struct session_dump *d = arg;
+
+	if (!d->conn->sw || tenant != d->conn->sw->tenant || p->port.ofport == 0)
+		return;
+	if (d->wanted == OFPP_ANY || d->wanted == p->port.ofport)
+		put_port(d, p->port.ofport, &p->stats);
+}
+
+int session_handle_port_stats(struct session_conn *c, struct session_request *rq)
+{
+	struct of_port_stats_request in;
+	struct session_dump *d;
+
+	if (of_port_stats_request_read(&rq->r, &in))
+		return -EBADMSG;
+	if (in.port_no != OFPP_ANY && !session_ports_find(&c->sw->ports, in.port_no))
+		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
+	d = session_dump_new(c, rq, OFPMP_PORT_STATS);
+	if (!d)
+		return -EBADMSG;
+	d->wanted = in.port_no;
+	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_PORTS, c->sw->tenant, NULL, 0, on_port, session_dump_end,
+		d);
+	return 0;
+}
+
+int session_handle_port_desc(struct session_conn *c, struct session_request *rq)
+{
+	const struct session_ports *ports = &c->sw->ports;
+	struct of_port_desc_request in;
+	struct session_dump *d;
+
+	if (of_port_desc_request_read(&rq->r, &in))
+		return -EBADMSG;
+	d = session_dump_new(c, rq, OFPMP_PORT_DESC);
+	if (!d)
+		return -EBADMSG;
+	for (size_t i = 0; i < ports->count; i++) {
+		struct of_port out;
+
+		session_port_describe(&ports->v[i], &out);
+		of_port_write(&d->w, &out);
+		session_dump_next(d);
+	}
+	session_dump_end(d, WEFT_E_NONE, "");
+	return 0;
+}

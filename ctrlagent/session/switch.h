@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The inside of a switch, for the files of this folder.
+
+#include <sys/queue.h>
+
+#include "session/ports.h"
+#include "session/session.h"
+
+struct session_conn;
+struct session_endpoint;
+struct session_tls;
+
+LIST_HEAD(session_conn_list, session_conn);
+LIST_HEAD(session_endpoint_list, session_endpoint);
+
+// Strings of the configuration that are kept.
+struct session_settings {
+	char *tenant_name;
+	char *host_name;
+	char *key, *cert, *ca; // NULL: not set
+	uint64_t dpid;
+	uint32_t inactivity_s;
+	uint32_t max_backoff_s;
+	uint32_t max_rules, max_groups, max_meters;
+};
+
+struct session_switch {
+	struct event_base *base;
+	struct dpc *dpc;
+	struct dpc_listener *listener;
+	weft_tenant_id tenant;
+	struct session_settings set;
+	const struct agent_switch_ops *ops;
+	void *arg;
+	struct session_tls *tls; // NULL: no key
+	struct session_endpoint_list endpoints;
+	struct session_conn_list conns; // every session, shaken hands or not
+	unsigned conn_count;
+	unsigned up_count; // those that have shaken hands
+	bool ready;
+	bool told_connected; // what ops->connected was told last
+	struct event *alone; // until it is told that nobody is there
+	struct session_ports ports;
+	bool frag_drop;
+	bool has_generation; // OpenFlow 1.3.5, 6.3.4
+	uint64_t generation;
+	uint64_t refused;   // connections beyond SESSION_CONNS_MAX
+	uint64_t punt_shed; // packet-ins that a session did not get, for it read too slowly
+};
+
+// A session shook hands, or one that had is over.
+void session_switch_up(struct session_switch *sw);
+void session_switch_down(struct session_switch *sw);

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the tables can do.
+
+#include <stdint.h>
+
+uint32_t session_action_bits(void); // supported actions, bit n: OFPAT_* n

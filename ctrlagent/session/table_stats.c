@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Table statistics (OpenFlow 1.3.5, 7.3.5.4): every table is told of, used or not.
+#include <stdlib.h>
+
+#include "session/dump.h"
+#include "session/handlers.h"
+
+static void on_table(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	const struct weft_table_stats *s = body;
+	struct session_dump *d = arg;
+	struct weft_table_stats *all = d->extra;
+
+	if (s->table < WEFT_TABLES)
+		all[s->table] = *s;
+}
+
+static void put_tables(struct session_dump *d)
+{
+	const struct weft_table_stats *all = d->extra;
+
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		const struct of_table_stats out = {
+			.table_id = (uint8_t)i,
+			.active_count = all[i].active,
+			.lookup_count = all[i].lookups,
+			.matched_count = all[i].matched,
+		};
+
+		of_table_stats_write(&d->w, &out);
+		session_dump_next(d);
+	}
+}
+
+int session_handle_table_stats(struct session_conn *c, struct session_request *rq)
+{
+	struct of_table_request in;
+	struct session_dump *d;
+	void *all;
+
+	if (of_table_request_read(&rq->r, &in))
+		return -EBADMSG;
+	all = calloc(WEFT_TABLES, sizeof(struct weft_table_stats));
+	if (!all)
+		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_EPERM);
+	d = session_dump_new(c, rq, OFPMP_TABLE);
+	if (!d) {
+		free(all);
+		return -EBADMSG;
+	}
+	d->extra = all;
+	d->finish = put_tables;
+	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_TABLES, c->sw->tenant, NULL, 0, on_table,
+		session_dump_end, d);
+	return 0;
+}
