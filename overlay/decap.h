@@ -3,34 +3,32 @@
 // The receive side: what is this frame from the underlay, and where in it is the tenant's frame?
 //
 // Each frame that an uplink receives gets one verdict. The question comes in two parts, and the
-// order matters, because a VTEP shares its address with the host's kernel:
+// order matters, because a VTEP shares its address with the host's kernel.
 //
-// 1. Is it ours? Ours is what goes to the VTEP's own address and is UDP to the VXLAN port, or GRE
-// that
-//    carries Ethernet (protocol type 0x6558), each only if the VTEP speaks that encapsulation. All
-//    else is OVERLAY_FOREIGN and belongs to the kernel: ARP, ND, BGP, other UDP, other GRE (0x0800,
-//    ERSPAN, PPTP's version 1), later fragments (they do not say what they are part of), IPv6
-//    packets whose routing header leads on.
-// 2. If it is ours, is it right? If not, OVERLAY_DROP with the reason. A packet to the VTEP's
-// address
-//    over UDP or GRE that is so malformed that nobody could find its port or protocol type is
-//    dropped here too: the kernel would do just that, but without a name for the operator to find.
+// Is it ours? Ours is what goes to the VTEP's own address and is UDP to the VXLAN port, or GRE that
+// carries Ethernet (protocol type 0x6558), each only if the VTEP speaks that encapsulation. All
+// else is OVERLAY_FOREIGN and belongs to the kernel: ARP, ND, BGP, other UDP, other GRE (0x0800,
+// ERSPAN, PPTP's version 1), later fragments (they do not say what they are part of), IPv6 packets
+// whose routing header leads on or that pile up extension headers.
+//
+// If it is ours, is it right? If not, OVERLAY_DROP with the reason. A packet to the VTEP's address
+// over UDP or GRE that is so malformed that nobody could find its port or protocol type is dropped
+// here too: the kernel would do just that, but without a name for the operator to find.
 //
 // Read strictly, as the RFCs say:
-// - VXLAN (RFC 7348, 5): the I flag must be set; all other flags and reserved fields are ignored. A
-// zero
-//   UDP checksum is accepted over IPv4; over IPv6 if the VTEP says so (RFC 6935, 6936). Any other
-//   is verified. The UDP length, not the IP length, ends the packet.
+//
+// - VXLAN (RFC 7348, 5): the I flag must be set; all other flags and reserved fields are ignored.
+//   A zero UDP checksum is accepted over IPv4; over IPv6 if the VTEP says so (RFC 6935, 6936). Any
+//   other is verified. The UDP length, not the IP length, ends the packet.
 // - NVGRE (RFC 7637, 3.2): K set, C and S clear, version 0; Reserved0 (bits 4 to 12) is ignored.
-// Bit 1,
-//   nameless in RFC 7637, must be clear: it is RFC 1701's "routing present", which RFC 2784, 2.3
-//   has us discard, and bytes of unknown length would follow. VSIDs 0 to 0xfff and 0xffffff are
-//   reserved.
+//   Bit 1, nameless in RFC 7637, must be clear: it is RFC 1701's "routing present", which RFC 2784,
+//   2.3 has us discard, and bytes of unknown length would follow. VSIDs 0 to 0xfff and 0xffffff
+//   are reserved.
 // - IPv4: header checksum, options skipped, Ethernet padding cut off. Fragments are not reassembled
 //   (RFC 7348, 4.3 lets a VTEP discard them): the first is dropped under its own reason.
-// - IPv6: hop-by-hop, destination and (used up) routing headers are skipped, at most
-//   OVERLAY_IPV6_EXT_MAX; an atomic fragment (RFC 6946) is a whole packet. A source that is an
-//   IPv4-mapped address is refused, since struct weft_ip could not tell it from the IPv4 peer.
+// - IPv6: hop-by-hop, destination and used up routing headers are skipped, OVERLAY_IPV6_EXT_MAX of
+//   them at most; an atomic fragment (RFC 6946) is a whole packet. A source that is an IPv4-mapped
+//   address is refused, since struct weft_ip could not tell it from the IPv4 peer.
 // - The underlay may have one 802.1Q tag.
 //
 // The Ethernet destination is not looked at (that is the port's business), nor is an inner VLAN tag
@@ -71,8 +69,7 @@ struct overlay_vtep {
 	uint16_t vxlan_port; // host order, usually OVERLAY_VXLAN_PORT; 0: no VXLAN
 	bool nvgre;
 	bool udp6_zero_csum_ok; // accept zero UDP checksums over IPv6
-	overlay_tail_fn *tail;  // NULL: a checksum over several pieces is not verified (RFC 7348, 5
-				// leaves that to us)
+	overlay_tail_fn *tail;  // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
 };
 
 // The result. Whatever parsing did not reach is zero.

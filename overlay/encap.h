@@ -12,12 +12,12 @@
 // one and replace the pointer; never rebuild one that workers may be reading. It holds no pointers,
 // so it may be copied and freed at will.
 //
-// Fields that a receiver ignores are sent as zero. The don't-fragment bit is always set: RFC
-// 7348, 4.3 forbids a VTEP to fragment, and a lost packet with a name is easier to find than a
-// black hole. Hence the datagrams are atomic and RFC 6864, 4.1 allows any IPv4 identification. Give
-// a counter of the worker all the same: it costs nothing, lets receivers coalesce (which wants
-// constant or consecutive numbers), and keeps reassembly right behind a box that clears DF and
-// fragments anyway.
+// Fields that a receiver ignores are sent as zero. The don't-fragment bit is always set: a VTEP
+// must not fragment (RFC 7348, 4.3), and neither shall a router between make of one packet two
+// that the far VTEP would discard. Hence the datagrams are atomic and RFC 6864, 4.1 allows any IPv4
+// identification. Give a counter of the worker all the same: it costs nothing, lets receivers
+// coalesce (which wants constant or consecutive numbers), and keeps reassembly right behind a box
+// that clears DF and fragments anyway.
 //
 // A UDP checksum of zero is the default (RFC 7348, 5: SHOULD), over IPv6 by leave of RFC 6935 and
 // only if the peer takes it. Otherwise it covers the whole payload; see below.
@@ -31,8 +31,7 @@
 #include "overlay/decap.h"
 #include "overlay/wire.h"
 
-// What a tunnel is. Zero it, then set; all numbers in host order. A default stands for zero where
-// said.
+// What a tunnel is. Zero it, then set; all numbers in host order. Zero is a default where said.
 struct overlay_tunnel {
 	enum weft_encap encap; // WEFT_ENCAP_VXLAN or _NVGRE
 	uint32_t vni;          // VNI 0 to WEFT_VNI_MAX, or VSID WEFT_VSID_MIN to _MAX
@@ -47,9 +46,8 @@ struct overlay_tunnel {
 	uint8_t dscp;            // 0 to 63
 	bool udp_csum;           // VXLAN: fill in the UDP checksum
 	uint16_t udp_port;       // VXLAN, destination; 0: 4789
-	uint16_t
-		src_port_min; // VXLAN, source, inclusive; both 0: 49152 to 65535, the dynamic ports
-	uint16_t src_port_max; // (RFC 7348, 5; RFC 6335, 6)
+	uint16_t src_port_min;   // VXLAN, source, inclusive; both 0: 49152 to 65535, the
+	uint16_t src_port_max;   // dynamic ports (RFC 7348, 5; RFC 6335, 6)
 };
 
 // Opaque but for `len`. Cache lines 0 and 1: the header; line 2: what is needed to patch it.

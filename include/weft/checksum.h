@@ -6,10 +6,10 @@
 // that the byte order does not matter as long as it is one. So nothing here swaps, every weft_be16
 // that goes in or comes out is what lies in the packet, and host-order arithmetic has no place.
 //
-//	whole:        csum = weft_csum_finish(weft_csum_partial(p, len, 0))      field zeroed before
-//	verify:       weft_csum_fold(weft_csum_partial(p, len, pseudo)) == 0xffff
-//	in pieces:    struct weft_csum c = {0}; weft_csum_add(&c, p, n) ...      any piece may be
-// odd 	one change:   csum = weft_csum_update16(csum, old, new)
+//	whole:       csum = weft_csum_finish(weft_csum_partial(p, len, 0)), field zeroed before
+//	verify:      weft_csum_fold(weft_csum_partial(p, len, pseudo)) == 0xffff
+//	in pieces:   struct weft_csum c = {0}; weft_csum_add(&c, p, n); any piece may be odd
+//	one change:  csum = weft_csum_update16(csum, old, new)
 //
 // A sum stays exact over 8 GiB, more than any packet. Pure functions; any thread, any alignment.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outer frames. The first byte is the NIC's hints (4 bits) and the VTEP's options (2), the second
-// how much of the frame lies in the first piece; the rest is the frame. Reads only its bytes
+// Outer frames. The first byte is the NIC's hints (4 bits) and an option of the VTEP (1), the
+// second how much of the frame lies in the first piece; the rest is the frame. Reads only its bytes
 // (ASan), gives an inner frame only within it, and gives the same for the whole as for the pieces
 // and in a burst.
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lets another program check the library: commands on stdin, an answer per line on stdout.
 //
-//	decap HEX       inner ENCAP ID FLOWID TOS TTL VID SRC DST HEX | foreign | pullup | drop
-// REASON 	encap ENCAP ID LOCAL REMOTE VID TTL DSCP PORT CSUM HASH IPID HEX     HEX | error WHY
-// hash HEX        the flow hash, decimal
+//	decap HEX
+//		inner ENCAP ID FLOWID TOS TTL VID SRC DST HEX, or
+//		foreign, or pullup, or drop REASON
+//	encap ENCAP ID LOCAL REMOTE VID TTL DSCP PORT CSUM HASH IPID HEX
+//		HEX, or error WHY
+//	hash HEX
+//		the flow hash, decimal
 //
 // The VTEP is 198.51.100.2 and 2001:db8::2, and takes zero checksums over IPv6. MAC addresses are
 // 02:00:00:00:00:01 (ours) and :02 (next hop). Exits 1 on a line that it does not understand.
