@@ -20,10 +20,11 @@
 // - VXLAN (RFC 7348, 5): the I flag must be set; all other flags and reserved fields are ignored.
 //   A zero UDP checksum is accepted over IPv4; over IPv6 if the VTEP says so (RFC 6935, 6936). Any
 //   other is verified. The UDP length, not the IP length, ends the packet.
-// - NVGRE (RFC 7637, 3.2): K set, C and S clear, version 0; Reserved0 (bits 4 to 12) is ignored.
-//   Bit 1, nameless in RFC 7637, must be clear: it is RFC 1701's "routing present", which RFC 2784,
-//   2.3 has us discard, and bytes of unknown length would follow. VSIDs 0 to 0xfff and 0xffffff
-//   are reserved.
+// - NVGRE (RFC 7637, 3.2): K set, C and S clear, version 0. Bit 1, nameless in RFC 7637, must be
+//   clear: it is RFC 1701's "routing present", after which bytes of unknown length would follow.
+//   Reserved0, which RFC 7637 draws as bits 4 to 12, is ignored; RFC 2784, 2.3 would have bits 4
+//   and 5 discarded as well, but they change no layout (RFC 1701: strict source route, recursion),
+//   and the narrower document rules. VSIDs 0 to 0xfff and 0xffffff are reserved.
 // - IPv4: header checksum, options skipped, Ethernet padding cut off. Fragments are not reassembled
 //   (RFC 7348, 4.3 lets a VTEP discard them): the first is dropped under its own reason.
 // - IPv6: hop-by-hop, destination and used up routing headers are skipped, OVERLAY_IPV6_EXT_MAX of

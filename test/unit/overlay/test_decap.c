@@ -52,7 +52,7 @@ static void vxlan_reserved_ignored(void **state)
 	}
 }
 
-// RFC 7637, 3.2 with RFC 2784, 2.3: bits 4 to 12.
+// RFC 7637, 3.2 draws Reserved0 as bits 4 to 12; see decap.h on bits 4 and 5.
 static void nvgre_reserved_ignored(void **state)
 {
 	for (unsigned bit = 4; bit <= 12; bit++) {
