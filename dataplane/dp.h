@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The data plane as a whole, and which thread owns what.
+//
+// One control thread (main) and `workers` worker threads. The control thread owns all state that is
+// configured: ports, tenants, VTEPs, next hops, sessions. What workers read of it, they read
+// through pointers that the control thread publishes by a release-store and retires through dp_rcu.
+// Workers own their counters, buffers and caches. Between threads there are rings: frames to the
+// worker that owns a device's queue (inbox), packet-outs to worker 0, packet-ins and events to the
+// control thread.
+
+#include "dp_options.h"
+#include "dp_port.h"
+#include "dp_radix.h"
+#include "dp_rcu.h"
+#include "dp_vtep.h"
+
+#include "flowtable/flowtable.h"
+#include "overlay/decap.h"
+
+struct dp_ipc;
+struct dp_punt;
+struct dp_tenant;
+struct dp_worker;
+
+struct dp {
+	struct dp_options opt;
+	uint64_t epoch;
+	uint64_t seed;
+	uint64_t start_ns;
+	struct rte_mempool *pool;
+	struct dp_rcu *rcu;
+	struct ft_env env;
+	struct dp_worker *worker[DP_MAX_WORKERS];
+	bool stop; // atomic: workers leave their loop
+
+	struct dp_ports ports;
+	struct dp_tenant *tenants; // list
+	struct dp_tenant *nobody;  // tenant 0
+	struct dp_radix vxlan;     // VNI to struct dp_tenant
+	struct dp_radix nvgre;     // VSID likewise
+
+	struct weft_ipc_host host;
+	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
+	struct dp_nexthop *nexthops;     // list
+	int guard[4];                    // kernel_guard.h
+
+	struct dp_ipc *ipc;
+	struct dp_punt *punt;
+};
+
+// The control thread counts in the set behind the workers'.
+static inline unsigned dp_threads(const struct dp *dp)
+{
+	return dp->opt.workers + 1;
+}
+
+static inline unsigned dp_control(const struct dp *dp)
+{
+	return dp->opt.workers;
+}
+
+// Monotonic nanoseconds since some moment; cheap enough for once a burst. Any thread.
+uint64_t dp_now_ns(void);

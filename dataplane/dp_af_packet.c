@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_af_packet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+static int dp_af_packet_is_bound(int fd, unsigned ifindex)
+{
+	struct sockaddr_ll sll = {0};
+	socklen_t len = sizeof(sll);
+
+	return getsockname(fd, (struct sockaddr *)&sll, &len) == 0 && sll.sll_family == AF_PACKET &&
+	       sll.sll_ifindex == (int)ifindex;
+}
+
+int dp_af_packet_ignore_outgoing(const char *ifname)
+{
+	unsigned ifindex = if_nametoindex(ifname);
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+	int one = 1, found = 0;
+
+	if (!dir)
+		return -errno;
+	while (ifindex && (e = readdir(dir))) {
+		int fd = atoi(e->d_name);
+
+		if (!dp_af_packet_is_bound(fd, ifindex))
+			continue;
+		if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) == 0)
+			found++;
+	}
+	closedir(dir);
+	return found;
+}
+
+int dp_af_packet_mtu(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	rc = ioctl(fd, SIOCGIFMTU, &ifr) ? -errno : ifr.ifr_mtu;
+	close(fd);
+	return rc;
+}

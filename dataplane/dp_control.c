@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_control.h"
+
+#include "dp_eal.h"
+#include "dp_event.h"
+#include "dp_ipc.h"
+#include "dp_ipc_txn.h"
+#include "dp_log.h"
+#include "dp_meter.h"
+#include "dp_punt.h"
+#include "dp_tenant.h"
+#include "dp_worker.h"
+#include "kernel_guard.h"
+
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+static volatile sig_atomic_t dp_signalled;
+
+static void dp_control_signal(int sig)
+{
+	dp_signalled = sig;
+}
+
+uint64_t dp_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+// ---- what flow tables are given
+
+static void dp_env_retire(void *ctx, void (*fn)(void *obj), void *obj)
+{
+	struct dp *dp = ctx;
+
+	dp_rcu_retire(dp->rcu, fn, obj);
+}
+
+static uint64_t dp_env_now(void *ctx)
+{
+	return dp_now_ns();
+}
+
+static uint64_t dp_random(void)
+{
+	uint64_t v = 0;
+
+	while (!v && getrandom(&v, sizeof(v), 0) != sizeof(v))
+		;
+	return v;
+}
+
+static void dp_control_env(struct dp *dp)
+{
+	dp->start_ns = dp_now_ns();
+	dp->seed = dp->opt.seed ? dp->opt.seed : dp_random();
+	dp->epoch = dp_random(); // never the same twice, whatever the seed
+	dp->env = (struct ft_env){
+		.ctx = dp,
+		.retire = dp_env_retire,
+		.now_ns = dp_env_now,
+		.seed = dp->seed,
+		.workers = dp->opt.workers,
+		.meter_new = dp_meter_new,
+		.meter_free = dp_meter_free,
+		.meter_run = dp_meter_run,
+		.removed = dp_event_flow_removed,
+	};
+}
+
+// ---- start
+
+static int dp_control_host(struct dp *dp)
+{
+	struct weft_ipc_host host = {.vxlan_port = 4789, .ttl = 64, .fdb_age_s = 300};
+	char why[100];
+
+	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
+		dp->guard[i] = -1;
+	return dp_host_set(dp, &host, why) ? -1 : 0;
+}
+
+static int dp_control_workers(struct dp *dp)
+{
+	unsigned lcore, id = 0;
+
+	for (unsigned i = 0; i < dp->opt.workers; i++) {
+		dp->worker[i] = dp_worker_new(dp, i);
+		if (!dp->worker[i])
+			return -1;
+	}
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (id < dp->opt.workers)
+			rte_eal_remote_launch(dp_worker_main, dp->worker[id++], lcore);
+	}
+	if (id == dp->opt.workers)
+		return 0;
+	DP_LOG(ERR, "EAL gave %u of %u workers", id, dp->opt.workers);
+	return -1;
+}
+
+int dp_control_start(struct dp *dp)
+{
+	struct sigaction sa = {.sa_handler = dp_control_signal};
+
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	dp_control_env(dp);
+	dp->pool = dp_eal_pool(&dp->opt);
+	dp->rcu = dp_rcu_new(dp->opt.workers);
+	dp->nobody = dp_tenant_nobody(dp);
+	if (!dp->pool || !dp->rcu || !dp->nobody)
+		return -1;
+	if (dp_control_host(dp) || dp_control_workers(dp))
+		return -1;
+	dp->punt = dp_punt_new(dp, dp->opt.punt_socket);
+	if (!dp->punt)
+		return -1;
+	dp->ipc = dp_ipc_new(dp, dp->opt.socket);
+	if (!dp->ipc)
+		return -1;
+	DP_LOG(NOTICE, "ready at %s, %u worker(s), seed %llu", dp->opt.socket, dp->opt.workers,
+		(unsigned long long)dp->seed);
+	return 0;
+}
+
+// ---- loop
+
+// Not while a transaction is open: expiry is a transaction of its own.
+static void dp_control_second(struct dp *dp)
+{
+	dp_port_poll_links(dp);
+	if (dp_txn_is_open(dp_ipc_txn(dp->ipc)))
+		return;
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
+		ft_expire(t->sw);
+		if (dp->host.fdb_age_s)
+			ft_fdb_age(t->sw, dp->host.fdb_age_s);
+	}
+}
+
+void dp_control_loop(struct dp *dp)
+{
+	uint64_t second = dp_now_ns();
+	bool more = false;
+
+	while (!dp_signalled) {
+		struct pollfd fds[DP_IPC_POLLFDS + DP_PUNT_POLLFDS];
+		unsigned n = dp_ipc_pollfds(dp->ipc, fds);
+
+		n += dp_punt_pollfds(dp->punt, fds + n);
+		poll(fds, n, more ? 0 : DP_CONTROL_TICK_MS);
+		more = dp_ipc_run(dp->ipc);
+		dp_punt_run(dp->punt);
+		dp_event_poll(dp);
+		dp_rcu_poll(dp->rcu);
+		if (dp_now_ns() - second >= 1000000000u) {
+			second = dp_now_ns();
+			dp_control_second(dp);
+		}
+	}
+	DP_LOG(NOTICE, "signal %d: stopping", (int)dp_signalled);
+}
+
+// ---- stop
+
+void dp_control_stop(struct dp *dp)
+{
+	dp_ipc_free(dp->ipc);
+	dp->ipc = NULL;
+	__atomic_store_n(&dp->stop, true, __ATOMIC_RELAXED);
+	rte_eal_mp_wait_lcore();
+	// No readers from here on: grace periods end at once.
+	if (dp->rcu)
+		dp_port_close_all(dp);
+	if (dp->punt)
+		while (dp->tenants)
+			dp_tenant_del(dp, dp->tenants);
+	if (dp->rcu)
+		dp_rcu_free(dp->rcu);
+	dp_punt_free(dp->punt);
+	for (unsigned i = 0; i < dp->opt.workers; i++)
+		dp_worker_free(dp->worker[i]);
+	dp_kernel_guard_close(dp->guard);
+	rte_mempool_free(dp->pool);
+	rte_eal_cleanup();
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_eal.h"
+
+#include "dp_log.h"
+#include "dp_mbuf.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DP_EAL_ARGS 64
+
+int dp_logtype;
+
+struct dp_eal_args {
+	int argc;
+	char *argv[DP_EAL_ARGS + 1];
+};
+
+static void dp_eal_add(struct dp_eal_args *a, const char *arg)
+{
+	if (a->argc < DP_EAL_ARGS)
+		a->argv[a->argc++] = strdup(arg); // EAL keeps pointers to them: never freed
+}
+
+// The CPUs that the process may use, as EAL writes a set: (0,1,5).
+static unsigned dp_eal_cpus(char *buf, size_t size, uint16_t *list, unsigned max)
+{
+	cpu_set_t set;
+	unsigned n = 0;
+	size_t used = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		CPU_ZERO(&set);
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && used + 8 < size; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%u", used ? "," : "(", cpu);
+		if (n < max)
+			list[n] = (uint16_t)cpu;
+		n++;
+	}
+	snprintf(buf + used, size - used, ")");
+	return n;
+}
+
+// Workers that never sleep want a CPU each; those that do may share, and must not be pinned to one
+// that another data plane's worker has as well.
+static void dp_eal_lcores(const struct dp_options *o, char *buf, size_t size)
+{
+	char all[1024];
+	uint16_t cpus[DP_MAX_WORKERS + 1];
+	unsigned n = dp_eal_cpus(all, sizeof(all), cpus, DP_MAX_WORKERS + 1);
+	bool own = !o->pinned && !o->idle_sleep_us && n > o->workers;
+	size_t used = (size_t)snprintf(buf, size, "0@%s", all);
+
+	for (unsigned w = 0; w < o->workers && used < size; w++) {
+		if (o->pinned || own)
+			used += (size_t)snprintf(buf + used, size - used, ",%u@%u", w + 1,
+				o->pinned ? o->worker_cpu[w] : cpus[n - 1 - w]);
+		else
+			used += (size_t)snprintf(buf + used, size - used, ",%u@%s", w + 1, all);
+	}
+}
+
+static void dp_eal_add_user(struct dp_eal_args *a, const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *save, *arg = strtok_r(copy, " ", &save); arg; arg = strtok_r(NULL, " ", &save))
+		dp_eal_add(a, arg);
+	free(copy);
+}
+
+// Nothing that a second data plane could meet: no shared configuration, no files.
+static void dp_eal_memory(struct dp_eal_args *a, const struct dp_options *o)
+{
+	dp_eal_add(a, "--file-prefix=weft"); // a directory, which stays empty
+	if (o->no_huge) {                    // which EAL cannot do together with --in-memory
+		dp_eal_add(a, "--no-huge");
+		dp_eal_add(a, "--no-shconf");
+		return;
+	}
+	dp_eal_add(a, "--in-memory");
+	if (o->huge_dir) {
+		dp_eal_add(a, "--huge-dir");
+		dp_eal_add(a, o->huge_dir);
+	}
+}
+
+int dp_eal_init(const struct dp_options *o)
+{
+	struct dp_eal_args a = {0};
+	char lcores[8192], mem[16], level[32];
+
+	dp_eal_lcores(o, lcores, sizeof(lcores));
+	snprintf(mem, sizeof(mem), "%u", o->mem_mb);
+	snprintf(level, sizeof(level), "--log-level=%u", o->log_level);
+	dp_eal_add(&a, "weft-dataplane");
+	dp_eal_add(&a, "--no-telemetry");
+	dp_eal_add(&a, "--lcores");
+	dp_eal_add(&a, lcores);
+	dp_eal_add(&a, "--main-lcore=0");
+	dp_eal_add(&a, "-m");
+	dp_eal_add(&a, mem);
+	dp_eal_add(&a, level);
+	dp_eal_memory(&a, o);
+	if (!o->pci)
+		dp_eal_add(&a, "--no-pci");
+	if (o->eal)
+		dp_eal_add_user(&a, o->eal);
+	if (rte_eal_init(a.argc, a.argv) < 0) {
+		fprintf(stderr, "weft-dataplane: EAL: %s%s\n", rte_strerror(rte_errno),
+			o->no_huge ? "" : " (no huge pages? try --no-huge)");
+		return -1;
+	}
+	dp_logtype = rte_log_register_type_and_pick_level("weft", o->log_level);
+	return 0;
+}
+
+struct rte_mempool *dp_eal_pool(const struct dp_options *o)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create("weft", o->mbufs,
+		o->mbufs >= 4096 ? 256 : 64, sizeof(struct dp_meta),
+		(uint16_t)(RTE_PKTMBUF_HEADROOM + o->max_frame), SOCKET_ID_ANY);
+
+	if (!pool)
+		DP_LOG(ERR, "%u packet buffers of %u bytes: %s; more --mem or fewer --mbufs",
+			o->mbufs, o->max_frame, rte_strerror(rte_errno));
+	return pool;
+}

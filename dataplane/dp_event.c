@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_event.h"
+
+#include "dp.h"
+#include "dp_ipc.h"
+#include "dp_tenant.h"
+#include "dp_worker.h"
+
+#include <rte_ring_elem.h>
+
+#define DP_EVENT_WANTED_NS 1000000000u
+
+static void dp_event_send(
+	struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
+{
+	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, tenant, true))
+		return;
+	dp_ipc_add(dp->ipc, body, len);
+	dp_ipc_end(dp->ipc);
+}
+
+static void dp_event_learned(struct dp *dp, const struct dp_event *e)
+{
+	struct dp_tenant *t = dp_tenant_find(dp, e->tenant);
+	struct weft_ipc_fdb fdb = {
+		.mac = e->mac, .vlan = e->vlan, .ofport = e->ofport, .vtep = e->ip};
+
+	if (t)
+		ft_fdb_add(t->sw, &fdb); // full, or static already: not learned
+}
+
+static void dp_event_wanted(struct dp *dp, const struct dp_event *e, uint64_t now)
+{
+	struct dp_nexthop *h = dp_nexthop_find(dp, &e->ip);
+
+	if (!h || (h->wanted_ns && now - h->wanted_ns < DP_EVENT_WANTED_NS))
+		return;
+	h->wanted_ns = now;
+	dp_event_send(dp, WEFT_IPC_NEIGH_WANTED, e->tenant, &h->cfg, sizeof(h->cfg));
+}
+
+void dp_event_poll(struct dp *dp)
+{
+	uint64_t now = dp_now_ns();
+	struct dp_event e;
+
+	for (unsigned i = 0; i < dp->opt.workers; i++) {
+		// Bounded by the ring's size: workers may be filling it meanwhile.
+		for (unsigned n = 0; n < DP_EVENTS_SIZE; n++) {
+			if (rte_ring_sc_dequeue_elem(dp->worker[i]->events, &e, sizeof(e)))
+				break;
+			if (e.type == WEFT_IPC_FDB_ADD)
+				dp_event_learned(dp, &e);
+			else
+				dp_event_wanted(dp, &e, now);
+		}
+	}
+}
+
+void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason)
+{
+	struct weft_ipc_port_status s;
+
+	dp_port_status(dp, p, &s);
+	s.reason = reason;
+	dp_event_send(dp, WEFT_IPC_PORT_STATUS, p->tenant->id, &s, sizeof(s));
+}
+
+void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
+	const struct weft_match *match, const struct weft_instructions *instructions)
+{
+	struct dp *dp = ctx;
+	const struct dp_tenant *t = sw_ctx;
+
+	if (!dp->ipc || !dp_ipc_begin(dp->ipc, WEFT_IPC_FLOW_REMOVED, 0, 0, t->id, true))
+		return;
+	dp_ipc_add(dp->ipc, stats, sizeof(*stats));
+	dp_ipc_add_flow(dp->ipc, match, instructions);
+	dp_ipc_end(dp->ipc);
+}

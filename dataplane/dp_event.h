@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the agent is told unasked, and what workers tell the control thread. Control thread.
+
+#include "dp_port.h"
+
+#include "flowtable/flowtable.h"
+
+// Takes what workers have put into their event rings: learned addresses go to the FDB, unresolved
+// next hops to the agent, at most once a second each.
+void dp_event_poll(struct dp *dp);
+
+// `reason` as in weft_ipc_port_status.
+void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason);
+
+// As struct ft_env's `removed`; ctx is the struct dp, sw_ctx the struct dp_tenant.
+void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
+	const struct weft_match *, const struct weft_instructions *);

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dumps. All but the rules are as long as what the operator configured and are written at once; the
+// rules, of which there may be a million, come in pieces: a job each, which goes on when what it
+// wrote last is out, so that other requests are served in between.
+
+#include "dp_ipc.h"
+
+#include "dp.h"
+#include "dp_punt.h"
+#include "dp_tenant.h"
+#include "dp_worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DP_DUMP_PIECE 256u // rules at a time
+
+struct dp_dump {
+	struct dp *dp;
+	uint16_t type;
+	uint32_t xid;
+	uint32_t tenant;
+	struct ft_flow_walk *walk;
+	struct ft_switch *sw;
+	struct dp_dump *next;
+};
+
+static struct dp_dump *dp_dump_jobs; // the connection's; the control thread's alone
+
+static bool dp_dump_begin(struct dp_dump *d, uint32_t tenant)
+{
+	return dp_ipc_begin(d->dp->ipc, d->type, WEFT_IPC_MORE, d->xid, tenant, false);
+}
+
+static void dp_dump_item(struct dp_dump *d, uint32_t tenant, const void *body, size_t len)
+{
+	if (!dp_dump_begin(d, tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, body, len);
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_end(struct dp_dump *d)
+{
+	if (dp_ipc_begin(d->dp->ipc, d->type, 0, d->xid, d->tenant, false))
+		dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_status(struct dp_dump *d)
+{
+	struct dp *dp = d->dp;
+	struct weft_ipc_status s = {
+		.epoch = dp->epoch,
+		.uptime_ns = dp_now_ns() - dp->start_ns,
+		.workers = dp->opt.workers,
+		.mbufs_free = rte_mempool_avail_count(dp->pool),
+		.mbufs_total = dp->pool->size,
+		.version = WEFT_VERSION,
+	};
+
+	dp_dump_item(d, 0, &s, sizeof(s));
+}
+
+static void dp_dump_ports(struct dp_dump *d)
+{
+	for (struct dp_port *p = d->dp->ports.head; p; p = p->next) {
+		struct weft_ipc_port_status s;
+
+		if (p->hidden || p->role == DP_KERNEL || (d->tenant && p->tenant->id != d->tenant))
+			continue;
+		dp_port_status(d->dp, p, &s);
+		dp_dump_item(d, p->tenant->id, &s, sizeof(s));
+	}
+}
+
+static void dp_dump_nexthops(struct dp_dump *d)
+{
+	for (const struct dp_nexthop *h = d->dp->nexthops; h; h = h->next)
+		dp_dump_item(d, 0, &h->cfg, sizeof(h->cfg));
+}
+
+static void dp_dump_vteps(struct dp_dump *d, struct dp_tenant *t)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		dp_dump_item(d, t->id, &t->vtep_list[i], sizeof(t->vtep_list[i]));
+}
+
+static void dp_dump_fdb_entry(void *arg, const struct weft_ipc_fdb *e)
+{
+	struct dp_dump *d = arg;
+
+	dp_dump_item(d, d->tenant, e, sizeof(*e));
+}
+
+static void dp_dump_fdb(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct dp_dump of = *d;
+
+	of.tenant = t->id;
+	ft_fdb_walk(t->sw, dp_dump_fdb_entry, &of);
+}
+
+static void dp_dump_tenant(struct dp_dump *d, struct dp_tenant *t)
+{
+	dp_dump_item(d, t->id, &t->cfg, sizeof(t->cfg));
+}
+
+static void dp_dump_ledger(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_ledger l;
+
+	dp_ledger_sum(t->counters, dp_threads(d->dp), &l);
+	dp_dump_item(d, t->id, &l, sizeof(l));
+}
+
+static void dp_dump_notes(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
+	uint64_t now = dp_now_ns();
+
+	for (unsigned w = 0; w < dp_threads(d->dp); w++) {
+		const struct dp_drops *drops = w < d->dp->opt.workers ? &d->dp->worker[w]->drops
+								      : dp_punt_drops(d->dp->punt);
+		unsigned n = dp_drop_notes(drops, t->id, now, notes, DP_DROP_NOTES);
+
+		for (unsigned i = 0; i < n; i++)
+			dp_dump_item(d, t->id, &notes[i], sizeof(notes[i]));
+	}
+}
+
+// For the dump's tenant, or for all if it names none; `nobody`: tenant 0 is one of them.
+static void dp_dump_tenants(
+	struct dp_dump *d, void (*fn)(struct dp_dump *, struct dp_tenant *), bool nobody)
+{
+	if (nobody && !d->tenant)
+		fn(d, d->dp->nobody);
+	for (struct dp_tenant *t = d->dp->tenants; t; t = t->next)
+		if (!t->hidden && (!d->tenant || d->tenant == t->id))
+			fn(d, t);
+}
+
+static void dp_dump_table_stats(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_table_stats stats[WEFT_TABLES];
+	unsigned n = ft_table_stats(t->sw, stats);
+
+	for (unsigned i = 0; i < n; i++)
+		dp_dump_item(d, t->id, &stats[i], sizeof(stats[i]));
+}
+
+static void dp_dump_group(void *arg, const struct weft_group_stats *s, const void *buckets,
+	const struct weft_bucket_counters *counters)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add(d->dp->ipc, buckets, s->buckets_len);
+	dp_ipc_add(d->dp->ipc, counters, s->group.bucket_count * sizeof(*counters));
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_meter(void *arg, const struct weft_meter_stats *s,
+	const struct weft_band *bands, const struct weft_bucket_counters *counters)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add(d->dp->ipc, bands, s->meter.band_count * sizeof(*bands));
+	dp_ipc_add(d->dp->ipc, counters, s->meter.band_count * sizeof(*counters));
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_flow(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
+	const struct weft_instructions *i)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add_flow(d->dp->ipc, m, i);
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_aggregate(
+	struct dp_dump *d, struct dp_tenant *t, const struct dp_ipc_request *r)
+{
+	struct weft_aggregate a;
+
+	ft_aggregate(t->sw, r->body, &r->match, &a);
+	dp_dump_item(d, t->id, &a, sizeof(a));
+}
+
+static enum weft_error dp_dump_start_flows(
+	struct dp_dump *d, struct dp_tenant *t, const struct dp_ipc_request *r)
+{
+	struct dp_dump *job = malloc(sizeof(*job));
+
+	if (!job)
+		return WEFT_E_NO_MEMORY;
+	*job = *d;
+	job->sw = t->sw;
+	job->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
+	if (!job->walk) {
+		free(job);
+		return WEFT_E_NO_MEMORY;
+	}
+	job->next = dp_dump_jobs;
+	dp_dump_jobs = job;
+	return WEFT_E_NONE;
+}
+
+// Dumps of one tenant's switch.
+static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_request *r)
+{
+	struct dp_tenant *t = dp_tenant_find(d->dp, r->hdr.tenant);
+	const struct weft_ipc_id *id = r->body;
+
+	if (!t)
+		return WEFT_E_NO_TENANT;
+	switch (d->type) {
+	case WEFT_IPC_DUMP_FLOWS:
+		return dp_dump_start_flows(d, t, r);
+	case WEFT_IPC_DUMP_AGGREGATE:
+		dp_dump_aggregate(d, t, r);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_GROUPS:
+		return ft_groups(t->sw, id->id, dp_dump_group, d);
+	case WEFT_IPC_DUMP_METERS:
+		return ft_meters(t->sw, id->id, dp_dump_meter, d);
+	default:
+		dp_dump_table_stats(d, t);
+		return WEFT_E_NONE;
+	}
+}
+
+static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_request *r)
+{
+	switch (d->type) {
+	case WEFT_IPC_DUMP_STATUS:
+		dp_dump_status(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_TENANTS:
+		dp_dump_tenants(d, dp_dump_tenant, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_PORTS:
+		dp_dump_ports(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_VTEPS:
+		dp_dump_tenants(d, dp_dump_vteps, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_NEXTHOPS:
+		dp_dump_nexthops(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_FDB:
+		dp_dump_tenants(d, dp_dump_fdb, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_DROPS:
+		dp_dump_tenants(d, dp_dump_ledger, true);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_DROP_RULES:
+		dp_dump_tenants(d, dp_dump_notes, true);
+		return WEFT_E_NONE;
+	default:
+		return dp_dump_switch(d, r);
+	}
+}
+
+void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
+{
+	struct dp_dump d = {
+		.dp = dp, .type = r->hdr.type, .xid = r->hdr.xid, .tenant = r->hdr.tenant};
+	struct weft_ipc_error body = {.error = WEFT_E_NONE};
+
+	if (d.tenant && !dp_tenant_find(dp, d.tenant))
+		body.error = WEFT_E_NO_TENANT;
+	else
+		body.error = dp_dump_start(&d, r);
+	if (!body.error) {
+		if (d.type != WEFT_IPC_DUMP_FLOWS)
+			dp_dump_end(&d);
+		return;
+	}
+	snprintf(body.text, sizeof(body.text), "%s", weft_error_text(body.error));
+	if (dp_ipc_begin(dp->ipc, d.type, WEFT_IPC_ERROR, d.xid, d.tenant, false)) {
+		dp_ipc_add(dp->ipc, &body, sizeof(body));
+		dp_ipc_end(dp->ipc);
+	}
+}
+
+static void dp_dump_free(struct dp_dump *job)
+{
+	ft_flow_walk_free(job->walk);
+	free(job);
+}
+
+bool dp_ipc_dump_run(struct dp *dp)
+{
+	for (struct dp_dump **at = &dp_dump_jobs, *job; (job = *at);) {
+		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
+			return true;
+		if (ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job)) {
+			at = &job->next;
+			continue;
+		}
+		dp_dump_end(job);
+		*at = job->next;
+		dp_dump_free(job);
+	}
+	return dp_dump_jobs != NULL;
+}
+
+void dp_ipc_dump_cancel(struct dp *dp, const struct ft_switch *sw)
+{
+	for (struct dp_dump **at = &dp_dump_jobs, *job; (job = *at);) {
+		if (sw && job->sw != sw) {
+			at = &job->next;
+			continue;
+		}
+		dp_dump_end(job); // of what there was; nothing if the connection is gone
+		*at = job->next;
+		dp_dump_free(job);
+	}
+}

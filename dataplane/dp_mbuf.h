@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What we keep beside a packet buffer, and how a buffer and its view (struct weft_packet) agree.
+//
+// The PMDs give RTE_PKTMBUF_HEADROOM (128) bytes before a frame. The longest outer header, VXLAN
+// over IPv6 under a VLAN, needs 74, so 54 remain for what rules push. Whoever needs more moves the
+// frame to a fresh buffer that has it (dp_mbuf_with_headroom()).
+
+#include <weft/packet.h>
+
+#include <rte_mbuf.h>
+
+struct dp_tenant;
+struct dp_port;
+
+// Lies in the buffer's private area, and lives as long as the buffer. Valid from when the buffer is
+// put into a tx buffer or ring until it is sent or dropped.
+struct dp_meta {
+	struct dp_tenant *tenant; // whose ledger the packet stands in
+	struct dp_port *port;     // where it goes
+};
+
+static inline struct dp_meta *dp_meta(struct rte_mbuf *m)
+{
+	return (struct dp_meta *)rte_mbuf_to_priv(m);
+}
+
+static inline void dp_packet_from_mbuf(struct weft_packet *p, struct rte_mbuf *m)
+{
+	p->data = rte_pktmbuf_mtod(m, uint8_t *);
+	p->len = m->data_len;
+	p->total_len = m->pkt_len;
+	p->headroom = rte_pktmbuf_headroom(m);
+	p->l2_len = 0;
+	p->l3_ofs = 0;
+	p->l4_ofs = 0;
+	p->hash = 0;
+	p->owner = m;
+}
+
+// Makes the buffer say what the view says: edits moved the start and changed the lengths of the
+// first segment; the total may have become shorter at the end.
+static inline void dp_packet_to_mbuf(const struct weft_packet *p)
+{
+	struct rte_mbuf *m = (struct rte_mbuf *)p->owner;
+
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = (uint16_t)p->len;
+	m->pkt_len = p->total_len;
+}
+
+// Cuts a chain of segments to its pkt_len, after that was lowered.
+void dp_mbuf_cut(struct rte_mbuf *m);
+
+// The whole frame in one segment: `m` itself, or a fresh buffer, `m` being freed. NULL: no buffer
+// or too long for one; `m` is as before.
+struct rte_mbuf *dp_mbuf_flatten(struct rte_mbuf *m, struct rte_mempool *pool);
+
+// The frame with at least `headroom` bytes before it, by a copy of all of it: `m` is freed. NULL as
+// above.
+struct rte_mbuf *dp_mbuf_with_headroom(
+	struct rte_mbuf *m, struct rte_mempool *pool, unsigned headroom);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_port.h"
+
+#include "dp.h"
+#include "dp_af_packet.h"
+#include "dp_event.h"
+#include "dp_log.h"
+#include "dp_port_dev.h"
+#include "dp_tenant.h"
+#include "dp_worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct dp_port *dp_port_find(struct dp *dp, weft_port_id id)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (p->cfg.id == id && p->role != DP_KERNEL && !p->hidden)
+			return p;
+	return NULL;
+}
+
+struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, uint32_t ofport)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (p->tenant == t && p->ofport == ofport && p->role == DP_LOCAL && !p->hidden)
+			return p;
+	return NULL;
+}
+
+struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (p->hidden && p->role != DP_KERNEL && p->cfg.kind == cfg->kind &&
+			!strcmp(p->cfg.device, cfg->device))
+			return p;
+	return NULL;
+}
+
+static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *cfg,
+	struct dp_tenant *tenant, char why[static 100])
+{
+	if (!cfg->id)
+		snprintf(why, 100, "id: want another than 0");
+	else if (cfg->ofport ? cfg->ofport > WEFT_OFPORT_MAX || cfg->ofport == WEFT_OFPORT_OVERLAY
+			     : tenant != NULL)
+		snprintf(why, 100, "ofport: %u is not possible here", cfg->ofport);
+	else if (cfg->ofport && !tenant)
+		return WEFT_E_NO_TENANT;
+	else if (cfg->mtu && (cfg->mtu < 68 || cfg->mtu > 65000))
+		snprintf(why, 100, "mtu: want 68 to 65000");
+	else if (dp_port_find(dp, cfg->id)) {
+		snprintf(why, 100, "port id %u is taken", cfg->id);
+		return WEFT_E_EXISTS;
+	} else if (tenant && dp_port_find_ofport(dp, tenant, cfg->ofport)) {
+		snprintf(why, 100, "port number %u is taken", cfg->ofport);
+		return WEFT_E_EXISTS;
+	} else
+		return WEFT_E_NONE;
+	return WEFT_E_MALFORMED;
+}
+
+static void dp_port_tell_switch(const struct dp_port *p)
+{
+	struct ft_port port = {.ofport = p->ofport, .config = dp_port_config(p)};
+
+	port.live = p->link_up && !(port.config & WEFT_PORT_DOWN);
+	if (p->role == DP_LOCAL)
+		ft_port_set(p->tenant->sw, &port);
+}
+
+// Into, or out of, everything that leads a worker to it.
+static bool dp_port_publish(struct dp *dp, struct dp_port *p)
+{
+	if (p->role == DP_LOCAL) {
+		if (!dp_tenant_map_ports(dp, p->tenant))
+			return false;
+		if (p->hidden)
+			ft_port_del(p->tenant->sw, p->ofport);
+		else
+			dp_port_tell_switch(p);
+	} else if (p->role == DP_UPLINK) {
+		dp_tenants_stale(dp, NULL);
+		if (p->hidden)
+			dp_tenants_refresh(dp);
+	}
+	return dp_workers_spread(dp);
+}
+
+static void dp_port_link_in(struct dp *dp, struct dp_port *p)
+{
+	p->next = dp->ports.head;
+	dp->ports.head = p;
+}
+
+static void dp_port_unlink(struct dp *dp, struct dp_port *p)
+{
+	struct dp_port **at = &dp->ports.head;
+
+	while (*at && *at != p)
+		at = &(*at)->next;
+	if (*at)
+		*at = p->next;
+}
+
+static enum weft_error dp_port_add_kernel(
+	struct dp *dp, struct dp_port *uplink, char why[static 100])
+{
+	struct dp_port *p = NULL;
+	enum weft_error e;
+
+	if (uplink->role != DP_UPLINK || uplink->kernel_copy)
+		return WEFT_E_NONE;
+	e = dp_port_dev_open_kernel(dp, uplink, why, &p);
+	if (e)
+		return e;
+	p->peer = uplink;
+	uplink->peer = p;
+	dp_port_link_in(dp, p);
+	return WEFT_E_NONE;
+}
+
+// No worker leads to it any more, or ever did.
+static void dp_port_discard(struct dp *dp, struct dp_port *p)
+{
+	struct dp_port *kernel = p->peer;
+
+	if (kernel) {
+		dp_port_unlink(dp, kernel);
+		dp_port_dev_close(kernel);
+		free(kernel);
+	}
+	dp_port_unlink(dp, p);
+	dp_port_dev_close(p);
+	free(p);
+}
+
+enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
+	struct dp_tenant *tenant, char why[static 100], struct dp_port **out)
+{
+	struct dp_port *p, *hidden;
+	enum weft_error e = dp_port_check(dp, cfg, tenant, why);
+
+	if (e)
+		return e;
+	// A transaction that replaces a port: the device must be given up before it can be taken.
+	hidden = dp_port_find_hidden_device(dp, cfg);
+	if (hidden)
+		dp_port_del(dp, hidden);
+	e = dp_port_dev_open(dp, cfg, why, &p);
+	if (e)
+		return e;
+	p->tenant = tenant ? tenant : dp->nobody;
+	p->role = tenant ? DP_LOCAL : DP_UPLINK;
+	dp_port_link_in(dp, p);
+	e = dp_port_add_kernel(dp, p, why);
+	if (e) {
+		dp_port_discard(dp, p);
+		return e;
+	}
+	if (!dp_port_publish(dp, p)) {
+		dp_port_del(dp, p);
+		return WEFT_E_NO_MEMORY;
+	}
+	dp_event_port_status(dp, p, 0);
+	if (out)
+		*out = p;
+	return WEFT_E_NONE;
+}
+
+void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
+{
+	if (p->hidden == hidden)
+		return;
+	if (hidden)
+		dp_event_port_status(dp, p, 1);
+	p->hidden = hidden;
+	if (p->peer)
+		p->peer->hidden = hidden;
+	if (!dp_port_publish(dp, p))
+		DP_LOG(ERR, "port %s: no memory to %s it", p->cfg.name, hidden ? "hide" : "show");
+	if (!hidden)
+		dp_event_port_status(dp, p, 0);
+}
+
+void dp_port_del(struct dp *dp, struct dp_port *p)
+{
+	dp_port_hide(dp, p, true);
+	// One loop until no worker polls it or sends to it, another until the rings between workers
+	// hold no frame for it.
+	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize(dp->rcu);
+	dp_port_discard(dp, p);
+}
+
+enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod)
+{
+	const uint32_t known = WEFT_PORT_DOWN | WEFT_PORT_NO_RECV | WEFT_PORT_NO_FWD |
+			       WEFT_PORT_NO_PACKET_IN | WEFT_PORT_NO_FLOOD;
+	uint32_t config = (p->config & ~mod->mask) | (mod->config & mod->mask);
+
+	if (!weft_mac_equal(&mod->mac, &p->mac) || (config & ~known))
+		return WEFT_E_PORT_CONFIG;
+	__atomic_store_n(&p->config, config, __ATOMIC_RELAXED);
+	p->cfg.config = config;
+	dp_port_tell_switch(p);
+	dp_event_port_status(dp, p, 2);
+	return WEFT_E_NONE;
+}
+
+void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port_status *out)
+{
+	struct weft_port_stats *s = &out->stats;
+
+	memset(out, 0, sizeof(*out));
+	out->port = p->cfg;
+	out->port.mtu = dp_port_mtu(p);
+	out->mac = p->mac;
+	out->state = p->link_up ? 0 : WEFT_PORT_LINK_DOWN;
+	dp_port_dev_stats(p, s, &out->speed_mbps);
+	for (unsigned i = 0; i < dp->opt.workers; i++) {
+		s->tx_dropped +=
+			__atomic_load_n(&dp->worker[i]->port_drops[p->dev], __ATOMIC_RELAXED);
+		s->rx_dropped +=
+			__atomic_load_n(&dp->worker[i]->rx_drops[p->dev], __ATOMIC_RELAXED);
+	}
+	s->duration_ns = dp_now_ns() - p->born_ns;
+}
+
+void dp_port_poll_links(struct dp *dp)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		bool up = dp_port_dev_link(p);
+
+		if (p->hidden || up == p->link_up)
+			continue;
+		p->link_up = up;
+		dp_port_tell_switch(p);
+		if (p->role != DP_KERNEL)
+			dp_event_port_status(dp, p, 2);
+	}
+}
+
+void dp_port_close_all(struct dp *dp)
+{
+	while (dp->ports.head) {
+		struct dp_port *p = dp->ports.head;
+
+		dp_port_discard(dp, p->role == DP_KERNEL ? p->peer : p);
+	}
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Ports: DPDK devices that come and go while workers forward.
+//
+// A port is one of three. A local port belongs to a tenant's switch and has an OpenFlow number
+// there. An uplink (ofport 0) belongs to the host and carries encapsulated frames. A kernel port is
+// the TAP that an uplink gets if the kernel would not see its frames otherwise: frames that are not
+// overlay pass between the two unchanged, and the kernel goes on owning the VTEP's address. (An
+// AF_PACKET or AF_XDP interface is the kernel's own: it has its own copy of every frame, so there
+// is no such port; see kernel_guard.h.)
+//
+// Life: opened and started by the control thread, then published: in the workers' poll lists and,
+// for local ports, in the tenant's port map. Removing goes the other way: unpublish, wait a grace
+// period so that no worker polls it or holds it, wait another for frames in rings, then stop and
+// close the device. Whoever may still hold a pointer in between is a worker in its current loop, to
+// whom the device is still open.
+//
+// Debian's DPDK is built for RTE_MAX_ETHPORTS = 32 devices; a port more is refused.
+
+#include <weft/ipc.h>
+
+#include <rte_ethdev.h>
+
+struct dp;
+struct dp_tenant;
+
+enum dp_role {
+	DP_LOCAL,
+	DP_UPLINK,
+	DP_KERNEL,
+};
+
+#define DP_PORT_LIVE_MAX RTE_MAX_ETHPORTS
+
+struct dp_port {
+	// What workers read. Written before publication, but for `config` and `mtu`.
+	uint32_t ofport;
+	uint32_t config;          // WEFT_PORT_*; atomic
+	struct dp_tenant *tenant; // "nobody" for uplink and kernel ports
+	struct dp_port *peer;     // uplink and its kernel port; NULL: none
+	uint16_t dev;             // DPDK's port number, and our index in workers' tables
+	uint16_t n_rxq;
+	uint16_t n_txq;
+	uint16_t first_worker; // has receive queue 0; queue q is worker first + q's
+	uint8_t role;          // enum dp_role
+	bool kernel_copy;      // the kernel has its own copy of what comes in
+	bool raw_csum;         // frames from local senders may bear unfinished checksums
+	uint32_t cut_len;      // a frame that comes in so long was cut by the device; 0: never
+	uint32_t mtu;          // IP bytes; atomic
+
+	struct weft_mac mac;
+	// The control thread's own.
+	struct weft_ipc_port cfg;
+	char devname[64]; // of the vdev or PCI device
+	bool link_up;
+	bool hidden; // removed, but its transaction may yet be undone
+	uint64_t born_ns;
+	struct dp_port *next;
+};
+
+struct dp_ports {
+	struct dp_port *head;
+	unsigned made; // vdev names are never used again
+};
+
+static inline uint32_t dp_port_config(const struct dp_port *p)
+{
+	return __atomic_load_n(&p->config, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t dp_port_mtu(const struct dp_port *p)
+{
+	return __atomic_load_n(&p->mtu, __ATOMIC_RELAXED);
+}
+
+// All on the control thread. `why` (at least 100 bytes) says what went wrong, for people.
+enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
+	struct dp_tenant *tenant, char why[static 100], struct dp_port **out);
+// Unpublishes, waits, closes, frees. Its kernel port goes too.
+void dp_port_del(struct dp *dp, struct dp_port *p);
+// Takes the port out of, or back into, what workers and dumps see, leaving the device open.
+void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden);
+enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod);
+struct dp_port *dp_port_find(struct dp *dp, weft_port_id id);
+struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, uint32_t ofport);
+// One is hidden (about to go) and has the same device.
+struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg);
+void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port_status *out);
+// Looks at every link; calls dp_event_port_status() for those that changed.
+void dp_port_poll_links(struct dp *dp);
+void dp_port_close_all(struct dp *dp);

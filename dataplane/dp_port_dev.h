@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A port's DPDK device: opened, configured, started; asked; stopped and closed. Control thread.
+
+#include "dp_port.h"
+
+// A started device in a fresh struct dp_port that nobody knows yet. WEFT_E_DEVICE and the like with
+// `why`.
+enum weft_error dp_port_dev_open(
+	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out);
+// The kernel port of an uplink that is open.
+enum weft_error dp_port_dev_open_kernel(
+	struct dp *dp, const struct dp_port *uplink, char why[static 100], struct dp_port **out);
+// Stops and closes; no worker may touch it any more. The struct stays the caller's.
+void dp_port_dev_close(struct dp_port *p);
+
+bool dp_port_dev_link(const struct dp_port *p);
+void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint32_t *speed_mbps);

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_port_kind.h"
+
+#include "dp_af_packet.h"
+
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdio.h>
+
+#define DP_FRAMES_RING 512u // frames in an AF_PACKET ring
+
+typedef enum weft_error dp_spec_fn(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100]);
+
+static enum weft_error dp_spec_bad(char why[static 100], const char *text)
+{
+	snprintf(why, 100, "%s", text);
+	return WEFT_E_MALFORMED;
+}
+
+static bool dp_spec_is_ifname(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n < IFNAMSIZ && !strpbrk(s, ",=/ \t\n");
+}
+
+// Devargs are split at commas, and a value with one would become two.
+static bool dp_spec_is_value(const char *s)
+{
+	return *s && !strpbrk(s, ", \t\n");
+}
+
+// A ring frame holds the kernel's header and one packet. What does not fit is cut by the kernel,
+// and the PMD does not tell: a frame of exactly the room there is counts as cut.
+static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	int kernel_mtu = dp_af_packet_mtu(cfg->device);
+	uint32_t mtu = cfg->mtu ? cfg->mtu : (uint32_t)(kernel_mtu > 0 ? kernel_mtu : 1500);
+	uint32_t want = mtu + 14 + 8 + 82; // Ethernet, two tags, the ring's header
+	uint32_t frame = 2048;
+
+	if (!dp_spec_is_ifname(cfg->device))
+		return dp_spec_bad(why, "device: want the name of a network interface");
+	if (!if_nametoindex(cfg->device)) {
+		snprintf(why, 100, "device: no network interface %.40s here", cfg->device);
+		return WEFT_E_DEVICE;
+	}
+	while (frame < want)
+		frame *= 2;
+	if (frame > max_frame + TPACKET2_HDRLEN) {
+		snprintf(why, 100, "mtu: %u needs weft-dataplane --max-frame %u or more", mtu,
+			frame);
+		return WEFT_E_MALFORMED;
+	}
+	// The kernel puts the frame at TPACKET_ALIGN(header + 16) - 14.
+	s->cut_len = frame - (TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - 14);
+	s->kernel_copy = true;
+	s->raw_csum = true;
+	snprintf(s->args, sizeof(s->args),
+		"iface=%s,qpairs=%u,blocksz=%u,framesz=%u,framecnt=%u,qdisc_bypass=0", cfg->device,
+		s->queues, frame < 4096 ? 4096 : frame, frame, DP_FRAMES_RING);
+	snprintf(s->devname, sizeof(s->devname), "net_af_packet");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_af_xdp(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	if (!dp_spec_is_ifname(cfg->device))
+		return dp_spec_bad(why, "device: want the name of a network interface");
+	s->raw_csum = true;
+	snprintf(s->args, sizeof(s->args), "iface=%s,start_queue=0,queue_count=%u", cfg->device,
+		s->queues);
+	snprintf(s->devname, sizeof(s->devname), "net_af_xdp");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_tap(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	if (!dp_spec_is_ifname(cfg->device))
+		return dp_spec_bad(why, "device: want a name for the TAP interface");
+	if (if_nametoindex(cfg->device)) {
+		snprintf(why, 100, "device: interface %.40s exists already", cfg->device);
+		return WEFT_E_DEVICE;
+	}
+	snprintf(s->args, sizeof(s->args), "iface=%s", cfg->device);
+	snprintf(s->devname, sizeof(s->devname), "net_tap");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_vhost(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	if (cfg->device[0] != '/' || !dp_spec_is_value(cfg->device))
+		return dp_spec_bad(why, "device: want the absolute path of a socket, no comma");
+	// As client the switch connects to the socket that the hypervisor serves, again and again:
+	// so both may restart.
+	snprintf(s->args, sizeof(s->args), "iface=%s,queues=%u,client=1", cfg->device, s->queues);
+	snprintf(s->devname, sizeof(s->devname), "net_vhost");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_memif(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	char copy[WEFT_DEVICE_MAX + 1], *save, *word;
+	unsigned id = 0;
+	const char *role = "client";
+
+	snprintf(copy, sizeof(copy), "%s", cfg->device);
+	word = strtok_r(copy, ",", &save);
+	if (!word || word[0] != '/')
+		return dp_spec_bad(why, "device: want the absolute path of a socket");
+	for (char *opt; (opt = strtok_r(NULL, ",", &save));) {
+		int end = 0;
+
+		if (sscanf(opt, "id=%u%n", &id, &end) == 1 && !opt[end])
+			continue;
+		if (!strcmp(opt, "role=server") || !strcmp(opt, "role=client"))
+			role = opt + 5;
+		else
+			return dp_spec_bad(
+				why, "device: after the path want id=N, role=server|client");
+	}
+	snprintf(s->args, sizeof(s->args), "role=%s,id=%u,socket=%s,socket-abstract=no,bsize=2048",
+		role, id, word);
+	snprintf(s->devname, sizeof(s->devname), "net_memif");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_pcap(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	char copy[WEFT_DEVICE_MAX + 1], *save;
+	size_t used = 0;
+
+	snprintf(copy, sizeof(copy), "%s", cfg->device);
+	for (char *opt = strtok_r(copy, ",", &save); opt; opt = strtok_r(NULL, ",", &save)) {
+		const char *key, *value = strchr(opt, '=');
+
+		if (value && !strncmp(opt, "rx=", 3))
+			key = "rx_pcap";
+		else if (value && !strncmp(opt, "tx=", 3))
+			key = "tx_pcap";
+		else if (value && !strncmp(opt, "iface=", 6))
+			key = "iface";
+		else if (!strcmp(opt, "infinite=1"))
+			key = "infinite_rx";
+		else
+			return dp_spec_bad(
+				why, "device: want rx=FILE, tx=FILE, infinite=1 or iface=NAME");
+		used += (size_t)snprintf(s->args + used, sizeof(s->args) - used, "%s%s%s",
+			used ? "," : "", key, value);
+	}
+	if (!used)
+		return dp_spec_bad(why, "device: want rx=FILE and/or tx=FILE, or iface=NAME");
+	s->queues = 1;
+	snprintf(s->devname, sizeof(s->devname), "net_pcap");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_null(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	unsigned size = 64;
+	int end = 0;
+
+	if (*cfg->device && (sscanf(cfg->device, "size=%u%n", &size, &end) != 1 ||
+				    cfg->device[end] || size < 14 || size > max_frame))
+		return dp_spec_bad(why, "device: want nothing, or size=BYTES");
+	// Without a size nothing is to come in: a port that sinks.
+	snprintf(s->args, sizeof(s->args), "size=%u,no-rx=%u", size, !*cfg->device);
+	snprintf(s->devname, sizeof(s->devname), "net_null");
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_spec_pci(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	unsigned a, b, c, d;
+	int end = 0;
+
+	if (sscanf(cfg->device, "%x:%x:%x.%x%n", &a, &b, &c, &d, &end) != 4 || cfg->device[end])
+		return dp_spec_bad(why, "device: want a PCI address as 0000:01:00.0");
+	snprintf(s->bus, sizeof(s->bus), "pci");
+	snprintf(s->devname, sizeof(s->devname), "%.60s", cfg->device);
+	return WEFT_E_NONE;
+}
+
+static dp_spec_fn *const dp_spec_fns[WEFT_PORT_KIND_MAX] = {
+	[WEFT_PORT_KIND_AF_PACKET] = dp_spec_af_packet,
+	[WEFT_PORT_KIND_AF_XDP] = dp_spec_af_xdp,
+	[WEFT_PORT_KIND_TAP] = dp_spec_tap,
+	[WEFT_PORT_KIND_VHOST_USER] = dp_spec_vhost,
+	[WEFT_PORT_KIND_MEMIF] = dp_spec_memif,
+	[WEFT_PORT_KIND_PCAP] = dp_spec_pcap,
+	[WEFT_PORT_KIND_NULL] = dp_spec_null,
+	[WEFT_PORT_KIND_PCI] = dp_spec_pci,
+};
+
+static void dp_spec_name(struct dp_port_spec *s, unsigned serial)
+{
+	size_t n = strlen(s->devname);
+
+	if (!strcmp(s->bus, "vdev"))
+		snprintf(s->devname + n, sizeof(s->devname) - n, "%u", serial);
+}
+
+enum weft_error dp_port_spec(const struct weft_ipc_port *cfg, unsigned serial, uint16_t queues,
+	uint32_t max_frame, struct dp_port_spec *out, char why[static 100])
+{
+	enum weft_error e;
+
+	*out = (struct dp_port_spec){.bus = "vdev", .queues = queues};
+	if (cfg->kind >= WEFT_PORT_KIND_MAX)
+		return dp_spec_bad(why, "kind: unknown");
+	e = dp_spec_fns[cfg->kind](cfg, out, max_frame, why);
+	if (!e)
+		dp_spec_name(out, serial);
+	return e;
+}
+
+enum weft_error dp_port_spec_kernel(const struct weft_ipc_port *uplink, const struct weft_mac *mac,
+	unsigned serial, struct dp_port_spec *out, char why[static 100])
+{
+	const char *name = *uplink->kernel_if ? uplink->kernel_if : uplink->name;
+
+	*out = (struct dp_port_spec){.bus = "vdev", .queues = 1, .devname = "net_tap"};
+	if (!dp_spec_is_ifname(name))
+		return dp_spec_bad(why, "kernel_if: want a name for the kernel's interface");
+	if (if_nametoindex(name)) {
+		snprintf(why, 100, "kernel_if: interface %.20s exists already", name);
+		return WEFT_E_DEVICE;
+	}
+	snprintf(out->args, sizeof(out->args), "iface=%s,mac=%02x:%02x:%02x:%02x:%02x:%02x", name,
+		mac->b[0], mac->b[1], mac->b[2], mac->b[3], mac->b[4], mac->b[5]);
+	dp_spec_name(out, serial);
+	return WEFT_E_NONE;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The kinds of port: how each is named to DPDK.
+
+#include <weft/ipc.h>
+
+struct dp_port_spec {
+	char devname[64]; // for rte_eal_hotplug_add()
+	char bus[8];
+	char args[320];
+	uint16_t queues;  // pairs asked for
+	uint32_t cut_len; // see struct dp_port
+	bool kernel_copy;
+	bool raw_csum;
+};
+
+// Writes what `cfg` means. `serial` makes vdev names unique, `queues` is what the caller would
+// like, `max_frame` what a buffer holds. WEFT_E_NONE, or WEFT_E_MALFORMED/WEFT_E_UNSUPPORTED with
+// `why`.
+enum weft_error dp_port_spec(const struct weft_ipc_port *cfg, unsigned serial, uint16_t queues,
+	uint32_t max_frame, struct dp_port_spec *out, char why[static 100]);
+
+// The TAP that gives the kernel an uplink's traffic; `mac` is the uplink's.
+enum weft_error dp_port_spec_kernel(const struct weft_ipc_port *uplink, const struct weft_mac *mac,
+	unsigned serial, struct dp_port_spec *out, char why[static 100]);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_punt.h"
+
+#include "dp.h"
+#include "dp_log.h"
+#include "dp_unix.h"
+#include "dp_worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DP_PUNT_SNDBUF (4 << 20)
+
+struct dp_punt_msg {
+	struct weft_ipc_hdr hdr;
+	struct weft_ipc_punt punt;
+};
+static_assert(sizeof(struct dp_punt_msg) == 72, "fits the headroom");
+
+struct dp_punt {
+	struct dp *dp;
+	int listen_fd;
+	int fd; // -1: no agent
+	struct dp_drops drops;
+};
+
+// ---- worker
+
+static void dp_punt_fill(struct dp_punt_msg *msg, const struct dp_tenant *t,
+	const struct weft_flow_key *key, uint32_t data_len, uint32_t total_len,
+	const struct ft_packet_in *in)
+{
+	*msg = (struct dp_punt_msg){
+		.hdr =
+			{
+				.len = (uint32_t)sizeof(*msg) + ((data_len + 7) & ~7u),
+				.type = WEFT_IPC_PUNT,
+				.tenant = t->id,
+			},
+		.punt =
+			{
+				.cookie = in->cookie,
+				.total_len = total_len,
+				.data_len = data_len,
+				.in_port = ntohl(key->in_port),
+				.in_phy_port = ntohl(key->in_phy_port),
+				.metadata = key->metadata,
+				.tunnel_id = key->tunnel_id,
+				.tun_src = key->tun_src,
+				.tun_dst = key->tun_dst,
+				.table = in->table,
+				.reason = in->reason,
+				.max_len = in->max_len,
+			},
+	};
+}
+
+// One segment, no longer than is wanted, with room before it.
+static struct rte_mbuf *dp_punt_shape(struct dp_worker *w, struct rte_mbuf *m, uint32_t max_len)
+{
+	if (m->pkt_len > max_len) {
+		m->pkt_len = max_len;
+		dp_mbuf_cut(m);
+	}
+	if (m->nb_segs == 1 && rte_pktmbuf_headroom(m) >= sizeof(struct dp_punt_msg))
+		return m;
+	return dp_mbuf_with_headroom(m, w->dp->pool, RTE_PKTMBUF_HEADROOM);
+}
+
+void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,
+	struct rte_mbuf *m, uint32_t total_len, const struct ft_packet_in *in,
+	const struct dp_cause *cause)
+{
+	uint32_t rate = __atomic_load_n(&t->punt_rate, __ATOMIC_RELAXED);
+	uint32_t burst = __atomic_load_n(&t->punt_burst, __ATOMIC_RELAXED);
+	struct rte_mbuf *shaped;
+	uint32_t data_len;
+
+	if (!dp_bucket_take(&t->buckets[w->id], rate, burst, w->now_ns)) {
+		dp_worker_drop(w, t, m, WEFT_DROP_PUNT_RATE, cause);
+		return;
+	}
+	shaped = dp_punt_shape(w, m, in->max_len);
+	if (!shaped) {
+		dp_worker_drop(w, t, m, WEFT_DROP_NO_BUFFER, cause);
+		return;
+	}
+	data_len = shaped->pkt_len;
+	dp_punt_fill((struct dp_punt_msg *)rte_pktmbuf_prepend(shaped, sizeof(struct dp_punt_msg)),
+		t, key, data_len, total_len, in);
+	*dp_meta(shaped) = (struct dp_meta){.tenant = t};
+	dp_count(&dp_counters(w, t)->queued, 1);
+	if (rte_ring_sp_enqueue(w->punts, shaped)) {
+		dp_count(&dp_counters(w, t)->unqueued, 1);
+		dp_worker_drop(w, t, shaped, WEFT_DROP_PUNT_FULL, cause);
+	}
+}
+
+// ---- control thread
+
+struct dp_drops *dp_punt_drops(struct dp_punt *p)
+{
+	return &p->drops;
+}
+
+static void dp_punt_close(struct dp_punt *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+}
+
+static bool dp_punt_send(struct dp_punt *p, struct rte_mbuf *m)
+{
+	static char zeros[8];
+	struct iovec iov[2] = {
+		{rte_pktmbuf_mtod(m, void *), m->data_len}, {zeros, -(size_t)m->data_len & 7}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (p->fd < 0)
+		return false;
+	if (sendmsg(p->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != EMSGSIZE)
+		dp_punt_close(p);
+	return false;
+}
+
+static void dp_punt_one(struct dp_punt *p, struct rte_mbuf *m)
+{
+	struct dp_tenant *t = dp_meta(m)->tenant;
+	unsigned self = p->drops.thread;
+	struct dp_counters *c = &t->counters[self];
+
+	dp_count(&c->unqueued, 1);
+	if (!dp_bucket_take(&t->buckets[self], t->punt_rate, t->punt_burst, p->drops.now_ns)) {
+		dp_drop(&p->drops, t, m, WEFT_DROP_PUNT_RATE, NULL);
+	} else if (!dp_punt_send(p, m)) {
+		dp_drop(&p->drops, t, m, WEFT_DROP_PUNT_FULL, NULL);
+	} else {
+		dp_count(&c->consumed[WEFT_CONSUMED_PACKET_IN], 1);
+		rte_pktmbuf_free(m);
+	}
+}
+
+void dp_punt_drain(struct dp *dp)
+{
+	struct rte_mbuf *m;
+
+	dp->punt->drops.now_ns = dp_now_ns();
+	for (unsigned i = 0; i < dp->opt.workers; i++)
+		for (unsigned n = 0; n < DP_PUNTS_SIZE; n++) {
+			if (rte_ring_sc_dequeue(dp->worker[i]->punts, (void **)&m))
+				break;
+			dp_punt_one(dp->punt, m);
+		}
+}
+
+unsigned dp_punt_pollfds(const struct dp_punt *p, struct pollfd *fds)
+{
+	fds[0] = (struct pollfd){.fd = p->listen_fd, .events = POLLIN};
+	if (p->fd < 0)
+		return 1;
+	fds[1] = (struct pollfd){.fd = p->fd}; // for POLLHUP
+	return 2;
+}
+
+void dp_punt_run(struct dp_punt *p)
+{
+	int fd = dp_unix_accept(p->listen_fd), size = DP_PUNT_SNDBUF;
+	char byte;
+
+	if (fd >= 0) { // the latest agent is the right one: the one before may have died
+		dp_punt_close(p);
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+		p->fd = fd;
+	}
+	if (p->fd >= 0 && recv(p->fd, &byte, 1, MSG_DONTWAIT) == 0)
+		dp_punt_close(p);
+	dp_punt_drain(p->dp);
+}
+
+struct dp_punt *dp_punt_new(struct dp *dp, const char *path)
+{
+	struct dp_punt *p = aligned_alloc(64, (sizeof(*p) + 63) & ~(size_t)63);
+
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	p->dp = dp;
+	p->fd = -1;
+	p->drops.thread = dp_control(dp);
+	p->listen_fd = dp_unix_listen(path, SOCK_SEQPACKET);
+	if (p->listen_fd < 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void dp_punt_free(struct dp_punt *p)
+{
+	if (!p)
+		return;
+	dp_punt_close(p);
+	close(p->listen_fd);
+	free(p);
+}

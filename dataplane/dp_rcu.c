@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_rcu.h"
+
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct dp_rcu_item {
+	struct dp_rcu_item *next;
+	uint64_t token;
+	dp_rcu_fn *fn;
+	void *obj;
+};
+
+struct dp_rcu {
+	struct rte_rcu_qsbr *qs;
+	struct dp_rcu_item *head; // oldest first; tokens rise
+	struct dp_rcu_item **tail;
+};
+
+struct dp_rcu *dp_rcu_new(unsigned workers)
+{
+	struct dp_rcu *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->tail = &r->head;
+	r->qs = rte_zmalloc("rcu", rte_rcu_qsbr_get_memsize(workers), RTE_CACHE_LINE_SIZE);
+	if (!r->qs || rte_rcu_qsbr_init(r->qs, workers)) {
+		rte_free(r->qs);
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void dp_rcu_free(struct dp_rcu *r)
+{
+	while (dp_rcu_poll(r))
+		;
+	rte_free(r->qs);
+	free(r);
+}
+
+void dp_rcu_register(struct dp_rcu *r, unsigned worker)
+{
+	rte_rcu_qsbr_thread_register(r->qs, worker);
+	rte_rcu_qsbr_thread_online(r->qs, worker);
+}
+
+void dp_rcu_unregister(struct dp_rcu *r, unsigned worker)
+{
+	rte_rcu_qsbr_thread_offline(r->qs, worker);
+	rte_rcu_qsbr_thread_unregister(r->qs, worker);
+}
+
+struct rte_rcu_qsbr *dp_rcu_qsbr(struct dp_rcu *r)
+{
+	return r->qs;
+}
+
+void dp_rcu_retire(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
+{
+	struct dp_rcu_item *item = malloc(sizeof(*item));
+
+	if (!item) { // no memory to wait with, so wait here
+		dp_rcu_synchronize(r);
+		fn(obj);
+		return;
+	}
+	*item = (struct dp_rcu_item){.token = rte_rcu_qsbr_start(r->qs), .fn = fn, .obj = obj};
+	*r->tail = item;
+	r->tail = &item->next;
+}
+
+struct dp_rcu_again {
+	struct dp_rcu *rcu;
+	dp_rcu_fn *fn;
+	void *obj;
+};
+
+static void dp_rcu_second(void *obj)
+{
+	struct dp_rcu_again *a = obj;
+
+	dp_rcu_retire(a->rcu, a->fn, a->obj);
+	free(a);
+}
+
+void dp_rcu_retire2(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
+{
+	struct dp_rcu_again *a = malloc(sizeof(*a));
+
+	if (!a) {
+		dp_rcu_synchronize(r);
+		dp_rcu_synchronize(r);
+		fn(obj);
+		return;
+	}
+	*a = (struct dp_rcu_again){.rcu = r, .fn = fn, .obj = obj};
+	dp_rcu_retire(r, dp_rcu_second, a);
+}
+
+bool dp_rcu_poll(struct dp_rcu *r)
+{
+	struct dp_rcu_item *item;
+
+	while ((item = r->head) && rte_rcu_qsbr_check(r->qs, item->token, false)) {
+		r->head = item->next;
+		if (!r->head)
+			r->tail = &r->head;
+		item->fn(item->obj); // may retire more
+		free(item);
+	}
+	return r->head != NULL;
+}
+
+void dp_rcu_synchronize(struct dp_rcu *r)
+{
+	uint64_t token = rte_rcu_qsbr_start(r->qs);
+
+	while (!rte_rcu_qsbr_check(r->qs, token, false))
+		usleep(20);
+}

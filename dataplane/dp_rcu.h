@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Grace periods: when may memory go that a worker might still be looking at?
+//
+// Each worker reports a quiescent state once per loop, when it holds no pointer to anything shared
+// (rte_rcu_qsbr). What the control thread has unpublished it hands to dp_rcu_retire(); some loops
+// later dp_rcu_poll() calls the function, on the control thread. Nothing is ever freed by a worker.
+//
+// Frames that travel in rings between workers carry pointers to their port and tenant. A worker
+// empties its rings in each loop, so what such a pointer leads to is freed after two grace periods:
+// after the first nobody puts a new one in, after the second all have come out (dp_rcu_retire2()).
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dp_rcu;
+
+typedef void dp_rcu_fn(void *obj);
+
+// For `workers` readers, numbered from 0. NULL: out of memory.
+struct dp_rcu *dp_rcu_new(unsigned workers);
+void dp_rcu_free(struct dp_rcu *); // no readers left; runs all that waits
+
+// Worker. Online from register to unregister; quiescent() once per loop.
+void dp_rcu_register(struct dp_rcu *, unsigned worker);
+void dp_rcu_unregister(struct dp_rcu *, unsigned worker);
+struct rte_rcu_qsbr *dp_rcu_qsbr(struct dp_rcu *);
+
+// Control thread.
+void dp_rcu_retire(struct dp_rcu *, dp_rcu_fn *fn, void *obj);
+void dp_rcu_retire2(struct dp_rcu *, dp_rcu_fn *fn, void *obj);
+// Runs what is due; true: something still waits.
+bool dp_rcu_poll(struct dp_rcu *);
+// Waits for one grace period: as long as the slowest worker's loop, its idle sleep included.
+void dp_rcu_synchronize(struct dp_rcu *);

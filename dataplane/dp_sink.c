@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// What flow tables decide about a packet, done: see struct ft_sink for the contract.
+//
+// A packet is a struct ft_packet and the buffer in its pkt.owner. Those that came in lie in w->rx
+// and live for the burst; those that clone() makes are lent from w->clones and come back with their
+// last call.
+
+#include "dp_worker.h"
+
+#include "dp_punt.h"
+
+#include <rte_ring_elem.h>
+
+static struct dp_sink *dp_sink(struct ft_sink *s)
+{
+	return (struct dp_sink *)(void *)s;
+}
+
+static struct dp_cause dp_sink_cause(const struct ft_packet *p)
+{
+	return (struct dp_cause){.rule = p->rule, .in_port = ntohl(p->key.in_port)};
+}
+
+// The view is not needed any more; its buffer has gone another way.
+static void dp_sink_done(struct dp_worker *w, struct ft_packet *p)
+{
+	if (p >= w->clones && p < w->clones + DP_CLONES)
+		w->clone_free[w->n_clone_free++] = p;
+}
+
+// A copy of the packet as it is now, in `copy` (all but the key). False: no buffer, and that is
+// counted: a copy was due and died.
+static bool dp_sink_copy(struct dp_worker *w, struct dp_tenant *t, const struct ft_packet *p,
+	uint32_t max_len, struct weft_packet *copy)
+{
+	struct dp_cause cause = dp_sink_cause(p);
+	struct rte_mbuf *m;
+
+	dp_count(&dp_counters(w, t)->copies, 1);
+	dp_packet_to_mbuf(&p->pkt);
+	m = rte_pktmbuf_copy(p->pkt.owner, w->dp->pool, 0, max_len);
+	if (!m) {
+		dp_worker_drop(w, t, NULL, WEFT_DROP_NO_BUFFER, &cause);
+		return false;
+	}
+	*copy = p->pkt;
+	copy->data = rte_pktmbuf_mtod(m, uint8_t *);
+	copy->len = m->data_len;
+	copy->total_len = m->pkt_len;
+	copy->headroom = rte_pktmbuf_headroom(m);
+	copy->owner = m;
+	return true;
+}
+
+static uint32_t dp_sink_l2_len(const struct weft_packet *p, bool *tagged)
+{
+	uint32_t ofs = 12;
+
+	while (ofs + 6 <= p->len) {
+		uint16_t type = (uint16_t)(p->data[ofs] << 8 | p->data[ofs + 1]);
+
+		if (type != 0x8100 && type != 0x88a8)
+			break;
+		ofs += 4;
+	}
+	*tagged = ofs > 12;
+	return ofs + 2;
+}
+
+static bool dp_sink_too_big(const struct dp_tenant *t, const struct weft_packet *p, uint32_t l2_len)
+{
+	uint32_t mtu = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
+
+	return mtu && p->total_len > mtu + l2_len;
+}
+
+// To a local port. Takes the buffer in `p`.
+static void dp_sink_to_port(struct dp_sink *s, const struct weft_packet *p, uint32_t ofport,
+	const struct dp_cause *cause)
+{
+	const struct dp_portmap *map = __atomic_load_n(&s->tenant->ports, __ATOMIC_ACQUIRE);
+	struct dp_port *port = dp_portmap_get(map, ofport);
+	enum weft_drop reason;
+	bool tagged;
+	uint32_t l2 = dp_sink_l2_len(p, &tagged);
+
+	if (!port)
+		reason = WEFT_DROP_NO_PORT;
+	else if (dp_port_config(port) & (WEFT_PORT_DOWN | WEFT_PORT_NO_FWD))
+		reason = WEFT_DROP_PORT_DOWN;
+	else if (p->total_len > dp_port_mtu(port) + l2 || dp_sink_too_big(s->tenant, p, l2))
+		reason = WEFT_DROP_TOO_BIG;
+	else {
+		dp_packet_to_mbuf(p);
+		dp_tx(s->worker, s->tenant, p->owner, port);
+		return;
+	}
+	dp_worker_drop(s->worker, s->tenant, p->owner, reason, cause);
+}
+
+static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *ip)
+{
+	if (key->tun_dst) {
+		*ip = weft_ip_from_v4(key->tun_dst);
+		return true;
+	}
+	memcpy(ip->b, key->tun_ipv6_dst, sizeof(ip->b));
+	return !weft_ip_is_none(ip);
+}
+
+// Head-end replication: to every VTEP of the tenant, the last one getting the buffer itself.
+static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
+{
+	for (unsigned i = 0; i + 1 < set->n; i++) {
+		struct ft_packet from = {.pkt = *view, .rule = p->rule};
+		struct weft_packet copy;
+
+		from.key.in_port = p->key.in_port;
+		if (dp_sink_copy(s->worker, s->tenant, &from, UINT32_MAX, &copy))
+			dp_encap_push(s->worker, s->tenant, &set->remote[i], &copy, cause);
+	}
+	dp_encap_push(s->worker, s->tenant, &set->remote[set->n - 1], view, cause);
+}
+
+// To the overlay. Takes the buffer in `view`, which is p's or a copy of it.
+static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_cause *cause)
+{
+	const struct dp_vtep_set *set = __atomic_load_n(&s->tenant->vteps, __ATOMIC_ACQUIRE);
+	const struct dp_remote *remote = NULL;
+	enum weft_drop reason;
+	struct weft_ip ip;
+	bool tagged, one = dp_sink_tunnel_dst(&p->key, &ip);
+	uint32_t l2 = dp_sink_l2_len(view, &tagged);
+
+	if (tagged &&
+		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN))
+		reason = WEFT_DROP_ENCAP_VLAN;
+	else if (dp_sink_too_big(s->tenant, view, l2))
+		reason = WEFT_DROP_TOO_BIG;
+	else if (!set->n)
+		reason = WEFT_DROP_NO_VTEP;
+	else if (one && !(remote = dp_vtep_find(set, &ip)))
+		reason = WEFT_DROP_FOREIGN_VTEP;
+	else {
+		if (one)
+			dp_encap_push(s->worker, s->tenant, remote, view, cause);
+		else
+			dp_sink_to_all(s, p, view, set, cause);
+		return;
+	}
+	dp_worker_drop(s->worker, s->tenant, view->owner, reason, cause);
+}
+
+static void dp_sink_output(
+	struct ft_sink *sink, struct ft_packet *p, uint32_t ofport, unsigned flags)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_cause cause = dp_sink_cause(p);
+	struct weft_packet view = p->pkt;
+
+	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, UINT32_MAX, &view))
+		return;
+	if (ofport == WEFT_OFPORT_OVERLAY)
+		dp_sink_to_overlay(s, p, &view, &cause);
+	else
+		dp_sink_to_port(s, &view, ofport, &cause);
+	if (!(flags & FT_KEEP))
+		dp_sink_done(s->worker, p);
+}
+
+static void dp_sink_packet_in(
+	struct ft_sink *sink, struct ft_packet *p, const struct ft_packet_in *in, unsigned flags)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_cause cause = dp_sink_cause(p);
+	struct weft_packet view = p->pkt;
+	uint32_t total_len = p->pkt.total_len;
+
+	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, in->max_len, &view))
+		return;
+	dp_packet_to_mbuf(&view);
+	dp_punt_from_worker(s->worker, s->tenant, &p->key, view.owner, total_len, in, &cause);
+	if (!(flags & FT_KEEP))
+		dp_sink_done(s->worker, p);
+}
+
+static void dp_sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop reason)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_cause cause = dp_sink_cause(p);
+
+	dp_worker_drop(s->worker, s->tenant, p->pkt.owner, reason, &cause);
+	dp_sink_done(s->worker, p);
+}
+
+static struct ft_packet *dp_sink_clone(struct ft_sink *sink, const struct ft_packet *p)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_worker *w = s->worker;
+	struct dp_cause cause = dp_sink_cause(p);
+	struct ft_packet *copy;
+
+	if (!w->n_clone_free) {
+		dp_count(&dp_counters(w, s->tenant)->copies, 1);
+		dp_worker_drop(w, s->tenant, NULL, WEFT_DROP_NO_BUFFER, &cause);
+		return NULL;
+	}
+	copy = w->clone_free[w->n_clone_free - 1];
+	if (!dp_sink_copy(w, s->tenant, p, UINT32_MAX, &copy->pkt))
+		return NULL;
+	w->n_clone_free--;
+	copy->key = p->key;
+	copy->rule = p->rule;
+	copy->table = p->table;
+	return copy;
+}
+
+static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_event e = {
+		.type = WEFT_IPC_FDB_ADD,
+		.tenant = s->tenant->id,
+		.mac = p->key.eth_src,
+		.vlan = ntohs(p->key.vlan_vid) & 0xfff,
+		.ofport = ntohl(p->key.in_port),
+	};
+
+	if (p->key.tun_src)
+		e.ip = weft_ip_from_v4(p->key.tun_src);
+	else
+		memcpy(e.ip.b, p->key.tun_ipv6_src, sizeof(e.ip.b));
+	rte_ring_sp_enqueue_elem(s->worker->events, &e, sizeof(e));
+}
+
+void dp_sink_init(struct dp_worker *w)
+{
+	w->sink = (struct dp_sink){
+		.ft =
+			{
+				.output = dp_sink_output,
+				.packet_in = dp_sink_packet_in,
+				.drop = dp_sink_drop,
+				.clone = dp_sink_clone,
+				.learn = dp_sink_learn,
+			},
+		.worker = w,
+	};
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_tenant.h"
+
+#include "dp.h"
+#include "dp_ipc.h"
+#include "dp_log.h"
+#include "dp_punt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
+{
+	const uint64_t one = 1000000000u;
+	uint64_t cap = (burst ? burst : 1) * one, gone = now_ns - b->last_ns;
+
+	if (!rate)
+		return false;
+	// Time is bounded first, so that the product cannot overflow.
+	if (!b->last_ns || gone > cap / rate)
+		b->tokens = cap;
+	else
+		b->tokens += gone * rate;
+	b->last_ns = now_ns;
+	if (b->tokens > cap)
+		b->tokens = cap;
+	if (b->tokens < one)
+		return false;
+	b->tokens -= one;
+	return true;
+}
+
+static struct dp_radix *dp_tenant_radix(struct dp *dp, const struct dp_tenant *t)
+{
+	if (t->cfg.encap == WEFT_ENCAP_VXLAN)
+		return &dp->vxlan;
+	return t->cfg.encap == WEFT_ENCAP_NVGRE ? &dp->nvgre : NULL;
+}
+
+static void dp_tenant_free(void *obj)
+{
+	struct dp_tenant *t = obj;
+
+	free(t->ports);
+	free(t->vteps);
+	free(t->counters);
+	free(t->buckets);
+	free(t->vtep_list);
+	free(t);
+}
+
+static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
+{
+	struct dp_tenant *t = calloc(1, sizeof(*t));
+	unsigned threads = dp_threads(dp);
+
+	if (!t)
+		return NULL;
+	t->dp = dp;
+	t->id = id;
+	t->ports = calloc(1, sizeof(*t->ports));
+	t->vteps = dp_vtep_set_new(NULL, 0);
+	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
+	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
+	if (!t->ports || !t->vteps || !t->counters || !t->buckets) {
+		dp_tenant_free(t);
+		return NULL;
+	}
+	memset(t->counters, 0, threads * sizeof(*t->counters));
+	memset(t->buckets, 0, threads * sizeof(*t->buckets));
+	return t;
+}
+
+struct dp_tenant *dp_tenant_nobody(struct dp *dp)
+{
+	return dp_tenant_alloc(dp, 0);
+}
+
+struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id)
+{
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (t->id == id && !t->hidden)
+			return t;
+	return NULL;
+}
+
+static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	if (cfg->encap > WEFT_ENCAP_NVGRE)
+		snprintf(why, 100, "encap: unknown");
+	else if (cfg->encap == WEFT_ENCAP_VXLAN && cfg->vni > WEFT_VNI_MAX)
+		snprintf(why, 100, "vni: %u is more than %u", cfg->vni, WEFT_VNI_MAX);
+	else if (cfg->encap == WEFT_ENCAP_NVGRE &&
+		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
+		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
+			WEFT_VSID_MIN, WEFT_VSID_MAX);
+	else if (cfg->flags >> 5)
+		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
+	else
+		return WEFT_E_NONE;
+	return WEFT_E_MALFORMED;
+}
+
+// Everything of `cfg` that may change at any time.
+static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
+{
+	struct ft_limits limits = {cfg->max_rules, cfg->max_groups, cfg->max_meters, cfg->max_fdb};
+	unsigned flags = 0;
+
+	if (cfg->flags & WEFT_TENANT_LEARN)
+		flags |= FT_SWITCH_LEARN;
+	if (cfg->flags & WEFT_TENANT_STANDALONE)
+		flags |= FT_SWITCH_STANDALONE;
+	if (cfg->flags & WEFT_TENANT_FRAG_DROP)
+		flags |= FT_SWITCH_FRAG_DROP;
+	t->cfg = *cfg;
+	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->punt_burst, cfg->punt_burst, __ATOMIC_RELAXED);
+	ft_switch_set_limits(t->sw, &limits);
+	ft_switch_set_flags(t->sw, flags);
+}
+
+static enum weft_error dp_tenant_start(
+	struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
+{
+	struct ft_limits limits = {cfg->max_rules, cfg->max_groups, cfg->max_meters, cfg->max_fdb};
+	struct dp_radix *map;
+
+	t->network = cfg->vni;
+	t->sw = ft_switch_new(&dp->env, &limits, t);
+	if (!t->sw)
+		return WEFT_E_NO_MEMORY;
+	dp_tenant_apply(t, cfg);
+	ft_switch_set_network(t->sw, cfg->vni);
+	map = dp_tenant_radix(dp, t);
+	if (map && dp_radix_set(map, cfg->vni, t)) {
+		ft_switch_free(t->sw);
+		return WEFT_E_NO_MEMORY;
+	}
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_add(
+	struct dp *dp, weft_tenant_id id, const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	struct dp_tenant *t, *other;
+	enum weft_error e = dp_tenant_check(cfg, why);
+
+	if (e)
+		return e;
+	if (!id || dp_tenant_find(dp, id))
+		return id ? WEFT_E_EXISTS : WEFT_E_NO_TENANT;
+	for (other = dp->tenants; other; other = other->next)
+		if (!other->hidden && cfg->encap && other->cfg.encap == cfg->encap &&
+			other->cfg.vni == cfg->vni) {
+			snprintf(why, 100, "network %u is tenant %.60s's", cfg->vni,
+				other->cfg.name);
+			return WEFT_E_EXISTS;
+		}
+	t = dp_tenant_alloc(dp, id);
+	if (!t)
+		return WEFT_E_NO_MEMORY;
+	e = dp_tenant_start(dp, t, cfg);
+	if (e) {
+		dp_tenant_free(t);
+		return e;
+	}
+	t->next = dp->tenants;
+	dp->tenants = t;
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_set(
+	struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	enum weft_error e = dp_tenant_check(cfg, why);
+
+	if (e)
+		return e;
+	if (cfg->encap != t->cfg.encap || cfg->vni != t->cfg.vni) {
+		snprintf(why, 100, "a tenant's encapsulation and network identifier cannot change");
+		return WEFT_E_STATE;
+	}
+	dp_tenant_apply(t, cfg);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t)
+{
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (p->tenant == t && !p->hidden)
+			return WEFT_E_IN_USE;
+	return WEFT_E_NONE;
+}
+
+void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
+{
+	struct dp_radix *map = dp_tenant_radix(dp, t);
+
+	t->hidden = hidden;
+	if (map)
+		dp_radix_set(map, t->network, hidden ? NULL : t); // its page exists
+}
+
+// Nobody has a pointer to the tenant any more.
+static void dp_tenant_bury(void *obj)
+{
+	struct dp_tenant *t = obj;
+	struct dp *dp = t->dp;
+
+	dp_ledger_fold(t->counters, dp_threads(dp), &dp->nobody->counters[dp_control(dp)]);
+	dp_tenant_free(t);
+}
+
+void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_tenant **at = &dp->tenants;
+
+	if (!t->hidden)
+		dp_tenant_hide(dp, t, true);
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	// ft_switch_free() counts its own grace period, and frames in rings need no switch.
+	dp_rcu_synchronize(dp->rcu);
+	// A packet-out may have been put into its ring in the loop that just ended.
+	dp_rcu_synchronize(dp->rcu);
+	dp_punt_drain(dp);
+	dp_ipc_dump_cancel(dp, t->sw);
+	ft_switch_free(t->sw);
+	dp_rcu_retire2(dp->rcu, dp_tenant_bury, t);
+}
+
+bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_portmap *map = calloc(1, sizeof(*map)), *old = t->ports;
+
+	if (!map)
+		return false;
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		uint32_t i = p->ofport;
+
+		if (p->tenant != t || p->hidden || p->role != DP_LOCAL)
+			continue;
+		while (map->ofport[i % DP_PORTMAP_SLOTS])
+			i++;
+		map->ofport[i % DP_PORTMAP_SLOTS] = p->ofport;
+		map->port[i % DP_PORTMAP_SLOTS] = p;
+	}
+	__atomic_store_n(&t->ports, map, __ATOMIC_RELEASE);
+	dp_rcu_retire(dp->rcu, free, old);
+	return true;
+}
+
+bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		if (weft_ip_equal(&t->vtep_list[i], ip))
+			return true;
+	return false;
+}
+
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip)
+{
+	struct weft_ip *list;
+
+	if (weft_ip_is_none(ip))
+		return WEFT_E_MALFORMED;
+	if (dp_tenant_has_vtep(t, ip))
+		return WEFT_E_EXISTS;
+	if (t->n_vteps == DP_VTEPS_MAX)
+		return WEFT_E_TABLE_FULL;
+	list = realloc(t->vtep_list, (t->n_vteps + 1) * sizeof(*list));
+	if (!list)
+		return WEFT_E_NO_MEMORY;
+	t->vtep_list = list;
+	list[t->n_vteps++] = *ip;
+	t->stale = true;
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		if (weft_ip_equal(&t->vtep_list[i], ip)) {
+			t->vtep_list[i] = t->vtep_list[--t->n_vteps];
+			t->stale = true;
+			return WEFT_E_NONE;
+		}
+	return WEFT_E_NOT_FOUND;
+}
+
+void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
+{
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (!ip || dp_tenant_has_vtep(t, ip))
+			t->stale = true;
+}
+
+void dp_tenants_refresh(struct dp *dp)
+{
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
+		struct dp_vtep_set *set, *old = t->vteps;
+
+		if (!t->stale)
+			continue;
+		set = dp_vtep_build(dp, t);
+		if (!set) {
+			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
+			continue; // stays marked
+		}
+		t->stale = false;
+		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
+		dp_rcu_retire(dp->rcu, free, old);
+	}
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Tenants: a switch, its ports, its VTEPs, its counters.
+//
+// Workers reach a tenant from a port or from the map of network identifiers, and read of it what is
+// said below. The control thread owns the rest. A removed tenant is first unpublished, then freed
+// after two grace periods (frames in rings point to it); what its ledger says then goes to
+// "nobody".
+//
+// "Nobody" is tenant 0: no switch, no ports. It stands in the ledger for packets of no tenant.
+
+#include "dp_ledger.h"
+#include "dp_port.h"
+#include "dp_vtep.h"
+
+#include "flowtable/flowtable.h"
+
+struct dp;
+struct dp_port;
+
+// OpenFlow port to port. There are few ports (RTE_MAX_ETHPORTS in all), so a table of fixed size,
+// twice as large, open addressed.
+#define DP_PORTMAP_SLOTS 64u
+struct dp_portmap {
+	uint32_t ofport[DP_PORTMAP_SLOTS]; // 0: free
+	struct dp_port *port[DP_PORTMAP_SLOTS];
+};
+static_assert(DP_PORTMAP_SLOTS >= 2 * DP_PORT_LIVE_MAX, "never more than half full");
+
+static inline struct dp_port *dp_portmap_get(const struct dp_portmap *m, uint32_t ofport)
+{
+	for (uint32_t i = ofport;; i++) {
+		uint32_t at = m->ofport[i % DP_PORTMAP_SLOTS];
+
+		if (at == ofport)
+			return m->port[i % DP_PORTMAP_SLOTS];
+		if (!at)
+			return NULL;
+	}
+}
+
+// A worker's own allowance of packet-ins: keeps one tenant from filling the ring to the control
+// thread. Each worker grants the whole rate; the control thread then keeps the exact one.
+struct dp_bucket {
+	uint64_t last_ns;
+	uint64_t tokens; // in billionths of a packet
+} __attribute__((aligned(64)));
+
+struct dp_tenant {
+	// What workers read.
+	struct ft_switch *sw;
+	uint32_t id;
+	uint32_t flags;               // WEFT_TENANT_*; atomic
+	uint32_t mtu;                 // atomic; 0: no limit
+	uint32_t network;             // VNI or VSID
+	uint32_t punt_rate;           // atomic
+	uint32_t punt_burst;          // atomic
+	struct dp_portmap *ports;     // RCU
+	struct dp_vtep_set *vteps;    // RCU
+	struct dp_counters *counters; // one a thread
+	struct dp_bucket *buckets;    // one a thread
+	// The control thread's own.
+	struct dp *dp;
+	struct weft_ipc_tenant cfg;
+	struct weft_ip *vtep_list;
+	unsigned n_vteps;
+	bool stale;  // its VTEP set must be rebuilt
+	bool hidden; // removed, but its transaction may yet be undone
+	bool in_txn; // its switch has a transaction open
+	struct dp_tenant *next;
+};
+
+// Takes what is due from a bucket. `rate` 0: never.
+bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns);
+
+// ---- control thread
+
+struct dp_tenant *dp_tenant_nobody(struct dp *dp); // NULL: out of memory
+struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id);
+enum weft_error dp_tenant_add(
+	struct dp *dp, weft_tenant_id id, const struct weft_ipc_tenant *cfg, char why[static 100]);
+enum weft_error dp_tenant_set(struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg,
+	char why[static 100]);
+// Whether it may go now: WEFT_E_IN_USE while it has ports.
+enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t);
+// Out of, or back into, the map of networks and what dumps see.
+void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden);
+void dp_tenant_del(struct dp *dp, struct dp_tenant *t);
+
+// The tenant's port map again, from the list of ports. Out of memory: false, and nothing is
+// changed.
+bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t);
+
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip);
+enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip);
+bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
+// Marks tenants whose VTEP set may have changed: those with `ip`, or all if NULL.
+void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
+// Builds and publishes the sets of all that are marked.
+void dp_tenants_refresh(struct dp *dp);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sending. A frame waits in its port's buffer until the burst it came with is done, then goes to
+// the device in one call. A device with fewer tx queues than there are workers gives queue q to
+// worker q; the others pass their frames through that worker's inbox.
+
+#include "dp_worker.h"
+
+static unsigned dp_tx_owner(const struct dp_port *port, const struct dp_worker *w)
+{
+	return w->id < port->n_txq ? w->id : w->id % port->n_txq;
+}
+
+static void dp_tx_refused(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
+{
+	dp_count(&w->port_drops[port->dev], 1);
+	dp_worker_drop(w, dp_meta(m)->tenant, m, WEFT_DROP_TX_FULL, NULL);
+}
+
+static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
+{
+	struct dp_tenant *tenant[DP_TX_BURST];
+	unsigned n = b->n, sent;
+
+	// The device frees what it takes, so whose it was is read before.
+	for (unsigned i = 0; i < n; i++)
+		tenant[i] = dp_meta(b->frame[i])->tenant;
+	sent = rte_eth_tx_burst(b->port->dev, (uint16_t)w->id, b->frame, (uint16_t)n);
+	for (unsigned i = 0; i < sent; i++)
+		dp_count(&dp_counters(w, tenant[i])->sent, 1);
+	for (unsigned i = sent; i < n; i++)
+		dp_tx_refused(w, b->port, b->frame[i]);
+	b->n = 0;
+}
+
+void dp_tx_flush(struct dp_worker *w)
+{
+	for (uint32_t used = w->tx_used; used; used &= used - 1)
+		dp_tx_flush_port(w, &w->tx[__builtin_ctz(used)]);
+	w->tx_used = 0;
+}
+
+static void dp_tx_buffer(struct dp_worker *w, struct rte_mbuf *m, struct dp_port *port)
+{
+	struct dp_tx_buffer *b = &w->tx[port->dev];
+
+	if (b->n == DP_TX_BURST)
+		dp_tx_flush_port(w, b);
+	b->port = port;
+	b->frame[b->n++] = m;
+	w->tx_used |= 1u << port->dev;
+}
+
+static void dp_tx_pass(struct dp_worker *w, struct rte_mbuf *m, unsigned owner)
+{
+	struct dp_tenant *t = dp_meta(m)->tenant;
+
+	// Counted first: the owner may have it out of the ring before we go on.
+	dp_count(&dp_counters(w, t)->queued, 1);
+	if (rte_ring_mp_enqueue(w->dp->worker[owner]->inbox, m)) {
+		dp_count(&dp_counters(w, t)->unqueued, 1);
+		dp_worker_drop(w, t, m, WEFT_DROP_TX_RING_FULL, NULL);
+	}
+}
+
+void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
+{
+	unsigned owner = dp_tx_owner(port, w);
+
+	*dp_meta(m) = (struct dp_meta){.tenant = t, .port = port};
+	if (owner == w->id)
+		dp_tx_buffer(w, m, port);
+	else
+		dp_tx_pass(w, m, owner);
+}
+
+void dp_tx_inbox(struct dp_worker *w)
+{
+	struct rte_mbuf *m;
+
+	// All of it: a grace period relies on that (dp_rcu.h).
+	while (!rte_ring_sc_dequeue(w->inbox, (void **)&m)) {
+		struct dp_meta *meta = dp_meta(m);
+
+		dp_count(&dp_counters(w, meta->tenant)->unqueued, 1);
+		dp_tx_buffer(w, m, meta->port);
+	}
+}

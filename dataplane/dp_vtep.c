@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_vtep.h"
+
+#include "dp.h"
+#include "dp_log.h"
+#include "dp_tenant.h"
+#include "kernel_guard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n)
+{
+	unsigned slots = 4;
+	struct dp_vtep_set *set;
+	size_t bytes;
+
+	while (slots < 2 * n)
+		slots *= 2;
+	bytes = sizeof(*set) + n * sizeof(set->remote[0]) + slots * sizeof(set->slot[0]);
+	set = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	if (!set)
+		return NULL;
+	memset(set, 0, bytes);
+	set->n = n;
+	set->mask = slots - 1;
+	set->slot = (uint16_t *)(void *)&set->remote[n];
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t h = dp_ip_hash(&ips[i]);
+
+		while (set->slot[h & set->mask])
+			h++;
+		set->slot[h & set->mask] = (uint16_t)(i + 1);
+		set->remote[i].ip = ips[i];
+	}
+	return set;
+}
+
+struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep)
+{
+	for (struct dp_nexthop *h = dp->nexthops; h; h = h->next)
+		if (weft_ip_equal(&h->cfg.vtep, vtep))
+			return h;
+	return NULL;
+}
+
+static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
+	const struct weft_ipc_nexthop *h, struct dp_remote *r)
+{
+	const struct weft_ip *own = weft_ip_is_v4(&h->vtep) ? &dp->host.vtep4 : &dp->host.vtep6;
+	struct overlay_tunnel tunnel = {
+		.encap = (enum weft_encap)t->cfg.encap,
+		.vni = t->cfg.vni,
+		.local = weft_ip_is_none(&h->src) ? *own : h->src,
+		.remote = h->vtep,
+		.src_mac = h->src_mac,
+		.dst_mac = h->dst_mac,
+		.vlan = h->vlan != 0,
+		.vlan_vid = h->vlan,
+		.ttl = dp->host.ttl,
+		.udp_csum = dp->host.udp_csum,
+		.udp_port = dp->host.vxlan_port,
+	};
+	const char *why;
+	int rc = overlay_template_build(&r->tmpl, &tunnel, &why);
+
+	if (rc)
+		DP_LOG(WARNING, "tenant %s: no tunnel: %s", t->cfg.name, why);
+	return rc;
+}
+
+static void dp_vtep_fill(struct dp *dp, const struct dp_tenant *t, struct dp_remote *r)
+{
+	const struct dp_nexthop *h = dp_nexthop_find(dp, &r->ip);
+	uint32_t mtu;
+
+	if (!h || (h->cfg.flags & WEFT_NEXTHOP_NO_ROUTE)) {
+		r->drop = WEFT_DROP_NO_ROUTE;
+		return;
+	}
+	if (!(h->cfg.flags & WEFT_NEXTHOP_RESOLVED)) {
+		r->drop = WEFT_DROP_NO_NEIGHBOUR;
+		return;
+	}
+	r->uplink = dp_port_find(dp, h->cfg.port);
+	if (!r->uplink || dp_vtep_template(dp, t, &h->cfg, r)) {
+		r->drop = WEFT_DROP_NO_ROUTE;
+		return;
+	}
+	mtu = dp_port_mtu(r->uplink);
+	if (h->cfg.mtu && h->cfg.mtu < mtu)
+		mtu = h->cfg.mtu;
+	r->max_len = mtu;
+	r->drop = DP_REMOTE_OK;
+}
+
+struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
+{
+	bool tunnels = t->cfg.encap != WEFT_ENCAP_NONE;
+	struct dp_vtep_set *set = dp_vtep_set_new(t->vtep_list, tunnels ? t->n_vteps : 0);
+
+	if (!set)
+		return NULL;
+	for (unsigned i = 0; i < set->n; i++)
+		dp_vtep_fill(dp, t, &set->remote[i]);
+	return set;
+}
+
+enum weft_error dp_nexthop_set(
+	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100])
+{
+	struct dp_nexthop *h = dp_nexthop_find(dp, &cfg->vtep);
+	struct dp_port *port = cfg->port ? dp_port_find(dp, cfg->port) : NULL;
+
+	if (weft_ip_is_none(&cfg->vtep) || cfg->vlan > 4094) {
+		snprintf(why, 100, "want a VTEP address and a VLAN of at most 4094");
+		return WEFT_E_MALFORMED;
+	}
+	if ((cfg->flags & WEFT_NEXTHOP_RESOLVED) && (!port || port->role != DP_UPLINK)) {
+		snprintf(why, 100, "port %u is no uplink", cfg->port);
+		return WEFT_E_NO_PORT;
+	}
+	if (!h) {
+		h = calloc(1, sizeof(*h));
+		if (!h)
+			return WEFT_E_NO_MEMORY;
+		h->next = dp->nexthops;
+		dp->nexthops = h;
+	}
+	h->cfg = *cfg;
+	dp_tenants_stale(dp, &cfg->vtep);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep)
+{
+	for (struct dp_nexthop **at = &dp->nexthops, *h; (h = *at); at = &h->next)
+		if (weft_ip_equal(&h->cfg.vtep, vtep)) {
+			*at = h->next;
+			free(h);
+			dp_tenants_stale(dp, vtep);
+			return WEFT_E_NONE;
+		}
+	return WEFT_E_NOT_FOUND;
+}
+
+// Called by overlay/ for a frame in several segments whose checksum is to be verified.
+static void dp_vtep_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
+{
+	const struct rte_mbuf *m = pkt->owner;
+
+	for (m = m->next; m && len; m = m->next) {
+		uint32_t part = m->data_len < len ? m->data_len : len;
+
+		weft_csum_add(acc, rte_pktmbuf_mtod(m, const void *), part);
+		len -= part;
+	}
+}
+
+enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100])
+{
+	struct overlay_vtep *vtep;
+	const struct overlay_vtep *old = dp->vtep;
+
+	if (!cfg->vxlan_port || cfg->udp_csum > 1) {
+		snprintf(why, 100, "vxlan_port: want 1 to 65535; udp_csum: want 0 or 1");
+		return WEFT_E_MALFORMED;
+	}
+	if ((!weft_ip_is_none(&cfg->vtep4) && !weft_ip_is_v4(&cfg->vtep4)) ||
+		weft_ip_is_v4(&cfg->vtep6)) {
+		snprintf(why, 100, "vtep4 or vtep6: of the other family");
+		return WEFT_E_MALFORMED;
+	}
+	vtep = aligned_alloc(64, 128);
+	static_assert(sizeof(*vtep) <= 128, "fits");
+	if (!vtep)
+		return WEFT_E_NO_MEMORY;
+	*vtep = (struct overlay_vtep){
+		.ipv4 = cfg->vtep4,
+		.ipv6 = cfg->vtep6,
+		.vxlan_port = cfg->vxlan_port,
+		.nvgre = true,
+		.udp6_zero_csum_ok = true,
+		.tail = dp_vtep_tail,
+	};
+	dp->host = *cfg;
+	__atomic_store_n(&dp->vtep, vtep, __ATOMIC_RELEASE);
+	dp_rcu_retire(dp->rcu, free, (void *)(uintptr_t)old);
+	dp_kernel_guard_set(dp->guard, cfg->vxlan_port);
+	dp_tenants_stale(dp, NULL);
+	return WEFT_E_NONE;
+}

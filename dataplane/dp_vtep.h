@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Remote VTEPs: where a tenant's frames may go, and come from.
+//
+// A next hop (per remote VTEP, from the agent's view of the kernel's routing) says through which
+// uplink and to which MAC. A tenant's set of VTEPs, each with the outer header prebuilt from next
+// hop, host settings and the tenant's identifier, is one block of memory that workers read through
+// one pointer. Any change makes a new set: the tenants concerned are marked and rebuilt once, when
+// the transaction ends. A VTEP without a usable next hop is in the set with the reason that its
+// packets will be dropped for.
+
+#include <weft/ipc.h>
+
+#include "overlay/encap.h"
+
+struct dp;
+struct dp_port;
+struct dp_tenant;
+
+struct dp_remote {
+	struct overlay_template tmpl; // built if `drop` is none
+	struct weft_ip ip;
+	struct dp_port *uplink;
+	uint32_t max_len; // bytes of the outer frame from its IP header on
+	uint8_t drop;     // enum weft_drop of what is sent there, or DP_REMOTE_OK
+};
+#define DP_REMOTE_OK 0xffu
+static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
+
+struct dp_vtep_set {
+	unsigned n;
+	unsigned mask;  // of the hash table behind the remotes
+	uint16_t *slot; // index + 1; 0: free
+	struct dp_remote remote[];
+};
+#define DP_VTEPS_MAX 4096u // a tenant's
+
+struct dp_nexthop {
+	struct weft_ipc_nexthop cfg;
+	uint64_t wanted_ns; // when NEIGH_WANTED was last told
+	struct dp_nexthop *next;
+};
+
+static inline uint32_t dp_ip_hash(const struct weft_ip *ip)
+{
+	uint64_t h = (ip->q[0] ^ ip->q[1] * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+
+	return (uint32_t)(h >> 32);
+}
+
+// Any thread, inside a read-side section.
+static inline const struct dp_remote *dp_vtep_find(
+	const struct dp_vtep_set *set, const struct weft_ip *ip)
+{
+	for (uint32_t i = dp_ip_hash(ip);; i++) {
+		uint16_t s = set->slot[i & set->mask];
+
+		if (!s)
+			return NULL;
+		if (weft_ip_equal(&set->remote[s - 1].ip, ip))
+			return &set->remote[s - 1];
+	}
+}
+
+// ---- control thread
+
+// A set of `n` remotes, of which each `ip` is `ips[i]`, looked up by dp_vtep_find(); else zero.
+// NULL: out of memory.
+struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n);
+// What the tenant's list of VTEPs, the next hops and the host settings make. NULL: out of memory.
+struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t);
+
+struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep);
+// Add or replace. WEFT_E_NO_MEMORY, WEFT_E_MALFORMED, WEFT_E_NO_PORT with `why`.
+enum weft_error dp_nexthop_set(
+	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100]);
+enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep);
+enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100]);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_worker.h"
+
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring_elem.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define DP_IDLE_POLLS 100u
+
+static unsigned dp_worker_poll(struct dp_worker *w)
+{
+	const struct dp_poll_list *list = __atomic_load_n(&w->polls, __ATOMIC_ACQUIRE);
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < list->n; i++) {
+		struct dp_port *port = list->poll[i].port;
+		struct rte_mbuf *m[DP_RX_BURST];
+		unsigned n = rte_eth_rx_burst(port->dev, list->poll[i].queue, m, DP_RX_BURST);
+
+		if (!n)
+			continue;
+		total += n;
+		w->now_ns = w->drops.now_ns = dp_now_ns();
+		dp_rx_burst(w, port, m, n);
+		dp_encap_flush(w);
+		dp_tx_flush(w);
+	}
+	return total;
+}
+
+static unsigned dp_worker_rings(struct dp_worker *w)
+{
+	struct dp_packet_out *po;
+	unsigned n = 0;
+
+	if (!rte_ring_empty(w->packet_outs)) {
+		w->now_ns = w->drops.now_ns = dp_now_ns();
+		while (!rte_ring_sc_dequeue(w->packet_outs, (void **)&po)) {
+			dp_rx_packet_out(w, po);
+			n++;
+		}
+		dp_encap_flush(w);
+	}
+	if (!rte_ring_empty(w->inbox)) {
+		dp_tx_inbox(w);
+		n++;
+	}
+	if (w->tx_used)
+		dp_tx_flush(w);
+	return n;
+}
+
+static void dp_worker_sleep(unsigned usec)
+{
+	struct timespec ts = {.tv_nsec = (long)usec * 1000};
+
+	nanosleep(&ts, NULL);
+}
+
+int dp_worker_main(void *arg)
+{
+	struct dp_worker *w = arg;
+	struct rte_rcu_qsbr *qs = dp_rcu_qsbr(w->dp->rcu);
+	unsigned idle = 0, sleep_us = w->dp->opt.idle_sleep_us;
+
+	prctl(PR_SET_TIMERSLACK, 1000ul); // or every sleep is 50 us longer than asked
+	dp_rcu_register(w->dp->rcu, w->id);
+	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
+		unsigned work = dp_worker_poll(w) + dp_worker_rings(w);
+
+		rte_rcu_qsbr_quiescent(qs, w->id);
+		idle = work ? 0 : idle + 1;
+		if (sleep_us && idle > DP_IDLE_POLLS)
+			dp_worker_sleep(sleep_us);
+	}
+	dp_rcu_unregister(w->dp->rcu, w->id);
+	return 0;
+}
+
+static struct rte_ring *dp_worker_ring(
+	const char *what, unsigned id, unsigned esize, unsigned n, unsigned flags)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "weft-%s-%u", what, id);
+	return rte_ring_create_elem(name, esize, n, SOCKET_ID_ANY, flags);
+}
+
+struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
+{
+	const unsigned spsc = RING_F_SP_ENQ | RING_F_SC_DEQ;
+	struct dp_worker *w = rte_zmalloc("worker", sizeof(*w), 64);
+
+	if (!w)
+		return NULL;
+	w->dp = dp;
+	w->id = id;
+	w->drops.thread = id;
+	w->polls = calloc(1, sizeof(*w->polls));
+	w->inbox = dp_worker_ring("inbox", id, 8, DP_INBOX_SIZE, RING_F_SC_DEQ);
+	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);
+	w->punts = dp_worker_ring("punt", id, 8, DP_PUNTS_SIZE, spsc);
+	w->events = dp_worker_ring("event", id, sizeof(struct dp_event), DP_EVENTS_SIZE, spsc);
+	if (!w->polls || !w->inbox || !w->packet_outs || !w->punts || !w->events) {
+		dp_worker_free(w);
+		return NULL;
+	}
+	for (unsigned i = 0; i < DP_CLONES; i++)
+		w->clone_free[w->n_clone_free++] = &w->clones[i];
+	dp_sink_init(w);
+	return w;
+}
+
+void dp_worker_free(struct dp_worker *w)
+{
+	if (!w)
+		return;
+	free(w->polls);
+	rte_ring_free(w->inbox);
+	rte_ring_free(w->packet_outs);
+	rte_ring_free(w->punts);
+	rte_ring_free(w->events);
+	rte_free(w);
+}
+
+// Receive queues of a port lie on successive workers, from the one that had fewest when the port
+// came. That never changes while the port lives: two workers must not poll one queue, and while
+// lists are exchanged one worker may see its new list before another has left its old one.
+static void dp_worker_deal(struct dp *dp, unsigned id, struct dp_poll_list *list)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		if (p->hidden)
+			continue;
+		for (uint16_t q = 0; q < p->n_rxq; q++)
+			if ((p->first_worker + q) % dp->opt.workers == id)
+				list->poll[list->n++] = (struct dp_poll){p, q};
+	}
+}
+
+bool dp_workers_spread(struct dp *dp)
+{
+	struct dp_poll_list *fresh[DP_MAX_WORKERS] = {0};
+	unsigned n = dp->opt.workers, queues = 0;
+
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		queues += p->n_rxq;
+	for (unsigned i = 0; i < n; i++) {
+		fresh[i] = calloc(1, sizeof(*fresh[i]) + queues * sizeof(struct dp_poll));
+		if (!fresh[i])
+			goto fail;
+		dp_worker_deal(dp, i, fresh[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct dp_poll_list *old = dp->worker[i]->polls;
+
+		__atomic_store_n(&dp->worker[i]->polls, fresh[i], __ATOMIC_RELEASE);
+		dp_rcu_retire(dp->rcu, free, old);
+	}
+	return true;
+fail:
+	for (unsigned i = 0; i < n; i++)
+		free(fresh[i]);
+	return false;
+}
+
+bool dp_worker_packet_out(struct dp *dp, struct dp_packet_out *po)
+{
+	struct dp_counters *c = &po->tenant->counters[dp_control(dp)];
+
+	dp_count(&c->queued, 1);
+	if (rte_ring_sp_enqueue(dp->worker[0]->packet_outs, po)) {
+		dp_count(&c->unqueued, 1);
+		return false;
+	}
+	dp_rcu_retire2(dp->rcu, free, po);
+	return true;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A worker: one thread that takes bursts from its receive queues and carries each packet to its
+// end.
+//
+//	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
+//	dp_rx.c       a burst from a port, one stage at a time, up to ft_switch_process()
+//	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
+//	dp_encap.c    frames for the overlay, collected and encapsulated as a burst
+//	dp_tx.c       tx buffers, and the rings to the worker that owns a device's queue
+//
+// In the loop nothing locks, allocates memory other than packet buffers, calls the kernel (save for
+// the idle sleep and what a PMD must), or writes to a line that another thread writes.
+
+#include "dp.h"
+#include "dp_drop.h"
+#include "dp_mbuf.h"
+#include "dp_tenant.h"
+
+#include <rte_ring.h>
+
+#define DP_RX_BURST 32u
+#define DP_TX_BURST 64u
+#define DP_CLONES 512u // packets that groups may copy at once
+#define DP_INBOX_SIZE 2048u
+#define DP_PUNTS_SIZE 1024u
+#define DP_EVENTS_SIZE 1024u
+#define DP_PACKET_OUTS_SIZE 4096u
+
+static_assert(DP_PORT_LIVE_MAX <= 32, "a set of ports is a 32-bit mask");
+
+struct dp_poll {
+	struct dp_port *port;
+	uint16_t queue;
+};
+
+struct dp_poll_list {
+	unsigned n;
+	struct dp_poll poll[];
+};
+
+// A worker tells the control thread. Lossy: what does not fit the ring is not told.
+struct dp_event {
+	uint32_t type; // WEFT_IPC_FDB_ADD: learned; WEFT_IPC_NEIGH_WANTED
+	uint32_t tenant;
+	struct weft_ip ip;
+	struct weft_mac mac;
+	uint16_t vlan;
+	uint32_t ofport;
+	uint32_t pad;
+};
+static_assert(sizeof(struct dp_event) % 4 == 0, "an element of an rte_ring");
+
+struct dp_packet_out {
+	struct dp_tenant *tenant;
+	struct rte_mbuf *frame;
+	uint32_t in_port;
+	uint32_t actions_len;
+	uint64_t actions[];
+};
+
+struct dp_tx_buffer {
+	struct dp_port *port;
+	unsigned n;
+	struct rte_mbuf *frame[DP_TX_BURST];
+};
+
+struct dp_encap_queue {
+	unsigned n;
+	struct dp_tenant *tenant[OVERLAY_BURST_MAX];
+	const struct dp_remote *remote[OVERLAY_BURST_MAX];
+	struct weft_packet pkt[OVERLAY_BURST_MAX];
+	struct dp_cause cause[OVERLAY_BURST_MAX];
+};
+
+struct dp_sink {
+	struct ft_sink ft; // first: a struct ft_sink * is a struct dp_sink *
+	struct dp_worker *worker;
+	struct dp_tenant *tenant;
+};
+
+struct dp_worker {
+	struct dp *dp;
+	unsigned id;
+	uint16_t ip_id;
+	uint64_t now_ns;
+	struct dp_poll_list *polls;   // RCU
+	struct rte_ring *inbox;       // frames, for devices whose tx queue is ours
+	struct rte_ring *packet_outs; // from the control thread
+	struct rte_ring *punts;       // to it
+	struct rte_ring *events;      // to it
+	struct dp_sink sink;
+	struct dp_drops drops;
+	uint64_t neigh_told_ns[64];            // by hash of the VTEP: when last told
+	uint64_t port_drops[DP_PORT_LIVE_MAX]; // not taken by the device
+	uint64_t rx_drops[DP_PORT_LIVE_MAX];   // refused before the tables
+
+	uint32_t tx_used; // bit: that port's buffer is not empty
+	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
+	struct dp_encap_queue encap;
+	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
+	struct ft_packet rx[FT_BURST];
+	struct ft_packet *clone_free[DP_CLONES];
+	unsigned n_clone_free;
+	struct ft_packet clones[DP_CLONES];
+};
+
+static inline struct dp_counters *dp_counters(struct dp_worker *w, struct dp_tenant *t)
+{
+	return &t->counters[w->id];
+}
+
+static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m,
+	enum weft_drop reason, const struct dp_cause *cause)
+{
+	dp_drop(&w->drops, t, m, reason, cause);
+}
+
+// ---- worker's thread
+
+int dp_worker_main(void *worker); // until dp->stop
+void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
+void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po);
+void dp_sink_init(struct dp_worker *w);
+// `m` goes to `port`, in `t`'s ledger. Takes the buffer.
+void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
+void dp_tx_flush(struct dp_worker *w);
+void dp_tx_inbox(struct dp_worker *w);
+// The frame to one of the tenant's VTEPs. Takes the buffer; sent at dp_encap_flush().
+void dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *remote,
+	const struct weft_packet *p, const struct dp_cause *cause);
+void dp_encap_flush(struct dp_worker *w);
+
+// ---- control thread
+
+// NULL: out of memory.
+struct dp_worker *dp_worker_new(struct dp *dp, unsigned id);
+void dp_worker_free(struct dp_worker *w);
+// Spreads the receive queues of all visible ports over the workers. False: out of memory, nothing
+// is changed.
+bool dp_workers_spread(struct dp *dp);
+// Hands a packet-out to worker 0, who frees the frame; `po` is retired. False: ring full, all is
+// still the caller's.
+bool dp_worker_packet_out(struct dp *dp, struct dp_packet_out *po);

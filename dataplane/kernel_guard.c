@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_guard.h"
+
+#include "dp_log.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// A filter that accepts zero bytes of everything: the packet found its socket, and ends there.
+static int dp_guard_deaf(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog prog = {.len = 1, .filter = &none};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+static int dp_guard_bind(int fd, int family, uint16_t port)
+{
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int one = 1;
+
+	if (family == AF_INET)
+		return bind(fd, (struct sockaddr *)&in4, sizeof(in4));
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)))
+		return -1;
+	return bind(fd, (struct sockaddr *)&in6, sizeof(in6));
+}
+
+static int dp_guard_open(int family, int type, int proto, uint16_t port)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+
+	// Deaf before it is bound: nothing is ever queued.
+	if (fd >= 0 && (dp_guard_deaf(fd) || (port && dp_guard_bind(fd, family, port)))) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+		fd = -1;
+	}
+	if (fd < 0)
+		DP_LOG(WARNING, "cannot hold %s for IPv%c: %s; the kernel may answer our packets",
+			port ? "the VXLAN port" : "GRE", family == AF_INET ? '4' : '6',
+			strerror(errno));
+	return fd;
+}
+
+void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS])
+{
+	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++) {
+		if (fd[i] >= 0)
+			close(fd[i]);
+		fd[i] = -1;
+	}
+}
+
+void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port)
+{
+	dp_kernel_guard_close(fd);
+	fd[0] = dp_guard_open(AF_INET, SOCK_DGRAM, 0, vxlan_port);
+	fd[1] = dp_guard_open(AF_INET6, SOCK_DGRAM, 0, vxlan_port);
+	fd[2] = dp_guard_open(AF_INET, SOCK_RAW, IPPROTO_GRE, 0);
+	fd[3] = dp_guard_open(AF_INET6, SOCK_RAW, IPPROTO_GRE, 0);
+}

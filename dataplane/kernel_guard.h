@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Keeps the kernel quiet about encapsulated packets that it sees and we serve.
+//
+// On an AF_PACKET uplink the kernel gets its own copy of each frame. It has no socket on the VXLAN
+// port and no handler for GRE, so for each of our packets it would answer the sender with an ICMP
+// "port unreachable" or "protocol unreachable" in the VTEP's name. So we hold the sockets that it
+// misses: a UDP socket on the VXLAN port and a raw socket for GRE, for IPv4 and IPv6 each, with a
+// filter that lets nothing in, so that nothing is queued or copied. No firewall rule is touched:
+// the silence ends exactly when the data plane does, however it ends, and then "unreachable" is the
+// truth.
+//
+// If another program (a VXLAN device of the kernel, say) has the port, the kernel will not answer
+// with unreachable either; that is logged, since the two would share the traffic.
+//
+// What this cannot silence: a kernel whose ip_gre module is loaded answers GRE itself.
+
+#include <stdint.h>
+
+#define DP_GUARD_SOCKETS 4
+
+// Control thread. Holds the sockets for `vxlan_port`, in the calling thread's network namespace,
+// instead of those in `fd`. fd[] is -1 for one that could not be had. Needs CAP_NET_RAW.
+void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port);
+void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS]);
