@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import random
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab import Lab  # noqa: E402
+from lab import Lab, tshark  # noqa: E402
+from lab.controller import Controller  # noqa: E402
 from lab.fabric import Fabric  # noqa: E402
+from lab.weft import WeftHost  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption('--quick', action='store_true', help='without the tests marked slow')
-    parser.addoption('--weft-build', default=None, help='folder with the programs; default: build/')
+    parser.addoption('--seed', type=int, default=None, help='of random moments and orders')
 
 
 def pytest_configure(config):
@@ -23,15 +27,39 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption('--quick'):
         for item in items:
             if 'slow' in item.keywords:
-                item.add_marker(pytest.mark.skip(reason='--quick'))
+                item.add_marker(pytest.mark.skip(reason='slow, left out by --quick'))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets fixtures know whether the test's body failed."""
+    outcome = yield
+    if call.when == 'call':
+        item.body_failed = outcome.get_result().failed
 
 
 @pytest.fixture
-def lab():
+def seed(request):
+    """Of what is random in a test; printed when it fails, given again by --seed."""
+    value = request.config.getoption('--seed')
+    if value is None:
+        value = time.time_ns() % 1_000_000
+    print(f'seed {value}')
+    random.seed(value)
+    return value
+
+
+@pytest.fixture
+def lab(request):
     """A laboratory that is gone after the test, whatever happens."""
     with Lab() as made:
         yield made
         ended = made.ended_unexpectedly()
+        if getattr(request.node, 'body_failed', False):
+            for process in made.processes:
+                said = process.tail(25)
+                if said and not process.name.startswith('tcpdump'):
+                    print(f'--- {process.name} (status {process.status})\n{said}')
         assert not ended, 'programs ended by themselves:\n' + '\n'.join(
             f'{p.name}: status {p.status}\n{p.tail()}' for p in ended)
 
@@ -39,3 +67,45 @@ def lab():
 @pytest.fixture
 def fabric(lab):
     return Fabric(lab)
+
+
+class Hosts:
+    """Makes Weft hosts and, at the end of the test, settles accounts with each: its books balance and
+    tshark finds nothing wrong in anything that it sent."""
+
+    def __init__(self, lab, fabric):
+        self._lab, self._fabric = lab, fabric
+        self.all = []
+        self._captures = []
+
+    def __call__(self, number, capture=True, **options):
+        host = WeftHost(self._lab, self._fabric, number, **options)
+        self.all.append(host)
+        if capture:
+            self._captures.append(self._fabric.capture(host.label, f'all-{host.label}'))
+        return host
+
+    def settle(self):
+        for host in self.all:
+            if host.alive():
+                host.check_balance()
+        for capture in self._captures:
+            tshark.assert_clean(capture.stop(whole=False))
+
+
+@pytest.fixture
+def hosts(request, lab, fabric):
+    made = Hosts(lab, fabric)
+    yield made
+    if not getattr(request.node, 'body_failed', False):
+        made.settle()
+
+
+@pytest.fixture
+def controller(lab, fabric):
+    return Controller(lab, fabric.ns)
+
+
+@pytest.fixture
+def controller_target(fabric):
+    return f'tcp:{fabric.address}:6653'

@@ -13,15 +13,16 @@ PREFIX = 'weft'
 class Lab:
     """Owns what a test or the demo makes. Use as a context manager, or call close()."""
 
-    def __init__(self, outlive=False, prefix=PREFIX):
-        """outlive: programs go on when this process ends (the demo's --keep)."""
+    def __init__(self, outlive=False, name=None):
+        """outlive: programs go on when this process ends (the demo's --keep); its namespaces then need
+        a name of their own, for those with a dead process' number are taken away by the next lab."""
         self.outlive = outlive
-        self.prefix = f'{prefix}{os.getpid()}-'
-        self.dir = tempfile.mkdtemp(prefix=f'{prefix}-lab-')
+        self.prefix = name or f'{PREFIX}{os.getpid()}-'
+        self.dir = tempfile.mkdtemp(prefix=f'{PREFIX}-lab-')
         self.namespaces = {}
         self.processes = []
         self.on_close = []  # called last in, first out, before programs are ended
-        for stale in netns.names_of_dead(prefix):
+        for stale in netns.names_of_dead(PREFIX):
             if not run(['ip', 'netns', 'pids', stale], check=False).strip():
                 run(['ip', 'netns', 'del', stale], check=False)
 

@@ -66,10 +66,11 @@ class Capture:
                    'listening on' in self._process.output() and os.path.exists(self.path),
                    what='tcpdump listens')
 
-    def stop(self):
+    def stop(self, whole=True):
+        """whole: that nothing escaped the capture is part of what is asked."""
         if self._process.alive():
             time.sleep(0.2)  # frames under way
             self._process.stop()
         said = self._process.output()
-        assert '0 packets dropped by kernel' in said, f'the capture is not whole: {said}'
+        assert not whole or '0 packets dropped by kernel' in said, f'the capture is not whole: {said}'
         return self.path
