@@ -204,7 +204,8 @@ class Source:
         if s.other and f in s.parent.own:
             return [f'\tout->kind = {get};']
         value = self.kind_value(self.kind_values(s, f), 'r')
-        return [f'\tif ({get} != ({value}))', f'\t\tof_fail_error({cursor}, {error(self.model, self.holder(s, f).errors[0])});']
+        unknown = error(self.model, self.holder(s, f).errors[0])
+        return [f'\tif ({get} != ({value}))', f'\t\tof_fail_error({cursor}, {unknown});']
 
     def holder(self, s, f):
         """The class that declares a field."""

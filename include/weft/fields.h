@@ -76,7 +76,8 @@ enum weft_field {
 };
 
 // What must be matched besides, by exact values. IP: eth_type 0x0800 or 0x86dd. TCP and the like:
-// IP, and ip_proto. ND: ICMPv6 type 135 or 136, code 0. VLAN: vlan_vid matches a present tag.
+// IP, and ip_proto. ND: ICMPv6 type 135 or 136, whatever the code (OpenFlow 1.3.5, table 12). VLAN:
+// vlan_vid matches a present tag.
 enum weft_prereq {
 	WEFT_PREREQ_NONE,
 	WEFT_PREREQ_IN_PORT,

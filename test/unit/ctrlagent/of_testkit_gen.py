@@ -64,7 +64,7 @@ class Kit:
         yield f'static void random_{s.name}(struct of_testkit *k, void *out)\n{{'
         yield f'\tstruct {s.name} *o = out;\n\tmemset(o, 0, sizeof(*o));'
         if s.abstract:
-            yield f'\tstatic const struct kit_kind kinds[] = {{'
+            yield '\tstatic const struct kit_kind kinds[] = {'
             for leaf in s.leaves:
                 low, high = leaf_versions(leaf, self.every)
                 yield f'\t\t{{{leaf.name.upper()}, {low}, {high}}},'
