@@ -1,0 +1,26 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds in corpus/openflow: make_openflow_corpus.py OF_TOOL
+
+Messages of os-ken, as a controller sends them, and a few random ones of each kind from our own codec.
+"""
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE / '../../unit/ctrlagent'))
+import of_samples  # noqa: E402
+
+out = HERE / 'corpus/openflow'
+out.mkdir(parents=True, exist_ok=True)
+for name, _, data in of_samples.serialized():
+    (out / f'osken-{name}').write_bytes(data)
+answers = subprocess.run([sys.argv[1]], input='random 1 300\n', text=True, capture_output=True,
+                         check=True).stdout
+for line in answers.splitlines():
+    data, _, text = line.partition(' ')
+    kind = text.split('"')[3]
+    path = out / f'random-{kind}'
+    if len(data) < 2 * 1500 and (not path.exists() or path.stat().st_size < len(data) // 2):
+        path.write_bytes(bytes.fromhex(data))
