@@ -61,10 +61,10 @@ static bool find_bitmap(struct of_span elements, uint8_t version, uint32_t *vers
 static uint8_t negotiate(struct session_request *rq, uint32_t *theirs)
 {
 	uint8_t version = rq->msg[0], ours = session_highest_version(SESSION_VERSIONS);
-	struct of_reader r = of_reader(rq->msg, rq->len, ours);
+	struct of_reader r = of_reader(rq->msg, rq->len, version);
 	struct of_hello hello;
 
-	if (of_hello_read(&r, &hello) == 0 && find_bitmap(hello.elements, ours, theirs))
+	if (of_hello_read(&r, &hello) == 0 && find_bitmap(hello.elements, version, theirs))
 		return session_highest_version(*theirs & SESSION_VERSIONS);
 	*theirs = version < 31 ? (1u << (version + 1)) - 2 : UINT32_MAX;
 	version = version < ours ? version : ours;

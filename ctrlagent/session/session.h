@@ -12,6 +12,8 @@
 // order they come in, and its answers become replies and errors. What is kept is what belongs to
 // sessions: roles, asynchronous masks, miss_send_len, and the list of ports.
 //
+// The process must ignore SIGPIPE: a controller may vanish while it is written to.
+//
 // Thread: the event loop's. Meaning of the arguments: agent.h. `connected(false)` is told only
 // after three times inactivity_s without a controller (15 s if that is 0), counted from the moment
 // the switch is ready or loses its last one, so that a controller that restarts does not turn a

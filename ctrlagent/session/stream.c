@@ -192,12 +192,20 @@ static void opened(struct session_stream *s)
 	s->ops->open(s->arg);
 }
 
+static void tell_closed(struct session_stream *s)
+{
+	char why[sizeof(s->why)];
+
+	memcpy(why, s->why, sizeof(why)); // `closed` frees the stream
+	s->ops->closed(s->arg, why);
+}
+
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
 	struct session_stream *s = arg;
 
 	if (s->state == DEAD)
-		s->ops->closed(s->arg, s->why);
+		tell_closed(s);
 	else if (s->state == OPENING)
 		opened(s);
 	else

@@ -94,8 +94,7 @@ struct session_switch *session_switch_create(struct event_base *base, struct dpc
 	sw->base = base;
 	sw->dpc = dpc;
 	sw->tenant = config->tenant;
-	// Nothing was told yet; if nobody comes, that is news.
-	sw->told_connected = true;
+	sw->told_connected = -1;
 	LIST_INIT(&sw->endpoints);
 	LIST_INIT(&sw->conns);
 	sw->alone = evtimer_new(base, on_alone, sw);

@@ -39,7 +39,7 @@ struct session_switch {
 	unsigned conn_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;
-	bool told_connected; // what ops->connected was told last
+	int told_connected;  // what ops->connected was told last; -1: nothing yet
 	struct event *alone; // until it is told that nobody is there
 	struct session_ports ports;
 	bool frag_drop;

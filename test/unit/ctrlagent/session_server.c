@@ -6,6 +6,7 @@
 // Ports 1 and 2 and the overlay port are there. Commands come by stdin, one a line; each is
 // answered by a line on stdout that begins with "ok" or "error". What happens by itself is told by
 // lines that begin with "event".
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -236,6 +237,7 @@ int main(int argc, char **argv)
 		make_port(1), make_port(2), make_port(WEFT_OFPORT_OVERLAY)};
 	char error[200];
 
+	signal(SIGPIPE, SIG_IGN); // as every user of session.h
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	server.config = (struct agent_switch){
 		.tenant = 1,

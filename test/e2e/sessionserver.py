@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""test-session-server as a child process: a switch's sessions without a data plane."""
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def program(build=None):
+    return os.path.join(build or os.path.join(ROOT, 'build'),
+                        'test/unit/ctrlagent/test-session-server')
+
+
+class SessionServer:
+    def __init__(self, *args, build=None):
+        self.process = subprocess.Popen(
+            [program(build), *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.answers, self.events, self.log = queue.Queue(), queue.Queue(), []
+        threading.Thread(target=self.read_out, daemon=True).start()
+        threading.Thread(target=self.read_err, daemon=True).start()
+        assert self.answers.get(timeout=5) == 'ok started', self.log
+        while any(c['target'].startswith('p') and c['state'] == 'connecting'
+                  for c in self.describe()['controllers']):
+            time.sleep(0.01)
+
+    def read_out(self):
+        for line in self.process.stdout:
+            line = line.rstrip('\n')
+            if line.startswith('event '):
+                self.events.put(line[6:])
+            else:
+                self.answers.put(line)
+
+    def read_err(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def __call__(self, line):
+        """Runs a command; what follows its "ok"."""
+        self.process.stdin.write(line + '\n')
+        self.process.stdin.flush()
+        answer = self.answers.get(timeout=10)
+        assert answer.startswith('ok'), answer
+        return answer[3:]
+
+    def describe(self):
+        return json.loads(self('describe'))
+
+    def event(self, timeout=5):
+        return self.events.get(timeout=timeout)
+
+    def rss_kb(self):
+        with open(f'/proc/{self.process.pid}/status') as f:
+            return next(int(line.split()[1]) for line in f if line.startswith('VmRSS'))
+
+    def stop(self):
+        """Ends it; it must have ended well (with a sanitizer: nothing found)."""
+        self.process.stdin.close()
+        try:
+            status = self.process.wait(10)
+        finally:
+            self.process.kill()
+        assert status == 0, (status, ''.join(self.log))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            self.process.kill()
+            print(''.join(self.log))
+        else:
+            self.stop()
