@@ -71,9 +71,14 @@ void ft_switch_set_network(struct ft_switch *, uint32_t network_id);
 // ---- changes (writer)
 //
 // Within begin … commit the calls below stage; each that fails changes nothing. The writer sees its
-// own staged state: a modify finds what an add before it has added. abort undoes all since begin.
+// own staged state: a modify finds what an add before it has added. abort undoes all since begin,
+// and like commit can't fail. Without a begin, each call is a transaction of its own.
+//
+// env->removed is called for what a commit removed when its counters are final, that is from within
+// env->retire's callback; env->retire itself is called at the end of calls, when it may call back at once.
 
-void ft_txn_begin(struct ft_switch *);
+// False: no memory, or one is open.
+bool ft_txn_begin(struct ft_switch *);
 void ft_txn_commit(struct ft_switch *);
 void ft_txn_abort(struct ft_switch *);
 

@@ -2,12 +2,13 @@
 #pragma once
 // Groups: OpenFlow 1.3.5, 5.6. Storage and counters; choosing a bucket is group_exec.h's business.
 //
-// A group is found by number through an idmap whose entry heads a short list of versions, newest
-// first; a modify adds a version with buckets and bucket counters of its own, while the group's
-// own counters and age live on in the shared head.
+// A group is found by number through an idmap to its newest version, which leads to the older ones.
+// A modify adds a version with buckets and bucket counters of its own, while the group's own
+// counters and age live on in the shared head.
 
 #include "flowtable/idmap.h"
 #include "flowtable/rule.h"
+#include "flowtable/txn.h"
 
 struct ft_bucket {
 	const struct weft_bucket *spec; // its actions follow it
@@ -31,12 +32,12 @@ struct ft_group_head {
 	uint32_t rules;    // writer: rules that name it, as staged
 	uint32_t groups;   // writer: groups that forward to it, as staged
 	uint64_t created_ns;
-	uint64_t mark; // of the loop check
-	_Atomic(struct ft_group *) newest;
+	uint64_t mark;                   // of the loop check
 	struct ft_pkt_counter *counters; // a cache line each worker; ft_group_count()
 };
 
 struct ft_group {
+	struct ft_garbage garbage;
 	struct ft_life life;
 	struct ft_group_head *head;
 	_Atomic(struct ft_group *) older;
@@ -70,3 +71,15 @@ static inline void ft_bucket_count(
 	ft_counter_bump(&c->packets, 1);
 	ft_counter_bump(&c->bytes, bytes);
 }
+
+// ---- writer, for txn.c and program.c
+
+// Rules that name it come (by 1) or go (by -1).
+void ft_group_refer(struct ft_switch *, uint32_t id, int by);
+// The group as staged; NULL: none.
+struct ft_group *ft_group_staged(const struct ft_switch *, uint32_t id);
+void ft_group_undo_add(struct ft_switch *, struct ft_group *);
+void ft_group_undo_del(struct ft_switch *, struct ft_group *);
+void ft_group_unlink(struct ft_switch *, struct ft_group *);
+void ft_group_free(struct ft_switch *, struct ft_group *);
+void ft_groups_fini(struct ft_switch *);

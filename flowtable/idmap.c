@@ -8,30 +8,35 @@
 struct ft_idmap_array {
 	struct ft_garbage garbage;
 	uint32_t size; // a power of two
+	uint64_t key;
 	struct ft_idmap_slot slot[];
 };
 
 #define FT_IDMAP_MIN 8u
 
-// Numbers are chosen by a tenant's controller against its own switch alone, and mostly run on from
-// each other: a fixed mix is enough.
-static uint32_t idmap_mix(uint32_t id)
+static uint32_t idmap_hash(const struct ft_idmap_array *a, uint32_t id)
 {
-	uint64_t x = (uint64_t)id * 0x9e3779b97f4a7c15u;
+	uint64_t x = (id + 1ull) * a->key;
 
-	return (uint32_t)(x >> 32);
+	return (uint32_t)((x ^ x >> 29) * 0x9e3779b97f4a7c15u >> 32);
 }
 
 // The slot of the number, or the free one where it would go.
 static struct ft_idmap_slot *idmap_probe(struct ft_idmap_array *a, uint32_t id)
 {
-	for (uint32_t i = idmap_mix(id);; i++) {
+	for (uint32_t i = idmap_hash(a, id);; i++) {
 		struct ft_idmap_slot *s = &a->slot[i & (a->size - 1)];
 		uint32_t key = atomic_load_explicit(&s->key_plus_1, memory_order_acquire);
 
 		if (!key || key == id + 1)
 			return s;
 	}
+}
+
+void ft_idmap_init(struct ft_idmap *m, uint64_t seed)
+{
+	memset(m, 0, sizeof(*m));
+	m->key = seed | 1;
 }
 
 static struct ft_idmap_array *idmap_array(const struct ft_idmap *m)
@@ -74,6 +79,7 @@ bool ft_idmap_reserve(struct ft_idmap *m, struct ft_garbage_list *garbage)
 	if (!a)
 		return false;
 	a->size = size;
+	a->key = m->key;
 	for (uint32_t i = 0; old && i < old->size; i++) {
 		void *ptr = atomic_load_explicit(&old->slot[i].ptr, memory_order_relaxed);
 		if (ptr)

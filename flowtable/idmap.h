@@ -4,7 +4,8 @@
 //
 // Open addressing. A slot keeps its number for as long as its array lives, so a reader can't take
 // one number's pointer for another's; deleting clears the pointer only, and growing, which leaves
-// the dead behind, replaces the array. The writer alone changes it.
+// the dead behind, replaces the array. The writer alone changes it. The hash is keyed: a controller
+// that chooses numbers can't choose long probes.
 
 #include <stdatomic.h>
 #include <weft/types.h>
@@ -22,7 +23,10 @@ struct ft_idmap {
 	_Atomic(struct ft_idmap_array *) array; // NULL: nothing yet
 	uint32_t used;                          // slots with a number, the dead included
 	uint32_t live;
+	uint64_t key; // odd
 };
+
+void ft_idmap_init(struct ft_idmap *, uint64_t seed);
 
 // Workers and writer. NULL: not there. Numbers up to 0xfffffffe.
 void *ft_idmap_find(const struct ft_idmap *, uint32_t id);

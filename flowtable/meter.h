@@ -12,11 +12,11 @@ struct ft_meter_head {
 	uint32_t versions;
 	uint32_t rules; // writer: rules that name it, as staged
 	uint64_t created_ns;
-	_Atomic(struct ft_meter *) newest;
 	struct ft_pkt_counter *counters; // a cache line each worker
 };
 
 struct ft_meter {
+	struct ft_garbage garbage;
 	struct ft_life life;
 	struct ft_meter_head *head;
 	_Atomic(struct ft_meter *) older;
@@ -34,3 +34,13 @@ const struct ft_meter *ft_meter_find(const struct ft_switch *, uint32_t id, uint
 // band that hit; m->band[] says what that means.
 int ft_meter_run(const struct ft_switch *, const struct ft_meter *m, unsigned worker,
 	uint64_t now_ns, uint32_t bytes);
+
+// ---- writer, as for groups
+
+void ft_meter_refer(struct ft_switch *, uint32_t id, int by);
+struct ft_meter *ft_meter_staged(const struct ft_switch *, uint32_t id);
+void ft_meter_undo_add(struct ft_switch *, struct ft_meter *);
+void ft_meter_undo_del(struct ft_switch *, struct ft_meter *);
+void ft_meter_unlink(struct ft_switch *, struct ft_meter *);
+void ft_meter_free(struct ft_switch *, struct ft_meter *);
+void ft_meters_fini(struct ft_switch *);

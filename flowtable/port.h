@@ -2,10 +2,11 @@
 #pragma once
 // The ports of a switch as the tables see them. Not versioned: a change is seen at once.
 
-#include "flowtable/flowtable.h"
 #include "flowtable/idmap.h"
+#include "flowtable/txn.h"
 
 struct ft_port_entry {
+	struct ft_garbage garbage;
 	uint32_t ofport;
 	_Atomic uint32_t config; // WEFT_PORT_*
 	_Atomic bool live;
@@ -13,6 +14,7 @@ struct ft_port_entry {
 
 // All ports, by ascending number; replaced as a whole.
 struct ft_port_list {
+	struct ft_garbage garbage;
 	uint32_t n;
 	const struct ft_port_entry *port[];
 };
@@ -31,3 +33,9 @@ static inline bool ft_port_live(const struct ft_port_entry *p)
 {
 	return atomic_load_explicit(&p->live, memory_order_relaxed);
 }
+
+// ---- writer
+
+// The empty list. False: no memory.
+bool ft_ports_init(struct ft_switch *);
+void ft_ports_fini(struct ft_switch *);

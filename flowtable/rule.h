@@ -10,7 +10,7 @@
 // A rule never changes. A modify makes a successor with the same id, and so the same counters; a
 // walk by id thus meets it once.
 
-#include "flowtable/flowtable.h"
+#include "flowtable/txn.h"
 #include "flowtable/version.h"
 
 struct ft_subtable;
@@ -70,17 +70,22 @@ static inline void ft_counter_bump(_Atomic uint64_t *c, uint64_t n)
 }
 
 #define FT_COUNTER_PAGE 1024u // ids a page; 24 KiB a worker
+// From one worker's block to the next: a line's worth apart, wherever malloc put the page.
+#define FT_COUNTER_STRIDE (FT_COUNTER_PAGE + 3)
+static_assert(3 * sizeof(struct ft_counter) >= 64, "no line is shared by workers");
 
 // Page p holds the ids from p * FT_COUNTER_PAGE, one worker's block after the other. The directory
 // grows by replacement; pages stay where they are.
 struct ft_counter_dir {
+	struct ft_garbage garbage;
 	uint32_t pages;
+	uint32_t room;
 	struct ft_counter *page[];
 };
 
 static inline struct ft_counter *ft_counter_at(
 	const struct ft_counter_dir *dir, uint32_t id, unsigned worker)
 {
-	return dir->page[id / FT_COUNTER_PAGE] + (size_t)worker * FT_COUNTER_PAGE +
+	return dir->page[id / FT_COUNTER_PAGE] + (size_t)worker * FT_COUNTER_STRIDE +
 	       id % FT_COUNTER_PAGE;
 }

@@ -6,12 +6,20 @@
 // replaced as a whole. The lower part is the writer's alone.
 
 #include "flowtable/group.h"
+#include "flowtable/ids.h"
 #include "flowtable/meter.h"
 #include "flowtable/port.h"
+#include "flowtable/program.h"
 #include "flowtable/table.h"
+#include "flowtable/timer.h"
 #include "flowtable/txn.h"
 
 struct ft_fdb;
+// NULL: no memory. It may use sw->env and sw->limits.
+struct ft_fdb *ft_fdb_new(struct ft_switch *);
+// With no worker left.
+void ft_fdb_destroy(struct ft_fdb *);
+
 struct ft_table;
 
 // One worker's counters of the tables; cache-line aligned, one block a worker.
@@ -31,23 +39,31 @@ struct ft_switch {
 	struct ft_env env;
 	_Atomic(struct ft_counter_dir *) counters;
 	struct ft_table_counters *table_counters; // one a worker
-	struct ft_idmap groups;                   // to struct ft_group_head
-	struct ft_idmap meters;                   // to struct ft_meter_head
+	struct ft_idmap groups;                   // to struct ft_group, the newest
+	struct ft_idmap meters;                   // to struct ft_meter, the newest
 	struct ft_idmap ports;                    // to struct ft_port_entry
 	_Atomic(struct ft_port_list *) port_list;
 	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
 	_Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
 
 	// ---- the writer's alone
-	void *ctx; // for env.removed
+	_Alignas(64) void *ctx; // for env.removed
 	struct ft_limits limits;
 	struct ft_txn *txn;    // the open one, NULL: none
 	uint64_t next_version; // never given out yet
 	struct ft_garbage_list garbage;
-	unsigned entered; // depth of public calls; garbage goes out at depth 0
-	bool dying;
-	unsigned batches;       // handed to env.retire, not back yet
-	struct ft_store *store; // rules by id, programs, timers (store.h)
+	unsigned entered;           // depth of public calls; garbage goes out at depth 0
+	bool dying;                 // freed when the last batch is back
+	struct ft_garbage farewell; // makes ft_switch_free() wait
+	unsigned batches;           // handed to env.retire, not back yet
+	struct ft_ids ids;
+	struct ft_programs programs;
+	struct ft_timers timers;
+	uint32_t rules; // as staged, like the next two
+	uint32_t group_count;
+	uint32_t meter_count;
+	uint64_t group_mark;    // of the latest loop check
+	struct ft_table *dirty; // tables whose order of subtables is to be published
 };
 
 // Workers, once a burst: the version to look at everything by.
@@ -60,3 +76,6 @@ static inline unsigned ft_flags(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->flags, memory_order_relaxed);
 }
+
+// With no worker left and nothing handed to env.retire.
+void ft_switch_destroy(struct ft_switch *);

@@ -33,6 +33,7 @@ void ft_enter(struct ft_switch *);
 void ft_leave(struct ft_switch *);
 
 enum ft_op_type {
+	FT_OP_NONE, // undone
 	FT_OP_RULE_ADD,
 	FT_OP_RULE_DEL,
 	FT_OP_RULE_RESET, // the counters of this rule start again at commit
@@ -40,6 +41,9 @@ enum ft_op_type {
 	FT_OP_GROUP_DEL,
 	FT_OP_METER_ADD,
 	FT_OP_METER_DEL,
+	FT_OP_DEAD_RULE, // an add that was undone
+	FT_OP_DEAD_GROUP,
+	FT_OP_DEAD_METER,
 };
 
 #define FT_REASON_SILENT 0xff // replaced, not removed: nobody is told

@@ -140,9 +140,9 @@ def fuzz_targets(folder):
     for target in json.loads(out):
         if target['type'] != 'executable' or not target['name'].startswith('fuzz_'):
             continue
-        corpus = os.path.join(os.path.dirname(target['defined_in']), 'corpus',
-                              target['name'][len('fuzz_'):])
-        yield target['name'], target['filename'][0], corpus
+        where = os.path.dirname(target['defined_in'])
+        name = target['name'][len('fuzz_'):].removeprefix(os.path.basename(where) + '_')
+        yield target['name'], target['filename'][0], os.path.join(where, 'corpus', name)
 
 
 def fuzz(options):

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// Actions: arguments, and whether the header that each needs will be there.
+#include "flowtable/check.h"
+#include "flowtable/switch.h"
+
+// ---- arguments
+
+static enum weft_error check_output(enum ft_action_place place, uint32_t port)
+{
+	switch (port) {
+	case WEFT_OFPORT_TABLE:
+		return place == FT_ACTIONS_PACKET_OUT ? WEFT_E_NONE : WEFT_E_ACTION_PORT;
+	case WEFT_OFPORT_IN_PORT:
+	case WEFT_OFPORT_NORMAL:
+	case WEFT_OFPORT_FLOOD:
+	case WEFT_OFPORT_ALL:
+	case WEFT_OFPORT_CONTROLLER:
+	case WEFT_OFPORT_LOCAL:
+		return WEFT_E_NONE;
+	default:
+		// A port that is not there yet may come.
+		return port && port <= WEFT_OFPORT_MAX ? WEFT_E_NONE : WEFT_E_ACTION_PORT;
+	}
+}
+
+static enum weft_error check_tag(uint32_t ethertype, uint16_t a, uint16_t b)
+{
+	return ethertype == a || ethertype == b ? WEFT_E_NONE : WEFT_E_ACTION_TAG;
+}
+
+static bool mask_is_whole(const struct weft_field_info *f, const uint8_t *mask)
+{
+	uint8_t top = (uint8_t)(0xff >> (8 * f->bytes - f->bits));
+
+	if ((mask[0] & top) != top)
+		return false;
+	for (unsigned i = 1; i < f->bytes; i++)
+		if (mask[i] != 0xff)
+			return false;
+	return true;
+}
+
+static enum weft_error check_set_value(
+	const struct weft_field_info *f, const struct weft_action_set_field *s)
+{
+	uint8_t top = (uint8_t)(0xff >> (8 * f->bytes - f->bits)), any = 0;
+
+	if (s->value[0] & ~top)
+		return WEFT_E_ACTION_SET_ARG;
+	for (unsigned i = 0; i < 16; i++) {
+		if ((s->value[i] & ~s->mask[i]) || (i >= f->bytes && s->mask[i]))
+			return WEFT_E_ACTION_SET_ARG;
+		any |= s->mask[i];
+	}
+	if (!any || (!(f->flags & WEFT_FIELD_M) && !mask_is_whole(f, s->mask)))
+		return WEFT_E_ACTION_SET_ARG;
+	return WEFT_E_NONE;
+}
+
+// A tenant is bound to its own network (a provider's switch, which is not, is another kind).
+static enum weft_error check_set_tunnel(
+	const struct ft_switch *sw, const struct weft_action_set_field *s)
+{
+	uint64_t id;
+
+	memcpy(&id, s->value, 8);
+	if (!mask_is_whole(&weft_field_infos[WEFT_FIELD_TUNNEL_ID], s->mask))
+		return WEFT_E_ACTION_PERM;
+	return weft_ntohll(id) == atomic_load_explicit(&sw->network_id, memory_order_relaxed)
+		       ? WEFT_E_NONE
+		       : WEFT_E_ACTION_PERM;
+}
+
+// Later actions may rely on what was set.
+static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
+{
+	if (field == WEFT_FIELD_IP_PROTO) {
+		k->has_ip_proto = true;
+		k->ip_proto = value[0];
+		k->has_icmp_type = false;
+	} else if (field == WEFT_FIELD_ICMPV6_TYPE) {
+		k->has_icmp_type = true;
+		k->icmp_type = value[0];
+	}
+}
+
+static enum weft_error check_set_field(
+	const struct ft_switch *sw, struct ft_known *k, const struct weft_action *a)
+{
+	const struct weft_action_set_field *s = weft_action_payload(a);
+	const struct weft_field_info *f;
+	enum weft_error error;
+
+	if (a->arg >= WEFT_FIELD_MAX)
+		return WEFT_E_ACTION_SET_TYPE;
+	f = &weft_field_infos[a->arg];
+	if (!(f->flags & WEFT_FIELD_S))
+		return WEFT_E_ACTION_SET_TYPE;
+	error = check_set_value(f, s);
+	if (error)
+		return error;
+	if (a->arg == WEFT_FIELD_TUNNEL_ID)
+		return check_set_tunnel(sw, s);
+	// The VID can be changed where there is a tag, though a match on it needs none.
+	if (a->arg == WEFT_FIELD_VLAN_VID && k->vlan == FT_TAG_ABSENT)
+		return WEFT_E_ACTION_MATCH;
+	if (!ft_known_allows(k, f->prereq))
+		return WEFT_E_ACTION_MATCH;
+	learn_set(k, a->arg, s->value);
+	return WEFT_E_NONE;
+}
+
+// ---- headers
+
+static enum weft_error need(const struct ft_known *k, enum weft_prereq prereq)
+{
+	return ft_known_allows(k, prereq) ? WEFT_E_NONE : WEFT_E_ACTION_MATCH;
+}
+
+// The EtherType is this now, and nothing is known of what it announces.
+static void now_eth_type(struct ft_known *k, uint32_t ethertype)
+{
+	k->has_eth_type = true;
+	k->eth_type = (uint16_t)ethertype;
+	k->has_ip_proto = k->has_icmp_type = false;
+	k->open = false;
+}
+
+static enum weft_error check_push(struct ft_known *k, const struct weft_action *a)
+{
+	enum weft_error error = WEFT_E_NONE;
+
+	if (a->type == WEFT_ACTION_PUSH_VLAN) {
+		error = check_tag(a->arg, 0x8100, 0x88a8);
+		k->vlan = FT_TAG_PRESENT;
+	} else if (a->type == WEFT_ACTION_PUSH_MPLS) {
+		error = check_tag(a->arg, 0x8847, 0x8848);
+		now_eth_type(k, a->arg);
+	} else {
+		error = check_tag(a->arg, 0x88e7, 0x88e7);
+		now_eth_type(k, a->arg);
+		k->vlan = FT_TAG_OPEN; // 5.12.3: the tag moves inside, a backbone tag may follow
+	}
+	return error;
+}
+
+static enum weft_error check_pop_mpls(struct ft_known *k, uint32_t ethertype)
+{
+	bool open = k->open;
+	enum weft_error error = need(k, WEFT_PREREQ_MPLS);
+
+	if (ethertype > UINT16_MAX)
+		return WEFT_E_ACTION_ARG;
+	now_eth_type(k, ethertype);
+	k->open = open;
+	return error;
+}
+
+static enum weft_error check_pop_pbb(struct ft_known *k)
+{
+	enum weft_error error = need(k, WEFT_PREREQ_PBB);
+
+	*k = ft_known_open;
+	return error;
+}
+
+static enum weft_error check_ttl(const struct ft_known *k, enum weft_prereq prereq, uint32_t ttl)
+{
+	return ttl > UINT8_MAX ? WEFT_E_ACTION_ARG : need(k, prereq);
+}
+
+// ---- lists
+
+static enum weft_error check_action(const struct ft_switch *sw, struct ft_known *k,
+	enum ft_action_place place, const struct weft_action *a)
+{
+	enum weft_error error;
+
+	switch ((enum weft_action_type)a->type) {
+	case WEFT_ACTION_OUTPUT:
+		return check_output(place, a->arg);
+	case WEFT_ACTION_GROUP:
+		return ft_group_staged(sw, a->arg) ? WEFT_E_NONE : WEFT_E_ACTION_GROUP;
+	case WEFT_ACTION_SET_QUEUE:
+		return a->arg == UINT32_MAX ? WEFT_E_ACTION_QUEUE : WEFT_E_NONE;
+	case WEFT_ACTION_METER:
+		return ft_meter_staged(sw, a->arg) ? WEFT_E_NONE : WEFT_E_METER_UNKNOWN;
+	case WEFT_ACTION_SET_FIELD:
+		return check_set_field(sw, k, a);
+	case WEFT_ACTION_PUSH_VLAN:
+	case WEFT_ACTION_PUSH_MPLS:
+	case WEFT_ACTION_PUSH_PBB:
+		return check_push(k, a);
+	case WEFT_ACTION_POP_VLAN:
+		error = need(k, WEFT_PREREQ_VLAN);
+		k->vlan = FT_TAG_OPEN; // there may have been two
+		return error;
+	case WEFT_ACTION_POP_MPLS:
+		return check_pop_mpls(k, a->arg);
+	case WEFT_ACTION_POP_PBB:
+		return check_pop_pbb(k);
+	case WEFT_ACTION_SET_MPLS_TTL:
+		return check_ttl(k, WEFT_PREREQ_MPLS, a->arg);
+	case WEFT_ACTION_SET_NW_TTL:
+		return check_ttl(k, WEFT_PREREQ_IP, a->arg);
+	case WEFT_ACTION_DEC_NW_TTL:
+		return need(k, WEFT_PREREQ_IP);
+	case WEFT_ACTION_DEC_MPLS_TTL:
+	case WEFT_ACTION_COPY_TTL_OUT:
+	case WEFT_ACTION_COPY_TTL_IN:
+		return need(k, WEFT_PREREQ_MPLS);
+	case WEFT_ACTION_MAX:
+		break;
+	}
+	return WEFT_E_ACTION_TYPE;
+}
+
+// 5.10: the order in which an action set is executed. What is not named here comes last.
+static unsigned set_rank(uint16_t type)
+{
+	switch ((enum weft_action_type)type) {
+	case WEFT_ACTION_COPY_TTL_IN:
+		return 0;
+	case WEFT_ACTION_POP_VLAN:
+	case WEFT_ACTION_POP_MPLS:
+	case WEFT_ACTION_POP_PBB:
+		return 1;
+	case WEFT_ACTION_PUSH_MPLS:
+		return 2;
+	case WEFT_ACTION_PUSH_PBB:
+		return 3;
+	case WEFT_ACTION_PUSH_VLAN:
+		return 4;
+	case WEFT_ACTION_COPY_TTL_OUT:
+		return 5;
+	case WEFT_ACTION_DEC_MPLS_TTL:
+	case WEFT_ACTION_DEC_NW_TTL:
+		return 6;
+	default:
+		return 7;
+	}
+}
+#define FT_SET_RANKS 8u
+
+static enum weft_error check_list(const struct ft_switch *sw, struct ft_known *k,
+	enum ft_action_place place, const void *actions, size_t len)
+{
+	enum weft_error error;
+
+	WEFT_ACTION_FOR_EACH(a, actions, len)
+	{
+		error = check_action(sw, k, place, a);
+		if (error)
+			return error;
+	}
+	return WEFT_E_NONE;
+}
+
+static enum weft_error check_set(
+	const struct ft_switch *sw, struct ft_known *k, const void *actions, size_t len)
+{
+	enum weft_error error;
+
+	for (unsigned rank = 0; rank < FT_SET_RANKS; rank++) {
+		WEFT_ACTION_FOR_EACH(a, actions, len)
+		{
+			if (set_rank(a->type) != rank)
+				continue;
+			error = check_action(sw, k, FT_ACTIONS_SET, a);
+			if (error)
+				return error;
+		}
+	}
+	return WEFT_E_NONE;
+}
+
+enum weft_error ft_check_actions(const struct ft_switch *sw, struct ft_known *k,
+	enum ft_action_place place, const void *actions, size_t len)
+{
+	if (!weft_actions_ok(actions, len))
+		return WEFT_E_MALFORMED;
+	if (place == FT_ACTIONS_SET)
+		return check_set(sw, k, actions, len);
+	return check_list(sw, k, place, actions, len);
+}
+
+enum weft_error ft_actions_check(const struct ft_switch *sw, const void *actions, size_t len)
+{
+	struct ft_known known = ft_known_open;
+
+	return ft_check_actions(sw, &known, FT_ACTIONS_PACKET_OUT, actions, len);
+}
+
+// ---- instructions
+
+static enum weft_error check_shape(const struct weft_instructions *i)
+{
+	const unsigned all =
+		WEFT_INSTR_GOTO | WEFT_INSTR_APPLY | WEFT_INSTR_WRITE | WEFT_INSTR_CLEAR;
+
+	if ((i->flags & ~all) || (i->apply_len && !(i->flags & WEFT_INSTR_APPLY)) ||
+		(i->write_len && !(i->flags & WEFT_INSTR_WRITE)))
+		return WEFT_E_MALFORMED;
+	return WEFT_E_NONE;
+}
+
+enum weft_error ft_check_instructions(const struct ft_switch *sw, uint8_t table,
+	const struct weft_match *m, const struct weft_instructions *i)
+{
+	struct weft_flow_key value, mask;
+	enum weft_error error = check_shape(i);
+	struct ft_known known;
+
+	if (error)
+		return error;
+	if (i->meter_id && !ft_meter_staged(sw, i->meter_id))
+		return WEFT_E_METER_UNKNOWN;
+	if ((i->flags & WEFT_INSTR_GOTO) &&
+		(i->goto_table <= table || i->goto_table >= WEFT_TABLES))
+		return WEFT_E_BAD_GOTO;
+	weft_match_to_key(m, &value, &mask);
+	known = ft_known_from(&value, &mask);
+	error = ft_check_actions(
+		sw, &known, FT_ACTIONS_APPLY, weft_instructions_apply(i), i->apply_len);
+	if (error)
+		return error;
+	return ft_check_actions(
+		sw, &known, FT_ACTIONS_SET, weft_instructions_write(i), i->write_len);
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// OpenFlow's flow-mod: 1.3.5, 6.4. Check all, find what it is about, stage.
+#include "flowtable/check.h"
+#include "flowtable/select.h"
+#include "flowtable/switch.h"
+
+#include <stdlib.h>
+
+#define FT_FLOW_FLAGS                                                                              \
+	(WEFT_FLOW_SEND_REMOVED | WEFT_FLOW_CHECK_OVERLAP | WEFT_FLOW_RESET_COUNTS |               \
+		WEFT_FLOW_NO_PACKET_COUNTS | WEFT_FLOW_NO_BYTE_COUNTS | WEFT_FLOW_HIDDEN)
+
+struct request {
+	struct ft_switch *sw;
+	const struct weft_flow_mod *mod;
+	const struct weft_match *match;
+	const struct weft_instructions *instr;
+	uint64_t now_ns;
+};
+
+static bool deletes(uint8_t command)
+{
+	return command == WEFT_FLOW_DELETE || command == WEFT_FLOW_DELETE_STRICT;
+}
+
+static enum weft_error check(const struct request *rq)
+{
+	const struct weft_flow_mod *mod = rq->mod;
+	enum weft_error error;
+
+	if (mod->command > WEFT_FLOW_DELETE_STRICT)
+		return WEFT_E_BAD_COMMAND;
+	if (mod->flags & ~FT_FLOW_FLAGS)
+		return WEFT_E_BAD_FLAGS;
+	if (mod->table >= WEFT_TABLES && !(deletes(mod->command) && mod->table == WEFT_TABLE_ALL))
+		return WEFT_E_BAD_TABLE;
+	error = ft_check_match(rq->match);
+	if (error || deletes(mod->command))
+		return error;
+	return ft_check_instructions(rq->sw, mod->table, rq->match, rq->instr);
+}
+
+static struct ft_selector selector_of(const struct request *rq)
+{
+	bool del = deletes(rq->mod->command), add = rq->mod->command == WEFT_FLOW_ADD;
+
+	return (struct ft_selector){
+		.match = rq->match,
+		.cookie = rq->mod->cookie,
+		.cookie_mask = add ? 0 : rq->mod->cookie_mask,
+		.out_port = del ? rq->mod->out_port : WEFT_OFPORT_ANY,
+		.out_group = del ? rq->mod->out_group : WEFT_GROUP_ANY,
+		.table = rq->mod->table,
+		.hidden = rq->mod->flags & WEFT_FLOW_HIDDEN,
+	};
+}
+
+// ---- add
+
+static bool hides(void *arg, struct ft_rule *r)
+{
+	const struct ft_selector *s = arg;
+
+	return !ft_selector_wants(s, r); // false ends the walk: there is one
+}
+
+static bool overlaps(const struct request *rq, struct ft_selector *s)
+{
+	const struct ft_table *t = ft_table_of(rq->sw, rq->mod->table);
+
+	return t &&
+	       !ft_classifier_each_overlap(&t->classifier, rq->match, rq->mod->priority, hides, s);
+}
+
+// An add's rule, of the request's own; takes over the counters of what it replaces, but not its
+// age, unless RESET_COUNTS says to start at zero.
+static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
+{
+	const struct weft_flow_mod *mod = rq->mod;
+	const uint16_t kept = (uint16_t) ~(WEFT_FLOW_CHECK_OVERLAP | WEFT_FLOW_RESET_COUNTS);
+	struct ft_program_spec says = {
+		.idle_timeout = mod->idle_timeout,
+		.hard_timeout = mod->hard_timeout,
+		.importance = mod->importance,
+		.flags = mod->flags & kept,
+		.instr = rq->instr,
+	};
+	struct ft_rule_spec spec = {
+		.match = rq->match,
+		.program = ft_program_get(rq->sw, &says),
+		.predecessor = mod->flags & WEFT_FLOW_RESET_COUNTS ? NULL : old,
+		.cookie = mod->cookie,
+		.created_ns = rq->now_ns,
+		.priority = mod->priority,
+		.table = mod->table,
+		.flags = 0,
+	};
+
+	if (!spec.program)
+		return WEFT_E_NO_MEMORY;
+	if (spec.predecessor)
+		spec.flags = old->flags;
+	if (old) {
+		if (!ft_txn_reserve(rq->sw->txn, 1)) {
+			ft_program_put(rq->sw, spec.program);
+			return WEFT_E_NO_MEMORY;
+		}
+		ft_stage_del(rq->sw, old, FT_REASON_SILENT);
+	}
+	return ft_stage_add(rq->sw, &spec) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+}
+
+static enum weft_error flow_add(const struct request *rq)
+{
+	struct ft_selector s = selector_of(rq);
+	struct ft_rule *old;
+
+	if ((rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP) && overlaps(rq, &s))
+		return WEFT_E_OVERLAP;
+	old = ft_select_strict(rq->sw, &s, rq->mod->priority);
+	if (!old && rq->sw->rules >= rq->sw->limits.max_rules)
+		return WEFT_E_TABLE_FULL;
+	return stage_new(rq, old);
+}
+
+// ---- modify: the same rule with other instructions
+
+static enum weft_error stage_modified(const struct request *rq, struct ft_rule *old)
+{
+	const struct ft_program *p = old->program;
+	bool reset = rq->mod->flags & WEFT_FLOW_RESET_COUNTS;
+	struct ft_program_spec says = {
+		p->idle_timeout, p->hard_timeout, p->importance, p->flags, rq->instr};
+	struct weft_match match;
+	struct ft_rule_spec spec = {
+		.match = &match,
+		.predecessor = old,
+		.cookie = old->cookie,
+		.created_ns = old->created_ns,
+		.priority = old->priority,
+		.table = old->table,
+		.flags = (uint8_t)(old->flags | (reset ? FT_RULE_COUNTER_BASE : 0)),
+	};
+	struct ft_rule *r;
+
+	ft_rule_match(old, &match);
+	if (!ft_txn_reserve(rq->sw->txn, 3) || (reset && !ft_ids_reserve_reset(rq->sw, old->id)))
+		return WEFT_E_NO_MEMORY;
+	spec.program = ft_program_get(rq->sw, &says);
+	if (!spec.program)
+		return WEFT_E_NO_MEMORY;
+	ft_stage_del(rq->sw, old, FT_REASON_SILENT);
+	r = ft_stage_add(rq->sw, &spec);
+	if (!r)
+		return WEFT_E_NO_MEMORY;
+	if (reset)
+		ft_txn_log(rq->sw->txn, FT_OP_RULE_RESET, r, 0);
+	return WEFT_E_NONE;
+}
+
+static enum weft_error stage_deleted(const struct request *rq, struct ft_rule *old)
+{
+	if (!ft_txn_reserve(rq->sw->txn, 1))
+		return WEFT_E_NO_MEMORY;
+	ft_stage_del(rq->sw, old, WEFT_REMOVED_DELETE);
+	return WEFT_E_NONE;
+}
+
+typedef enum weft_error stage_fn(const struct request *, struct ft_rule *);
+
+static enum weft_error flow_loose(const struct request *rq, stage_fn *stage)
+{
+	struct ft_selector s = selector_of(rq);
+	struct ft_selection found;
+	enum weft_error error = WEFT_E_NONE;
+
+	if (!ft_select_within(rq->sw, &s, &found))
+		error = WEFT_E_NO_MEMORY;
+	for (size_t i = 0; i < found.n && !error; i++)
+		error = stage(rq, found.rule[i]);
+	free(found.rule);
+	return error;
+}
+
+static enum weft_error flow_strict(const struct request *rq, stage_fn *stage)
+{
+	struct ft_selector s = selector_of(rq);
+	enum weft_error error = WEFT_E_NONE;
+	unsigned last = s.table;
+
+	if (s.table == WEFT_TABLE_ALL) {
+		s.table = 0;
+		last = WEFT_TABLES - 1;
+	}
+	for (; s.table <= last && !error; s.table++) {
+		struct ft_rule *r = ft_select_strict(rq->sw, &s, rq->mod->priority);
+
+		if (r)
+			error = stage(rq, r);
+	}
+	return error;
+}
+
+static enum weft_error flow_mod(const struct request *rq)
+{
+	enum weft_error error = check(rq);
+
+	if (error)
+		return error;
+	switch ((enum weft_flow_command)rq->mod->command) {
+	case WEFT_FLOW_ADD:
+		return flow_add(rq);
+	case WEFT_FLOW_MODIFY:
+		return flow_loose(rq, stage_modified);
+	case WEFT_FLOW_MODIFY_STRICT:
+		return flow_strict(rq, stage_modified);
+	case WEFT_FLOW_DELETE:
+		return flow_loose(rq, stage_deleted);
+	case WEFT_FLOW_DELETE_STRICT:
+		return flow_strict(rq, stage_deleted);
+	}
+	return WEFT_E_BAD_COMMAND;
+}
+
+enum weft_error ft_flow_mod(struct ft_switch *sw, const struct weft_flow_mod *mod,
+	const struct weft_match *match, const struct weft_instructions *instr)
+{
+	static const struct weft_instructions none;
+	struct request rq = {
+		.sw = sw,
+		.mod = mod,
+		.match = match,
+		.instr = instr ? instr : &none,
+		.now_ns = sw->env.now_ns(sw->env.ctx),
+	};
+	size_t mark;
+
+	if (!ft_request_begin(sw, &mark))
+		return WEFT_E_NO_MEMORY;
+	return ft_request_finish(sw, mark, flow_mod(&rq));
+}
+
+bool ft_stage_del_users(struct ft_switch *sw, enum ft_users what, uint32_t id)
+{
+	bool group = what == FT_USERS_GROUP;
+
+	for (struct ft_program_users *u = sw->programs.users; u; u = u->next) {
+		if (!(group ? ft_program_names_group(u->program, id)
+			    : ft_program_names_meter(u->program, id)))
+			continue;
+		for (uint32_t i = 0; i < u->n; i++) {
+			if (!ft_program_used_by(sw, u, u->id[i]))
+				continue;
+			if (!ft_txn_reserve(sw->txn, 1))
+				return false;
+			ft_stage_del(sw, ft_ids_rule(sw, u->id[i]),
+				group ? WEFT_REMOVED_GROUP : WEFT_REMOVED_METER);
+		}
+	}
+	return true;
+}

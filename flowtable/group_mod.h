@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Between group.c, group_check.c and group_mod.c. Writer only.
+
+#include "flowtable/group.h"
+
+// Makes a group from a request, linked to nothing. `head` NULL: a new one. NO_MEMORY, MALFORMED.
+enum weft_error ft_group_new(struct ft_switch *, const struct weft_group_mod *, const void *buckets,
+	size_t len, struct ft_group_head *head, struct ft_group **out);
+// Room in the log and in the map of groups is reserved.
+void ft_group_stage_add(struct ft_switch *, struct ft_group *);
+void ft_group_stage_del(struct ft_switch *, struct ft_group *);
+
+// OpenFlow 1.3.5, 6.5: type, weights, watches, actions, loops.
+enum weft_error ft_group_check(struct ft_switch *, const struct ft_group *);

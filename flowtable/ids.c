@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/ids.h"
+
+#include "flowtable/switch.h"
+
+#include <stdlib.h>
+
+#define FT_NO_ID UINT32_MAX
+
+struct ft_counter_base {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+void ft_ids_init(struct ft_ids *ids, uint64_t seed)
+{
+	memset(ids, 0, sizeof(*ids));
+	ids->free = FT_NO_ID;
+	ft_idmap_init(&ids->bases, seed);
+}
+
+static struct ft_counter_dir *counter_dir(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->counters, memory_order_relaxed);
+}
+
+static void counter_dir_free(struct ft_garbage *g)
+{
+	free(g);
+}
+
+// Doubles the room of the directory, the pages stay.
+static struct ft_counter_dir *counter_dir_grow(struct ft_switch *sw, struct ft_counter_dir *old)
+{
+	uint32_t room = old ? 2 * old->room : 4;
+	struct ft_counter_dir *dir = calloc(1, sizeof(*dir) + room * sizeof(dir->page[0]));
+
+	if (!dir)
+		return NULL;
+	dir->room = room;
+	if (old) {
+		dir->pages = old->pages;
+		memcpy(dir->page, old->page, old->pages * sizeof(dir->page[0]));
+	}
+	atomic_store_explicit(&sw->counters, dir, memory_order_release);
+	if (old)
+		ft_garbage_add(&sw->garbage, &old->garbage, counter_dir_free);
+	return dir;
+}
+
+// Pages come zeroed and untouched, so that one costs memory only where workers count.
+static bool counters_reserve(struct ft_switch *sw, uint32_t id)
+{
+	struct ft_counter_dir *dir = counter_dir(sw);
+
+	if (dir && id / FT_COUNTER_PAGE < dir->pages)
+		return true;
+	if (!dir || dir->pages == dir->room)
+		dir = counter_dir_grow(sw, dir);
+	if (!dir)
+		return false;
+	dir->page[dir->pages] =
+		calloc((size_t)sw->env.workers * FT_COUNTER_STRIDE, sizeof(struct ft_counter));
+	if (!dir->page[dir->pages])
+		return false;
+	dir->pages++;
+	return true;
+}
+
+bool ft_ids_reserve(struct ft_switch *sw)
+{
+	struct ft_ids *ids = &sw->ids;
+
+	if (ids->free != FT_NO_ID)
+		return true;
+	if (ids->count == FT_NO_ID - 1)
+		return false;
+	if (ids->count == ids->room) {
+		uint32_t room = ids->room ? 2 * ids->room : 64;
+		struct ft_rule **rule = realloc(ids->rule, room * sizeof(*rule));
+
+		if (!rule)
+			return false;
+		ids->rule = rule;
+		ids->room = room;
+	}
+	return counters_reserve(sw, ids->count);
+}
+
+static void counters_zero(struct ft_switch *sw, uint32_t id)
+{
+	for (unsigned w = 0; w < sw->env.workers; w++) {
+		struct ft_counter *c = ft_counter_at(counter_dir(sw), id, w);
+
+		// A page that nobody wrote to stays untouched.
+		if (!atomic_load_explicit(&c->packets, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&c->packets, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->bytes, 0, memory_order_relaxed);
+		atomic_store_explicit(&c->used_ns, 0, memory_order_relaxed);
+	}
+}
+
+void ft_ids_take(struct ft_switch *sw, struct ft_rule *r)
+{
+	struct ft_ids *ids = &sw->ids;
+
+	if (ids->free != FT_NO_ID) {
+		r->id = ids->free;
+		ids->free = (uint32_t)((uintptr_t)ids->rule[r->id] >> 1);
+		counters_zero(sw, r->id);
+	} else {
+		r->id = ids->count++;
+	}
+	ids->rule[r->id] = r;
+}
+
+void ft_ids_own(struct ft_switch *sw, struct ft_rule *r)
+{
+	sw->ids.rule[r->id] = r;
+}
+
+void ft_ids_release(struct ft_switch *sw, const struct ft_rule *r)
+{
+	struct ft_ids *ids = &sw->ids;
+
+	if (ids->rule[r->id] != r)
+		return;
+	free(ft_idmap_find(&ids->bases, r->id));
+	ft_idmap_del(&ids->bases, r->id);
+	ids->rule[r->id] = (struct ft_rule *)((uintptr_t)ids->free << 1 | 1);
+	ids->free = r->id;
+}
+
+struct ft_rule *ft_ids_rule(const struct ft_switch *sw, uint32_t id)
+{
+	struct ft_rule *r = id < sw->ids.count ? sw->ids.rule[id] : NULL;
+
+	return (uintptr_t)r & 1 ? NULL : r;
+}
+
+static struct ft_counter_sum counters_sum(const struct ft_switch *sw, uint32_t id)
+{
+	struct ft_counter_sum sum = {0};
+
+	for (unsigned w = 0; w < sw->env.workers; w++) {
+		const struct ft_counter *c = ft_counter_at(counter_dir(sw), id, w);
+		uint64_t used = atomic_load_explicit(&c->used_ns, memory_order_relaxed);
+
+		sum.packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
+		sum.bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
+		if (used > sum.used_ns)
+			sum.used_ns = used;
+	}
+	return sum;
+}
+
+struct ft_counter_sum ft_ids_sum(const struct ft_switch *sw, const struct ft_rule *r)
+{
+	struct ft_counter_sum sum = counters_sum(sw, r->id);
+	const struct ft_counter_base *base = NULL;
+
+	if (r->flags & FT_RULE_COUNTER_BASE)
+		base = ft_idmap_find(&sw->ids.bases, r->id);
+	if (base) {
+		sum.packets -= base->packets;
+		sum.bytes -= base->bytes;
+	}
+	return sum;
+}
+
+bool ft_ids_reserve_reset(struct ft_switch *sw, uint32_t id)
+{
+	struct ft_counter_base *base;
+
+	if (ft_idmap_find(&sw->ids.bases, id))
+		return true;
+	base = calloc(1, sizeof(*base));
+	if (!base || !ft_idmap_reserve(&sw->ids.bases, &sw->garbage)) {
+		free(base);
+		return false;
+	}
+	ft_idmap_set(&sw->ids.bases, id, base);
+	return true;
+}
+
+void ft_ids_reset(struct ft_switch *sw, const struct ft_rule *r)
+{
+	struct ft_counter_base *base = ft_idmap_find(&sw->ids.bases, r->id);
+	struct ft_counter_sum sum = counters_sum(sw, r->id);
+
+	base->packets = sum.packets;
+	base->bytes = sum.bytes;
+}
+
+void ft_ids_fini(struct ft_switch *sw)
+{
+	struct ft_counter_dir *dir = counter_dir(sw);
+	struct ft_counter_base *base;
+	uint32_t pos = 0;
+
+	for (uint32_t i = 0; dir && i < dir->pages; i++)
+		free(dir->page[i]);
+	free(dir);
+	while ((base = ft_idmap_next(&sw->ids.bases, &pos)))
+		free(base);
+	ft_idmap_fini(&sw->ids.bases);
+	free(sw->ids.rule);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading back tables, groups and meters; sums over the workers.
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
+
+#include <stdlib.h>
+
+static struct weft_table_stats table_stats(const struct ft_switch *sw, uint8_t number)
+{
+	const struct ft_table *t = ft_table_of(sw, number);
+	struct weft_table_stats s = {
+		.active = t ? t->rules : 0,
+		.max = sw->limits.max_rules,
+		.table = number,
+	};
+
+	for (unsigned w = 0; w < sw->env.workers; w++) {
+		const struct ft_table_counters *c = &sw->table_counters[w];
+
+		s.lookups += atomic_load_explicit(&c->table[number].lookups, memory_order_relaxed);
+		s.matched += atomic_load_explicit(&c->table[number].matched, memory_order_relaxed);
+	}
+	return s;
+}
+
+unsigned ft_table_stats(struct ft_switch *sw, struct weft_table_stats out[WEFT_TABLES])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		out[n] = table_stats(sw, (uint8_t)i);
+		n += out[n].active || out[n].lookups;
+	}
+	return n;
+}
+
+// Adds up one counter of `n` workers, `stride` apart.
+static struct weft_bucket_counters sum(
+	const struct ft_pkt_counter *c, unsigned workers, size_t stride)
+{
+	struct weft_bucket_counters s = {0};
+
+	for (unsigned w = 0; w < workers; w++, c += stride) {
+		s.packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
+		s.bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
+	}
+	return s;
+}
+
+#define FT_LINE (64 / sizeof(struct ft_pkt_counter))
+
+// ---- all of a map, by number
+
+static uint32_t id_of(const struct ft_group_head *head)
+{
+	return head->id;
+}
+
+static int by_group(const void *a, const void *b)
+{
+	uint32_t x = id_of((*(struct ft_group *const *)a)->head);
+	uint32_t y = id_of((*(struct ft_group *const *)b)->head);
+
+	return (x > y) - (x < y);
+}
+
+static int by_meter(const void *a, const void *b)
+{
+	uint32_t x = (*(struct ft_meter *const *)a)->head->id;
+	uint32_t y = (*(struct ft_meter *const *)b)->head->id;
+
+	return (x > y) - (x < y);
+}
+
+// NULL: no memory.
+static void **sorted(const struct ft_idmap *map, uint32_t *n, int (*by)(const void *, const void *))
+{
+	void **v = malloc((map->live + 1) * sizeof(*v)), *p;
+	uint32_t pos = 0;
+
+	*n = 0;
+	while (v && (p = ft_idmap_next(map, &pos)))
+		v[(*n)++] = p;
+	if (v)
+		qsort(v, *n, sizeof(*v), by);
+	return v;
+}
+
+// ---- groups
+
+static bool tell_group(
+	const struct ft_switch *sw, const struct ft_group *g, ft_group_fn *fn, void *arg)
+{
+	struct weft_bucket_counters *buckets = calloc(g->bucket_count + 1, sizeof(*buckets));
+	struct weft_bucket_counters all = sum(g->head->counters, sw->env.workers, FT_LINE);
+	struct weft_group_stats stats = {
+		.packets = all.packets,
+		.bytes = all.bytes,
+		.duration_ns = sw->env.now_ns(sw->env.ctx) - g->head->created_ns,
+		.ref_count = g->head->rules + g->head->groups,
+		.buckets_len = (uint32_t)g->buckets_len,
+		.group = {.group = g->head->id,
+			.type = g->type,
+			.bucket_count = (uint16_t)g->bucket_count},
+	};
+
+	if (!buckets)
+		return false;
+	for (uint32_t i = 0; i < g->bucket_count; i++)
+		buckets[i] = sum(g->bucket_counters + i, sw->env.workers, g->bucket_stride);
+	fn(arg, &stats, g->raw, buckets);
+	free(buckets);
+	return true;
+}
+
+enum weft_error ft_groups(struct ft_switch *sw, uint32_t id, ft_group_fn *fn, void *arg)
+{
+	bool all = id == WEFT_GROUP_ALL, told = true;
+	const struct ft_group *one = ft_group_staged(sw, id);
+	struct ft_group **v;
+	uint32_t n;
+
+	if (!all && !one)
+		return WEFT_E_GROUP_UNKNOWN;
+	if (!all)
+		return tell_group(sw, one, fn, arg) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+	v = (struct ft_group **)sorted(&sw->groups, &n, by_group);
+	for (uint32_t i = 0; v && i < n && told; i++)
+		if (ft_life_staged(&v[i]->life))
+			told = tell_group(sw, v[i], fn, arg);
+	free(v);
+	return v && told ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+}
+
+// ---- meters
+
+static void tell_meter(
+	const struct ft_switch *sw, const struct ft_meter *m, ft_meter_fn *fn, void *arg)
+{
+	struct weft_bucket_counters all = sum(m->head->counters, sw->env.workers, FT_LINE);
+	struct weft_bucket_counters bands[FT_MAX_BANDS];
+	struct weft_meter_stats stats = {
+		.packets = all.packets,
+		.bytes = all.bytes,
+		.duration_ns = sw->env.now_ns(sw->env.ctx) - m->head->created_ns,
+		.flow_count = m->head->rules,
+		.meter = {.meter = m->head->id, .flags = m->flags, .band_count = m->band_count},
+	};
+
+	for (unsigned i = 0; i < m->band_count; i++)
+		bands[i] = sum(m->band_counters + i, sw->env.workers, FT_MAX_BANDS);
+	fn(arg, &stats, m->band, bands);
+}
+
+enum weft_error ft_meters(struct ft_switch *sw, uint32_t id, ft_meter_fn *fn, void *arg)
+{
+	bool all = id == WEFT_METER_ALL;
+	const struct ft_meter *one = ft_meter_staged(sw, id);
+	struct ft_meter **v;
+	uint32_t n;
+
+	if (!all && !one)
+		return WEFT_E_METER_UNKNOWN;
+	if (!all) {
+		tell_meter(sw, one, fn, arg);
+		return WEFT_E_NONE;
+	}
+	v = (struct ft_meter **)sorted(&sw->meters, &n, by_meter);
+	for (uint32_t i = 0; v && i < n; i++)
+		if (ft_life_staged(&v[i]->life))
+			tell_meter(sw, v[i], fn, arg);
+	free(v);
+	return v ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+}

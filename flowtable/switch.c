@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/switch.h"
+
+#include "flowtable/hash.h"
+#include "flowtable/lines.h"
+#include "flowtable/tables.h"
+
+static void switch_init(struct ft_switch *sw, const struct ft_env *env)
+{
+	uint64_t seed = ft_hash_end(env->seed);
+
+	sw->env = *env;
+	sw->next_version = 2;
+	atomic_init(&sw->version, 1);
+	sw->garbage.sw = sw;
+	ft_ids_init(&sw->ids, seed);
+	sw->programs.seed = seed;
+	ft_idmap_init(&sw->groups, seed);
+	ft_idmap_init(&sw->meters, seed);
+	ft_idmap_init(&sw->ports, seed);
+}
+
+struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits *limits, void *ctx)
+{
+	struct ft_switch *sw = ft_alloc_lines(sizeof(*sw));
+
+	if (!sw)
+		return NULL;
+	switch_init(sw, env);
+	sw->limits = *limits;
+	sw->ctx = ctx;
+	sw->table_counters = ft_alloc_lines(env->workers * sizeof(*sw->table_counters));
+	sw->fdb = ft_fdb_new(sw);
+	if (!sw->table_counters || !sw->fdb || !ft_ports_init(sw)) {
+		ft_switch_destroy(sw);
+		return NULL;
+	}
+	return sw;
+}
+
+void ft_switch_destroy(struct ft_switch *sw)
+{
+	ft_tables_fini(sw);
+	ft_groups_fini(sw);
+	ft_meters_fini(sw);
+	ft_ports_fini(sw);
+	ft_timers_fini(sw);
+	ft_programs_fini(sw);
+	ft_ids_fini(sw);
+	if (sw->fdb)
+		ft_fdb_destroy(sw->fdb);
+	free(sw->table_counters);
+	free(sw);
+}
+
+static void nothing(struct ft_garbage *g)
+{
+}
+
+void ft_switch_free(struct ft_switch *sw)
+{
+	if (!sw)
+		return;
+	ft_txn_abort(sw);
+	ft_enter(sw);
+	// One batch at least, so that a grace period passes.
+	ft_garbage_add(&sw->garbage, &sw->farewell, nothing);
+	sw->dying = true;
+	ft_leave(sw);
+}
+
+void ft_switch_set_limits(struct ft_switch *sw, const struct ft_limits *limits)
+{
+	sw->limits = *limits;
+}
+
+void ft_switch_set_flags(struct ft_switch *sw, unsigned flags)
+{
+	atomic_store_explicit(&sw->flags, flags, memory_order_relaxed);
+}
+
+void ft_switch_set_network(struct ft_switch *sw, uint32_t network_id)
+{
+	atomic_store_explicit(&sw->network_id, network_id, memory_order_relaxed);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/tables.h"
+
+#include "flowtable/hash.h"
+#include "flowtable/switch.h"
+
+#include <stdlib.h>
+
+// ---- workers
+
+void ft_table_lookup_burst(const struct ft_switch *sw, uint8_t table, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	const struct ft_table *t = table < WEFT_TABLES ? ft_table_of(sw, table) : NULL;
+
+	if (t)
+		ft_classifier_lookup(&t->classifier, version, keys, n, rules);
+	else
+		memset(rules, 0, n * sizeof(rules[0]));
+}
+
+void ft_table_count(
+	struct ft_switch *sw, unsigned worker, uint8_t table, uint64_t lookups, uint64_t matched)
+{
+	struct ft_table_counters *c = &sw->table_counters[worker];
+
+	ft_counter_bump(&c->table[table].lookups, lookups);
+	ft_counter_bump(&c->table[table].matched, matched);
+}
+
+void ft_rule_count(struct ft_switch *sw, const struct ft_rule *r, unsigned worker, uint64_t packets,
+	uint64_t bytes, uint64_t now_ns)
+{
+	struct ft_counter_dir *dir = atomic_load_explicit(&sw->counters, memory_order_acquire);
+	struct ft_counter *c = ft_counter_at(dir, r->id, worker);
+
+	ft_counter_bump(&c->packets, packets);
+	ft_counter_bump(&c->bytes, bytes);
+	atomic_store_explicit(&c->used_ns, now_ns, memory_order_relaxed);
+}
+
+// ---- tables
+
+struct ft_table *ft_table_of(const struct ft_switch *sw, uint8_t number)
+{
+	return atomic_load_explicit(&sw->tables[number], memory_order_acquire);
+}
+
+struct ft_table *ft_table_get(struct ft_switch *sw, uint8_t number)
+{
+	struct ft_table *t = ft_table_of(sw, number);
+
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->number = number;
+	ft_classifier_init(&t->classifier, ft_hash_end(sw->env.seed + number));
+	atomic_store_explicit(&sw->tables[number], t, memory_order_release);
+	return t;
+}
+
+static void table_dirty(struct ft_switch *sw, struct ft_table *t)
+{
+	if (t->dirty)
+		return;
+	t->dirty = true;
+	t->dirty_next = sw->dirty;
+	sw->dirty = t;
+}
+
+void ft_tables_publish(struct ft_switch *sw)
+{
+	for (struct ft_table *t = sw->dirty; t; t = t->dirty_next) {
+		ft_classifier_publish(&t->classifier, &sw->garbage);
+		t->dirty = false;
+	}
+	sw->dirty = NULL;
+}
+
+static bool free_each(void *arg, struct ft_rule *r)
+{
+	struct ft_rule **list = arg;
+
+	atomic_store_explicit(&r->life.removed, (uintptr_t)*list, memory_order_relaxed);
+	*list = r;
+	return true;
+}
+
+// No worker is left: the rules are strung together by a field that nobody needs any more.
+static void table_free(struct ft_switch *sw, struct ft_table *t)
+{
+	static const struct weft_match all;
+	struct ft_rule *list = NULL;
+
+	ft_classifier_each_within(&t->classifier, &all, free_each, &list);
+	while (list) {
+		struct ft_rule *r = list;
+
+		list = (struct ft_rule *)(uintptr_t)atomic_load_explicit(
+			&r->life.removed, memory_order_relaxed);
+		ft_rule_free(sw, r);
+	}
+	ft_classifier_fini(&t->classifier);
+	free(t);
+}
+
+void ft_tables_fini(struct ft_switch *sw)
+{
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+
+		if (t)
+			table_free(sw, t);
+	}
+}
+
+// ---- staging
+
+static void rule_counted(struct ft_switch *sw, const struct ft_rule *r, int by)
+{
+	sw->rules += (uint32_t)by;
+	ft_table_of(sw, r->table)->rules += (uint32_t)by;
+	if (ft_rule_times_out(r))
+		sw->timers.live += (uint32_t)by;
+}
+
+static struct ft_rule *rule_new(const struct ft_switch *sw, const struct ft_rule_spec *spec)
+{
+	struct ft_rule *r = malloc(ft_rule_bytes(spec->match));
+
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	r->life.added = sw->txn->version;
+	atomic_init(&r->life.removed, FT_VERSION_NEVER);
+	r->program = spec->program;
+	r->cookie = spec->cookie;
+	r->created_ns = spec->created_ns;
+	r->priority = spec->priority;
+	r->table = spec->table;
+	r->flags = spec->flags;
+	memcpy(r->value, spec->match->value, 8 * weft_match_words(spec->match));
+	return r;
+}
+
+// All that may fail, so that what follows can't.
+static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_spec *spec)
+{
+	struct ft_table *t = ft_table_get(sw, spec->table);
+	struct ft_rule *r;
+
+	if (!t || !ft_txn_reserve(sw->txn, 1) || !ft_program_reserve(sw, spec->program) ||
+		(!spec->predecessor && !ft_ids_reserve(sw)))
+		return NULL;
+	r = rule_new(sw, spec);
+	if (!r)
+		return NULL;
+	r->subtable =
+		ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match, spec->priority);
+	if (!r->subtable || (ft_rule_times_out(r) && !ft_timers_reserve(sw))) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *spec)
+{
+	struct ft_rule *r = rule_prepare(sw, spec);
+	struct ft_table *t = ft_table_of(sw, spec->table);
+
+	if (!r) {
+		ft_program_put(sw, spec->program);
+		return NULL;
+	}
+	if (spec->predecessor) {
+		r->id = spec->predecessor->id;
+		ft_ids_own(sw, r);
+	} else {
+		ft_ids_take(sw, r);
+	}
+	ft_program_join(sw, r);
+	ft_classifier_link(&t->classifier, r);
+	table_dirty(sw, t);
+	rule_counted(sw, r, 1);
+	if (ft_rule_times_out(r))
+		ft_timers_add(sw, r, ft_rule_due_ns(r, 0));
+	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
+	return r;
+}
+
+void ft_stage_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
+{
+	atomic_store_explicit(&r->life.removed, sw->txn->version, memory_order_relaxed);
+	ft_program_leave(sw, r);
+	rule_counted(sw, r, -1);
+	ft_txn_log(sw->txn, FT_OP_RULE_DEL, r, reason);
+}
+
+void ft_rule_undo_add(struct ft_switch *sw, struct ft_rule *r)
+{
+	ft_program_leave(sw, r);
+	rule_counted(sw, r, -1);
+	ft_rule_unlink(sw, r);
+	atomic_store_explicit(&r->life.removed, 0, memory_order_relaxed);
+}
+
+void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r)
+{
+	atomic_store_explicit(&r->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
+	ft_ids_own(sw, r);
+	ft_program_rejoin(sw, r);
+	rule_counted(sw, r, 1);
+}
+
+void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)
+{
+	struct ft_table *t = ft_table_of(sw, r->table);
+
+	ft_classifier_unlink(&t->classifier, &sw->garbage, r);
+	table_dirty(sw, t);
+}
+
+void ft_rule_free(struct ft_switch *sw, struct ft_rule *r)
+{
+	ft_ids_release(sw, r);
+	ft_program_put(sw, r->program);
+	free(r);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// When to look at a rule's timeouts: a heap of due times, only for rules that have one.
+//
+// An entry is a hint. When it is due, expire.c looks at the rule: one that was used meanwhile is
+// entered again, one that is gone, or is another rule under the same number, is forgotten. Writer
+// only.
+
+#include "flowtable/rule.h"
+
+struct ft_timer {
+	uint64_t due_ns;
+	uint32_t id;
+	uint32_t stamp; // low bits of the rule's created_ns
+};
+
+struct ft_timers {
+	struct ft_timer *heap;
+	uint32_t n, room;
+	uint32_t live; // staged rules with a timeout
+};
+
+#define FT_SECOND_NS 1000000000ull
+
+static inline bool ft_rule_times_out(const struct ft_rule *r)
+{
+	return r->program->idle_timeout || r->program->hard_timeout;
+}
+
+// When the rule is due if no packet matches it after used_ns.
+uint64_t ft_rule_due_ns(const struct ft_rule *, uint64_t used_ns);
+
+// Room for one more. False: no memory.
+bool ft_timers_reserve(struct ft_switch *);
+void ft_timers_add(struct ft_switch *, const struct ft_rule *, uint64_t due_ns);
+// Takes out the first rule that is due, or returns NULL. Its timeouts must still be looked at.
+struct ft_rule *ft_timers_pop(struct ft_switch *, uint64_t now_ns);
+void ft_timers_fini(struct ft_switch *);

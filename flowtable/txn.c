@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/txn.h"
+
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
+
+#include <stdlib.h>
+
+// ---- the log
+
+bool ft_txn_reserve(struct ft_txn *t, size_t n)
+{
+	size_t room = t->room;
+	struct ft_op *ops;
+
+	if (t->n + n <= t->room)
+		return true;
+	while (room < t->n + n)
+		room *= 2;
+	ops = realloc(t->ops == t->inline_ops ? NULL : t->ops, room * sizeof(*ops));
+	if (!ops)
+		return false;
+	if (t->ops == t->inline_ops)
+		memcpy(ops, t->inline_ops, t->n * sizeof(*ops));
+	t->ops = ops;
+	t->room = room;
+	return true;
+}
+
+static bool op_removes(uint8_t type)
+{
+	return type == FT_OP_RULE_DEL || type == FT_OP_GROUP_DEL || type == FT_OP_METER_DEL;
+}
+
+void ft_txn_log(struct ft_txn *t, enum ft_op_type type, void *obj, uint8_t reason)
+{
+	t->ops[t->n++] = (struct ft_op){.obj = obj, .type = (uint8_t)type, .reason = reason};
+	t->removals += op_removes((uint8_t)type);
+}
+
+// What was added stays in the log until workers have looked away from it.
+static void undo(struct ft_switch *sw, struct ft_op *op)
+{
+	switch (op->type) {
+	case FT_OP_RULE_ADD:
+		ft_rule_undo_add(sw, op->obj);
+		op->type = FT_OP_DEAD_RULE;
+		return;
+	case FT_OP_GROUP_ADD:
+		ft_group_undo_add(sw, op->obj);
+		op->type = FT_OP_DEAD_GROUP;
+		return;
+	case FT_OP_METER_ADD:
+		ft_meter_undo_add(sw, op->obj);
+		op->type = FT_OP_DEAD_METER;
+		return;
+	case FT_OP_RULE_DEL:
+		ft_rule_undo_del(sw, op->obj);
+		break;
+	case FT_OP_GROUP_DEL:
+		ft_group_undo_del(sw, op->obj);
+		break;
+	case FT_OP_METER_DEL:
+		ft_meter_undo_del(sw, op->obj);
+		break;
+	default:
+		return; // undone before
+	}
+	op->type = FT_OP_NONE;
+}
+
+void ft_txn_undo(struct ft_switch *sw, size_t mark)
+{
+	for (size_t i = sw->txn->n; i-- > mark;) {
+		if (sw->txn->ops[i].type == FT_OP_RULE_RESET)
+			sw->txn->ops[i].type = FT_OP_NONE;
+		undo(sw, &sw->txn->ops[i]);
+	}
+}
+
+// ---- the end of a transaction
+
+static void txn_free(struct ft_txn *t)
+{
+	if (t->ops != t->inline_ops)
+		free(t->ops);
+	free(t);
+}
+
+static struct ft_txn *txn_of(struct ft_garbage *g)
+{
+	return (struct ft_txn *)(void *)g; // the first member
+}
+
+// No worker stands on any of it.
+static void reclaim(struct ft_garbage *g)
+{
+	struct ft_txn *t = txn_of(g);
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct ft_op *op = &t->ops[i];
+
+		if (op->type == FT_OP_RULE_DEL || op->type == FT_OP_DEAD_RULE)
+			ft_rule_free(g->sw, op->obj);
+		else if (op->type == FT_OP_GROUP_DEL || op->type == FT_OP_DEAD_GROUP)
+			ft_group_free(g->sw, op->obj);
+		else if (op->type == FT_OP_METER_DEL || op->type == FT_OP_DEAD_METER)
+			ft_meter_free(g->sw, op->obj);
+	}
+	txn_free(t);
+}
+
+// No worker is at a version that still has what was removed: its counters are final.
+static void unlink_removed(struct ft_garbage *g)
+{
+	struct ft_switch *sw = g->sw;
+	struct ft_txn *t = txn_of(g);
+
+	ft_enter(sw);
+	for (size_t i = 0; i < t->n; i++) {
+		struct ft_op *op = &t->ops[i];
+
+		if (op->type == FT_OP_RULE_DEL) {
+			ft_rule_tell_removed(sw, op->obj, op->reason, t->removed_ns);
+			ft_rule_unlink(sw, op->obj);
+		} else if (op->type == FT_OP_GROUP_DEL) {
+			ft_group_unlink(sw, op->obj);
+		} else if (op->type == FT_OP_METER_DEL) {
+			ft_meter_unlink(sw, op->obj);
+		}
+	}
+	ft_tables_publish(sw);
+	ft_garbage_add(&sw->garbage, g, reclaim);
+	ft_leave(sw);
+}
+
+static bool has_dead(const struct ft_txn *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].type >= FT_OP_DEAD_RULE)
+			return true;
+	return false;
+}
+
+static void txn_end(struct ft_switch *sw, struct ft_txn *t, bool removed)
+{
+	sw->txn = NULL;
+	if (removed)
+		ft_garbage_add(&sw->garbage, &t->garbage, unlink_removed);
+	else if (has_dead(t))
+		ft_garbage_add(&sw->garbage, &t->garbage, reclaim);
+	else
+		txn_free(t);
+}
+
+static void commit(struct ft_switch *sw)
+{
+	struct ft_txn *t = sw->txn;
+	bool removed = false;
+
+	ft_tables_publish(sw);
+	for (size_t i = 0; i < t->n; i++) {
+		removed |= op_removes(t->ops[i].type);
+		if (t->ops[i].type == FT_OP_RULE_RESET)
+			ft_ids_reset(sw, t->ops[i].obj);
+	}
+	t->removed_ns = sw->env.now_ns(sw->env.ctx);
+	atomic_store_explicit(&sw->version, t->version, memory_order_release);
+	txn_end(sw, t, removed);
+}
+
+static void abort_txn(struct ft_switch *sw)
+{
+	ft_txn_undo(sw, 0);
+	ft_tables_publish(sw);
+	txn_end(sw, sw->txn, false);
+}
+
+// ---- begin … commit
+
+static struct ft_txn *txn_new(struct ft_switch *sw)
+{
+	struct ft_txn *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->version = sw->next_version++;
+	t->ops = t->inline_ops;
+	t->room = sizeof(t->inline_ops) / sizeof(t->inline_ops[0]);
+	sw->txn = t;
+	return t;
+}
+
+bool ft_txn_begin(struct ft_switch *sw)
+{
+	return !sw->txn && txn_new(sw);
+}
+
+void ft_txn_commit(struct ft_switch *sw)
+{
+	if (!sw->txn)
+		return;
+	ft_enter(sw);
+	commit(sw);
+	ft_leave(sw);
+}
+
+void ft_txn_abort(struct ft_switch *sw)
+{
+	if (!sw->txn)
+		return;
+	ft_enter(sw);
+	abort_txn(sw);
+	ft_leave(sw);
+}
+
+struct ft_txn *ft_request_begin(struct ft_switch *sw, size_t *mark)
+{
+	ft_enter(sw);
+	if (!sw->txn) {
+		if (!txn_new(sw)) {
+			ft_leave(sw);
+			return NULL;
+		}
+		sw->txn->implicit = true;
+	}
+	*mark = sw->txn->n;
+	return sw->txn;
+}
+
+enum weft_error ft_request_finish(struct ft_switch *sw, size_t mark, enum weft_error error)
+{
+	if (error)
+		ft_txn_undo(sw, mark);
+	if (sw->txn->implicit)
+		commit(sw);
+	ft_leave(sw);
+	return error;
+}
+
+// ---- garbage
+
+void ft_garbage_add(
+	struct ft_garbage_list *list, struct ft_garbage *g, void (*fn)(struct ft_garbage *))
+{
+	g->next = NULL;
+	g->fn = fn;
+	g->sw = list->sw;
+	if (list->first)
+		list->last->next = g;
+	else
+		list->first = g;
+	list->last = g;
+}
+
+static void batch_due(void *obj)
+{
+	struct ft_garbage *g = obj, *next;
+	struct ft_switch *sw = g->sw;
+
+	ft_enter(sw);
+	for (; g; g = next) {
+		next = g->next;
+		g->fn(g);
+	}
+	sw->batches--;
+	ft_leave(sw);
+}
+
+void ft_enter(struct ft_switch *sw)
+{
+	sw->entered++;
+}
+
+void ft_leave(struct ft_switch *sw)
+{
+	struct ft_garbage *first = sw->garbage.first;
+
+	if (--sw->entered)
+		return;
+	if (!first) {
+		if (sw->dying && !sw->batches)
+			ft_switch_destroy(sw);
+		return;
+	}
+	sw->garbage.first = sw->garbage.last = NULL;
+	sw->batches++;
+	sw->env.retire(sw->env.ctx, batch_due, first); // may call back, and end the switch
+}
