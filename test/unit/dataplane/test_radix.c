@@ -3,7 +3,7 @@
 
 #include "dp_radix.h"
 
-#include "../overlay/rng.h"
+#include "rng.h"
 
 #include <errno.h>
 #include <setjmp.h>

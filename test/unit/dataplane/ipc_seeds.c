@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the seed corpus: one good message of each type, into the folder given.
+// Writes the seed corpus of test/fuzz/dataplane: one good message of each type, into the folder given.
 
-#include "../../unit/dataplane/ipc_messages.h"
+#include "ipc_messages.h"
 
 #include <stdio.h>
 
