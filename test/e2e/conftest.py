@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from lab import Lab, tshark  # noqa: E402
+from lab import Lab, tshark, weft  # noqa: E402
 from lab.controller import Controller  # noqa: E402
 from lab.fabric import Fabric  # noqa: E402
 from lab.weft import WeftHost  # noqa: E402
@@ -16,11 +16,14 @@ from lab.weft import WeftHost  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption('--quick', action='store_true', help='without the tests marked slow')
+    parser.addoption('--weft-build', default=None, help='folder with the programs; default: build/')
     parser.addoption('--seed', type=int, default=None, help='of random moments and orders')
 
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: left out by --quick')
+    if config.getoption('--weft-build'):
+        weft.BUILD = os.path.abspath(config.getoption('--weft-build'))
 
 
 def pytest_collection_modifyitems(config, items):

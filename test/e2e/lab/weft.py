@@ -59,14 +59,17 @@ class Vm:
 
 class WeftHost:
     def __init__(self, lab, fabric, number, uplink='af_packet', workers=1, idle_sleep=100):
+        """uplink 'tap': as with a NIC that the kernel does not see. The uplink is a TAP bridged to the
+        cable, and the VTEP's address is on up0, the interface that Weft makes for the kernel."""
         self.lab, self.fabric, self.number = lab, fabric, number
         self.label = f'h{number}'
         self.ns = lab.namespace(self.label)
-        self.vtep = fabric.attach(self.ns, number)
+        self.vtep = fabric.attach(self.ns, number, addressed=uplink == 'af_packet')
         self.vms = {}
         self.config = {
             'host': {'name': self.label, 'vtep': self.vtep},
-            'uplinks': [{'name': 'up0', 'kind': uplink, 'device': 'eth0'}],
+            'uplinks': [{'name': 'up0', 'kind': uplink, 'mtu': fabric.mtu,
+                         'device': 'eth0' if uplink == 'af_packet' else 'nic0'}],
             'tenants': [],
         }
         self.workers, self.idle_sleep = workers, idle_sleep
@@ -129,6 +132,17 @@ class WeftHost:
         self.start_dataplane()
         self.start_agent()
         self.wait_ready()
+        if self.config['uplinks'][0]['kind'] == 'tap':
+            self._cable_the_tap()
+
+    def _cable_the_tap(self):
+        self.ns.ip('link', 'add', 'wire', 'type', 'bridge')
+        self.ns.ip('link', 'set', 'wire', 'mtu', self.fabric.mtu)
+        for device in ('nic0', 'eth0'):
+            self.ns.ip('link', 'set', device, 'mtu', self.fabric.mtu)
+            self.ns.ip('link', 'set', device, 'master', 'wire')
+        self.ns.ip('link', 'set', 'wire', 'up')
+        self.ns.address('up0', f'{self.vtep}/24', mtu=self.fabric.mtu)
 
     def start_dataplane(self):
         self._starts += 1
@@ -144,18 +158,19 @@ class WeftHost:
         self._starts += 1
         self.agent = self.lab.start(
             f'{self.label}-agent-{self._starts}',
-            [program('weft-agent'), '--config', self.config_path, '--dataplane', self._dp_socket,
-             '--punt', self._punt_socket, '--socket', self.agent_socket], self.ns)
+            [program('weft-agent'), '--config', self.config_path, '--dataplane-socket',
+             self._dp_socket, '--punt-socket', self._punt_socket, '--socket', self.agent_socket], self.ns)
 
     def wait_ready(self, timeout=20.0):
-        """Waits until every port of the configuration exists, and hands TAPs to their VMs."""
-        wanted = {port['name'] for t in self.config['tenants'] for port in t['ports']}
+        """Waits until the configuration is in effect, and hands TAPs to their VMs."""
+        wanted = {(t['name'], port['name']) for t in self.config['tenants'] for port in t['ports']}
 
         def there():
             self.agent.check_alive()
             self.dataplane.check_alive()
-            have = {port['name'] for port in self.json('port', 'show')}
-            return wanted <= have
+            shown = self.json('show')
+            return shown['ready'] and wanted == {(p['tenant'], p['name']) for p in shown['ports']
+                                                 if p['tenant']}
         wait_until(there, timeout, f'the ports of {self.label}')
         self.hand_over_taps()
 
