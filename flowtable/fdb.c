@@ -1,11 +1,367 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flowtable/switch.h"
-#include <stdlib.h>
+#include "flowtable/fdb.h"
+
+#include "flowtable/hash.h"
+#include "flowtable/lines.h"
+
+// ---- memory: entries in slabs, with the workers' stamps beside them; given back at the end only
+
+struct slab {
+	struct slab *next;
+	_Atomic uint32_t *stamps; // workers * FT_FDB_SLAB
+	struct ft_fdb_entry entry[FT_FDB_SLAB];
+};
+
+struct array {
+	struct ft_garbage garbage;
+	uint32_t mask; // slots - 1
+	uint32_t used; // slots that are not NULL
+	_Atomic(struct ft_fdb_entry *) slot[];
+};
+
+struct ft_fdb {
+	_Atomic(struct array *) array; // never NULL
+	uint64_t seed;
+	// the writer's
+	unsigned workers;
+	uint32_t live;
+	struct slab *slabs;
+	struct ft_fdb_entry *free;
+};
+
+#define GONE ((struct ft_fdb_entry *)1) // was used: probing goes on
+#define MIN_SLOTS 64u
+
+static struct array *array_new(uint32_t slots)
+{
+	struct array *a = ft_alloc_lines(sizeof(*a) + slots * sizeof(a->slot[0]));
+
+	if (a)
+		a->mask = slots - 1;
+	return a;
+}
+
+static bool slab_add(struct ft_fdb *fdb)
+{
+	struct slab *slab = ft_alloc_lines(sizeof(*slab));
+	size_t stamps = fdb->workers * FT_FDB_SLAB * sizeof(slab->stamps[0]);
+
+	if (!slab)
+		return false;
+	slab->stamps = ft_alloc_lines(stamps);
+	if (!slab->stamps) {
+		free(slab);
+		return false;
+	}
+	for (unsigned i = 0; i < FT_FDB_SLAB; i++) {
+		slab->entry[i].used_s = slab->stamps + i;
+		slab->entry[i].next_free = fdb->free;
+		fdb->free = &slab->entry[i];
+	}
+	slab->next = fdb->slabs;
+	fdb->slabs = slab;
+	return true;
+}
+
+static struct ft_fdb_entry *entry_new(struct ft_fdb *fdb)
+{
+	struct ft_fdb_entry *e;
+
+	if (!fdb->free && !slab_add(fdb))
+		return NULL;
+	e = fdb->free;
+	fdb->free = e->next_free;
+	for (unsigned w = 0; w < fdb->workers; w++)
+		atomic_store_explicit(e->used_s + w * FT_FDB_SLAB, 0, memory_order_relaxed);
+	return e;
+}
+
+static void entry_garbage(struct ft_garbage *g)
+{
+	struct ft_fdb_entry *e = (struct ft_fdb_entry *)g; // the first member
+	struct ft_fdb *fdb = g->sw->fdb;
+
+	e->next_free = fdb->free;
+	fdb->free = e;
+}
+
+static void array_garbage(struct ft_garbage *g)
+{
+	free(g); // the first member
+}
+
 struct ft_fdb *ft_fdb_new(struct ft_switch *sw)
 {
-	return calloc(1, 8);
+	struct ft_fdb *fdb = ft_alloc_lines(sizeof(*fdb));
+	struct array *a = array_new(MIN_SLOTS);
+
+	if (!fdb || !a) {
+		free(fdb);
+		free(a);
+		return NULL;
+	}
+	fdb->seed = ft_hash_end(sw->env.seed ^ 0xfdb);
+	fdb->workers = sw->env.workers;
+	atomic_init(&fdb->array, a);
+	return fdb;
 }
+
 void ft_fdb_destroy(struct ft_fdb *fdb)
 {
+	for (struct slab *s = fdb->slabs, *next; s; s = next) {
+		next = s->next;
+		free(s->stamps);
+		free(s);
+	}
+	free(atomic_load_explicit(&fdb->array, memory_order_relaxed));
 	free(fdb);
+}
+
+// ---- the array
+
+static uint32_t hash_id(const struct ft_fdb *fdb, uint64_t id)
+{
+	return (uint32_t)ft_hash_bytes(&id, 8, fdb->seed);
+}
+
+static struct ft_fdb_entry *slot_entry(const struct array *a, uint32_t i)
+{
+	return atomic_load_explicit(&a->slot[i], memory_order_acquire);
+}
+
+// Writer: the slot of the id, or the free one where it would go.
+static uint32_t probe(const struct ft_fdb *fdb, const struct array *a, uint64_t id)
+{
+	uint32_t i = hash_id(fdb, id) & a->mask;
+	const struct ft_fdb_entry *e;
+
+	while ((e = slot_entry(a, i)) && (e == GONE || e->id != id))
+		i = (i + 1) & a->mask;
+	return i;
+}
+
+const struct ft_fdb_entry *ft_fdb_find(
+	const struct ft_fdb *fdb, const struct weft_mac *mac, uint16_t vlan)
+{
+	const struct array *a = atomic_load_explicit(&fdb->array, memory_order_acquire);
+	uint64_t id = ft_fdb_id(mac, vlan);
+	const struct ft_fdb_entry *e;
+
+	// Each slot is read once: it may change at any time.
+	for (uint32_t i = hash_id(fdb, id);; i++) {
+		e = slot_entry(a, i & a->mask);
+		if (!e || (e != GONE && e->id == id))
+			return e;
+	}
+}
+
+static struct array *writer_array(const struct ft_fdb *fdb)
+{
+	return atomic_load_explicit(&fdb->array, memory_order_relaxed);
+}
+
+// Room for one more, with at most half of the slots used.
+static bool array_reserve(struct ft_switch *sw)
+{
+	struct ft_fdb *fdb = sw->fdb;
+	struct array *old = writer_array(fdb), *a;
+	uint32_t slots = MIN_SLOTS;
+
+	if ((old->used + 1) * 2 <= old->mask + 1)
+		return true;
+	while (slots < (fdb->live + 1) * 4)
+		slots *= 2;
+	a = array_new(slots);
+	if (!a)
+		return false;
+	for (uint32_t i = 0; i <= old->mask; i++) {
+		struct ft_fdb_entry *e = slot_entry(old, i);
+		if (!e || e == GONE)
+			continue;
+		atomic_init(&a->slot[probe(fdb, a, e->id)], e);
+		a->used++;
+	}
+	atomic_store_explicit(&fdb->array, a, memory_order_release);
+	ft_garbage_add(&sw->garbage, &old->garbage, array_garbage);
+	return true;
+}
+
+static void slot_clear(struct ft_switch *sw, uint32_t i)
+{
+	struct array *a = writer_array(sw->fdb);
+	struct ft_fdb_entry *e = slot_entry(a, i);
+
+	atomic_store_explicit(&a->slot[i], GONE, memory_order_relaxed);
+	sw->fdb->live--;
+	ft_garbage_add(&sw->garbage, &e->garbage, entry_garbage);
+}
+
+// ---- changes
+
+static uint32_t now_s(const struct ft_switch *sw)
+{
+	return (uint32_t)(sw->env.now_ns(sw->env.ctx) / 1000000000u);
+}
+
+static enum weft_error check(const struct ft_switch *sw, const struct weft_ipc_fdb *f)
+{
+	static const struct weft_mac none;
+
+	if (weft_mac_is_multicast(&f->mac) || weft_mac_equal(&f->mac, &none) || f->vlan > 4095 ||
+		(f->flags & ~WEFT_FDB_STATIC))
+		return WEFT_E_MALFORMED;
+	if (f->ofport == WEFT_OFPORT_OVERLAY)
+		return weft_ip_is_none(&f->vtep) ? WEFT_E_MALFORMED : WEFT_E_NONE;
+	if (!weft_ip_is_none(&f->vtep))
+		return WEFT_E_MALFORMED;
+	return ft_port_find(sw, f->ofport) ? WEFT_E_NONE : WEFT_E_NO_PORT;
+}
+
+static void entry_fill(struct ft_fdb_entry *e, const struct weft_ipc_fdb *f, uint32_t when_s)
+{
+	e->id = ft_fdb_id(&f->mac, f->vlan);
+	e->ofport = f->ofport;
+	e->flags = f->flags;
+	e->vtep = f->vtep;
+	atomic_store_explicit(&e->renewed_s, when_s, memory_order_relaxed);
+}
+
+static bool entry_says(const struct ft_fdb_entry *e, const struct weft_ipc_fdb *f)
+{
+	return e->ofport == f->ofport && e->flags == f->flags && weft_ip_equal(&e->vtep, &f->vtep);
+}
+
+// `old`: the entry for this id, NULL: none.
+static enum weft_error put(
+	struct ft_switch *sw, const struct weft_ipc_fdb *f, struct ft_fdb_entry *old)
+{
+	struct ft_fdb *fdb = sw->fdb;
+	struct ft_fdb_entry *e;
+	struct array *a;
+
+	if (!old && fdb->live >= sw->limits.max_fdb)
+		return WEFT_E_TABLE_FULL;
+	e = entry_new(fdb);
+	if (!e)
+		return WEFT_E_NO_MEMORY;
+	if (!old && !array_reserve(sw)) {
+		e->next_free = fdb->free;
+		fdb->free = e;
+		return WEFT_E_NO_MEMORY;
+	}
+	entry_fill(e, f, now_s(sw));
+	a = writer_array(fdb);
+	atomic_store_explicit(&a->slot[probe(fdb, a, e->id)], e, memory_order_release);
+	if (old) {
+		ft_garbage_add(&sw->garbage, &old->garbage, entry_garbage);
+		return WEFT_E_NONE;
+	}
+	a->used++;
+	fdb->live++;
+	return WEFT_E_NONE;
+}
+
+static struct ft_fdb_entry *writer_find(const struct ft_fdb *fdb, uint64_t id)
+{
+	const struct array *a = writer_array(fdb);
+
+	return slot_entry(a, probe(fdb, a, id));
+}
+
+enum weft_error ft_fdb_add(struct ft_switch *sw, const struct weft_ipc_fdb *f)
+{
+	struct ft_fdb_entry *old = writer_find(sw->fdb, ft_fdb_id(&f->mac, f->vlan));
+	enum weft_error error = check(sw, f);
+
+	if (error)
+		return error;
+	if (old && (old->flags & WEFT_FDB_STATIC) && !(f->flags & WEFT_FDB_STATIC))
+		return WEFT_E_EXISTS;
+	if (old && entry_says(old, f)) {
+		atomic_store_explicit(&old->renewed_s, now_s(sw), memory_order_relaxed);
+		return WEFT_E_NONE;
+	}
+	ft_enter(sw);
+	error = put(sw, f, old);
+	ft_leave(sw);
+	return error;
+}
+
+enum weft_error ft_fdb_del(struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan)
+{
+	const struct array *a = writer_array(sw->fdb);
+	uint32_t i = probe(sw->fdb, a, ft_fdb_id(mac, vlan));
+
+	if (!slot_entry(a, i))
+		return WEFT_E_NOT_FOUND;
+	ft_enter(sw);
+	slot_clear(sw, i);
+	ft_leave(sw);
+	return WEFT_E_NONE;
+}
+
+// Seconds since the last packet. A worker's clock may be a little ahead of ours.
+static uint32_t entry_age(const struct ft_fdb *fdb, const struct ft_fdb_entry *e, uint32_t now)
+{
+	uint32_t last = atomic_load_explicit(&e->renewed_s, memory_order_relaxed);
+
+	for (unsigned w = 0; w < fdb->workers; w++) {
+		uint32_t used =
+			atomic_load_explicit(e->used_s + w * FT_FDB_SLAB, memory_order_relaxed);
+		last = used > last ? used : last;
+	}
+	return now > last ? now - last : 0;
+}
+
+// Removes learned entries that are at least `min_age` seconds old.
+static unsigned sweep(struct ft_switch *sw, uint32_t min_age)
+{
+	const struct array *a = writer_array(sw->fdb);
+	uint32_t now = now_s(sw);
+	unsigned n = 0;
+
+	ft_enter(sw);
+	for (uint32_t i = 0; i <= a->mask; i++) {
+		const struct ft_fdb_entry *e = slot_entry(a, i);
+		if (!e || e == GONE || (e->flags & WEFT_FDB_STATIC) ||
+			entry_age(sw->fdb, e, now) < min_age)
+			continue;
+		slot_clear(sw, i);
+		n++;
+	}
+	ft_leave(sw);
+	return n;
+}
+
+void ft_fdb_flush(struct ft_switch *sw)
+{
+	sweep(sw, 0);
+}
+
+unsigned ft_fdb_age(struct ft_switch *sw, uint32_t max_age_s)
+{
+	return max_age_s ? sweep(sw, max_age_s) : 0;
+}
+
+void ft_fdb_walk(
+	struct ft_switch *sw, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg)
+{
+	const struct array *a = writer_array(sw->fdb);
+	uint32_t now = now_s(sw);
+
+	for (uint32_t i = 0; i <= a->mask; i++) {
+		const struct ft_fdb_entry *e = slot_entry(a, i);
+		struct weft_ipc_fdb f = {0};
+
+		if (!e || e == GONE)
+			continue;
+		for (unsigned b = 0; b < 6; b++)
+			f.mac.b[b] = (uint8_t)(e->id >> (56 - 8 * b));
+		f.vlan = (uint16_t)e->id;
+		f.ofport = e->ofport;
+		f.flags = e->flags;
+		f.vtep = e->vtep;
+		f.age_s = entry_age(sw->fdb, e, now);
+		fn(arg, &f);
+	}
 }

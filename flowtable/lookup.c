@@ -3,6 +3,7 @@
 // stages so that the cache misses of all keys overlap: hash and prefetch the slot; read it and
 // prefetch the rule; compare.
 #include "flowtable/subtable.h"
+#include "flowtable/table.h"
 
 struct probe {
 	uint8_t key; // its index
@@ -122,4 +123,9 @@ void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
 			return;
 		search_subtable(&b, a->at[i].subtable, probes, n);
 	}
+}
+
+bool ft_rule_is_miss(const struct ft_rule *rule)
+{
+	return !rule->priority && !rule->subtable->words;
 }

@@ -18,3 +18,6 @@ void ft_table_count(
 // Counts packets at a rule and notes the time for its idle timeout. now_ns: env's clock.
 void ft_rule_count(struct ft_switch *, const struct ft_rule *, unsigned worker, uint64_t packets,
 	uint64_t bytes, uint64_t now_ns);
+
+// Whether it is its table's table-miss rule: priority 0, every field wildcarded (OpenFlow 1.3.5, 5.4).
+bool ft_rule_is_miss(const struct ft_rule *);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// How actions are carried out on a packet; what the files of the worker's side share.
+//
+//   pipeline.c     bursts through the tables; instructions; the entry points
+//   actions.c      one list of actions, one after the other
+//   action_set.c   the action set: what write-actions leave behind, and buckets
+//   group_exec.c   which bucket
+//   output.c       where to: ports, floods, the overlay, the controller
+//
+// Accounting. Each packet is a run, and a run ends in one final call of the sink. An output does
+// not go out at once but waits in the run. When another use of the packet comes, the one that
+// waits goes out as a copy (FT_KEEP); when the run ends it takes the packet itself. So the last use
+// costs no copy, and a packet that went nowhere is known as such: it is dropped, for the reason
+// that came up last. The one packet that is sent and dropped, too, is that whose copy had to leave
+// before an edit and that then came to nothing itself.
+//
+// Bounds. A packet runs through 255 tables at most; groups nest FT_MAX_GROUP_DEPTH deep; and
+// FT_MAX_BUCKETS buckets are run for one packet received, whatever the groups say.
+
+#include "flowtable/edit.h"
+#include "flowtable/fdb.h"
+#include "flowtable/flowtable.h"
+
+#define FT_MAX_GROUP_DEPTH 16
+#define FT_MAX_BUCKETS 1024
+
+// What is the same for all packets of a burst.
+struct ft_burst {
+	struct ft_switch *sw;
+	struct ft_sink *sink;
+	uint64_t now_ns;
+	uint64_t version;
+	uint32_t now_s;
+	unsigned worker;
+	unsigned flags; // FT_SWITCH_*
+	bool overlay;   // the switch has one
+};
+
+// One action a type, and one set-field a field: the latest written (OpenFlow 1.3.5, 5.10). Points
+// into the rules, which live as long as the burst. Only what the bitmaps name is initialised.
+struct ft_action_set {
+	uint32_t types;
+	uint64_t fields;
+	bool miss; // the output was written by a table-miss rule
+	const struct weft_action *type[WEFT_ACTION_MAX];
+	const struct weft_action *field[WEFT_FIELD_MAX];
+};
+static_assert(WEFT_ACTION_MAX <= 32 && WEFT_FIELD_MAX <= 64, "bitmaps");
+
+enum ft_waiting {
+	FT_WAIT_NONE,
+	FT_WAIT_PORT,
+	FT_WAIT_OVERLAY,
+	FT_WAIT_CONTROLLER
+};
+
+struct ft_run {
+	struct ft_packet *pkt;
+	enum weft_drop why;         // if nothing becomes of it
+	enum ft_waiting waiting;    // the output that waits
+	uint32_t port;              // of it
+	struct weft_ip vtep;        // OVERLAY: from the FDB, none: as the key says
+	struct ft_packet_in in;     // CONTROLLER
+	const struct ft_rule *rule; // that asked for it
+	uint8_t rule_table;
+	uint8_t reason;  // enum weft_packet_in_reason of outputs to the controller
+	uint8_t depth;   // of groups
+	bool packet_out; // output to TABLE is allowed
+	int next;        // table, negative: none
+	unsigned *buckets_left;
+	struct ft_action_set *set;
+};
+
+// ---- output.c
+
+// OpenFlow 1.3.5, 7.2.1 for the ports with a meaning. A port that can't be reached leaves its
+// reason in run->why.
+void ft_output(struct ft_burst *, struct ft_run *, uint32_t ofport, uint16_t max_len);
+void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, uint8_t reason);
+// The output that waits goes out as a copy, since the packet is about to change.
+void ft_run_flush(struct ft_burst *, struct ft_run *);
+// The final call.
+void ft_run_end(struct ft_burst *, struct ft_run *);
+// The packet's source address, if it is news.
+void ft_learn(struct ft_burst *, const struct ft_packet *);
+
+// ---- actions.c
+
+// Runs a list; false: the packet is at its end (run->why says why, if nothing waits). `last`:
+// nothing comes after the list.
+bool ft_run_actions(struct ft_burst *, struct ft_run *, const void *actions, size_t len, bool last);
+// Whether the list from `first` up to `end` outputs or names a group.
+bool ft_any_use(const void *first, const void *end);
+// One action that is no output, group or meter. FT_EDITED, or why not.
+enum weft_drop ft_edit(struct ft_packet *, const struct weft_action *);
+// After ft_edit() failed: an invalid TTL may be the controller's business.
+void ft_edit_failed(struct ft_burst *, struct ft_run *, enum weft_drop);
+// False: dropped by it.
+bool ft_run_meter(struct ft_burst *, struct ft_run *, uint32_t id);
+
+// ---- action_set.c
+
+void ft_set_clear(struct ft_action_set *);
+bool ft_set_any_use(const struct ft_action_set *);
+void ft_set_write(struct ft_action_set *, const void *actions, size_t len, bool miss);
+// In the order of OpenFlow 1.3.5, 5.10. The packet is at its end after it.
+void ft_set_run(struct ft_burst *, struct ft_run *, const struct ft_action_set *);
+
+// ---- group_exec.c
+
+// `last`: nothing comes after the group, so that it may use the packet up.
+void ft_run_group(struct ft_burst *, struct ft_run *, uint32_t id, bool last);
+
+// ---- pipeline.c
+
+// A packet-out's output to TABLE: the packet, or a copy, from table 0 on.
+void ft_run_table(struct ft_burst *, struct ft_run *, bool last);

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bursts through the tables. Goto only goes forward, so packets are taken table by table, in order
+// of the number, all packets that are due at a table in one lookup.
+
+#include "flowtable/exec.h"
+#include "flowtable/extract.h"
+
+static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+	struct ft_sink *sink)
+{
+	*b = (struct ft_burst){
+		.sw = sw,
+		.sink = sink,
+		.now_ns = now_ns,
+		.now_s = (uint32_t)(now_ns / 1000000000u),
+		.version = ft_version(sw),
+		.worker = worker,
+		.flags = ft_flags(sw),
+	};
+	b->overlay = atomic_load_explicit(&sw->network_id, memory_order_relaxed) ||
+		     ft_port_find(sw, WEFT_OFPORT_OVERLAY);
+}
+
+static void run_init(struct ft_run *run, struct ft_packet *pkt, unsigned *buckets_left)
+{
+	*buckets_left = FT_MAX_BUCKETS;
+	*run = (struct ft_run){
+		.pkt = pkt,
+		.why = WEFT_DROP_RULE,
+		.next = -1,
+		.buckets_left = buckets_left,
+	};
+	pkt->rule = NULL;
+	pkt->table = 0;
+}
+
+// ---- instructions, in the order of OpenFlow 1.3.5, 5.9
+
+// Whether nothing uses the packet after apply-actions.
+static bool apply_is_last(const struct weft_instructions *i, const struct ft_action_set *set)
+{
+	const char *write = weft_instructions_write(i);
+
+	if (i->flags & WEFT_INSTR_GOTO || ft_any_use(write, write + i->write_len))
+		return false;
+	return i->flags & WEFT_INSTR_CLEAR || !ft_set_any_use(set);
+}
+
+static void write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
+{
+	k->metadata = (k->metadata & ~i->metadata_mask) | (i->metadata & i->metadata_mask);
+}
+
+// False: the packet's way is at its end.
+static bool run_instructions(
+	struct ft_burst *b, struct ft_run *run, const struct weft_instructions *i, bool miss)
+{
+	struct ft_action_set *set = run->set;
+
+	if (i->meter_id && !ft_run_meter(b, run, i->meter_id))
+		return false;
+	run->reason = miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION;
+	if (i->apply_len && !ft_run_actions(b, run, weft_instructions_apply(i), i->apply_len,
+				    apply_is_last(i, set)))
+		return false;
+	if (i->flags & WEFT_INSTR_CLEAR)
+		ft_set_clear(set);
+	if (i->write_len)
+		ft_set_write(set, weft_instructions_write(i), i->write_len, miss);
+	write_metadata(&run->pkt->key, i);
+	return true;
+}
+
+static void run_rule(
+	struct ft_burst *b, struct ft_run *run, const struct ft_rule *rule, uint8_t table)
+{
+	const struct weft_instructions *i = ft_rule_instructions(rule);
+	struct ft_packet *pkt = run->pkt;
+
+	ft_rule_count(b->sw, rule, b->worker, 1, pkt->pkt.total_len, b->now_ns);
+	pkt->rule = rule;
+	pkt->table = table;
+	run->next = -1;
+	if (run_instructions(b, run, i, ft_rule_is_miss(rule))) {
+		if (i->flags & WEFT_INSTR_GOTO && i->goto_table > table) {
+			run->next = i->goto_table;
+			return;
+		}
+		run->reason = run->set->miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION_SET;
+		ft_set_run(b, run, run->set);
+	}
+	ft_run_end(b, run);
+}
+
+// ---- tables
+
+// Those of `runs` that are due at the lowest table; the table, or -1.
+static int next_stage(struct ft_run runs[], unsigned n, struct ft_run *due[], unsigned *n_due)
+{
+	int table = -1;
+
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].next >= 0 && (table < 0 || runs[i].next < table))
+			table = runs[i].next;
+	*n_due = 0;
+	for (unsigned i = 0; i < n && table >= 0; i++)
+		if (runs[i].next == table)
+			due[(*n_due)++] = &runs[i];
+	return table;
+}
+
+static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], unsigned n)
+{
+	const struct weft_flow_key *keys[FT_BURST] = {NULL};
+	const struct ft_rule *rules[FT_BURST];
+	unsigned matched = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		keys[i] = &due[i]->pkt->key;
+	ft_table_lookup_burst(b->sw, table, b->version, keys, n, rules);
+	for (unsigned i = 0; i < n; i++) {
+		if (rules[i]) {
+			matched++;
+			run_rule(b, due[i], rules[i], table);
+			continue;
+		}
+		due[i]->next = -1;
+		due[i]->why = WEFT_DROP_TABLE_MISS;
+		ft_run_end(b, due[i]);
+	}
+	ft_table_count(b->sw, b->worker, table, n, matched);
+}
+
+// Runs those of `runs` that have a next table to their ends.
+static void run_tables(struct ft_burst *b, struct ft_run runs[], unsigned n)
+{
+	struct ft_run *due[FT_BURST];
+	unsigned n_due;
+	int table;
+
+	while ((table = next_stage(runs, n, due, &n_due)) >= 0)
+		run_stage(b, (uint8_t)table, due, n_due);
+}
+
+// ---- from a port
+
+// FT_EDITED, or why the packet may not come in.
+static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt)
+{
+	const struct ft_port_entry *from;
+
+	if (pkt->pkt.len < 14)
+		return WEFT_DROP_RX_TRUNCATED;
+	ft_extract(&pkt->pkt, &pkt->key);
+	from = ft_port_find(b->sw, ntohl(pkt->key.in_port));
+	if (from && (ft_port_config(from) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV)))
+		return WEFT_DROP_RX_PORT_DOWN;
+	if (pkt->key.ip_frag && (b->flags & FT_SWITCH_FRAG_DROP))
+		return WEFT_DROP_IP_REASSEMBLY;
+	return FT_EDITED;
+}
+
+static void enter(struct ft_burst *b, struct ft_run *run)
+{
+	enum weft_drop why = admit(b, run->pkt);
+
+	if (why != FT_EDITED) {
+		run->why = why;
+		ft_run_end(b, run);
+		return;
+	}
+	if (b->flags & FT_SWITCH_LEARN)
+		ft_learn(b, run->pkt);
+	if (b->flags & FT_SWITCH_STANDALONE) {
+		ft_output(b, run, WEFT_OFPORT_NORMAL, WEFT_MAX_LEN_ALL);
+		ft_run_end(b, run);
+		return;
+	}
+	run->next = 0;
+}
+
+void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+	struct ft_packet *pkts[], unsigned n, struct ft_sink *sink)
+{
+	struct ft_run runs[FT_BURST];
+	struct ft_action_set sets[FT_BURST];
+	unsigned buckets_left[FT_BURST];
+	struct ft_burst b;
+
+	burst_init(&b, sw, worker, now_ns, sink);
+	for (unsigned i = 0; i < n; i++) {
+		run_init(&runs[i], pkts[i], &buckets_left[i]);
+		runs[i].set = &sets[i];
+		ft_set_clear(&sets[i]);
+		enter(&b, &runs[i]);
+	}
+	run_tables(&b, runs, n);
+}
+
+// ---- from a controller
+
+void ft_run_table(struct ft_burst *b, struct ft_run *run, bool last)
+{
+	struct ft_action_set set;
+	struct ft_run copy;
+
+	if (last) {
+		run->packet_out = false;
+		run->next = 0;
+		return;
+	}
+	copy = (struct ft_run){
+		.why = WEFT_DROP_RULE,
+		.buckets_left = run->buckets_left,
+		.set = &set,
+	};
+	ft_set_clear(&set);
+	copy.pkt = b->sink->clone(b->sink, run->pkt);
+	if (copy.pkt)
+		run_tables(b, &copy, 1);
+	else
+		run->why = WEFT_DROP_NO_BUFFER;
+}
+
+void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+	struct ft_packet *pkt, const void *actions, size_t len, struct ft_sink *sink)
+{
+	struct ft_action_set set;
+	unsigned buckets_left;
+	struct ft_burst b;
+	struct ft_run run;
+
+	burst_init(&b, sw, worker, now_ns, sink);
+	run_init(&run, pkt, &buckets_left);
+	run.set = &set;
+	run.packet_out = true;
+	run.reason = WEFT_PACKET_IN_PACKET_OUT;
+	ft_set_clear(&set);
+	if (pkt->pkt.len < 14) {
+		run.why = WEFT_DROP_RX_TRUNCATED;
+	} else {
+		ft_extract(&pkt->pkt, &pkt->key);
+		ft_run_actions(&b, &run, actions, len, true);
+	}
+	if (run.next >= 0)
+		run_tables(&b, &run, 1);
+	else
+		ft_run_end(&b, &run);
+}
