@@ -40,8 +40,7 @@ void config_values_finish(struct config_reader *r, struct config_values *v)
 		qsort(v->values, v->count, sizeof(*v->values), compare);
 	for (size_t i = 1; i < v->count; i++) {
 		if (compare_keys(&v->values[first], &v->values[i]) == 0)
-			config_error(r, v->values[i].field, NULL, "the same as %s",
-				config_path(r, v->values[first].field));
+			config_error_taken(r, v->values[i].field, v->values[first].field);
 		else
 			first = i;
 	}

@@ -39,15 +39,21 @@ __attribute__((format(printf, 4, 5))) static void error_at(
 	free(text);
 }
 
-static void add_place(
-	struct config_reader *r, const void *field, bool map, const char *path, yaml_mark_t mark)
+static void add_place(struct config_reader *r, const void *field, bool map, const char *path,
+	const yaml_node_t *n)
 {
+	yaml_mark_t mark = n->start_mark;
+	const char *text =
+		n->type != YAML_SCALAR_NODE
+			? ""
+			: arena_format(&r->scratch, "%.80s", (const char *)n->data.scalar.value);
+
 	if (r->place_count == r->place_capacity) {
 		r->place_capacity = r->place_capacity ? 2 * r->place_capacity : 64;
 		r->places = agent_resize(r->places, r->place_capacity, sizeof(*r->places));
 	}
 	r->places[r->place_count++] = (struct config_place){
-		field, map, path, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
+		field, map, path, text, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
 }
 
 static const struct config_place *place_of(
@@ -69,17 +75,10 @@ bool config_has_map(const struct config_reader *r, const void *map)
 	return place_of(r, map, true);
 }
 
-const char *config_path(const struct config_reader *r, const void *field)
-{
-	const struct config_place *at = place_of(r, field, false);
-
-	return at ? at->path : "";
-}
-
 void config_error(
 	struct config_reader *r, const void *field, const char *key, const char *format, ...)
 {
-	static const struct config_place nowhere = {.path = "", .line = 1, .column = 1};
+	static const struct config_place nowhere = {.path = "", .text = "", .line = 1, .column = 1};
 	const struct config_place *at = place_of(r, field, key);
 	va_list ap;
 
@@ -93,6 +92,13 @@ void config_error(
 	add_error(r, at->line, at->column, path, text);
 	free(path);
 	free(text);
+}
+
+void config_error_taken(struct config_reader *r, const void *again, const void *first)
+{
+	const struct config_place *a = place_of(r, again, false), *f = place_of(r, first, false);
+
+	config_error(r, again, NULL, "\"%s\" is taken by %s", a ? a->text : "", f ? f->path : "");
 }
 
 // ---- values
@@ -173,7 +179,7 @@ static bool is_list(const struct schema_field *f)
 static void read_value(struct walk *w, const yaml_node_t *n, const struct schema_field *f,
 	void *out, const char *path)
 {
-	add_place(w->r, out, f->kind == SCHEMA_MAP, path, n->start_mark);
+	add_place(w->r, out, f->kind == SCHEMA_MAP, path, n);
 	if (w->r->place_count > CONFIG_MAX_VALUES)
 		error_at(w->r, n->start_mark, path, "more than %u values", CONFIG_MAX_VALUES);
 	else if (f->kind == SCHEMA_MAP)
@@ -232,7 +238,7 @@ static void read_pair(struct walk *w, const yaml_node_pair_t *pair, const struct
 	}
 	*seen |= bit;
 	if (is_list(f)) {
-		add_place(w->r, (char *)out + f->offset, false, at, value->start_mark);
+		add_place(w->r, (char *)out + f->offset, false, at, value);
 		read_list(w, value, f, (void **)(void *)((char *)out + f->offset),
 			(size_t *)(void *)((char *)out + f->count_offset), at);
 	} else {

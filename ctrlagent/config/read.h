@@ -11,6 +11,7 @@ struct config_place {
 	const void *field;
 	bool map;
 	const char *path;      // tenants[1].vni
+	const char *text;      // of a scalar, cut short; "" else
 	unsigned line, column; // from 1
 };
 
@@ -41,7 +42,7 @@ void config_error(struct config_reader *r, const void *at, const char *key, cons
 bool config_is_set(const struct config_reader *r, const void *field); // is it in the file?
 bool config_has_map(const struct config_reader *r, const void *map);
 
-// "tenants[1].vni"; "" if the field is not in the file. Lives as long as the reader.
-const char *config_path(const struct config_reader *r, const void *field);
+// Says that the value of `again` was given to `first` before.
+void config_error_taken(struct config_reader *r, const void *again, const void *first);
 
 void config_reader_free(struct config_reader *r); // but not `errors`

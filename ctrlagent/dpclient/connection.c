@@ -198,15 +198,22 @@ struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options)
 	return dpc;
 }
 
+void dpc_shutdown(struct dpc *dpc)
+{
+	if (dpc->control)
+		control_close(dpc);
+	dpc->state = DPC_DOWN;
+	dpc->txn_open = false;
+	evtimer_del(dpc->retry);
+	pending_fail_all(&dpc->pending, WEFT_E_STATE, "the agent ends");
+}
+
 void dpc_free(struct dpc *dpc)
 {
 	if (!dpc)
 		return;
-	if (dpc->control)
-		control_close(dpc);
-	dpc->state = DPC_DOWN;
+	dpc_shutdown(dpc);
 	dpc_listeners_free(dpc);
-	pending_fail_all(&dpc->pending, WEFT_E_STATE, "the agent ends");
 	pending_free(&dpc->pending);
 	event_free(dpc->flush);
 	event_free(dpc->retry);

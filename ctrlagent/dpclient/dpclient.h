@@ -79,6 +79,10 @@ typedef void (*dpc_flow_fn)(void *arg, weft_tenant_id tenant, const struct dpc_f
 struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options);
 void dpc_free(struct dpc *dpc);
 
+// Ends the connection and fails what is pending now, so that its callbacks run while their
+// arguments are alive. For the end of the program: it does not connect again.
+void dpc_shutdown(struct dpc *dpc);
+
 bool dpc_is_up(const struct dpc *dpc);
 uint64_t dpc_epoch(const struct dpc *dpc); // 0: never connected
 bool dpc_blocked(const struct dpc *dpc);

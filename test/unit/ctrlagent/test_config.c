@@ -190,7 +190,7 @@ static const struct {
 	{TENANT "encap: vxlan, vni: 1, vteps: ['fc00::1']}\n",
 		AT2 "47: tenants[0].vteps[0]: host has no VTEP address of this family"},
 	{TENANT "encap: vxlan, vni: 1, vteps: [10.0.0.1, 10.0.0.1]}\n",
-		AT2 "57: tenants[0].vteps[1]: the same as tenants[0].vteps[0]"},
+		AT2 "57: tenants[0].vteps[1]: \"10.0.0.1\" is taken by tenants[0].vteps[0]"},
 	{TENANT "vteps: [10.0.0.1]}\n",
 		AT2 "24: tenants[0].vteps: expected none, for encap is none"},
 	// networks
@@ -204,11 +204,11 @@ static const struct {
 	{"host: {name: h1}\ntenants:\n  - {name: red, encap: vxlan, vni: 1}\n",
 		AT2 "24: tenants[0].encap: needs host.vtep"},
 	{TENANT "encap: vxlan, vni: 1}\n  - {name: blue, encap: vxlan, vni: 1}\n",
-		"weft.yaml:4:37: tenants[1].vni: the same as tenants[0].vni"},
+		"weft.yaml:4:37: tenants[1].vni: \"1\" is taken by tenants[0].vni"},
 	{TENANT "encap: nvgre, vsid: 5000}\n  - {name: blue, encap: nvgre, vsid: 5000}\n",
-		"weft.yaml:4:38: tenants[1].vsid: the same as tenants[0].vsid"},
+		"weft.yaml:4:38: tenants[1].vsid: \"5000\" is taken by tenants[0].vsid"},
 	{TENANT "}\n  - {name: red}\n",
-		"weft.yaml:4:12: tenants[1].name: the same as tenants[0].name"},
+		"weft.yaml:4:12: tenants[1].name: \"red\" is taken by tenants[0].name"},
 	// forwarding database
 	{TENANT "fdb: [{mac: '03:00:00:00:00:01', port: x}], ports: [{name: x, number: 1, kind: "
 		"null}]}\n",
@@ -221,7 +221,8 @@ static const struct {
 		AT2 "78: tenants[0].fdb[0].vtep: 10.0.0.1 is not in the tenant's vteps"},
 	{TENANT "ports: [{name: x, number: 1, kind: null}], fdb: [{mac: '02:00:00:00:00:01', "
 		"port: x}, {mac: '02:00:00:00:00:01', port: x}]}\n",
-		AT2 "109: tenants[0].fdb[1].mac: the same as tenants[0].fdb[0].mac"},
+		AT2 "109: tenants[0].fdb[1].mac: \"02:00:00:00:00:01\" is taken by "
+		    "tenants[0].fdb[0].mac"},
 	// ports
 	{TENANT "ports: [{name: a, number: 65000, kind: null}]}\n",
 		AT2 "43: tenants[0].ports[0].number: expected a number from 1 to 64999, got "
@@ -233,15 +234,16 @@ static const struct {
 		AT2 "65: tenants[0].ports[0].device: expected an interface name of 1 to 15 "
 		    "characters, got \"a23456789012345x\""},
 	{TENANT "ports: [{name: a, number: 1, kind: null}, {name: a, number: 2, kind: null}]}\n",
-		AT2 "66: tenants[0].ports[1].name: the same as tenants[0].ports[0].name"},
+		AT2 "66: tenants[0].ports[1].name: \"a\" is taken by tenants[0].ports[0].name"},
 	{TENANT "ports: [{name: a, number: 1, kind: null}, {name: b, number: 1, kind: null}]}\n",
-		AT2 "77: tenants[0].ports[1].number: the same as tenants[0].ports[0].number"},
+		AT2 "77: tenants[0].ports[1].number: \"1\" is taken by tenants[0].ports[0].number"},
 	{HOST "uplinks: [{name: u, kind: af_packet, device: eth0}]\n"
 	      "tenants:\n  - {name: red, ports: [{name: a, number: 1, kind: af_packet, device: "
 	      "eth0}]}\n",
-		"weft.yaml:4:71: tenants[0].ports[0].device: the same as uplinks[0].device"},
+		"weft.yaml:4:71: tenants[0].ports[0].device: \"eth0\" is taken by "
+		"uplinks[0].device"},
 	{HOST "uplinks: [{name: u, kind: 'null'}, {name: u, kind: 'null'}]\n",
-		"weft.yaml:2:43: uplinks[1].name: the same as uplinks[0].name"},
+		"weft.yaml:2:43: uplinks[1].name: \"u\" is taken by uplinks[0].name"},
 	// switches
 	{TENANT "switch: {controllers: ['tcp:10.0.0.1']}}\n",
 		AT2 "25: tenants[0].switch.dpid: missing, expected 16 hexadecimal digits"},
@@ -257,7 +259,8 @@ static const struct {
 		    "/nonexistent: No such file or directory"},
 	{TENANT "switch: {dpid: '0000000000000001'}}\n  - {name: b, switch: {dpid: "
 		"'0000000000000001'}}\n",
-		"weft.yaml:4:30: tenants[1].switch.dpid: the same as tenants[0].switch.dpid"},
+		"weft.yaml:4:30: tenants[1].switch.dpid: \"0000000000000001\" is taken by "
+		"tenants[0].switch.dpid"},
 };
 
 static void test_errors(void **state)

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/core.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "core/internal.h"
+
+#define AGENT_LOG_MODULE "agent"
+#include "log.h"
+
+#define RETRY_S 5
+
+// It failed, or part of it did: said once, tried until it works. A device may come later.
+static void on_reconciled(void *arg, const struct apply_result *result)
+{
+	struct timeval later = {.tv_sec = RETRY_S};
+	struct agent *a = arg;
+
+	if (!result->ok && (!a->failure || strcmp(a->failure, result->error) != 0))
+		log_error("%s", result->error);
+	free(a->failure);
+	a->failure = result->ok ? NULL : agent_strdup(result->error);
+	if (!a->ready && dpc_is_up(a->dpc)) {
+		evtimer_add(a->retry, &later);
+		return;
+	}
+	if (result->ok && !result->difference[0])
+		log_info("the data plane holds the configuration as it is");
+	if (a->ready)
+		log_info("ready");
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+
+	if (!a->applying && !a->ready && dpc_is_up(a->dpc))
+		agent_start_apply(a, NULL, false, on_reconciled, a);
+}
+
+static void on_up(void *arg, uint64_t epoch)
+{
+	struct agent *a = arg;
+
+	if (!a->applying)
+		agent_start_apply(a, NULL, false, on_reconciled, a);
+}
+
+static void on_down(void *arg, const char *why)
+{
+	struct agent *a = arg;
+
+	a->ready = false;
+	underlay_stop(a->underlay);
+	switches_not_ready(&a->switches);
+}
+
+static void forget_port(struct model *m, weft_tenant_id tenant, weft_port_id id)
+{
+	struct model_port *p = model_port_by_id(m, tenant, id);
+
+	if (p)
+		*p = m->ports.at[--m->ports.count];
+}
+
+static void on_port_status(
+	void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
+{
+	struct agent *a = arg;
+	struct model_port *known = model_port_by_id(&a->model, tenant, port->port.id);
+
+	if (port->reason == 1)
+		forget_port(&a->model, tenant, port->port.id);
+	else if (known)
+		known->status = *port;
+	if (tenant)
+		switches_port_event(&a->switches, tenant, port);
+}
+
+static const struct dpc_listener_ops listener_ops = {
+	.up = on_up, .down = on_down, .port_status = on_port_status};
+
+bool agent_init(
+	struct agent *a, struct event_base *base, const struct agent_options *options, char **error)
+{
+	struct timespec now;
+	const char *why;
+
+	*a = (struct agent){.base = base, .config_path = options->config_path};
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	a->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	a->config = config_load(options->config_path, error);
+	if (!a->config)
+		return false;
+	a->dpc = dpc_new(
+		base, &(struct dpc_options){options->dataplane_socket, options->punt_socket});
+	a->listener = dpc_listen(a->dpc, 0, &listener_ops, a);
+	a->retry = evtimer_new(base, on_retry, a);
+	a->switches = (struct switches){.base = base, .dpc = a->dpc, .model = &a->model};
+	a->underlay = underlay_new(base, a->dpc, &why);
+	if (a->underlay)
+		return true;
+	*error = agent_format("netlink: %s", why);
+	agent_close(a);
+	return false;
+}
+
+void agent_close(struct agent *a)
+{
+	switches_free(&a->switches);
+	dpc_unlisten(a->listener);
+	dpc_shutdown(a->dpc);
+	underlay_free(a->underlay);
+	dpc_free(a->dpc);
+	event_free(a->retry);
+	free(a->failure);
+	model_free(&a->model);
+	config_free(a->config);
+}

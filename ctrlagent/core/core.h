@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The agent itself: what it wants (config), what the data plane holds (model), and what makes the
+// one follow the other.
+//
+// The data plane comes up: its state is read back, the difference to the configuration is applied
+// in one atomic transaction (nothing, after a mere restart of the agent; everything, after one of
+// the data plane), it is read back again, and only then are sessions told that they are ready and
+// is the underlay started. `weft apply` and SIGHUP go the same way with a new configuration, which
+// becomes the agent's only when the transaction is published.
+
+#include <event2/event.h>
+
+#include "config/config.h"
+#include "core/switches.h"
+#include "dpclient/dpclient.h"
+#include "reconcile/plan.h"
+#include "underlay/underlay.h"
+
+struct apply;
+
+struct agent {
+	struct event_base *base;
+	struct dpc *dpc;
+	struct dpc_listener *listener;
+	struct underlay *underlay;
+	const char *config_path;
+	struct config *config; // in effect; at the start, wanted
+	struct model model;    // as of the latest look, ports by their events
+	uint64_t host_epoch;   // the data plane that was told model.host
+	struct model_ids ids;
+	struct switches switches;
+	struct apply *applying; // one at a time
+	bool ready;             // the configuration is in effect in this data plane
+	struct event *retry;    // while it could not be put into effect
+	char *failure;          // why not, as it was logged
+	uint64_t start_ns;      // CLOCK_MONOTONIC
+};
+
+struct agent_options {
+	const char *config_path;
+	const char *dataplane_socket;
+	const char *punt_socket;
+};
+
+// False: `*error` says why, a text to free(). Strings of `options` must outlive the agent.
+bool agent_init(struct agent *a, struct event_base *base, const struct agent_options *options,
+	char **error);
+void agent_close(struct agent *a);
+
+// What an apply came to. Texts live until the callback returns.
+struct apply_result {
+	bool ok;
+	const char *difference; // lines; "" if nothing differs
+	const char *error;      // if not ok, one or more lines
+	unsigned added, changed, removed;
+};
+
+typedef void (*apply_done_fn)(void *arg, const struct apply_result *result);
+
+// Reads `path` (NULL: the configuration's own) and makes it so, or only says what would change.
+// `done` is called once, maybe before this returns.
+void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn done, void *arg);

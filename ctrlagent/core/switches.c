@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/switches.h"
+
+#include <stdio.h>
+
+#define AGENT_LOG_MODULE "switches"
+#include "log.h"
+
+enum {
+	PORT_ADDED,
+	PORT_DELETED,
+	PORT_MODIFIED
+}; // weft_ipc_port_status.reason
+
+// ---- what sessions ask of the agent
+
+static void on_flags_set(void *arg, enum weft_error error, const char *text)
+{
+	if (error)
+		log_warning("changing a tenant's mode: %s%s%s", weft_error_text(error),
+			text[0] ? ": " : "", text);
+}
+
+static void set_tenant_flag(struct tenant_switch *ts, uint32_t flag, bool on)
+{
+	VEC_FOR_EACH (t, &ts->owner->model->tenants) {
+		uint32_t flags = on ? t->set.flags | flag : t->set.flags & ~flag;
+		if (t->id != ts->tenant || flags == t->set.flags)
+			continue;
+		t->set.flags = flags;
+		dpc_op(ts->owner->dpc, WEFT_IPC_TENANT_SET, t->id, &t->set, sizeof(t->set),
+			on_flags_set, NULL);
+	}
+}
+
+static void follow_fail_mode(struct tenant_switch *ts)
+{
+	bool alone = ts->fail_mode == AGENT_FAIL_STANDALONE && ts->controllers == CONTROLLERS_NONE;
+
+	if (ts->controllers != CONTROLLERS_UNKNOWN)
+		set_tenant_flag(ts, WEFT_TENANT_STANDALONE, alone);
+}
+
+static void on_connected(void *arg, bool any)
+{
+	struct tenant_switch *ts = arg;
+
+	ts->controllers = any ? CONTROLLERS_SOME : CONTROLLERS_NONE;
+	log_info("switch %s: %s", ts->name, any ? "a controller is connected" : "no controller");
+	follow_fail_mode(ts);
+}
+
+static void on_frag_drop(void *arg, bool drop)
+{
+	set_tenant_flag(arg, WEFT_TENANT_FRAG_DROP, drop);
+}
+
+static const struct agent_switch_ops ops = {.connected = on_connected, .frag_drop = on_frag_drop};
+
+// ---- ports
+
+static struct weft_ipc_port_status overlay_port(const struct config_tenant *t)
+{
+	struct weft_ipc_port_status s = {
+		.port = {.ofport = WEFT_OFPORT_OVERLAY, .mtu = t->mtu, .name = "overlay"}};
+	uint64_t id = t->sw.dpid;
+
+	// Locally administered, and the same each time.
+	s.mac = (struct weft_mac){{0x0e, (uint8_t)(id >> 32), (uint8_t)(id >> 24),
+		(uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}};
+	return s;
+}
+
+static struct weft_ipc_port_status *told_port(const struct tenant_switch *ts, uint32_t ofport)
+{
+	VEC_FOR_EACH (p, &ts->ports)
+		if (p->port.ofport == ofport)
+			return p;
+	return NULL;
+}
+
+static bool looks_same(const struct weft_ipc_port_status *a, const struct weft_ipc_port_status *b)
+{
+	return memcmp(&a->port, &b->port, sizeof(a->port)) == 0 && a->state == b->state &&
+	       a->speed_mbps == b->speed_mbps && weft_mac_equal(&a->mac, &b->mac);
+}
+
+static void tell(struct tenant_switch *ts, const struct weft_ipc_port_status *port, uint32_t reason)
+{
+	struct weft_ipc_port_status s = *port;
+
+	s.reason = reason;
+	session_switch_port_status(ts->session, &s);
+}
+
+static void port_is(struct tenant_switch *ts, const struct weft_ipc_port_status *port)
+{
+	struct weft_ipc_port_status *old = told_port(ts, port->port.ofport);
+
+	if (old && looks_same(old, port))
+		return;
+	if (old)
+		*old = *port;
+	else
+		vec_add(&ts->ports, *port);
+	tell(ts, port, old ? PORT_MODIFIED : PORT_ADDED);
+}
+
+static void port_is_gone(struct tenant_switch *ts, uint32_t ofport)
+{
+	struct weft_ipc_port_status *old = told_port(ts, ofport);
+
+	if (!old)
+		return;
+	struct weft_ipc_port_status gone = *old;
+	*old = ts->ports.at[--ts->ports.count];
+	tell(ts, &gone, PORT_DELETED);
+}
+
+static void sync_ports(
+	struct tenant_switch *ts, const struct model *m, const struct weft_ipc_port_status *overlay)
+{
+	for (size_t i = ts->ports.count; i-- > 0;) {
+		uint32_t ofport = ts->ports.at[i].port.ofport;
+		if (ofport == WEFT_OFPORT_OVERLAY ? !overlay
+						  : !model_port_numbered(m, ts->tenant, ofport))
+			port_is_gone(ts, ofport);
+	}
+	VEC_FOR_EACH (p, &m->ports)
+		if (p->tenant == ts->tenant)
+			port_is(ts, &p->status);
+	if (overlay)
+		port_is(ts, overlay);
+}
+
+void switches_port_event(
+	struct switches *s, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
+{
+	VEC_FOR_EACH (ts, &s->all) {
+		if ((*ts)->tenant != tenant)
+			continue;
+		if (port->reason == PORT_DELETED)
+			port_is_gone(*ts, port->port.ofport);
+		else
+			port_is(*ts, port);
+	}
+}
+
+// ---- switches
+
+static void destroy(struct tenant_switch *ts)
+{
+	session_switch_destroy(ts->session);
+	vec_free(&ts->ports);
+	free(ts);
+}
+
+struct tenant_switch *switches_named(const struct switches *s, const char *tenant)
+{
+	VEC_FOR_EACH (ts, &s->all)
+		if (strcmp((*ts)->name, tenant) == 0)
+			return *ts;
+	return NULL;
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+// `targets` has room for all controllers, and must live as long as the result.
+static struct agent_switch describe(struct tenant_switch *ts, const struct config *config,
+	const struct config_tenant *t, const char **targets)
+{
+	for (size_t i = 0; i < t->sw.controller_count; i++)
+		targets[i] = t->sw.controllers[i].text;
+	return (struct agent_switch){
+		.tenant = ts->tenant,
+		.tenant_name = t->name,
+		.host_name = config->host.name,
+		.dpid = t->sw.dpid,
+		.controllers = targets,
+		.controller_count = t->sw.controller_count,
+		.fail_mode = (enum agent_fail_mode)t->sw.fail_mode,
+		.tls = {or_null(t->sw.tls.key), or_null(t->sw.tls.cert), or_null(t->sw.tls.ca)},
+		.inactivity_s = t->sw.inactivity_s,
+		.max_backoff_s = t->sw.max_backoff_s,
+		.max_rules = t->quotas.rules,
+		.max_groups = t->quotas.groups,
+		.max_meters = t->quotas.meters,
+		.ports = ts->ports.at,
+		.port_count = ts->ports.count,
+		.ops = &ops,
+		.arg = ts,
+	};
+}
+
+static struct tenant_switch *create(struct switches *s, const struct config *config,
+	const struct config_tenant *t, weft_tenant_id id,
+	const struct weft_ipc_port_status *overlay, char *error, size_t size)
+{
+	struct tenant_switch *ts = agent_zalloc(sizeof(*ts));
+	const char **targets = agent_array(t->sw.controller_count, sizeof(*targets));
+
+	ts->owner = s;
+	ts->tenant = id;
+	ts->dpid = t->sw.dpid;
+	snprintf(ts->name, sizeof(ts->name), "%s", t->name);
+	VEC_FOR_EACH (p, &s->model->ports)
+		if (p->tenant == id)
+			vec_add(&ts->ports, p->status);
+	if (overlay)
+		vec_add(&ts->ports, *overlay);
+	struct agent_switch config_of = describe(ts, config, t, targets);
+	ts->session = session_switch_create(s->base, s->dpc, &config_of, error, size);
+	free(targets);
+	if (ts->session)
+		return ts;
+	destroy(ts);
+	return NULL;
+}
+
+static bool update(struct tenant_switch *ts, const struct config *config,
+	const struct config_tenant *t, char *error, size_t size)
+{
+	const char **targets = agent_array(t->sw.controller_count, sizeof(*targets));
+	struct agent_switch config_of = describe(ts, config, t, targets);
+	bool ok = session_switch_update(ts->session, &config_of, error, size) == 0;
+
+	free(targets);
+	return ok;
+}
+
+static const struct config_tenant *wanted(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->tenant_count; i++)
+		if (config->tenants[i].sw.controller_count &&
+			strcmp(config->tenants[i].name, name) == 0)
+			return &config->tenants[i];
+	return NULL;
+}
+
+// A tenant that was made anew, or another datapath id, is another switch.
+static void remove_old(struct switches *s, const struct config *config)
+{
+	for (size_t i = s->all.count; i-- > 0;) {
+		struct tenant_switch *ts = s->all.at[i];
+		const struct config_tenant *t = wanted(config, ts->name);
+		const struct model_tenant *m = model_tenant_named(s->model, ts->name);
+		if (t && m && m->id == ts->tenant && t->sw.dpid == ts->dpid)
+			continue;
+		destroy(ts);
+		s->all.at[i] = s->all.at[--s->all.count];
+	}
+}
+
+static void sync_switch(struct switches *s, const struct config *config,
+	const struct config_tenant *t, char **errors)
+{
+	struct tenant_switch *ts = switches_named(s, t->name);
+	const struct model_tenant *m = model_tenant_named(s->model, t->name);
+	struct weft_ipc_port_status overlay = overlay_port(t),
+				    *over = t->encap == WEFT_ENCAP_NONE ? NULL : &overlay;
+	char error[256] = "";
+	bool failed;
+
+	if (!m)
+		return;
+	if (ts) {
+		failed = !update(ts, config, t, error, sizeof(error));
+		sync_ports(ts, s->model, over);
+	} else {
+		ts = create(s, config, t, m->id, over, error, sizeof(error));
+		failed = !ts;
+		if (ts)
+			vec_add(&s->all, ts);
+	}
+	if (failed) {
+		log_error("switch %s: %s", t->name, error);
+		char *more = agent_format("%s%sswitch %s: %s", *errors ? *errors : "",
+			*errors ? "\n" : "", t->name, error);
+		free(*errors);
+		*errors = more;
+	}
+	if (!ts)
+		return;
+	ts->fail_mode = (enum agent_fail_mode)t->sw.fail_mode;
+	follow_fail_mode(ts);
+	session_switch_ready(ts->session, true);
+}
+
+void switches_sync(struct switches *s, const struct config *config, char **errors)
+{
+	*errors = NULL;
+	remove_old(s, config);
+	for (size_t i = 0; i < config->tenant_count; i++)
+		if (config->tenants[i].sw.controller_count)
+			sync_switch(s, config, &config->tenants[i], errors);
+}
+
+void switches_not_ready(struct switches *s)
+{
+	VEC_FOR_EACH (ts, &s->all)
+		session_switch_ready((*ts)->session, false);
+}
+
+void switches_free(struct switches *s)
+{
+	VEC_FOR_EACH (ts, &s->all)
+		destroy(*ts);
+	vec_free(&s->all);
+}

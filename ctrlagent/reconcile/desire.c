@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <time.h>
+
+#include "reconcile/model.h"
+
+// What of a tenant is not said by the configuration, but by what controllers do.
+#define RUNTIME_FLAGS (WEFT_TENANT_STANDALONE | WEFT_TENANT_FRAG_DROP)
+
+static void raise_ids(struct model_ids *ids, const struct model *current)
+{
+	struct timespec up;
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	if (ids->next_tenant == 0)
+		ids->next_tenant = ids->next_port = (uint32_t)up.tv_sec + 1;
+	VEC_FOR_EACH (t, &current->tenants)
+		if (t->id >= ids->next_tenant)
+			ids->next_tenant = t->id + 1;
+	VEC_FOR_EACH (p, &current->ports)
+		if (p->status.port.id >= ids->next_port)
+			ids->next_port = p->status.port.id + 1;
+}
+
+static void copy_name(char out[WEFT_NAME_MAX + 1], const char *name)
+{
+	snprintf(out, WEFT_NAME_MAX + 1, "%s", name);
+}
+
+static void desire_host(const struct config_host *h, struct model *desired)
+{
+	struct weft_ipc_host *out = &desired->host;
+	bool v4 = weft_ip_is_v4(&h->vtep);
+
+	if (v4)
+		out->vtep4 = h->vtep;
+	out->vtep6 = v4 ? h->vtep6 : h->vtep;
+	out->vxlan_port = (uint16_t)h->vxlan_port;
+	out->udp_csum = h->udp_checksum;
+	out->ttl = (uint8_t)h->ttl;
+	out->fdb_age_s = h->fdb_age_s;
+	copy_name(out->name, h->name);
+	desired->host_known = true;
+}
+
+// A port that is as it was keeps its id; one that differs must be made anew, under a new id.
+static void desire_port(const struct model *current, struct model_ids *ids, struct model *desired,
+	weft_tenant_id tenant, struct weft_ipc_port port)
+{
+	const struct model_port *old = model_port_named(current, tenant, port.name);
+
+	if (old) {
+		port.id = old->status.port.id;
+		port.config = old->status.port.config; // the controller's
+		if (memcmp(&port, &old->status.port, sizeof(port)) != 0) {
+			port.id = ids->next_port++;
+			port.config = 0;
+		}
+	} else {
+		port.id = ids->next_port++;
+	}
+	vec_add(&desired->ports, (struct model_port){tenant, {.port = port}});
+}
+
+static void desire_uplink(const struct config_uplink *u, const struct model *current,
+	struct model_ids *ids, struct model *desired)
+{
+	struct weft_ipc_port port = {.kind = u->kind, .mtu = u->mtu, .queues = (uint16_t)u->queues};
+
+	copy_name(port.name, u->name);
+	snprintf(port.device, sizeof(port.device), "%s", u->device);
+	snprintf(port.kernel_if, sizeof(port.kernel_if), "%.15s", u->kernel_interface);
+	desire_port(current, ids, desired, 0, port);
+}
+
+static void desire_tenant_port(const struct config_port *p, const struct model *current,
+	struct model_ids *ids, struct model *desired, weft_tenant_id tenant)
+{
+	struct weft_ipc_port port = {
+		.ofport = p->number, .kind = p->kind, .mtu = p->mtu, .queues = (uint16_t)p->queues};
+
+	copy_name(port.name, p->name);
+	snprintf(port.device, sizeof(port.device), "%s", p->device);
+	desire_port(current, ids, desired, tenant, port);
+}
+
+static void desire_fdb(const struct config_tenant *t, const struct config_fdb *f,
+	struct model *desired, weft_tenant_id tenant)
+{
+	struct weft_ipc_fdb entry = {.mac = f->mac,
+		.vlan = (uint16_t)f->vlan,
+		.flags = WEFT_FDB_STATIC,
+		.vtep = f->vtep,
+		.ofport = WEFT_OFPORT_OVERLAY};
+
+	for (size_t i = 0; f->port[0] && i < t->port_count; i++)
+		if (strcmp(t->ports[i].name, f->port) == 0)
+			entry.ofport = t->ports[i].number;
+	vec_add(&desired->fdb, (struct model_fdb){tenant, entry});
+}
+
+static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
+{
+	struct weft_ipc_tenant set = {
+		.encap = t->encap,
+		.vni = config_tenant_network(t),
+		.flags = (t->inner_vlan ? WEFT_TENANT_INNER_VLAN : 0) |
+			 (t->learn ? WEFT_TENANT_LEARN : 0) |
+			 (t->any_vtep ? WEFT_TENANT_ANY_VTEP : 0),
+		.max_rules = t->quotas.rules,
+		.max_groups = t->quotas.groups,
+		.max_meters = t->quotas.meters,
+		.max_fdb = t->quotas.macs,
+		.punt_rate = t->quotas.packet_in,
+		.punt_burst = t->quotas.packet_in_burst,
+		.mtu = t->mtu,
+	};
+
+	copy_name(set.name, t->name);
+	return set;
+}
+
+static weft_tenant_id desire_settings(const struct config_tenant *t, const struct model *current,
+	struct model_ids *ids, struct model *desired)
+{
+	struct model_tenant want = {.set = tenant_settings(t)};
+	const struct model_tenant *old = model_tenant_named(current, t->name);
+	bool standalone = t->sw.fail_mode == AGENT_FAIL_STANDALONE;
+
+	if (old && old->set.encap == want.set.encap && old->set.vni == want.set.vni) {
+		want.id = old->id;
+		want.set.flags |= old->set.flags & RUNTIME_FLAGS;
+		if (!standalone)
+			want.set.flags &= ~WEFT_TENANT_STANDALONE;
+	} else {
+		want.id = ids->next_tenant++;
+		want.set.flags |= standalone ? WEFT_TENANT_STANDALONE : 0;
+	}
+	vec_add(&desired->tenants, want);
+	return want.id;
+}
+
+static void desire_tenant(const struct config_tenant *t, const struct model *current,
+	struct model_ids *ids, struct model *desired)
+{
+	weft_tenant_id id = desire_settings(t, current, ids, desired);
+
+	for (size_t i = 0; i < t->vtep_count; i++)
+		vec_add(&desired->vteps, (struct model_vtep){id, t->vteps[i]});
+	for (size_t i = 0; i < t->port_count; i++)
+		desire_tenant_port(&t->ports[i], current, ids, desired, id);
+	for (size_t i = 0; i < t->fdb_count; i++)
+		desire_fdb(t, &t->fdb[i], desired, id);
+}
+
+void model_desire(const struct config *config, const struct model *current, struct model_ids *ids,
+	struct model *desired)
+{
+	*desired = (struct model){0};
+	raise_ids(ids, current);
+	desire_host(&config->host, desired);
+	for (size_t i = 0; i < config->uplink_count; i++)
+		desire_uplink(&config->uplinks[i], current, ids, desired);
+	for (size_t i = 0; i < config->tenant_count; i++)
+		desire_tenant(&config->tenants[i], current, ids, desired);
+	VEC_FOR_EACH (n, &current->nexthops)
+		vec_add(&desired->nexthops, *n);
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/model.h"
+
+struct fetch {
+	struct model *model;
+	unsigned waiting; // dumps that have not ended
+	enum weft_error error;
+	char text[112];
+	model_fetched_fn done;
+	void *arg;
+};
+
+// Strings of the data plane end by its own word; here they are made to.
+static void terminate(char *name)
+{
+	name[WEFT_NAME_MAX] = 0;
+}
+
+static void on_tenant(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct model_tenant *t = vec_new(&((struct fetch *)arg)->model->tenants);
+
+	t->id = id;
+	memcpy(&t->set, body, sizeof(t->set));
+	terminate(t->set.name);
+}
+
+static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct weft_ipc_port_status status;
+
+	memcpy(&status, body, sizeof(status));
+	terminate(status.port.name);
+	status.port.device[WEFT_DEVICE_MAX] = 0;
+	if (status.port.ofport == WEFT_OFPORT_OVERLAY)
+		return; // the data plane's own; nobody makes or removes it
+	vec_add(&((struct fetch *)arg)->model->ports, (struct model_port){tenant, status});
+}
+
+static void on_vtep(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct model_vtep *v = vec_new(&((struct fetch *)arg)->model->vteps);
+
+	v->tenant = tenant;
+	memcpy(&v->ip, body, sizeof(v->ip));
+}
+
+static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct weft_ipc_fdb entry;
+
+	memcpy(&entry, body, sizeof(entry));
+	if (!(entry.flags & WEFT_FDB_STATIC))
+		return;
+	entry.age_s = 0;
+	vec_add(&((struct fetch *)arg)->model->fdb, (struct model_fdb){tenant, entry});
+}
+
+static void on_nexthop(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	memcpy(vec_new(&((struct fetch *)arg)->model->nexthops), body,
+		sizeof(struct weft_ipc_nexthop));
+}
+
+static void on_end(void *arg, enum weft_error error, const char *text)
+{
+	struct fetch *f = arg;
+
+	if (error && !f->error) {
+		f->error = error;
+		strncpy(f->text, text, sizeof(f->text) - 1);
+	}
+	if (--f->waiting)
+		return;
+	if (f->error) {
+		model_free(f->model);
+		free(f->model);
+		f->model = NULL;
+	}
+	f->done(f->arg, f->model, f->error, f->text);
+	free(f);
+}
+
+void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg)
+{
+	static const struct {
+		enum weft_ipc_type type;
+		dpc_item_fn item;
+	} dumps[] = {
+		{WEFT_IPC_DUMP_TENANTS, on_tenant},
+		{WEFT_IPC_DUMP_PORTS, on_port},
+		{WEFT_IPC_DUMP_VTEPS, on_vtep},
+		{WEFT_IPC_DUMP_FDB, on_fdb},
+		{WEFT_IPC_DUMP_NEXTHOPS, on_nexthop},
+	};
+	struct fetch *f = agent_zalloc(sizeof(*f));
+
+	f->model = agent_zalloc(sizeof(*f->model));
+	f->done = done;
+	f->arg = arg;
+	f->waiting = sizeof(dumps) / sizeof(dumps[0]);
+	for (size_t i = 0; i < sizeof(dumps) / sizeof(dumps[0]); i++)
+		dpc_dump(dpc, dumps[i].type, 0, NULL, 0, dumps[i].item, on_end, f);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/model.h"
+
+void model_free(struct model *m)
+{
+	vec_free(&m->tenants);
+	vec_free(&m->ports);
+	vec_free(&m->vteps);
+	vec_free(&m->fdb);
+	vec_free(&m->nexthops);
+}
+
+const struct model_tenant *model_tenant_named(const struct model *m, const char *name)
+{
+	VEC_FOR_EACH (t, &m->tenants)
+		if (strcmp(t->set.name, name) == 0)
+			return t;
+	return NULL;
+}
+
+const struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id)
+{
+	VEC_FOR_EACH (t, &m->tenants)
+		if (t->id == id)
+			return t;
+	return NULL;
+}
+
+struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name)
+{
+	VEC_FOR_EACH (p, &m->ports)
+		if (p->tenant == tenant && strcmp(p->status.port.name, name) == 0)
+			return p;
+	return NULL;
+}
+
+struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant, weft_port_id id)
+{
+	VEC_FOR_EACH (p, &m->ports)
+		if (p->tenant == tenant && p->status.port.id == id)
+			return p;
+	return NULL;
+}
+
+struct model_port *model_port_numbered(
+	const struct model *m, weft_tenant_id tenant, uint32_t ofport)
+{
+	VEC_FOR_EACH (p, &m->ports)
+		if (p->tenant == tenant && p->status.port.ofport == ofport)
+			return p;
+	return NULL;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a data plane holds, apart from rules: as read back from it (model_fetch), or as a
+// configuration wants it (model_desire). The difference of two models is a plan (plan.h).
+//
+// Names are identity: the tenant "red" of the configuration is the tenant of that name in the data
+// plane, whatever its id; a port is named within its tenant. So an agent that starts anew finds its
+// own work again. Ids are given here, go only upwards, and are never used twice while this data
+// plane runs: they start above all that it has and above the host's uptime in seconds, so that an
+// agent which did not see an id come and go will hardly give it again.
+
+#include "config/config.h"
+#include "dpclient/dpclient.h"
+#include "vec.h"
+
+struct model_tenant {
+	weft_tenant_id id;
+	struct weft_ipc_tenant set;
+};
+
+struct model_port {
+	weft_tenant_id tenant;              // 0: an uplink
+	struct weft_ipc_port_status status; // desired: only status.port
+};
+
+struct model_vtep {
+	weft_tenant_id tenant;
+	struct weft_ip ip;
+};
+
+struct model_fdb {
+	weft_tenant_id tenant;
+	struct weft_ipc_fdb entry; // static ones
+};
+
+struct model {
+	struct weft_ipc_host host;
+	bool host_known; // the data plane cannot tell it; only who set it knows
+	VEC(struct model_tenant) tenants;
+	VEC(struct model_port) ports;
+	VEC(struct model_vtep) vteps;
+	VEC(struct model_fdb) fdb;
+	VEC(struct weft_ipc_nexthop) nexthops;
+};
+
+struct model_ids {
+	weft_tenant_id next_tenant;
+	weft_port_id next_port;
+};
+
+void model_free(struct model *m); // the contents
+
+const struct model_tenant *model_tenant_named(const struct model *m, const char *name);
+const struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
+struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name);
+struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant, weft_port_id id);
+struct model_port *model_port_numbered(
+	const struct model *m, weft_tenant_id tenant, uint32_t ofport);
+
+// Reads all back. `done` is called once from the loop; the model is the callee's to free, NULL if
+// there was an error. host stays unknown.
+typedef void (*model_fetched_fn)(
+	void *arg, struct model *m, enum weft_error error, const char *text);
+void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg);
+
+// The model that `config` wants, with the ids of `current` for what has a name there, and new ones
+// for the rest. What the configuration does not say (WEFT_TENANT_STANDALONE of a tenant that
+// exists, WEFT_TENANT_FRAG_DROP, next hops) is as in `current`.
+void model_desire(const struct config *config, const struct model *current, struct model_ids *ids,
+	struct model *desired);

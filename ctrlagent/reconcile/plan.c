@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reconcile/plan.h"
+
+#include <stdio.h>
+
+#include "text/address.h"
+#include "text/names.h"
+
+struct planner {
+	struct plan *plan;
+	const struct model *current, *desired;
+};
+
+__attribute__((format(printf, 2, 3))) static void line(struct plan *plan, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	char *more = agent_vformat(format, ap);
+	va_end(ap);
+	char *all = agent_format("%s%s\n", plan->text, more);
+	plan->added += more[0] == '+';
+	plan->changed += more[0] == '~';
+	plan->removed += more[0] == '-';
+	free(plan->text);
+	free(more);
+	plan->text = all;
+}
+
+// Takes `what`.
+static void operation(struct planner *p, enum weft_ipc_type type, weft_tenant_id tenant,
+	const void *body, size_t len, char *what)
+{
+	struct plan_op *op = vec_new(&p->plan->ops);
+
+	op->type = type;
+	op->tenant = tenant;
+	op->len = len;
+	if (len)
+		memcpy(op->body, body, len);
+	op->what = what;
+}
+
+static const char *tenant_name(const struct model *m, weft_tenant_id id)
+{
+	const struct model_tenant *t = model_tenant_by_id(m, id);
+
+	return t ? t->set.name : "?";
+}
+
+// "uplink up0" or "port red/vm1"
+static char *port_name(const struct model *m, const struct model_port *p)
+{
+	if (!p->tenant)
+		return agent_format("uplink %s", p->status.port.name);
+	return agent_format("port %s/%s", tenant_name(m, p->tenant), p->status.port.name);
+}
+
+static char *fdb_name(const struct model *m, const struct model_fdb *f)
+{
+	char mac[MAC_TEXT_MAX];
+
+	return agent_format("fdb %s %s%s%.0u", tenant_name(m, f->tenant),
+		mac_format(&f->entry.mac, mac), f->entry.vlan ? " vlan " : "", f->entry.vlan);
+}
+
+static char *vtep_name(const struct model *m, const struct model_vtep *v)
+{
+	char ip[IP_TEXT_MAX];
+
+	return agent_format("vtep %s %s", tenant_name(m, v->tenant), ip_format(&v->ip, ip));
+}
+
+// ---- looking up in the other model
+
+static bool has_vtep(const struct model *m, const struct model_vtep *v)
+{
+	VEC_FOR_EACH (o, &m->vteps)
+		if (o->tenant == v->tenant && weft_ip_equal(&o->ip, &v->ip))
+			return true;
+	return false;
+}
+
+static bool has_fdb(const struct model *m, const struct model_fdb *f)
+{
+	VEC_FOR_EACH (o, &m->fdb)
+		if (o->tenant == f->tenant && memcmp(&o->entry, &f->entry, sizeof(f->entry)) == 0)
+			return true;
+	return false;
+}
+
+// ---- removals
+
+static void remove_fdb(struct planner *p)
+{
+	VEC_FOR_EACH (f, &p->current->fdb) {
+		if (has_fdb(p->desired, f))
+			continue;
+		char *what = fdb_name(p->current, f);
+		line(p->plan, "- %s", what);
+		operation(p, WEFT_IPC_FDB_DEL, f->tenant, &f->entry, sizeof(f->entry), what);
+	}
+}
+
+static void remove_vteps(struct planner *p)
+{
+	VEC_FOR_EACH (v, &p->current->vteps) {
+		if (has_vtep(p->desired, v))
+			continue;
+		char *what = vtep_name(p->current, v);
+		line(p->plan, "- %s", what);
+		operation(p, WEFT_IPC_VTEP_DEL, v->tenant, &v->ip, sizeof(v->ip), what);
+	}
+}
+
+// A next hop must not name an uplink that is gone; the underlay finds another way afterwards.
+static void remove_nexthops(struct planner *p, weft_port_id uplink)
+{
+	VEC_FOR_EACH (n, &p->current->nexthops)
+		if (n->port == uplink)
+			operation(p, WEFT_IPC_NEXTHOP_DEL, 0, n, sizeof(*n),
+				agent_format("next hop"));
+}
+
+static void remove_ports(struct planner *p)
+{
+	VEC_FOR_EACH (port, &p->current->ports) {
+		struct weft_ipc_port_ref ref = {.id = port->status.port.id};
+		if (model_port_by_id(p->desired, port->tenant, ref.id))
+			continue;
+		char *what = port_name(p->current, port);
+		if (!port->tenant)
+			remove_nexthops(p, ref.id);
+		line(p->plan, "- %s", what);
+		operation(p, WEFT_IPC_PORT_DEL, port->tenant, &ref, sizeof(ref), what);
+	}
+}
+
+static void remove_tenants(struct planner *p)
+{
+	VEC_FOR_EACH (t, &p->current->tenants) {
+		if (model_tenant_by_id(p->desired, t->id))
+			continue;
+		line(p->plan, "- tenant %s", t->set.name);
+		operation(p, WEFT_IPC_TENANT_DEL, t->id, NULL, 0,
+			agent_format("tenant %s", t->set.name));
+	}
+}
+
+// ---- additions and changes
+
+static void set_host(struct planner *p)
+{
+	const struct weft_ipc_host *now = &p->current->host, *want = &p->desired->host;
+	char ip4[IP_TEXT_MAX], ip6[IP_TEXT_MAX];
+
+	if (p->current->host_known && memcmp(now, want, sizeof(*want)) == 0)
+		return;
+	line(p->plan,
+		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, fdb age %u "
+		"s",
+		p->current->host_known ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
+		ip_format(&want->vtep6, ip6), want->vxlan_port, want->ttl,
+		want->udp_csum ? "on" : "off", want->fdb_age_s);
+	operation(
+		p, WEFT_IPC_HOST_SET, 0, want, sizeof(*want), agent_format("host %s", want->name));
+}
+
+static char *network_text(const struct weft_ipc_tenant *t)
+{
+	if (t->encap == WEFT_ENCAP_NONE)
+		return agent_strdup("local");
+	return agent_format("%s %s %u", encap_name(t->encap),
+		t->encap == WEFT_ENCAP_NVGRE ? "vsid" : "vni", t->vni);
+}
+
+// "; rules 10 -> 20" for a setting that differs.
+static void setting(char **text, const char *name, uint32_t old, uint32_t new)
+{
+	if (old == new)
+		return;
+	char *more = agent_format("%s%s %s %u -> %u", *text, (*text)[0] ? "," : "", name, old, new);
+	free(*text);
+	*text = more;
+}
+
+static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft_ipc_tenant *new)
+{
+	char *text = agent_strdup("");
+	uint32_t of = old->flags, nf = new->flags;
+
+	setting(&text, "learn", !!(of & WEFT_TENANT_LEARN), !!(nf & WEFT_TENANT_LEARN));
+	setting(&text, "inner_vlan", !!(of & WEFT_TENANT_INNER_VLAN),
+		!!(nf & WEFT_TENANT_INNER_VLAN));
+	setting(&text, "any_vtep", !!(of & WEFT_TENANT_ANY_VTEP), !!(nf & WEFT_TENANT_ANY_VTEP));
+	setting(&text, "standalone", !!(of & WEFT_TENANT_STANDALONE),
+		!!(nf & WEFT_TENANT_STANDALONE));
+	setting(&text, "rules", old->max_rules, new->max_rules);
+	setting(&text, "groups", old->max_groups, new->max_groups);
+	setting(&text, "meters", old->max_meters, new->max_meters);
+	setting(&text, "macs", old->max_fdb, new->max_fdb);
+	setting(&text, "packet_in", old->punt_rate, new->punt_rate);
+	setting(&text, "packet_in_burst", old->punt_burst, new->punt_burst);
+	setting(&text, "mtu", old->mtu, new->mtu);
+	return text;
+}
+
+static void set_tenants(struct planner *p)
+{
+	VEC_FOR_EACH (t, &p->desired->tenants) {
+		const struct model_tenant *old = model_tenant_by_id(p->current, t->id);
+		enum weft_ipc_type type = WEFT_IPC_TENANT_ADD;
+		if (old && memcmp(&old->set, &t->set, sizeof(t->set)) == 0)
+			continue;
+		if (old) {
+			char *changes = tenant_changes(&old->set, &t->set);
+			line(p->plan, "~ tenant %s:%s", t->set.name, changes);
+			free(changes);
+			type = WEFT_IPC_TENANT_SET;
+		} else {
+			char *network = network_text(&t->set);
+			line(p->plan, "+ tenant %s: %s", t->set.name, network);
+			free(network);
+		}
+		operation(p, type, t->id, &t->set, sizeof(t->set),
+			agent_format("tenant %s", t->set.name));
+	}
+}
+
+static void add_ports(struct planner *p, bool uplinks)
+{
+	VEC_FOR_EACH (port, &p->desired->ports) {
+		const struct weft_ipc_port *set = &port->status.port;
+		if (!port->tenant != uplinks || model_port_by_id(p->current, port->tenant, set->id))
+			continue;
+		char *what = port_name(p->desired, port);
+		if (uplinks)
+			line(p->plan, "+ %s: %s %s", what, port_kind_name(set->kind), set->device);
+		else
+			line(p->plan, "+ %s: number %u, %s %s", what, set->ofport,
+				port_kind_name(set->kind), set->device);
+		operation(p, WEFT_IPC_PORT_ADD, port->tenant, set, sizeof(*set), what);
+	}
+}
+
+static void add_vteps(struct planner *p)
+{
+	VEC_FOR_EACH (v, &p->desired->vteps) {
+		if (has_vtep(p->current, v))
+			continue;
+		char *what = vtep_name(p->desired, v);
+		line(p->plan, "+ %s", what);
+		operation(p, WEFT_IPC_VTEP_ADD, v->tenant, &v->ip, sizeof(v->ip), what);
+	}
+}
+
+static void add_fdb(struct planner *p)
+{
+	VEC_FOR_EACH (f, &p->desired->fdb) {
+		char ip[IP_TEXT_MAX];
+		if (has_fdb(p->current, f))
+			continue;
+		char *what = fdb_name(p->desired, f);
+		const struct model_port *at =
+			model_port_numbered(p->desired, f->tenant, f->entry.ofport);
+		line(p->plan, "+ %s at %s", what,
+			at ? at->status.port.name : ip_format(&f->entry.vtep, ip));
+		operation(p, WEFT_IPC_FDB_ADD, f->tenant, &f->entry, sizeof(f->entry), what);
+	}
+}
+
+void plan_make(struct plan *plan, const struct model *current, const struct model *desired)
+{
+	struct planner p = {plan, current, desired};
+
+	*plan = (struct plan){.text = agent_strdup("")};
+	remove_fdb(&p);
+	remove_vteps(&p);
+	remove_ports(&p);
+	remove_tenants(&p);
+	set_host(&p);
+	add_ports(&p, true);
+	set_tenants(&p);
+	add_vteps(&p);
+	add_ports(&p, false);
+	add_fdb(&p);
+}
+
+void plan_free(struct plan *plan)
+{
+	VEC_FOR_EACH (op, &plan->ops)
+		free(op->what);
+	vec_free(&plan->ops);
+	free(plan->text);
+	plan->text = NULL;
+}
+
+// ---- sessions
+
+static const struct config_tenant *tenant_in(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->tenant_count; i++)
+		if (strcmp(c->tenants[i].name, name) == 0)
+			return &c->tenants[i];
+	return NULL;
+}
+
+static bool controllers_equal(const struct config_switch *a, const struct config_switch *b)
+{
+	if (a->controller_count != b->controller_count)
+		return false;
+	for (size_t i = 0; i < a->controller_count; i++)
+		if (strcmp(a->controllers[i].text, b->controllers[i].text) != 0)
+			return false;
+	return true;
+}
+
+static bool switch_equal(const struct config_switch *a, const struct config_switch *b)
+{
+	return a->dpid == b->dpid && a->fail_mode == b->fail_mode &&
+	       a->inactivity_s == b->inactivity_s && a->max_backoff_s == b->max_backoff_s &&
+	       memcmp(&a->tls, &b->tls, sizeof(a->tls)) == 0 && controllers_equal(a, b);
+}
+
+void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config)
+{
+	for (size_t i = 0; old && i < config->tenant_count; i++) {
+		const struct config_tenant *t = &config->tenants[i], *was = tenant_in(old, t->name);
+		if (was && !switch_equal(&was->sw, &t->sw))
+			line(plan, "~ switch %s: dpid %016llx, %zu controllers, %s", t->name,
+				(unsigned long long)t->sw.dpid, t->sw.controller_count,
+				t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone");
+	}
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The names of what is a number on the wire. "?" for a number without one.
+
+#include <weft/ipc.h>
+
+const char *port_kind_name(uint32_t kind);
+const char *encap_name(uint32_t encap);
+const char *drop_name(uint32_t drop);
+const char *drop_text(uint32_t drop);
+const char *consumed_name(uint32_t consumed);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "underlay/resolve.h"
+
+static bool covers(const struct view_route *r, const struct weft_ip *ip)
+{
+	unsigned bytes = r->prefix_len / 8, bits = r->prefix_len % 8;
+
+	// An IPv4 route's prefix begins with ::ffff:0:0/96, but ::/0 is IPv6's alone.
+	if (r->prefix_len < 96 && weft_ip_is_v4(ip))
+		return false;
+	if (memcmp(r->prefix.b, ip->b, bytes) != 0)
+		return false;
+	return !bits || (r->prefix.b[bytes] ^ ip->b[bytes]) >> (8 - bits) == 0;
+}
+
+static const struct view_route *best_route(const struct view *v, const struct weft_ip *ip)
+{
+	const struct view_route *best = NULL;
+
+	VEC_FOR_EACH (r, &v->routes) {
+		if (!covers(r, ip))
+			continue;
+		if (!best || r->prefix_len > best->prefix_len ||
+			(r->prefix_len == best->prefix_len && r->metric < best->metric))
+			best = r;
+	}
+	return best;
+}
+
+static const struct resolve_uplink *uplink_named(const struct resolve_config *c, const char *name)
+{
+	VEC_FOR_EACH (u, &c->uplinks)
+		if (strcmp(u->name, name) == 0)
+			return u;
+	return NULL;
+}
+
+// The uplink that an interface is, or that its VLAN lies on; `vlan` is set.
+static const struct resolve_uplink *uplink_of(const struct view *v, const struct resolve_config *c,
+	const struct view_link *link, uint16_t *vlan)
+{
+	const struct resolve_uplink *u = uplink_named(c, link->name);
+
+	*vlan = 0;
+	if (u || !link->parent)
+		return u;
+	const struct view_link *parent = view_link_by_index(v, link->parent);
+	*vlan = link->vlan;
+	return parent && parent->up ? uplink_named(c, parent->name) : NULL;
+}
+
+struct way {
+	const struct view_link *link;
+	const struct resolve_uplink *uplink;
+	uint16_t vlan;
+	struct weft_ip gateway;
+};
+
+// The usable ways of a route; if there is none, `why` says what was wrong with the last.
+static unsigned ways_of(const struct view *v, const struct resolve_config *c,
+	const struct view_route *r, struct way ways[VIEW_HOPS_MAX], const char **why)
+{
+	unsigned n = 0;
+
+	*why = "no way in the route";
+	for (unsigned i = 0; i < r->hop_count; i++) {
+		struct way w = {.link = view_link_by_index(v, r->hops[i].link),
+			.gateway = r->hops[i].gateway};
+		if (!w.link || !w.link->up) {
+			*why = "the interface is down";
+			continue;
+		}
+		w.uplink = uplink_of(v, c, w.link, &w.vlan);
+		if (w.uplink)
+			ways[n++] = w;
+		else
+			*why = "the route leads to an interface that is no uplink";
+	}
+	return n;
+}
+
+static unsigned spread(const struct weft_ip *ip, unsigned n)
+{
+	uint64_t h = (ip->q[0] ^ ip->q[1]) * 0x9e3779b97f4a7c15u;
+
+	return (unsigned)((h >> 32) % n);
+}
+
+static void take(const struct view *v, const struct way *w, const struct view_route *r,
+	const struct weft_ip *vtep, struct resolve_result *result)
+{
+	struct weft_ipc_nexthop *nh = &result->nexthop;
+	uint32_t mtu = r->mtu && r->mtu < w->link->mtu ? r->mtu : w->link->mtu;
+
+	nh->port = w->uplink->port;
+	nh->src_mac = w->link->mac;
+	nh->vlan = w->vlan;
+	nh->mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+	result->link = w->link->index;
+	result->gateway = weft_ip_is_none(&w->gateway) ? *vtep : w->gateway;
+	const struct view_neighbour *n = view_neighbour_at(v, result->link, &result->gateway);
+	if (!n || !n->usable) {
+		result->why = "the next hop's MAC address is not known";
+		return;
+	}
+	nh->dst_mac = n->mac;
+	nh->flags = WEFT_NEXTHOP_RESOLVED;
+	result->stale = n->stale;
+}
+
+void resolve(const struct view *v, const struct resolve_config *config, const struct weft_ip *vtep,
+	struct resolve_result *result)
+{
+	const struct view_route *r = best_route(v, vtep);
+	struct way ways[VIEW_HOPS_MAX];
+	unsigned n = 0;
+
+	*result = (struct resolve_result){.nexthop = {.vtep = *vtep}};
+	result->nexthop.src = weft_ip_is_v4(vtep) ? config->own4 : config->own6;
+	if (weft_ip_is_none(&result->nexthop.src))
+		result->why = "the host has no VTEP address of this family";
+	else if (!r)
+		result->why = "no route";
+	else if (r->dead_end)
+		result->why = "the route is a dead end";
+	else
+		n = ways_of(v, config, r, ways, &result->why);
+	if (!n) {
+		result->nexthop.flags = WEFT_NEXTHOP_NO_ROUTE;
+		return;
+	}
+	result->why = NULL;
+	take(v, &ways[spread(vtep, n)], r, vtep, result);
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "underlay/underlay.h"
+
+#include <stdio.h>
+
+#include "text/address.h"
+#include "underlay/netlink.h"
+
+#define AGENT_LOG_MODULE "underlay"
+#include "log.h"
+
+#define TICK_S 1
+
+struct target {
+	struct resolve_result result;
+	struct weft_ipc_nexthop sent; // what the data plane has, if has
+	bool has, wanted;
+	unsigned probed; // tick of the latest probe
+};
+
+struct underlay {
+	struct dpc *dpc;
+	struct dpc_listener *listener;
+	struct netlink *netlink;
+	struct event *tick;
+	unsigned ticks;
+	bool running;
+	struct view view;
+	struct resolve_config config;
+	VEC(struct target) targets;
+};
+
+static struct target *target_of(struct underlay *u, const struct weft_ip *vtep)
+{
+	VEC_FOR_EACH (t, &u->targets)
+		if (weft_ip_equal(&t->result.nexthop.vtep, vtep))
+			return t;
+	return NULL;
+}
+
+// ---- telling the data plane
+
+struct request {
+	struct underlay *u;
+	struct weft_ip vtep;
+};
+
+// What was refused is tried again at the next look.
+static void on_done(void *arg, enum weft_error error, const char *text)
+{
+	struct request *r = arg;
+	struct target *t = target_of(r->u, &r->vtep);
+	char ip[IP_TEXT_MAX];
+
+	if (error && error != WEFT_E_STATE)
+		log_warning("next hop of %s: %s%s%s", ip_format(&r->vtep, ip),
+			weft_error_text(error), text[0] ? ": " : "", text);
+	if (error && t)
+		t->has = false;
+	free(r);
+}
+
+static void send_nexthop(
+	struct underlay *u, enum weft_ipc_type type, const struct weft_ipc_nexthop *nexthop)
+{
+	struct request *r = agent_zalloc(sizeof(*r));
+
+	*r = (struct request){u, nexthop->vtep};
+	dpc_op(u->dpc, type, 0, nexthop, sizeof(*nexthop), on_done, r);
+}
+
+static void log_change(const struct target *t)
+{
+	const struct weft_ipc_nexthop *n = &t->result.nexthop;
+	char vtep[IP_TEXT_MAX], gateway[IP_TEXT_MAX], mac[MAC_TEXT_MAX];
+
+	ip_format(&n->vtep, vtep);
+	if (t->result.why)
+		log_info("vtep %s: %s", vtep, t->result.why);
+	else
+		log_info("vtep %s: via %s at %s, mtu %u", vtep,
+			ip_format(&t->result.gateway, gateway), mac_format(&n->dst_mac, mac),
+			n->mtu);
+}
+
+static void probe(struct underlay *u, struct target *t)
+{
+	if (!t->result.link || t->probed == u->ticks)
+		return;
+	t->probed = u->ticks;
+	netlink_probe(u->netlink, t->result.link, &t->result.gateway);
+}
+
+static void update_target(struct underlay *u, struct target *t)
+{
+	struct weft_ip vtep = t->result.nexthop.vtep;
+
+	resolve(&u->view, &u->config, &vtep, &t->result);
+	if (!t->has || memcmp(&t->sent, &t->result.nexthop, sizeof(t->sent)) != 0) {
+		log_change(t);
+		t->sent = t->result.nexthop;
+		t->has = true;
+		send_nexthop(u, WEFT_IPC_NEXTHOP_SET, &t->sent);
+	}
+	if (t->result.link && !(t->result.nexthop.flags & WEFT_NEXTHOP_RESOLVED))
+		probe(u, t);
+}
+
+static void look(struct underlay *u)
+{
+	struct view fresh = {0};
+
+	if (!u->running || !netlink_read(u->netlink, &fresh))
+		return;
+	view_free(&u->view);
+	u->view = fresh;
+	for (size_t i = 0; i < u->targets.count; i++) {
+		struct target *t = &u->targets.at[i];
+		if (t->wanted) {
+			update_target(u, t);
+			continue;
+		}
+		if (t->has)
+			send_nexthop(u, WEFT_IPC_NEXTHOP_DEL, &t->sent);
+		*t = u->targets.at[--u->targets.count];
+		i--;
+	}
+}
+
+// ---- what happens
+
+static void on_changed(void *arg)
+{
+	look(arg);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct underlay *u = arg;
+	bool again = false;
+
+	u->ticks++;
+	VEC_FOR_EACH (t, &u->targets) {
+		bool resolved = t->result.nexthop.flags & WEFT_NEXTHOP_RESOLVED;
+		if (!resolved || (t->result.stale && u->ticks % UNDERLAY_CONFIRM_S == 0))
+			probe(u, t);
+		again |= !t->has;
+	}
+	if (again)
+		look(u);
+}
+
+static void on_neigh_wanted(void *arg, const struct weft_ipc_nexthop *nexthop)
+{
+	struct underlay *u = arg;
+	struct target *t = target_of(u, &nexthop->vtep);
+
+	if (t)
+		probe(u, t);
+}
+
+// ---- what it is told
+
+static void set_uplinks(struct underlay *u, const struct model *m)
+{
+	vec_free(&u->config.uplinks);
+	VEC_FOR_EACH (p, &m->ports) {
+		const struct weft_ipc_port *port = &p->status.port;
+		bool own = port->kind == WEFT_PORT_KIND_AF_PACKET ||
+			   port->kind == WEFT_PORT_KIND_AF_XDP;
+		if (p->tenant)
+			continue;
+		struct resolve_uplink *up = vec_new(&u->config.uplinks);
+		up->port = port->id;
+		snprintf(up->name, sizeof(up->name), "%.15s",
+			port->kernel_if[0] ? port->kernel_if
+			: own              ? port->device
+					   : port->name);
+	}
+}
+
+static struct target *add_target(struct underlay *u, const struct weft_ip *vtep)
+{
+	struct target *t = target_of(u, vtep);
+
+	if (t)
+		return t;
+	t = vec_new(&u->targets);
+	t->result.nexthop.vtep = *vtep;
+	t->probed = UINT32_MAX;
+	return t;
+}
+
+void underlay_set(struct underlay *u, const struct model *m)
+{
+	char ip[IP_TEXT_MAX];
+
+	u->running = true;
+	u->config.own4 = m->host.vtep4;
+	u->config.own6 = m->host.vtep6;
+	set_uplinks(u, m);
+	VEC_FOR_EACH (t, &u->targets)
+		t->wanted = t->has = false;
+	VEC_FOR_EACH (n, &m->nexthops) {
+		struct target *t = add_target(u, &n->vtep);
+		t->sent = *n;
+		t->has = true;
+	}
+	VEC_FOR_EACH (v, &m->vteps)
+		add_target(u, &v->ip)->wanted = true;
+	look(u);
+	if (!weft_ip_is_none(&u->config.own4) && !view_has_address(&u->view, &u->config.own4))
+		log_warning("host.vtep %s is not an address of this host",
+			ip_format(&u->config.own4, ip));
+	if (!weft_ip_is_none(&u->config.own6) && !view_has_address(&u->view, &u->config.own6))
+		log_warning("the VTEP address %s is not an address of this host",
+			ip_format(&u->config.own6, ip));
+}
+
+void underlay_stop(struct underlay *u)
+{
+	u->running = false;
+}
+
+void underlay_each(const struct underlay *u, underlay_each_fn each, void *arg)
+{
+	VEC_FOR_EACH (t, &u->targets) {
+		const struct view_link *l = view_link_by_index(&u->view, t->result.link);
+		each(arg, &t->result, l ? l->name : "");
+	}
+}
+
+struct underlay *underlay_new(struct event_base *base, struct dpc *dpc, const char **error)
+{
+	static const struct dpc_listener_ops ops = {.neigh_wanted = on_neigh_wanted};
+	struct underlay *u = agent_zalloc(sizeof(*u));
+	struct timeval second = {.tv_sec = TICK_S};
+
+	u->dpc = dpc;
+	u->netlink = netlink_new(base, on_changed, u, error);
+	if (!u->netlink) {
+		free(u);
+		return NULL;
+	}
+	u->listener = dpc_listen(dpc, 0, &ops, u);
+	u->tick = event_new(base, -1, EV_PERSIST, on_tick, u);
+	event_add(u->tick, &second);
+	return u;
+}
+
+void underlay_free(struct underlay *u)
+{
+	if (!u)
+		return;
+	dpc_unlisten(u->listener);
+	event_free(u->tick);
+	netlink_free(u->netlink);
+	view_free(&u->view);
+	vec_free(&u->config.uplinks);
+	vec_free(&u->targets);
+	free(u);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Keeps the data plane's next hops true to the kernel's routing.
+//
+// For each remote VTEP that a tenant has, the kernel's tables are resolved into a next hop, and
+// what differs from what the data plane holds is sent (NEXTHOP_SET, NEXTHOP_DEL). That happens when
+// the set of VTEPs or uplinks changes and whenever the kernel's tables do. A next hop without a MAC
+// address is asked for: at once when packets wait for it (NEIGH_WANTED), else once a second. One
+// that is stale is confirmed every UNDERLAY_CONFIRM_S, for the kernel does not see the packets that
+// use it.
+
+#include "dpclient/dpclient.h"
+#include "reconcile/model.h"
+#include "underlay/resolve.h"
+
+#define UNDERLAY_CONFIRM_S 10u
+
+struct underlay;
+
+// NULL: *error says why. `dpc` must outlive it.
+struct underlay *underlay_new(struct event_base *base, struct dpc *dpc, const char **error);
+void underlay_free(struct underlay *u);
+
+// What the data plane holds now, after each apply and reconnection: own addresses, uplinks, VTEPs
+// and next hops are taken from it. The first call starts the work; underlay_stop() pauses it while
+// the data plane is away.
+void underlay_set(struct underlay *u, const struct model *m);
+void underlay_stop(struct underlay *u);
+
+// How every VTEP resolves at this moment, for `weft underlay`.
+typedef void (*underlay_each_fn)(
+	void *arg, const struct resolve_result *result, const char *interface);
+void underlay_each(const struct underlay *u, underlay_each_fn each, void *arg);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "underlay/view.h"
+
+void view_free(struct view *v)
+{
+	vec_free(&v->links);
+	vec_free(&v->addresses);
+	vec_free(&v->routes);
+	vec_free(&v->neighbours);
+}
+
+const struct view_link *view_link_by_index(const struct view *v, int index)
+{
+	VEC_FOR_EACH (l, &v->links)
+		if (l->index == index)
+			return l;
+	return NULL;
+}
+
+const struct view_link *view_link_named(const struct view *v, const char *name)
+{
+	VEC_FOR_EACH (l, &v->links)
+		if (strcmp(l->name, name) == 0)
+			return l;
+	return NULL;
+}
+
+const struct view_neighbour *view_neighbour_at(
+	const struct view *v, int link, const struct weft_ip *ip)
+{
+	VEC_FOR_EACH (n, &v->neighbours)
+		if (n->link == link && weft_ip_equal(&n->ip, ip))
+			return n;
+	return NULL;
+}
+
+bool view_has_address(const struct view *v, const struct weft_ip *ip)
+{
+	VEC_FOR_EACH (a, &v->addresses)
+		if (weft_ip_equal(&a->ip, ip))
+			return true;
+	return false;
+}
