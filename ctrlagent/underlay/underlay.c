@@ -25,7 +25,7 @@ struct underlay {
 	struct event *tick;
 	unsigned ticks;
 	bool running;
-	struct view view;
+	struct view *view;
 	struct resolve_config config;
 	VEC(struct target) targets;
 };
@@ -95,7 +95,7 @@ static void update_target(struct underlay *u, struct target *t)
 {
 	struct weft_ip vtep = t->result.nexthop.vtep;
 
-	resolve(&u->view, &u->config, &vtep, &t->result);
+	resolve(u->view, &u->config, &vtep, &t->result);
 	if (!t->has || memcmp(&t->sent, &t->result.nexthop, sizeof(t->sent)) != 0) {
 		log_change(t);
 		t->sent = t->result.nexthop;
@@ -108,11 +108,14 @@ static void update_target(struct underlay *u, struct target *t)
 
 static void look(struct underlay *u)
 {
-	struct view fresh = {0};
+	struct view *fresh = agent_zalloc(sizeof(*fresh));
 
-	if (!u->running || !netlink_read(u->netlink, &fresh))
+	if (!u->running || !netlink_read(u->netlink, fresh)) {
+		free(fresh);
 		return;
-	view_free(&u->view);
+	}
+	view_free(u->view);
+	free(u->view);
 	u->view = fresh;
 	for (size_t i = 0; i < u->targets.count; i++) {
 		struct target *t = &u->targets.at[i];
@@ -209,10 +212,10 @@ void underlay_set(struct underlay *u, const struct model *m)
 	VEC_FOR_EACH (v, &m->vteps)
 		add_target(u, &v->ip)->wanted = true;
 	look(u);
-	if (!weft_ip_is_none(&u->config.own4) && !view_has_address(&u->view, &u->config.own4))
+	if (!weft_ip_is_none(&u->config.own4) && !view_has_address(u->view, &u->config.own4))
 		log_warning("host.vtep %s is not an address of this host",
 			ip_format(&u->config.own4, ip));
-	if (!weft_ip_is_none(&u->config.own6) && !view_has_address(&u->view, &u->config.own6))
+	if (!weft_ip_is_none(&u->config.own6) && !view_has_address(u->view, &u->config.own6))
 		log_warning("the VTEP address %s is not an address of this host",
 			ip_format(&u->config.own6, ip));
 }
@@ -225,7 +228,7 @@ void underlay_stop(struct underlay *u)
 void underlay_each(const struct underlay *u, underlay_each_fn each, void *arg)
 {
 	VEC_FOR_EACH (t, &u->targets) {
-		const struct view_link *l = view_link_by_index(&u->view, t->result.link);
+		const struct view_link *l = view_link_by_index(u->view, t->result.link);
 		each(arg, &t->result, l ? l->name : "");
 	}
 }
@@ -237,8 +240,10 @@ struct underlay *underlay_new(struct event_base *base, struct dpc *dpc, const ch
 	struct timeval second = {.tv_sec = TICK_S};
 
 	u->dpc = dpc;
+	u->view = agent_zalloc(sizeof(*u->view));
 	u->netlink = netlink_new(base, on_changed, u, error);
 	if (!u->netlink) {
+		free(u->view);
 		free(u);
 		return NULL;
 	}
@@ -255,7 +260,8 @@ void underlay_free(struct underlay *u)
 	dpc_unlisten(u->listener);
 	event_free(u->tick);
 	netlink_free(u->netlink);
-	view_free(&u->view);
+	view_free(u->view);
+	free(u->view);
 	vec_free(&u->config.uplinks);
 	vec_free(&u->targets);
 	free(u);

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent itself knows: show, tenant, switch, vtep, underlay, apply, version.
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "text/address.h"
+#include "text/names.h"
+
+static json_t *ip_json(const struct weft_ip *ip)
+{
+	char text[IP_TEXT_MAX];
+
+	return weft_ip_is_none(ip) ? json_null() : json_string(ip_format(ip, text));
+}
+
+// ---- tenant
+
+static size_t count_ports(const struct model *m, weft_tenant_id tenant)
+{
+	size_t n = 0;
+
+	VEC_FOR_EACH (p, &m->ports)
+		n += p->tenant == tenant;
+	return n;
+}
+
+static size_t count_vteps(const struct model *m, weft_tenant_id tenant)
+{
+	size_t n = 0;
+
+	VEC_FOR_EACH (v, &m->vteps)
+		n += v->tenant == tenant;
+	return n;
+}
+
+static json_t *tenant_json(const struct model *m, const struct model_tenant *t)
+{
+	const struct weft_ipc_tenant *s = &t->set;
+	json_t *network = s->encap ? json_integer(s->vni) : json_null();
+
+	return json_pack(
+		"{s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"name", s->name, "encap", encap_name(s->encap), "network", network, "learn",
+		!!(s->flags & WEFT_TENANT_LEARN), "inner_vlan",
+		!!(s->flags & WEFT_TENANT_INNER_VLAN), "any_vtep",
+		!!(s->flags & WEFT_TENANT_ANY_VTEP), "standalone",
+		!!(s->flags & WEFT_TENANT_STANDALONE), "ports", (json_int_t)count_ports(m, t->id),
+		"vteps", (json_int_t)count_vteps(m, t->id), "max_rules", (json_int_t)s->max_rules,
+		"max_groups", (json_int_t)s->max_groups, "max_meters", (json_int_t)s->max_meters,
+		"max_macs", (json_int_t)s->max_fdb, "packet_in", (json_int_t)s->punt_rate, "mtu",
+		(json_int_t)s->mtu);
+}
+
+static json_t *tenants_json(struct request *r)
+{
+	const struct model *m = &r->agent->model;
+	json_t *rows = json_array();
+
+	VEC_FOR_EACH (t, &m->tenants)
+		if (!r->tenant || t->id == r->tenant)
+			json_array_append_new(rows, tenant_json(m, t));
+	return rows;
+}
+
+void command_tenant_list(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "name"}, {"ENCAP", "encap"},
+		{"VNI/VSID", "network"}, {"LEARN", "learn"}, {"STANDALONE", "standalone"},
+		{"PORTS", "ports"}, {"VTEPS", "vteps"}, {"RULES", "max_rules"},
+		{"GROUPS", "max_groups"}, {"METERS", "max_meters"}, {"MACS", "max_macs"},
+		{"PACKET-IN/S", "packet_in"}, {0}};
+
+	if (request_any_tenant(r))
+		request_end_rows(r, tenants_json(r), columns);
+}
+
+// ---- switch
+
+static json_t *switch_json(struct request *r, const struct config_tenant *t)
+{
+	struct tenant_switch *ts = switches_named(&r->agent->switches, t->name);
+	json_t *about = ts ? session_switch_describe(ts->session) : NULL;
+	char dpid[17] = "";
+
+	if (!about)
+		about = json_pack("{s:[]}", "controllers");
+	if (ts && !json_object_get(about, "dpid")) {
+		snprintf(dpid, sizeof(dpid), "%016llx", (unsigned long long)t->sw.dpid);
+		json_object_set_new(about, "dpid", json_string(dpid));
+	}
+	json_object_set_new(about, "tenant", json_string(t->name));
+	json_object_set_new(about, "fail_mode",
+		json_string(t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone"));
+	return about;
+}
+
+static json_t *switches_json(struct request *r)
+{
+	const struct config *c = r->agent->config;
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < c->tenant_count; i++)
+		if (!r->operand_count || strcmp(c->tenants[i].name, r->operands[0]) == 0)
+			json_array_append_new(rows, switch_json(r, &c->tenants[i]));
+	return rows;
+}
+
+// One row a controller, with its switch's columns before it.
+static json_t *controller_rows(const json_t *switches)
+{
+	json_t *rows = json_array(), *sw, *controller;
+	size_t i, j;
+
+	json_array_foreach(switches, i, sw)
+	{
+		json_t *controllers = json_object_get(sw, "controllers");
+		if (!json_array_size(controllers))
+			json_array_append(rows, sw);
+		json_array_foreach(controllers, j, controller)
+		{
+			json_t *row = json_copy(sw);
+			json_object_update(row, controller);
+			json_array_append_new(rows, row);
+		}
+	}
+	return rows;
+}
+
+static const struct column switch_columns[] = {{"TENANT", "tenant"}, {"DPID", "dpid"},
+	{"FAIL-MODE", "fail_mode"}, {"CONTROLLER", "target"}, {"STATE", "state"}, {"ROLE", "role"},
+	{"VERSION", "version"}, {"PEER", "peer"}, {"SINCE", "since_s"},
+	{"LAST ERROR", "last_error"}, {0}};
+
+void command_switch_list(struct request *r)
+{
+	json_t *switches;
+
+	if (!request_any_tenant(r))
+		return;
+	switches = switches_json(r);
+	if (r->json) {
+		request_end_json(r, switches);
+		return;
+	}
+	json_t *rows = controller_rows(switches);
+	json_decref(switches);
+	request_end_rows(r, rows, switch_columns);
+}
+
+// ---- vtep, underlay
+
+void command_vtep_list(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"VTEP", "vtep"}, {0}};
+	json_t *rows = json_array();
+
+	if (!request_any_tenant(r)) {
+		json_decref(rows);
+		return;
+	}
+	VEC_FOR_EACH (v, &r->agent->model.vteps)
+		if (!r->tenant || v->tenant == r->tenant)
+			json_array_append_new(rows, json_pack("{s:s*, s:o}", "tenant",
+							    request_tenant_name(r, v->tenant),
+							    "vtep", ip_json(&v->ip)));
+	request_end_rows(r, rows, columns);
+}
+
+static json_t *uplink_name(const struct model *m, weft_port_id id)
+{
+	const struct model_port *p = id ? model_port_by_id(m, 0, id) : NULL;
+
+	return p ? json_string(p->status.port.name) : json_null();
+}
+
+static void add_way(void *arg, const struct resolve_result *way, const char *interface)
+{
+	struct request *r = arg;
+	const struct weft_ipc_nexthop *n = &way->nexthop;
+	bool resolved = n->flags & WEFT_NEXTHOP_RESOLVED;
+	char mac[MAC_TEXT_MAX];
+
+	json_array_append_new(
+		r->rows, json_pack("{s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:i, s:i}", "vtep",
+				 ip_json(&n->vtep), "source", ip_json(&n->src), "state",
+				 resolved                           ? "resolved"
+				 : n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
+								    : "unresolved",
+				 "why", way->why, "uplink", uplink_name(&r->agent->model, n->port),
+				 "interface", interface[0] ? json_string(interface) : json_null(),
+				 "gateway", ip_json(&way->gateway), "mac",
+				 resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan", n->vlan,
+				 "mtu", n->mtu));
+}
+
+void command_underlay_list(struct request *r)
+{
+	static const struct column columns[] = {{"VTEP", "vtep"}, {"STATE", "state"},
+		{"UPLINK", "uplink"}, {"INTERFACE", "interface"}, {"NEXT HOP", "gateway"},
+		{"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"}, {"SOURCE", "source"},
+		{"WHY", "why"}, {0}};
+	json_t *rows = r->rows = json_array();
+
+	underlay_each(r->agent->underlay, add_way, r);
+	r->rows = NULL;
+	request_end_rows(r, rows, columns);
+}
+
+// ---- apply
+
+static void on_applied(void *arg, const struct apply_result *result)
+{
+	struct request *r = arg;
+
+	if (!result->ok) {
+		request_fail(r, "%s", result->error);
+	} else if (r->json) {
+		request_end_json(
+			r, json_pack("{s:b, s:i, s:i, s:i, s:s}", "dry_run",
+				   request_flag(r, "dry-run"), "added", (int)result->added,
+				   "changed", (int)result->changed, "removed", (int)result->removed,
+				   "difference", result->difference));
+	} else {
+		request_out(r, result->difference[0] ? result->difference : "nothing differs\n");
+		request_end(r, 0);
+	}
+}
+
+void command_apply(struct request *r)
+{
+	agent_apply(r->agent, r->operand_count ? r->operands[0] : NULL, request_flag(r, "dry-run"),
+		on_applied, r);
+}
+
+// ---- version, show
+
+static void on_status(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_status s;
+
+	memcpy(&s, body, sizeof(s));
+	s.version[sizeof(s.version) - 1] = 0;
+	r->data = json_pack("{s:s, s:f, s:i, s:I, s:I, s:o}", "version", s.version, "uptime_s",
+		(double)s.uptime_ns / 1e9, "workers", (int)s.workers, "buffers_free",
+		(json_int_t)s.mbufs_free, "buffers_total", (json_int_t)s.mbufs_total, "epoch",
+		json_sprintf("%016llx", (unsigned long long)s.epoch));
+}
+
+static void end_version(struct request *r)
+{
+	const char *theirs = json_string_value(json_object_get(r->data, "version"));
+
+	if (r->json) {
+		request_end_json(
+			r, json_pack("{s:s, s:s?}", "agent", WEFT_VERSION, "dataplane", theirs));
+		return;
+	}
+	char *text = agent_format(
+		"agent      %s\ndata plane %s\n", WEFT_VERSION, theirs ? theirs : "not connected");
+	request_out(r, text);
+	free(text);
+	request_end(r, 0);
+}
+
+void command_version(struct request *r)
+{
+	r->finish = end_version;
+	if (dpc_is_up(r->agent->dpc))
+		request_dump(r, WEFT_IPC_DUMP_STATUS, NULL, 0, on_status);
+	else
+		end_version(r);
+}
+
+static void add_table(struct text *t, const char *title, json_t *rows, const struct column *columns)
+{
+	char *table = render_table(rows, columns);
+
+	text_add(t, "\n%s\n%s", title, table);
+	free(table);
+	json_decref(rows);
+}
+
+static const char *host_state(const struct agent *a)
+{
+	return !dpc_is_up(a->dpc) ? "data plane not connected"
+	       : a->ready         ? "ready"
+				  : "configuration not in effect";
+}
+
+static json_t *port_rows(const struct model *m)
+{
+	json_t *rows = json_array();
+
+	VEC_FOR_EACH (p, &m->ports) {
+		const struct model_tenant *t = model_tenant_by_id(m, p->tenant);
+		const struct weft_ipc_port *port = &p->status.port;
+		json_array_append_new(rows,
+			json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s}", "tenant",
+				t ? t->set.name : NULL, "name", port->name, "number",
+				port->ofport ? json_integer(port->ofport) : json_null(), "kind",
+				port_kind_name(port->kind), "device", port->device, "state",
+				p->status.state & WEFT_PORT_LINK_DOWN ? "down" : "up"));
+	}
+	return rows;
+}
+
+static void show_text(struct request *r, const char *epoch)
+{
+	static const struct column tenants[] = {{"TENANT", "name"}, {"ENCAP", "encap"},
+		{"VNI/VSID", "network"}, {"PORTS", "ports"}, {"VTEPS", "vteps"},
+		{"STANDALONE", "standalone"}, {0}};
+	static const struct column ports[] = {{"TENANT", "tenant"}, {"PORT", "name"},
+		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
+		{0}};
+	const struct agent *a = r->agent;
+	char ip[IP_TEXT_MAX];
+	struct text t = {0};
+
+	text_add(&t, "host %s, vtep %s, %s\n", a->config->host.name,
+		ip_format(&a->config->host.vtep, ip), host_state(a));
+	if (r->data)
+		text_add(&t, "data plane %s, up %.0f s, %lld workers, epoch %s\n",
+			json_string_value(json_object_get(r->data, "version")),
+			json_real_value(json_object_get(r->data, "uptime_s")),
+			(long long)json_integer_value(json_object_get(r->data, "workers")), epoch);
+	add_table(&t, "tenants", tenants_json(r), tenants);
+	json_t *switches = switches_json(r);
+	add_table(&t, "switches", controller_rows(switches), switch_columns);
+	json_decref(switches);
+	add_table(&t, "ports", port_rows(&a->model), ports);
+	request_out(r, t.at);
+	free(t.at);
+	request_end(r, 0);
+}
+
+static void end_show(struct request *r)
+{
+	const struct agent *a = r->agent;
+
+	if (!r->json) {
+		const char *epoch = json_string_value(json_object_get(r->data, "epoch"));
+		show_text(r, epoch ? epoch : "");
+		return;
+	}
+	json_t *data = r->data ? json_incref(r->data) : json_null();
+	request_end_json(r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o}", "host",
+				    "name", a->config->host.name, "vtep",
+				    ip_json(&a->config->host.vtep), "state", host_state(a), "ready",
+				    a->ready, "dataplane", data, "tenants", tenants_json(r),
+				    "switches", switches_json(r), "ports", port_rows(&a->model)));
+}
+
+void command_show(struct request *r)
+{
+	r->finish = end_show;
+	if (dpc_is_up(r->agent->dpc))
+		request_dump(r, WEFT_IPC_DUMP_STATUS, NULL, 0, on_status);
+	else
+		end_show(r);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "text/address.h"
+
+static json_t *port_json(const struct model *m, weft_tenant_id tenant, uint32_t ofport)
+{
+	const struct model_port *p = model_port_numbered(m, tenant, ofport);
+
+	if (ofport == WEFT_OFPORT_OVERLAY)
+		return json_string("overlay");
+	return p ? json_string(p->status.port.name) : json_integer(ofport);
+}
+
+static void on_entry(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_fdb e;
+	char mac[MAC_TEXT_MAX], ip[IP_TEXT_MAX];
+
+	memcpy(&e, body, sizeof(e));
+	bool fixed = e.flags & WEFT_FDB_STATIC;
+	json_array_append_new(
+		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:o}", "tenant",
+				 request_tenant_name(r, tenant), "mac", mac_format(&e.mac, mac),
+				 "vlan", e.vlan ? json_integer(e.vlan) : json_null(), "port",
+				 port_json(&r->agent->model, tenant, e.ofport), "vtep",
+				 weft_ip_is_none(&e.vtep) ? NULL : ip_format(&e.vtep, ip), "kind",
+				 fixed ? "static" : "learned", "age_s",
+				 fixed ? json_null() : json_integer(e.age_s)));
+}
+
+static void end_list(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"MAC", "mac"},
+		{"VLAN", "vlan"}, {"PORT", "port"}, {"VTEP", "vtep"}, {"KIND", "kind"},
+		{"AGE", "age_s"}, {0}};
+
+	request_end_rows(r, json_incref(r->rows), columns);
+}
+
+void command_fdb_list(struct request *r)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->rows = json_array();
+	r->finish = end_list;
+	request_dump(r, WEFT_IPC_DUMP_FDB, NULL, 0, on_entry);
+}
+
+// ---- changes
+
+static void on_changed(void *arg, enum weft_error error, const char *text)
+{
+	struct request *r = arg;
+
+	if (error)
+		request_fail(r, "%s%s%s", weft_error_text(error), text[0] ? ": " : "", text);
+	else if (r->json)
+		request_end_json(r, json_object());
+	else
+		request_end(r, 0);
+}
+
+// NULL: good; else what is wrong.
+static const char *parse_key(const struct request *r, struct weft_ipc_fdb *e)
+{
+	const char *vlan = request_option(r, "vlan");
+	char *end;
+
+	if (!mac_parse(r->operands[1], &e->mac) || weft_mac_is_multicast(&e->mac))
+		return "expected a unicast MAC address like 02:00:00:00:00:01";
+	if (!vlan)
+		return NULL;
+	unsigned long n = strtoul(vlan, &end, 10);
+	if (*end || n < 1 || n > 4094)
+		return "--vlan: expected a number from 1 to 4094";
+	e->vlan = (uint16_t)n;
+	return NULL;
+}
+
+static const char *parse_place(const struct request *r, struct weft_ipc_fdb *e)
+{
+	const char *vtep = request_option(r, "vtep"), *port = request_option(r, "port");
+
+	if (!vtep == !port)
+		return "expected either --vtep or --port";
+	if (vtep) {
+		e->ofport = WEFT_OFPORT_OVERLAY;
+		return ip_parse(vtep, &e->vtep) ? NULL : "--vtep: expected an IP address";
+	}
+	const struct model_port *p = model_port_named(&r->agent->model, r->tenant, port);
+	if (!p)
+		return "--port: the tenant has no such port";
+	e->ofport = p->status.port.ofport;
+	return NULL;
+}
+
+static void change(struct request *r, enum weft_ipc_type type)
+{
+	struct weft_ipc_fdb e = {.flags = WEFT_FDB_STATIC};
+
+	if (!request_tenant(r))
+		return;
+	const char *wrong = parse_key(r, &e);
+	if (!wrong && type == WEFT_IPC_FDB_ADD)
+		wrong = parse_place(r, &e);
+	if (wrong)
+		request_fail(r, "%s", wrong);
+	else
+		dpc_op(r->agent->dpc, type, r->tenant, &e, sizeof(e), on_changed, r);
+}
+
+void command_fdb_add(struct request *r)
+{
+	change(r, WEFT_IPC_FDB_ADD);
+}
+
+void command_fdb_del(struct request *r)
+{
+	change(r, WEFT_IPC_FDB_DEL);
+}
+
+void command_fdb_flush(struct request *r)
+{
+	if (request_tenant(r))
+		dpc_op(r->agent->dpc, WEFT_IPC_FDB_FLUSH, r->tenant, NULL, 0, on_changed, r);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+#include "text/address.h"
+#include "text/names.h"
+
+static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_port_status s;
+	char mac[MAC_TEXT_MAX];
+
+	memcpy(&s, body, sizeof(s));
+	const struct weft_port_stats *c = &s.stats;
+	const struct weft_ipc_port *p = &s.port;
+	json_t *row = json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s, s:b, s:s, s:i, s:i}", "tenant",
+		request_tenant_name(r, tenant), "name", p->name, "number",
+		p->ofport ? json_integer(p->ofport) : json_null(), "kind", port_kind_name(p->kind),
+		"device", p->device, "state", s.state & WEFT_PORT_LINK_DOWN ? "down" : "up",
+		"admin_down", !!(p->config & WEFT_PORT_DOWN), "mac", mac_format(&s.mac, mac), "mtu",
+		(int)p->mtu, "speed_mbps", (int)s.speed_mbps);
+	json_t *counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rx_packets",
+		(json_int_t)c->rx_packets, "rx_bytes", (json_int_t)c->rx_bytes, "rx_dropped",
+		(json_int_t)c->rx_dropped, "rx_errors", (json_int_t)c->rx_errors, "tx_packets",
+		(json_int_t)c->tx_packets, "tx_bytes", (json_int_t)c->tx_bytes, "tx_dropped",
+		(json_int_t)c->tx_dropped, "tx_errors", (json_int_t)c->tx_errors);
+	json_object_update(row, counters);
+	json_decref(counters);
+	json_array_append_new(r->rows, row);
+}
+
+static void end_port(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"PORT", "name"},
+		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
+		{"MAC", "mac"}, {"RX", "rx_packets"}, {"RX-BYTES", "rx_bytes"},
+		{"RX-DROP", "rx_dropped"}, {"TX", "tx_packets"}, {"TX-BYTES", "tx_bytes"},
+		{"TX-DROP", "tx_dropped"}, {0}};
+
+	request_end_rows(r, json_incref(r->rows), columns);
+}
+
+void command_port_list(struct request *r)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->rows = json_array();
+	r->finish = end_port;
+	request_dump(r, WEFT_IPC_DUMP_PORTS, NULL, 0, on_port);
+}

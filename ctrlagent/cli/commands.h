@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "cli/request.h"
+
+// The handler for a noun and verb ("" if none), NULL if there is none.
+request_handler_fn command_find(const char *noun, const char *verb);
+
+void command_show(struct request *r);
+void command_tenant_list(struct request *r);
+void command_switch_list(struct request *r);
+void command_port_list(struct request *r);
+void command_vtep_list(struct request *r);
+void command_underlay_list(struct request *r);
+void command_fdb_list(struct request *r);
+void command_fdb_add(struct request *r);
+void command_fdb_del(struct request *r);
+void command_fdb_flush(struct request *r);
+void command_flow_list(struct request *r);
+void command_group_list(struct request *r);
+void command_meter_list(struct request *r);
+void command_table_list(struct request *r);
+void command_drops(struct request *r);
+void command_apply(struct request *r);
+void command_version(struct request *r);

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/server.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/connection.h"
+#include "cli/verbs.h"
+
+#define AGENT_LOG_MODULE "cli"
+#include "log.h"
+
+struct cli_connection {
+	LIST_ENTRY(cli_connection) link;
+	struct cli_server *server;
+	struct bufferevent *bev;
+	struct request *request; // under way
+};
+
+struct cli_server {
+	struct agent *agent;
+	char *path;
+	struct evconnlistener *listener;
+	LIST_HEAD(, cli_connection) connections;
+	unsigned count;
+};
+
+static void connection_free(struct cli_connection *c)
+{
+	if (c->request)
+		c->request->connection = NULL;
+	bufferevent_free(c->bev);
+	LIST_REMOVE(c, link);
+	c->server->count--;
+	free(c);
+}
+
+void cli_connection_write(struct cli_connection *c, json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+
+	if (text) {
+		bufferevent_write(c->bev, text, strlen(text));
+		bufferevent_write(c->bev, "\n", 1);
+	}
+	free(text);
+	json_decref(line);
+}
+
+void cli_connection_request_ended(struct cli_connection *c)
+{
+	c->request = NULL;
+	bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+// ---- one command
+
+// NULL: *error says what is wrong with it.
+static request_handler_fn parse_request(struct request *r, const char *line, const char **error)
+{
+	const char *words[16];
+	size_t used, count = 0, i;
+	json_t *word, *request = json_loads(line, 0, NULL);
+
+	r->cmd = json_incref(json_object_get(request, "cmd"));
+	r->args = json_incref(json_object_get(request, "args"));
+	json_decref(request);
+	if (!r->args)
+		r->args = json_object();
+	r->json = request_flag(r, "json");
+	*error = "expected {\"cmd\": [WORD, …], \"args\": {…}}";
+	if (!json_is_array(r->cmd) || !json_is_object(r->args) ||
+		json_array_size(r->cmd) > sizeof(words) / sizeof(words[0]))
+		return NULL;
+	json_array_foreach(r->cmd, i, word)
+	{
+		if (!json_is_string(word))
+			return NULL;
+		words[count++] = json_string_value(word);
+	}
+	const struct cli_verb *v = cli_verb_find(words, count, &used);
+	*error = "unknown command";
+	if (!v)
+		return NULL;
+	*error = "wrong number of operands";
+	if (count - used < v->min_operands || count - used > v->max_operands)
+		return NULL;
+	for (i = used; i < count; i++)
+		r->operands[r->operand_count++] = words[i];
+	char verb[16] = "";
+	if (v->verbs)
+		snprintf(verb, sizeof(verb), "%.*s", (int)strcspn(v->verbs, " "), v->verbs);
+	return command_find(v->noun, verb);
+}
+
+static void serve(struct cli_connection *c, const char *line)
+{
+	struct request *r = agent_zalloc(sizeof(*r));
+	const char *error;
+
+	r->agent = c->server->agent;
+	r->connection = c;
+	for (unsigned i = 0; i < 4; i++)
+		r->operands[i] = "";
+	c->request = r;
+	request_handler_fn handler = parse_request(r, line, &error);
+	if (handler)
+		handler(r);
+	else
+		request_fail(r, "%s", error);
+}
+
+static void serve_next(struct cli_connection *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+
+	if (c->request)
+		return;
+	char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
+	if (line) {
+		serve(c, line);
+		free(line);
+	} else if (evbuffer_get_length(in) > CLI_MAX_LINE) {
+		connection_free(c);
+	}
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	serve_next(arg);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	connection_free(arg);
+}
+
+// ---- the socket
+
+static void on_accept(
+	struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+{
+	struct cli_server *s = arg;
+
+	if (s->count == CLI_MAX_CONNECTIONS) {
+		close(fd);
+		return;
+	}
+	struct cli_connection *c = agent_zalloc(sizeof(*c));
+	c->server = s;
+	c->bev = bufferevent_socket_new(s->agent->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, CLI_MAX_LINE + 1);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	LIST_INSERT_HEAD(&s->connections, c, link);
+	s->count++;
+}
+
+// A socket that nobody answers at is what a killed agent left.
+static bool is_served(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool served = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return served;
+}
+
+// Returns a listening socket or -errno.
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	if (is_served(&addr))
+		return -EADDRINUSE;
+	unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	mode_t old = umask(0177);
+	int bound = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+	umask(old);
+	if (bound == 0 && listen(fd, 16) == 0)
+		return fd;
+	int error = -errno;
+	close(fd);
+	return error;
+}
+
+struct cli_server *cli_server_new(struct agent *agent, const char *path, char **error)
+{
+	int fd = listen_at(path);
+
+	if (fd < 0) {
+		*error = agent_format("%s: %s", path, strerror(-fd));
+		return NULL;
+	}
+	struct cli_server *s = agent_zalloc(sizeof(*s));
+	s->agent = agent;
+	s->path = agent_strdup(path);
+	LIST_INIT(&s->connections);
+	s->listener = evconnlistener_new(agent->base, on_accept, s, LEV_OPT_CLOSE_ON_FREE, 0, fd);
+	return s;
+}
+
+void cli_server_free(struct cli_server *s)
+{
+	if (!s)
+		return;
+	while (!LIST_EMPTY(&s->connections))
+		connection_free(LIST_FIRST(&s->connections));
+	evconnlistener_free(s->listener);
+	unlink(s->path);
+	free(s->path);
+	free(s);
+}

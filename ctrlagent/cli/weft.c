@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: a thin client of the agent. It checks the words against cli_verbs, sends them
+// as one line of JSON, and prints what comes back. Status 0: done; 1: the agent refused or cannot
+// be reached, or a check failed; 2: the command is wrong.
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/verbs.h"
+
+#define WORDS_MAX 16
+
+struct command {
+	const char *socket;
+	bool json, help;
+	const char *words[WORDS_MAX];
+	size_t count;
+	json_t *args;
+};
+
+// ---- help
+
+static void print_usage(FILE *out)
+{
+	fputs("usage: weft [--json] [--socket PATH] COMMAND [OPERAND…] [OPTION…]\n\n", out);
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *v = &cli_verbs[i];
+		char words[64];
+		snprintf(words, sizeof(words), "%s%s%.*s%s%s", v->noun, v->verbs ? " " : "",
+			v->verbs ? (int)strcspn(v->verbs, " ") : 0, v->verbs ? v->verbs : "",
+			v->operands[0] ? " " : "", v->operands);
+		fprintf(out, "  %-24s %s\n", words, v->help);
+	}
+	fputs("\n  --json         print JSON\n"
+	      "  --socket PATH  of the agent, " CLI_DEFAULT_SOCKET "\n"
+	      "  --help         of all, or of a command: weft fdb add --help\n",
+		out);
+}
+
+static void print_verb_usage(const struct cli_verb *v, FILE *out)
+{
+	fprintf(out, "usage: weft %s", v->noun);
+	if (v->verbs)
+		fprintf(out, " %.*s", (int)strcspn(v->verbs, " "), v->verbs);
+	fprintf(out, "%s%s", v->operands[0] ? " " : "", v->operands);
+	for (const struct cli_option *o = v->options; o->name; o++)
+		fprintf(out, " [--%s%s%s]", o->name, o->value ? " " : "", o->value ? o->value : "");
+	fprintf(out, "\n%s\n", v->help);
+	for (const struct cli_option *o = v->options; o->name; o++)
+		fprintf(out, "  --%s%s%-*s %s\n", o->name, o->value ? " " : "",
+			(int)(12 - strlen(o->name)), o->value ? o->value : "", o->help);
+}
+
+static void print_noun_usage(const char *noun, FILE *out)
+{
+	for (size_t i = 0; i < cli_verb_count; i++)
+		if (strcmp(cli_verbs[i].noun, noun) == 0)
+			print_verb_usage(&cli_verbs[i], out);
+}
+
+__attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("weft: ", stderr);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputs("\nTry 'weft --help'.\n", stderr);
+	exit(2);
+}
+
+// ---- the command's words
+
+static const char *value_of(int argc, char **argv, int *i, const char *inline_value)
+{
+	if (inline_value)
+		return inline_value;
+	if (*i + 1 >= argc)
+		wrong("%s needs a value", argv[*i]);
+	return argv[++*i];
+}
+
+static const struct cli_option *any_option(const char *name)
+{
+	for (size_t v = 0; v < cli_verb_count; v++) {
+		const struct cli_option *o = cli_option_find(&cli_verbs[v], name);
+		if (o)
+			return o;
+	}
+	return NULL;
+}
+
+static void take_option(struct command *c, int argc, char **argv, int *i)
+{
+	char name[32];
+	const char *equals = strchr(argv[*i], '=');
+	int n = (int)(equals ? equals - argv[*i] : (ptrdiff_t)strlen(argv[*i])) - 2;
+
+	snprintf(name, sizeof(name), "%.*s", n, argv[*i] + 2);
+	if (equals)
+		equals++;
+	const struct cli_option *o = any_option(name);
+	if (strcmp(name, "json") == 0)
+		c->json = true;
+	else if (strcmp(name, "help") == 0)
+		c->help = true;
+	else if (strcmp(name, "socket") == 0)
+		c->socket = value_of(argc, argv, i, equals);
+	else if (!o)
+		wrong("unknown option %s", argv[*i]);
+	else if (o->value)
+		json_object_set_new(c->args, name, json_string(value_of(argc, argv, i, equals)));
+	else
+		json_object_set_new(c->args, name, json_true());
+}
+
+static void parse(struct command *c, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-h") == 0)
+			c->help = true;
+		else if (strncmp(argv[i], "--", 2) == 0 && argv[i][2])
+			take_option(c, argc, argv, &i);
+		else if (c->count == WORDS_MAX)
+			wrong("too many words");
+		else
+			c->words[c->count++] = argv[i];
+	}
+}
+
+static void check(const struct command *c, const struct cli_verb *v, size_t used)
+{
+	const char *key;
+	json_t *value;
+
+	if (c->count - used < v->min_operands)
+		wrong("%s %s: expected %s", v->noun, v->verbs ? c->words[used - 1] : "",
+			v->operands);
+	if (c->count - used > v->max_operands)
+		wrong("%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
+	json_object_foreach(c->args, key, value) if (!cli_option_find(v, key))
+		wrong("%s: there is no --%s here", v->noun, key);
+}
+
+// The agent's working directory is another one.
+static const char *absolute(const char *path)
+{
+	char *full = realpath(path, NULL);
+
+	if (full)
+		return full;
+	fprintf(stderr, "weft: %s: %s\n", path, strerror(errno));
+	exit(1);
+}
+
+// ---- talking to the agent
+
+static FILE *open_agent(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		wrong("the socket's path is too long");
+	strcpy(addr.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		fprintf(stderr, "weft: no agent at %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	return fdopen(fd, "r+");
+}
+
+static void send_command(FILE *agent, const struct command *c)
+{
+	json_t *cmd = json_array();
+
+	for (size_t i = 0; i < c->count; i++)
+		json_array_append_new(cmd, json_string(c->words[i]));
+	if (c->json)
+		json_object_set_new(c->args, "json", json_true());
+	json_t *request = json_pack("{s:o, s:O}", "cmd", cmd, "args", c->args);
+	if (!request)
+		wrong("the command is not valid UTF-8");
+	json_dumpf(request, agent, JSON_COMPACT);
+	fputc('\n', agent);
+	fflush(agent);
+	json_decref(request);
+}
+
+// Prints what the lines say until the last one; returns its status.
+static int print_answer(FILE *agent)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int status = -1;
+
+	while (status < 0 && getline(&line, &size, agent) > 0) {
+		json_t *answer = json_loads(line, 0, NULL);
+		const char *out = json_string_value(json_object_get(answer, "out"));
+		const char *error = json_string_value(json_object_get(answer, "error"));
+		json_t *end = json_object_get(answer, "status");
+		if (out)
+			fputs(out, stdout);
+		if (error)
+			fprintf(stderr, "weft: %s\n", error);
+		if (json_is_integer(end))
+			status = (int)json_integer_value(end);
+		json_decref(answer);
+	}
+	free(line);
+	if (status < 0)
+		fputs("weft: the agent went away\n", stderr);
+	return status < 0 ? 1 : status;
+}
+
+int main(int argc, char **argv)
+{
+	struct command c = {.socket = CLI_DEFAULT_SOCKET, .args = json_object()};
+	size_t used;
+
+	parse(&c, argc, argv);
+	const struct cli_verb *v = cli_verb_find(c.words, c.count, &used);
+	if (c.help && v) {
+		used == 2 ? print_verb_usage(v, stdout) : print_noun_usage(v->noun, stdout);
+		return 0;
+	}
+	if (c.help || !c.count) {
+		print_usage(c.help ? stdout : stderr);
+		return c.help ? 0 : 2;
+	}
+	if (!v)
+		wrong("unknown command \"%s\"", c.words[0]);
+	check(&c, v, used);
+	if (strcmp(v->noun, "apply") == 0 && c.count > used)
+		c.words[used] = absolute(c.words[used]);
+	FILE *agent = open_agent(c.socket);
+	send_command(agent, &c);
+	int status = print_answer(agent);
+	fclose(agent);
+	json_decref(c.args);
+	return status;
+}
