@@ -119,6 +119,9 @@ int dp_eal_init(const struct dp_options *o)
 		return -1;
 	}
 	dp_logtype = rte_log_register_type_and_pick_level("weft", o->log_level);
+	// It complains of what it does without well: a multi-queue discipline, other processes.
+	if (o->log_level < RTE_LOG_INFO)
+		rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
 	return 0;
 }
 

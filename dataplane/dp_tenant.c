@@ -133,8 +133,11 @@ static enum weft_error dp_tenant_start(
 	if (!t->sw)
 		return WEFT_E_NO_MEMORY;
 	dp_tenant_apply(t, cfg);
-	ft_switch_set_network(t->sw, cfg->vni);
 	map = dp_tenant_radix(dp, t);
+	if (map) { // the overlay is a port of the switch
+		ft_switch_set_network(t->sw, cfg->vni);
+		ft_port_set(t->sw, &(struct ft_port){.ofport = WEFT_OFPORT_OVERLAY, .live = true});
+	}
 	if (map && dp_radix_set(map, cfg->vni, t)) {
 		ft_switch_free(t->sw);
 		return WEFT_E_NO_MEMORY;

@@ -38,7 +38,7 @@ def _names(header, macro):
     """The identifiers of an X-macro table, in order."""
     text = (INCLUDE / header).read_text()
     body = re.search(r"#define %s\(\w*\)(.*?)\n\n" % macro, text, re.S).group(1)
-    return re.findall(r"(?:X|WEFT_DROP|WEFT_CONSUMED)\((\w+),", body)
+    return re.findall(r"X\((\w+),", body)
 
 
 def _types():
@@ -47,8 +47,13 @@ def _types():
     return {name: int(number) for name, number in re.findall(r"X\((\w+), (\d+),", body)}
 
 
-DROPS = [n.lower().replace("_", "-") for n in _names("drop.h", "WEFT_DROPS")]
-CONSUMED = [n.lower().replace("_", "-") for n in _names("drop.h", "WEFT_CONSUMPTIONS")]
+def _reasons(macro):
+    """The names that operators see: WEFT_DROP(ID, name, text)."""
+    return re.findall(r'WEFT_%s\(\w+, "([^"]+)"' % macro, (INCLUDE / "drop.h").read_text())
+
+
+DROPS = _reasons("DROP")
+CONSUMED = _reasons("CONSUMED")
 ERRORS = _names("error.h", "WEFT_ERRORS")
 KINDS = [n.lower() for n in _names("ipc.h", "WEFT_PORT_KINDS")]
 TYPES = _types()
