@@ -10,6 +10,7 @@
 #include "cli/server.h"
 #include "cli/verbs.h"
 #include "core/core.h"
+#include "metrics/metrics.h"
 
 #define AGENT_LOG_MODULE "agent"
 #include "log.h"
@@ -112,6 +113,7 @@ static int run(const struct options *o, struct event_base *base)
 {
 	struct agent agent;
 	struct cli_server *cli;
+	struct metrics *metrics = NULL;
 	char *error = NULL;
 	int status = 1;
 
@@ -126,7 +128,9 @@ static int run(const struct options *o, struct event_base *base)
 	for (size_t i = 0; i < 3; i++)
 		event_add(signals[i], NULL);
 	cli = cli_server_new(&agent, o->socket, &error);
-	if (cli) {
+	if (cli && o->metrics)
+		metrics = metrics_new(&agent, o->metrics, &error);
+	if (cli && !error) {
 		log_info("weft-agent " WEFT_VERSION ", host %s", agent.config->host.name);
 		event_base_dispatch(base);
 		status = 0;
@@ -136,6 +140,7 @@ static int run(const struct options *o, struct event_base *base)
 	}
 	cli_server_free(cli);
 	agent_close(&agent);
+	metrics_free(metrics);
 	for (size_t i = 0; i < 3; i++)
 		event_free(signals[i]);
 	return status;

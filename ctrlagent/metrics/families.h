@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The metrics that there are, and a set of their samples under collection.
+//
+// The Prometheus text format wants all samples of a family together, but dumps bring them mixed: so
+// each family collects its own lines, and they are put in order at the end.
+
+#include "text/flow_text.h"
+
+// clang-format off
+// X(ID, name, type, help)
+#define METRIC_FAMILIES(X)                                                                         \
+	X(INFO, "weft_info", "gauge", "Versions of the agent and the data plane; always 1")        \
+	X(DATAPLANE_UP, "weft_dataplane_up", "gauge", "Is the data plane connected?")              \
+	X(READY, "weft_ready", "gauge", "Is the configuration in effect?")                         \
+	X(BUFFERS_FREE, "weft_buffers_free", "gauge", "Free packet buffers")                       \
+	X(BUFFERS, "weft_buffers", "gauge", "Packet buffers in all")                               \
+	X(RECEIVED, "weft_packets_received_total", "counter", "Packets received")                  \
+	X(COPIES, "weft_packet_copies_total", "counter", "Copies made of packets")                 \
+	X(SENT, "weft_packets_sent_total", "counter", "Packets sent")                              \
+	X(CONSUMED, "weft_packets_consumed_total", "counter", "Packets that ended as intended")    \
+	X(DROPPED, "weft_packets_dropped_total", "counter", "Packets dropped, by reason")          \
+	X(PORT_UP, "weft_port_up", "gauge", "Has the port a link?")                                \
+	X(PORT_RX, "weft_port_receive_packets_total", "counter", "Packets received by a port")     \
+	X(PORT_RX_BYTES, "weft_port_receive_bytes_total", "counter", "Bytes received by a port")   \
+	X(PORT_RX_DROP, "weft_port_receive_drop_total", "counter", "Received packets lost at a port") \
+	X(PORT_TX, "weft_port_transmit_packets_total", "counter", "Packets sent by a port")        \
+	X(PORT_TX_BYTES, "weft_port_transmit_bytes_total", "counter", "Bytes sent by a port")      \
+	X(PORT_TX_DROP, "weft_port_transmit_drop_total", "counter", "Packets that a port did not take") \
+	X(TABLE_RULES, "weft_table_rules", "gauge", "Rules in a flow table")                       \
+	X(TABLE_LOOKUPS, "weft_table_lookups_total", "counter", "Lookups in a flow table")         \
+	X(TABLE_MATCHED, "weft_table_matched_total", "counter", "Lookups that a rule matched")     \
+	X(CONTROLLER, "weft_controller_connected", "gauge", "Is the controller connected?")        \
+	X(VTEP, "weft_vtep_resolved", "gauge", "Is the way to the remote VTEP known?")
+
+// clang-format on
+
+enum metric_family {
+#define WEFT_X(id, name, type, help) METRIC_##id,
+	METRIC_FAMILIES(WEFT_X)
+#undef WEFT_X
+		METRIC_MAX
+};
+
+struct metric_set {
+	struct text families[METRIC_MAX];
+};
+
+// Adds a sample. `labels` come in pairs of name and value, NULL at the end; a NULL value leaves its
+// label out.
+void metric_add(struct metric_set *set, enum metric_family family, uint64_t value,
+	const char *const *labels);
+
+#define METRIC(set, family, value, ...)                                                            \
+	metric_add(set, METRIC_##family, value, (const char *const[]){__VA_ARGS__, NULL})
+
+// The whole as text, free() it; frees the set.
+char *metric_render(struct metric_set *set);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/scrape.h"
+
+#include <stdio.h>
+
+#include "metrics/families.h"
+#include "text/address.h"
+#include "text/names.h"
+
+struct scrape {
+	struct agent *agent;
+	struct metric_set set;
+	unsigned waiting;
+	scrape_done_fn done;
+	void *arg;
+};
+
+static const char *tenant_name(const struct scrape *s, weft_tenant_id id)
+{
+	const struct model_tenant *t = model_tenant_by_id(&s->agent->model, id);
+
+	return t ? t->set.name : NULL;
+}
+
+// ---- the agent's own
+
+static void add_vtep(void *arg, const struct resolve_result *way, const char *interface)
+{
+	struct scrape *s = arg;
+	char ip[IP_TEXT_MAX];
+
+	METRIC(&s->set, VTEP, !!(way->nexthop.flags & WEFT_NEXTHOP_RESOLVED), "vtep",
+		ip_format(&way->nexthop.vtep, ip));
+}
+
+static void add_controllers(struct scrape *s)
+{
+	VEC_FOR_EACH (ts, &s->agent->switches.all) {
+		json_t *about = session_switch_describe((*ts)->session), *controller;
+		size_t i;
+		json_array_foreach(json_object_get(about, "controllers"), i, controller)
+		{
+			const char *state = json_string_value(json_object_get(controller, "state"));
+			const char *target =
+				json_string_value(json_object_get(controller, "target"));
+			METRIC(&s->set, CONTROLLER, state && strcmp(state, "connected") == 0,
+				"tenant", (*ts)->name, "target", target);
+		}
+		json_decref(about);
+	}
+}
+
+static void add_agent(struct scrape *s)
+{
+	METRIC(&s->set, INFO, 1, "version", WEFT_VERSION, "host", s->agent->config->host.name);
+	METRIC(&s->set, DATAPLANE_UP, dpc_is_up(s->agent->dpc), NULL);
+	METRIC(&s->set, READY, s->agent->ready, NULL);
+	add_controllers(s);
+	underlay_each(s->agent->underlay, add_vtep, s);
+}
+
+// ---- the data plane's
+
+static void on_status(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	struct weft_ipc_status st;
+
+	memcpy(&st, body, sizeof(st));
+	METRIC(&s->set, BUFFERS_FREE, st.mbufs_free, NULL);
+	METRIC(&s->set, BUFFERS, st.mbufs_total, NULL);
+}
+
+static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	const char *tenant = tenant_name(s, id);
+	struct weft_ipc_ledger l;
+
+	memcpy(&l, body, sizeof(l));
+	METRIC(&s->set, RECEIVED, l.received, "tenant", tenant);
+	METRIC(&s->set, COPIES, l.copies, "tenant", tenant);
+	METRIC(&s->set, SENT, l.sent, "tenant", tenant);
+	for (unsigned i = 0; i < WEFT_CONSUMED_MAX; i++)
+		METRIC(&s->set, CONSUMED, l.consumed[i], "tenant", tenant, "reason",
+			consumed_name(i));
+	for (unsigned i = 0; i < WEFT_DROP_MAX; i++)
+		METRIC(&s->set, DROPPED, l.drops[i], "tenant", tenant, "reason", drop_name(i));
+}
+
+static void on_port(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	const char *tenant = tenant_name(s, id);
+	struct weft_ipc_port_status p;
+
+	memcpy(&p, body, sizeof(p));
+	const char *port = p.port.name;
+	METRIC(&s->set, PORT_UP, !(p.state & WEFT_PORT_LINK_DOWN), "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_RX, p.stats.rx_packets, "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_RX_BYTES, p.stats.rx_bytes, "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_RX_DROP, p.stats.rx_dropped, "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_TX, p.stats.tx_packets, "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_TX_BYTES, p.stats.tx_bytes, "tenant", tenant, "port", port);
+	METRIC(&s->set, PORT_TX_DROP, p.stats.tx_dropped, "tenant", tenant, "port", port);
+}
+
+static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	const char *tenant = tenant_name(s, id);
+	struct weft_table_stats t;
+	char table[8];
+
+	memcpy(&t, body, sizeof(t));
+	snprintf(table, sizeof(table), "%u", t.table);
+	METRIC(&s->set, TABLE_RULES, t.active, "tenant", tenant, "table", table);
+	METRIC(&s->set, TABLE_LOOKUPS, t.lookups, "tenant", tenant, "table", table);
+	METRIC(&s->set, TABLE_MATCHED, t.matched, "tenant", tenant, "table", table);
+}
+
+static void release(struct scrape *s)
+{
+	if (--s->waiting)
+		return;
+	s->done(s->arg, metric_render(&s->set));
+	free(s);
+}
+
+static void on_end(void *arg, enum weft_error error, const char *text)
+{
+	release(arg); // what a failed dump would have said is absent
+}
+
+static void dump(struct scrape *s, enum weft_ipc_type type, weft_tenant_id tenant, dpc_item_fn item)
+{
+	s->waiting++;
+	dpc_dump(s->agent->dpc, type, tenant, NULL, 0, item, on_end, s);
+}
+
+void scrape(struct agent *agent, scrape_done_fn done, void *arg)
+{
+	struct scrape *s = agent_zalloc(sizeof(*s));
+
+	s->agent = agent;
+	s->done = done;
+	s->arg = arg;
+	s->waiting = 1;
+	add_agent(s);
+	if (dpc_is_up(agent->dpc)) {
+		dump(s, WEFT_IPC_DUMP_STATUS, 0, on_status);
+		dump(s, WEFT_IPC_DUMP_DROPS, 0, on_ledger);
+		dump(s, WEFT_IPC_DUMP_PORTS, 0, on_port);
+		VEC_FOR_EACH (t, &agent->model.tenants)
+			dump(s, WEFT_IPC_DUMP_TABLES, t->id, on_table);
+	}
+	release(s);
+}
