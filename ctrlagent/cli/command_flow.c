@@ -76,7 +76,7 @@ static void collect_flow(struct request *r, const struct dpc_flow *f)
 		"idle_timeout", s->idle_timeout, "hard_timeout", s->hard_timeout, "match", match,
 		"actions", actions);
 	// One element at a time: a table may have a million of them.
-	char *text = json_dumps(row, JSON_COMPACT);
+	char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	char *line =
 		agent_format("%s%s", json_is_true(r->data) ? ",\n" : "[", text ? text : "null");
 	json_decref(r->data);

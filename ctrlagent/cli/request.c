@@ -55,7 +55,7 @@ bool request_flag(const struct request *r, const char *name)
 
 void request_end_json(struct request *r, json_t *value)
 {
-	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 
 	json_decref(value);
 	if (text) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,13 +151,15 @@ static void check(const struct command *c, const struct cli_verb *v, size_t used
 }
 
 // The agent's working directory is another one.
-static const char *absolute(const char *path)
+static void make_absolute(const char **path)
 {
-	char *full = realpath(path, NULL);
+	static char full[PATH_MAX];
 
-	if (full)
-		return full;
-	fprintf(stderr, "weft: %s: %s\n", path, strerror(errno));
+	if (realpath(*path, full)) {
+		*path = full;
+		return;
+	}
+	fprintf(stderr, "weft: %s: %s\n", *path, strerror(errno));
 	exit(1);
 }
 
@@ -239,7 +242,7 @@ int main(int argc, char **argv)
 		wrong("unknown command \"%s\"", c.words[0]);
 	check(&c, v, used);
 	if (strcmp(v->noun, "apply") == 0 && c.count > used)
-		c.words[used] = absolute(c.words[used]);
+		make_absolute(&c.words[used]);
 	FILE *agent = open_agent(c.socket);
 	send_command(agent, &c);
 	int status = print_answer(agent);

@@ -111,7 +111,9 @@ void pending_settle_refused(struct pending_ring *ring)
 	for (uint32_t at = ring->head_xid; at != end; at++) {
 		struct pending *p = pending_find(ring, at);
 		if (p && p->kind == PENDING_REFUSED)
-			pending_settle(ring, p, p->error, "");
+			pending_settle(ring, p, p->error,
+				p->error == WEFT_E_STATE ? "the data plane is not connected"
+							 : "too long for one message");
 	}
 }
 

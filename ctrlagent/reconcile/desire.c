@@ -43,22 +43,26 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	desired->host_known = true;
 }
 
+// What the configuration leaves to the device is told by the data plane as it found it; that is no
+// difference.
+static bool is_same_port(const struct weft_ipc_port *want, const struct weft_ipc_port *have)
+{
+	return want->kind == have->kind && want->ofport == have->ofport &&
+	       strcmp(want->device, have->device) == 0 && (!want->mtu || want->mtu == have->mtu) &&
+	       (!want->queues || want->queues == have->queues) &&
+	       (!want->kernel_if[0] || strcmp(want->kernel_if, have->kernel_if) == 0);
+}
+
 // A port that is as it was keeps its id; one that differs must be made anew, under a new id.
 static void desire_port(const struct model *current, struct model_ids *ids, struct model *desired,
 	weft_tenant_id tenant, struct weft_ipc_port port)
 {
 	const struct model_port *old = model_port_named(current, tenant, port.name);
 
-	if (old) {
-		port.id = old->status.port.id;
-		port.config = old->status.port.config; // the controller's
-		if (memcmp(&port, &old->status.port, sizeof(port)) != 0) {
-			port.id = ids->next_port++;
-			port.config = 0;
-		}
-	} else {
+	if (old && is_same_port(&port, &old->status.port))
+		port = old->status.port;
+	else
 		port.id = ids->next_port++;
-	}
 	vec_add(&desired->ports, (struct model_port){tenant, {.port = port}});
 }
 
