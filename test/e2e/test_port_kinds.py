@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of port that needs no hardware, carrying frames."""
+import os
+import shutil
+
+import pytest
+import weftipc
+from lab.bare import BareHost
+from lab.netns import veth
+from lab.traffic import ping, wait_ping
+from lab.wait import wait_until
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import rdpcap, wrpcap
+
+MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
+FRAMES = [Ether(dst=MAC2, src=MAC1) / IP(src='10.0.0.1', dst='10.0.0.2') / UDP(sport=7, dport=9) /
+          (bytes([n]) * 50) for n in range(20)]
+
+
+@pytest.fixture
+def host(lab, fabric):
+    made = BareHost(lab, fabric, 1)
+    made.tenant(1, encap=weftipc.NONE, network=0)
+    yield made
+    made.check_balance()
+
+
+def test_pcap(lab, host):
+    wrpcap(lab.path('in.pcap'), FRAMES)
+    host.dp.port_add(1, 'pcap', id=20, ofport=2, device=f'tx={lab.path("out.pcap")}')
+    host.dp.port_add(1, 'null', id=22, ofport=4)
+    host.dp.port_add(1, 'pcap', id=21, ofport=3, device=f'rx={lab.path("in.pcap")}')
+    wait_until(lambda: host.dp.ledgers()[1]['sent'] == 40, what='all frames to both ports')
+    host.dp.port_del(20)  # closes the file
+    assert [bytes(p) for p in rdpcap(lab.path('out.pcap'))] == [bytes(p) for p in FRAMES]
+
+
+def test_null_as_a_source(host):
+    host.dp.port_add(1, 'null', id=20, ofport=2)
+    host.dp.port_add(1, 'null', id=21, ofport=3, device='size=128')
+    wait_until(lambda: host.dp.ledgers()[1]['sent'] > 10000, what='frames')
+    host.dp.port_del(21)
+    ledger = host.check_balance()[1]
+    assert ledger['received'] == ledger['sent'] + sum(ledger['drops'].values())
+
+
+def test_memif(lab, fabric, host):
+    other = BareHost(lab, fabric, 2)
+    other.tenant(1, encap=weftipc.NONE, network=0)
+    vm1 = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    vm2 = other.vm(1, 'vm2', 1, '10.0.0.2/24', MAC2)
+    path = lab.path('memif.sock')
+    host.dp.port_add(1, 'memif', id=20, ofport=2, device=f'{path},role=server,id=3')
+    other.dp.port_add(1, 'memif', id=20, ofport=2, device=f'{path},role=client,id=3')
+    wait_ping(vm1, '10.0.0.2')
+    assert ping(vm1, '10.0.0.2', count=20, interval=0.02, size=1300) == 20
+    wait_until(lambda: not any(p['state'] for p in host.dp.ports(1)), what='links up')
+    other.process.stop()  # the other end goes: the link is down, and comes back with it
+    wait_until(lambda: [p['state'] for p in host.dp.ports(1) if p['ofport'] == 2] == [1], what='link down')
+    assert host.dp.wait_events('PORT_STATUS')
+
+
+def test_af_xdp(lab, host):
+    vm1 = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    vm2 = lab.namespace('vm2')
+    veth(host.ns, 'xdp0', vm2, 'eth0')
+    vm2.address('eth0', '10.0.0.2/24', mac=MAC2, mtu=1400)
+    try:
+        host.dp.port_add(1, 'af_xdp', id=20, ofport=2, device='xdp0')
+    except weftipc.Refused as e:
+        pytest.skip(f'no AF_XDP here: {e}')
+    wait_ping(vm1, '10.0.0.2')
+    assert ping(vm1, '10.0.0.2', count=20, interval=0.02, size=1000) == 20
+    host.dp.port_del(20)
+
+
+def huge_pages():
+    with open('/proc/meminfo') as f:
+        return int(dict(line.split(':') for line in f)['HugePages_Free'])
+
+
+@pytest.mark.skipif(not shutil.which('dpdk-testpmd'), reason='no dpdk-testpmd to be the machine')
+@pytest.mark.skipif(huge_pages() < 64, reason="the machine's memory can only be shared as 64 huge pages")
+def test_vhost_user(lab, host):
+    """testpmd's virtio_user is the machine: it sends back what it gets. It restarts; so do we."""
+    vm1 = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    path = lab.path('vhost.sock')
+
+    def machine(name):
+        return lab.start(name, [
+            'dpdk-testpmd', '--in-memory', '--single-file-segments', '--no-pci', '-m', 100,
+            '--lcores', '0@(0-1),1@(0-1)', f'--vdev=net_virtio_user0,path={path},server=1,queues=1',
+            '--', '--forward-mode=macswap', '--total-num-mbufs=4096', '--auto-start',
+            '--stats-period=1', '--nb-cores=1'], host.ns)
+
+    def echoed():
+        with vm1.raw('eth0') as raw:
+            raw.send(bytes(FRAMES[0]))
+            return raw.collect(0.3, lambda f: f[:12] == bytes(FRAMES[0])[6:12] + bytes(FRAMES[0])[:6])
+
+    host.dp.port_add(1, 'vhost_user', id=20, ofport=2, device=path)
+    first = machine('machine1')
+    wait_until(echoed, timeout=20, what='an echo')
+    first.kill()
+    os.unlink(path)  # as a hypervisor does before it listens
+    machine('machine2')
+    wait_until(echoed, timeout=20, what='an echo after the machine restarted')
+
+
+def test_uplink_that_the_kernel_does_not_see(lab, fabric):
+    """A memif uplink between two hosts: tunnels over it, and the kernels meet through TAPs of their
+    own, with the VTEPs' addresses on them."""
+    a, b = BareHost(lab, fabric, 1), BareHost(lab, fabric, 2)
+    path = lab.path('wire.sock')
+    for host, role, last in ((a, 'server', 1), (b, 'client', 2)):
+        host.dp.port_add(0, 'memif', id=10, ofport=0, name='wire', device=f'{path},role={role}')
+        host.wire = f'172.31.0.{last}'
+        host.ns.address('wire', f'{host.wire}/24')
+        host.wire_mac = host.ns.mac('wire')
+        assert host.wire_mac == [p['mac'] for p in host.dp.ports() if p['id'] == 10][0]
+        host.dp.host_set(vtep4=host.wire)
+    wait_ping(a.ns, b.wire)  # kernel to kernel: ARP and ICMP both ways
+    for here, there in ((a, b), (b, a)):
+        here.dp.nexthop_set(there.wire, src=here.wire, port=10, src_mac=here.wire_mac,
+                            dst_mac=there.wire_mac)
+        here.tenant(1, network=77, vteps=[there.wire])
+    vm1 = a.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    b.vm(1, 'vm2', 1, '10.0.0.2/24', MAC2)
+    wait_ping(vm1, '10.0.0.2')
+    assert ping(vm1, '10.0.0.2', count=10, interval=0.02) == 10
+    assert ping(a.ns, b.wire, count=5) == 5
+    for host in (a, b):
+        host.check_balance()
+    a.dp.port_del(10)
+    assert 'wire' not in a.ns.devices()
