@@ -47,6 +47,7 @@ struct session_stream {
 	struct session_stream_stats stats;
 	enum state state;
 	bool paused;
+	bool reading; // from the socket
 	bool is_tcp;
 	bool in_cut;
 	bool freed;    // by a callback of cut()
@@ -135,6 +136,21 @@ static size_t first_message(struct evbuffer *in)
 	return len <= evbuffer_get_length(in) ? len : 0;
 }
 
+// The socket is read unless enough is here already. (libevent's own high watermark would call back
+// in every turn as long as it is exceeded.)
+static void update_reading(struct session_stream *s)
+{
+	bool want = s->state == FINISHING || evbuffer_get_length(input(s)) < s->limits->in_bytes;
+
+	if (want == s->reading || s->eof || s->state == DEAD)
+		return;
+	s->reading = want;
+	if (want)
+		bufferevent_enable(s->bev, EV_READ);
+	else
+		bufferevent_disable(s->bev, EV_READ);
+}
+
 static void after_cut(struct session_stream *s, bool spent)
 {
 	struct evbuffer *in = input(s);
@@ -149,6 +165,7 @@ static void after_cut(struct session_stream *s, bool spent)
 	} else if (s->eof) {
 		die(s, s->why);
 	}
+	update_reading(s);
 }
 
 // Chain by chain without copying, save for a message that straddles two.
@@ -220,6 +237,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 		evbuffer_drain(input(s), evbuffer_get_length(input(s)));
 	else if (!evtimer_pending(s->later, NULL))
 		cut(s);
+	else
+		update_reading(s);
 }
 
 // All is sent. The peer's end is waited for: closing with input unread would reset the connection
@@ -306,16 +325,15 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	lost(s, text);
 }
 
-static void set_watermarks(struct session_stream *s)
+static void set_watermark(struct session_stream *s)
 {
-	bufferevent_setwatermark(s->bev, EV_READ, 0, s->limits->in_bytes);
 	bufferevent_setwatermark(s->bev, EV_WRITE, s->limits->out_soft / 2, 0);
 }
 
 void session_stream_set_limits(struct session_stream *s, const struct session_stream_limits *limits)
 {
 	s->limits = limits;
-	set_watermarks(s);
+	set_watermark(s);
 }
 
 static struct bufferevent *make_bufferevent(
@@ -352,7 +370,8 @@ static struct session_stream *stream_new(struct event_base *base, int fd, struct
 		return NULL;
 	}
 	bufferevent_setcb(s->bev, on_read, on_written, on_event, s);
-	set_watermarks(s);
+	set_watermark(s);
+	s->reading = true;
 	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
 	return s;
 }
@@ -461,6 +480,7 @@ void session_stream_finish(struct session_stream *s, const char *why)
 	bufferevent_setwatermark(s->bev, EV_WRITE, 0, 0);
 	if (!s->in_cut)
 		evbuffer_drain(input(s), evbuffer_get_length(input(s)));
+	update_reading(s);
 	if (s->eof)
 		die(s, why);
 	else if (session_stream_backlog(s) == 0)

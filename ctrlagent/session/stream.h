@@ -30,7 +30,7 @@ struct event_base;
 struct session_target;
 
 struct session_stream_limits {
-	size_t in_bytes;
+	size_t in_bytes; // at least 64 KiB, a message
 	size_t out_soft;
 	size_t out_hard;
 	unsigned turn_messages;

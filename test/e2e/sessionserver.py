@@ -10,15 +10,15 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def program(build=None):
-    return os.path.join(build or os.path.join(ROOT, 'build'),
+def program():
+    return os.path.join(os.environ.get('WEFT_BUILD') or os.path.join(ROOT, 'build'),
                         'test/unit/ctrlagent/test-session-server')
 
 
 class SessionServer:
-    def __init__(self, *args, build=None):
+    def __init__(self, *args):
         self.process = subprocess.Popen(
-            [program(build), *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [program(), *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
         self.answers, self.events, self.log = queue.Queue(), queue.Queue(), []
         threading.Thread(target=self.read_out, daemon=True).start()

@@ -11,9 +11,9 @@ OVERLAY = 65000
 
 
 @pytest.fixture
-def server(tmp_path, request):
+def server(tmp_path):
     target = f'{tmp_path}/of.sock'
-    with SessionServer(f'punix:{target}', build=request.config.getoption('--weft-build')) as s:
+    with SessionServer(f'punix:{target}') as s:
         s.target = f'unix:{target}'
         yield s
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not shutil.which('ovs-ofctl'), reason='no ovs-of
 def server(tmp_path, request):
     path = f'{tmp_path}/of.sock'
     args = [f'punix:{path}'] if request.param == 'unix' else ['ptcp:16699:127.0.0.1']
-    with SessionServer(*args, build=request.config.getoption('--weft-build')) as s:
+    with SessionServer(*args) as s:
         s.target = f'unix:{path}' if request.param == 'unix' else 'tcp:127.0.0.1:16699'
         yield s
 

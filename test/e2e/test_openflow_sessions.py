@@ -16,13 +16,13 @@ from sessionserver import SessionServer
 
 
 @pytest.fixture
-def start(tmp_path, request):
+def start(tmp_path):
     """Starts a server with these options, listening on a UNIX socket too."""
     started = []
 
     def make(*args):
         path = f'{tmp_path}/of.sock'
-        s = SessionServer(f'punix:{path}', *args, build=request.config.getoption('--weft-build'))
+        s = SessionServer(f'punix:{path}', *args)
         s.target = f'unix:{path}'
         started.append(s)
         return s
@@ -361,10 +361,9 @@ def test_a_barrier_holds_up_its_own_session_only(server):
         a.recv()
 
 
-def test_replies_come_in_the_order_of_requests(server):
+def test_replies_come_in_the_order_of_requests(server, seed):
     server('delay 5')
-    rng = random.Random(seed := random.randrange(1 << 32))
-    print('seed', seed)
+    rng = random.Random(seed)
     with Client.connect(server.target) as c:
         p, o = c.parser, c.ofp
         kinds = [
@@ -564,9 +563,8 @@ def test_half_a_message_does_not_hold_others_up(server):
         b.barrier()
 
 
-def test_garbage(server):
-    rng = random.Random(seed := random.randrange(1 << 32))
-    print('seed', seed)
+def test_garbage(server, seed):
+    rng = random.Random(seed)
     with Client.connect(server.target) as good:
         for _ in range(200):
             c = Client.open(server.target)
