@@ -225,9 +225,10 @@ static int print_answer(FILE *agent)
 
 int main(int argc, char **argv)
 {
-	struct command c = {.socket = CLI_DEFAULT_SOCKET, .args = json_object()};
+	static struct command c = {.socket = CLI_DEFAULT_SOCKET}; // lives until any exit()
 	size_t used;
 
+	c.args = json_object();
 	parse(&c, argc, argv);
 	const struct cli_verb *v = cli_verb_find(c.words, c.count, &used);
 	if (c.help && v) {

@@ -79,10 +79,15 @@ static unsigned ways_of(const struct view *v, const struct resolve_config *c,
 	return n;
 }
 
+// The last bytes of addresses differ most, and a product carries only upwards: hence the folding.
 static unsigned spread(const struct weft_ip *ip, unsigned n)
 {
-	uint64_t h = (ip->q[0] ^ ip->q[1]) * 0x9e3779b97f4a7c15u;
+	uint64_t h = ip->q[0] ^ ip->q[1];
 
+	for (unsigned i = 0; i < 2; i++) {
+		h ^= h >> 32;
+		h *= 0x9e3779b97f4a7c15u;
+	}
 	return (unsigned)((h >> 32) % n);
 }
 

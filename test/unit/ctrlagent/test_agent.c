@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole agent but its command line, against the fake data plane: what is applied, what is left
+// alone, and what a failure, a restart of the one or of the other comes to.
+#include "core/core.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake_dataplane.h"
+#include "log.h"
+
+#define HOST "host: {name: h1, vtep: 172.16.0.1}\nuplinks: [{name: up0, kind: 'null'}]\n"
+#define RED                                                                                        \
+	"  - name: red\n    encap: vxlan\n    vni: 5001\n    vteps: [172.16.0.2]\n"                \
+	"    fdb: [{mac: '02:00:00:00:00:0a', vtep: 172.16.0.2}]\n"                                \
+	"    ports: [{name: vm1, number: 1, kind: 'null'}, {name: vm2, number: 2, kind: "          \
+	"'null'}]\n"
+#define BLUE                                                                                       \
+	"  - name: blue\n    encap: nvgre\n    vsid: 5002\n"                                       \
+	"    ports: [{name: vm1, number: 1, kind: 'null'}]\n"
+
+static const char two_tenants[] = HOST "tenants:\n" RED BLUE;
+
+struct world {
+	char dir[64], control[96], punt[96], config[96];
+	struct event_base *base;
+	struct fake_dataplane *dp;
+	struct agent agent;
+};
+
+static const struct weft_ip *ip(const char *text)
+{
+	static struct weft_ip out;
+	weft_be32 v4;
+
+	inet_pton(AF_INET, text, &v4);
+	out = weft_ip_from_v4(v4);
+	return &out;
+}
+
+static void write_config(struct world *w, const char *text)
+{
+	FILE *f = fopen(w->config, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+// Runs the loop until *flag is as wanted; fails after two seconds.
+static void run_until(struct world *w, const bool *flag, bool want)
+{
+	bool late = false;
+	struct timeval limit = {.tv_sec = 2};
+	struct event *timer = evtimer_new(w->base, on_late, &late);
+
+	evtimer_add(timer, &limit);
+	while (*flag != want && !late)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	event_free(timer);
+	assert_false(late);
+}
+
+static void start_agent(struct world *w)
+{
+	char *error = NULL;
+	struct agent_options o = {w->config, w->control, w->punt};
+
+	if (!agent_init(&w->agent, w->base, &o, &error))
+		fail_msg("%s", error);
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	agent_log_set_level(AGENT_LOG_ERROR);
+	strcpy(w->dir, "/tmp/weft-agent-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->control, sizeof(w->control), "%s/control", w->dir);
+	snprintf(w->punt, sizeof(w->punt), "%s/punt", w->dir);
+	snprintf(w->config, sizeof(w->config), "%s/weft.yaml", w->dir);
+	w->base = event_base_new();
+	w->dp = fake_dataplane_new(w->base, w->control, w->punt);
+	write_config(w, two_tenants);
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+	while (!fake_dataplane_nexthop(w->dp, ip("172.16.0.2")))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	agent_close(&w->agent);
+	fake_dataplane_free(w->dp);
+	event_base_free(w->base);
+	unlink(w->config);
+	rmdir(w->dir);
+	free(w);
+	return 0;
+}
+
+struct outcome {
+	bool done, ok;
+	char difference[2048], error[512];
+};
+
+static void on_applied(void *arg, const struct apply_result *r)
+{
+	struct outcome *o = arg;
+
+	o->done = true;
+	o->ok = r->ok;
+	snprintf(o->difference, sizeof(o->difference), "%s", r->difference);
+	snprintf(o->error, sizeof(o->error), "%s", r->error ? r->error : "");
+}
+
+static struct outcome apply(struct world *w, const char *text, bool dry_run)
+{
+	struct outcome o = {0};
+
+	write_config(w, text);
+	agent_apply(&w->agent, NULL, dry_run, on_applied, &o);
+	run_until(w, &o.done, true);
+	return o;
+}
+
+// Operations on the data plane's shape, of all kinds.
+static unsigned operations(const struct world *w)
+{
+	unsigned n = 0;
+
+	for (int type = WEFT_IPC_TENANT_ADD; type <= WEFT_IPC_VTEP_DEL; type++)
+		n += fake_dataplane_count(w->dp, (enum weft_ipc_type)type);
+	return n + fake_dataplane_count(w->dp, WEFT_IPC_FDB_ADD) +
+	       fake_dataplane_count(w->dp, WEFT_IPC_FDB_DEL);
+}
+
+// ---- the tests
+
+static void test_first_start(void **state)
+{
+	struct world *w = *state;
+	weft_tenant_id red, blue, of;
+	const struct weft_ipc_tenant *t = fake_dataplane_tenant(w->dp, "red", &red);
+
+	assert_non_null(t);
+	assert_int_equal(t->vni, 5001);
+	assert_int_equal(t->encap, WEFT_ENCAP_VXLAN);
+	assert_int_equal(t->flags, WEFT_TENANT_LEARN | WEFT_TENANT_STANDALONE);
+	assert_int_equal(t->max_rules, 100000);
+	assert_int_equal(fake_dataplane_tenant(w->dp, "blue", &blue)->vni, 5002);
+	assert_int_not_equal(red, blue);
+	assert_int_equal(fake_dataplane_port(w->dp, "vm2", &of)->ofport, 2);
+	assert_int_equal(of, red);
+	assert_int_equal(fake_dataplane_port(w->dp, "up0", &of)->ofport, 0);
+	assert_int_equal(of, 0);
+	assert_true(fake_dataplane_has_vtep(w->dp, red, ip("172.16.0.2")));
+	assert_string_equal(fake_dataplane_host(w->dp)->name, "h1");
+	assert_int_equal(fake_dataplane_host(w->dp)->vxlan_port, 4789);
+}
+
+static void test_the_same_again_is_nothing(void **state)
+{
+	struct world *w = *state;
+	unsigned before = operations(w);
+	struct outcome o = apply(w, two_tenants, false);
+
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "");
+	assert_int_equal(operations(w), before);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 1);
+}
+
+static void test_only_the_difference(void **state)
+{
+	struct world *w = *state;
+	unsigned before = operations(w);
+	weft_tenant_id red, now;
+
+	fake_dataplane_tenant(w->dp, "red", &red);
+	struct outcome o = apply(w,
+		HOST "tenants:\n"
+		     "  - name: red\n    encap: vxlan\n    vni: 5001\n    vteps: [172.16.0.3]\n"
+		     "    learn: false\n"
+		     "    ports: [{name: vm1, number: 1, kind: 'null'}, "
+		     "{name: vm2, number: 3, kind: 'null'}]\n"
+		     "  - {name: green}\n",
+		false);
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "- fdb red 02:00:00:00:00:0a\n"
+					  "- vtep red 172.16.0.2\n"
+					  "- port red/vm2\n"
+					  "- port blue/vm1\n"
+					  "- tenant blue\n"
+					  "~ tenant red: learn 1 -> 0\n"
+					  "+ tenant green: local\n"
+					  "+ vtep red 172.16.0.3\n"
+					  "+ port red/vm2: number 3, null \n");
+	assert_int_equal(operations(w) - before, 9);
+	assert_null(fake_dataplane_tenant(w->dp, "blue", NULL));
+	fake_dataplane_tenant(w->dp, "red", &now);
+	assert_int_equal(red, now);
+}
+
+static void test_dry_run_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	unsigned before = operations(w);
+	struct outcome o = apply(w, HOST "tenants:\n" RED, true);
+
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "- port blue/vm1\n- tenant blue\n");
+	assert_int_equal(operations(w), before);
+	o = apply(w, two_tenants, true);
+	assert_string_equal(o.difference, ""); // the configuration in effect is the old one
+}
+
+static void test_another_network_is_another_tenant(void **state)
+{
+	struct world *w = *state;
+	weft_tenant_id before, after;
+
+	fake_dataplane_tenant(w->dp, "blue", &before);
+	struct outcome o = apply(
+		w, HOST "tenants:\n" RED "  - {name: blue, encap: nvgre, vsid: 7000}\n", false);
+	assert_true(o.ok);
+	assert_string_equal(
+		o.difference, "- port blue/vm1\n- tenant blue\n+ tenant blue: nvgre vsid 7000\n");
+	fake_dataplane_tenant(w->dp, "blue", &after);
+	assert_true(after > before); // ids are not used again
+}
+
+static void test_all_or_nothing(void **state)
+{
+	struct world *w = *state;
+	size_t records = fake_dataplane_records(w->dp);
+	struct outcome o = apply(w,
+		HOST
+		"tenants:\n" RED "  - {name: green}\n"
+		"  - {name: gray, ports: [{name: g, number: 1, kind: tap, device: absent0}]}\n",
+		false);
+
+	assert_false(o.ok);
+	assert_string_equal(o.error, "port gray/g: the device could not be opened: fake");
+	assert_int_equal(fake_dataplane_records(w->dp), records);
+	assert_null(fake_dataplane_tenant(w->dp, "green", NULL));
+	assert_non_null(fake_dataplane_tenant(w->dp, "blue", NULL));
+	o = apply(w, two_tenants, false);
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "");
+}
+
+static void test_a_wrong_file_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	unsigned before = operations(w);
+	struct outcome o = apply(w, "host: {name: h1, ttl: 0}\n", false);
+
+	assert_false(o.ok);
+	assert_string_equal(
+		o.error, "weft.yaml:1:23: host.ttl: expected a number from 1 to 255, got \"0\"");
+	assert_int_equal(operations(w), before);
+}
+
+static void test_a_new_agent_touches_nothing(void **state)
+{
+	struct world *w = *state;
+	unsigned before = operations(w);
+	weft_tenant_id red, again;
+
+	fake_dataplane_tenant(w->dp, "red", &red);
+	agent_close(&w->agent);
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+	assert_int_equal(operations(w), before);
+	fake_dataplane_tenant(w->dp, "red", &again);
+	assert_int_equal(red, again);
+}
+
+static void test_a_new_data_plane_gets_everything(void **state)
+{
+	struct world *w = *state;
+	size_t records = fake_dataplane_records(w->dp);
+
+	fake_dataplane_restart(w->dp);
+	assert_int_equal(fake_dataplane_records(w->dp), 0);
+	run_until(w, &w->agent.ready, false);
+	run_until(w, &w->agent.ready, true);
+	while (fake_dataplane_records(w->dp) < records) // the next hop comes last
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_int_equal(fake_dataplane_records(w->dp), records);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 2);
+}
+
+static void test_every_vtep_has_a_next_hop(void **state)
+{
+	struct world *w = *state;
+
+	assert_non_null(fake_dataplane_nexthop(w->dp, ip("172.16.0.2")));
+	apply(w, HOST "tenants:\n" BLUE, false);
+	while (fake_dataplane_nexthop(w->dp, ip("172.16.0.2")))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_NEXTHOP_DEL), 1);
+}
+
+static void test_apply_without_a_data_plane(void **state)
+{
+	struct world *w = *state;
+	struct outcome o = {0};
+
+	fake_dataplane_hang_up(w->dp);
+	run_until(w, &w->agent.ready, false);
+	agent_apply(&w->agent, NULL, false, on_applied, &o);
+	assert_true(o.done);
+	assert_false(o.ok);
+	assert_string_equal(o.error, "the data plane is not connected");
+	run_until(w, &w->agent.ready, true);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_first_start),
+		TEST(test_the_same_again_is_nothing),
+		TEST(test_only_the_difference),
+		TEST(test_dry_run_changes_nothing),
+		TEST(test_another_network_is_another_tenant),
+		TEST(test_all_or_nothing),
+		TEST(test_a_wrong_file_changes_nothing),
+		TEST(test_a_new_agent_touches_nothing),
+		TEST(test_a_new_data_plane_gets_everything),
+		TEST(test_every_vtep_has_a_next_hop),
+		TEST(test_apply_without_a_data_plane),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""weft-agent and weft as programs, against the fake data plane: exit statuses, what goes to which
+stream, signals, metrics. Usage: test_programs.py WEFT-AGENT WEFT FAKE-DATAPLANE"""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+AGENT, WEFT, FAKE = sys.argv[1:4]
+
+CONFIG = '''
+host: {name: h1, vtep: 172.31.255.1}
+uplinks: [{name: up0, kind: 'null'}]
+tenants:
+  - name: red
+    encap: vxlan
+    vni: 5001
+    vteps: [172.31.255.2]
+    switch: {dpid: '00000000000000ab', controllers: ['punix:%(dir)s/red.mgmt']}
+    ports: [{name: vm1, number: 1, kind: 'null'}]
+  - {name: blue}
+'''
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+class Programs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix='weft-programs-')
+        self.dir = self.folder.name
+        self.config = self.path('weft.yaml')
+        self.write(CONFIG % {'dir': self.dir})
+        self.port = free_port()
+        self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
+        self.agent = self.start_agent()
+        self.wait(lambda: self.json('show')['ready'])
+
+    def tearDown(self):
+        self.assertEqual(self.end(self.agent), 0, self.log())
+        self.assertEqual(self.end(self.fake), 0)
+        self.folder.cleanup()
+
+    def end(self, process):
+        process.terminate()
+        return process.wait(10)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, text):
+        with open(self.config, 'w', encoding='utf-8') as file:
+            file.write(text)
+
+    def log(self):
+        with open(self.path('log'), encoding='utf-8') as file:
+            return file.read()
+
+    def start_agent(self):
+        with open(self.path('log'), 'a', encoding='utf-8') as log:
+            return subprocess.Popen(
+                [AGENT, '--config', self.config, '--socket', self.path('agent'),
+                 '--dataplane-socket', self.path('dp'), '--punt-socket', self.path('punt'),
+                 '--metrics', f'127.0.0.1:{self.port}'], stderr=log)
+
+    def wait(self, condition):
+        end = time.monotonic() + 10
+        while True:
+            try:
+                if condition():
+                    return
+            except (AssertionError, TypeError, ValueError):
+                pass
+            self.assertLess(time.monotonic(), end, self.log())
+            time.sleep(0.02)
+
+    def weft(self, *args, status=0):
+        done = subprocess.run([WEFT, '--socket', self.path('agent'), *args], capture_output=True,
+                              text=True, check=False, timeout=20)
+        self.assertEqual(done.returncode, status, done)
+        if status:
+            self.assertEqual(done.stdout, '')
+            self.assertTrue(done.stderr.startswith('weft: '), done.stderr)
+        else:
+            self.assertEqual(done.stderr, '')
+        return done.stderr if status else done.stdout
+
+    def json(self, *args):
+        return json.loads(self.weft('--json', *args))
+
+    def metrics(self):
+        with urllib.request.urlopen(f'http://127.0.0.1:{self.port}/metrics', timeout=10) as answer:
+            self.assertTrue(answer.headers['Content-Type'].startswith('text/plain'))
+            return answer.read().decode()
+
+    def test_lists(self):
+        self.assertEqual([t['name'] for t in self.json('tenant', 'list')], ['red', 'blue'])
+        self.assertEqual(self.json('tenant', 'show', 'red')[0]['network'], 5001)
+        ports = [(p['tenant'], p['name'], p['number']) for p in self.json('port')]
+        self.assertEqual(ports, [(None, 'up0', None), ('red', 'vm1', 1)])
+        self.assertEqual(self.json('vtep', 'list', 'red'), [{'tenant': 'red', 'vtep': '172.31.255.2'}])
+        self.assertEqual(self.json('underlay')[0]['state'], 'no-route')
+        switch = self.json('switch', 'show', 'red')[0]
+        self.assertEqual(switch['dpid'], '00000000000000ab')
+        self.assertEqual(switch['controllers'][0]['state'], 'listening')
+        self.assertEqual(self.json('flow', 'list', 'red'), [])
+        for noun in ('group', 'meter', 'table'):
+            self.assertEqual(self.json(noun, 'list', 'red'), [])
+        for words in (['show'], ['tenant'], ['switch'], ['port'], ['fdb'], ['drops'], ['version']):
+            self.assertTrue(self.weft(*words).strip())
+
+    def test_tables_are_aligned(self):
+        lines = self.weft('tenant').splitlines()
+        self.assertEqual(len(lines), 3)
+        at = lines[0].index('ENCAP')
+        self.assertEqual([line[at:at + 5] for line in lines], ['ENCAP', 'vxlan', 'none '])
+
+    def test_drops(self):
+        drops = self.json('drops', '--check')
+        self.assertTrue(drops['balanced'])
+        self.assertEqual(drops['tenants'][0]['drops'], {'table-miss': 3})
+        self.assertIn('table-miss', self.weft('drops'))
+
+    def test_fdb(self):
+        mac = '02:00:00:00:00:01'
+        self.weft('fdb', 'add', 'red', mac, '--vtep', '172.31.255.2', '--vlan', '7')
+        entry = self.json('fdb', 'list', 'red')[0]
+        self.assertEqual((entry['mac'], entry['vlan'], entry['vtep'], entry['kind']),
+                         (mac, 7, '172.31.255.2', 'static'))
+        self.assertIn('exists', self.weft('fdb', 'add', 'red', mac, '--port=vm1', '--vlan=7', status=1))
+        self.weft('fdb', 'del', 'red', mac, '--vlan', '7')
+        self.assertEqual(self.json('fdb', 'list', 'red'), [])
+        for wrong in ([mac], ['03:00:00:00:00:01', '--port', 'vm1'], [mac, '--port', 'vm9'],
+                      [mac, '--vtep', 'x'], [mac, '--port', 'vm1', '--vlan', '4095']):
+            self.weft('fdb', 'add', 'red', *wrong, status=1)
+
+    def test_usage(self):
+        self.assertIn('usage: weft', self.weft('--help'))
+        self.assertIn('--dry-run', self.weft('apply', '--help'))
+        self.assertIn('fdb add', self.weft('fdb', '--help'))
+        for wrong in (['frobnicate'], ['flow', 'list'], ['tenant', 'list', 'a', 'b'], ['--frob'],
+                      ['show', '--dry-run'], ['flow', 'list', 'red', '--table']):
+            self.weft(*wrong, status=2)
+        for wrong in (['tenant', 'list', 'nobody'], ['apply', '/no/such/file'],
+                      ['flow', 'list', 'red', '--table', '255']):
+            self.weft(*wrong, status=1)
+
+    def test_no_agent(self):
+        done = subprocess.run([WEFT, '--socket', self.path('none'), 'show'], capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ''))
+        self.assertIn(self.path('none'), done.stderr)
+
+    def test_malformed_requests(self):
+        for line in (b'x\n', b'{}\n', b'{"cmd": 5}\n', b'{"cmd": [5]}\n', b'{"cmd": ["flow"]}\n',
+                     b'[]\n', b'\n', b'{"cmd": ["show"], "args": 1}\n'):
+            with socket.socket(socket.AF_UNIX) as agent:
+                agent.connect(self.path('agent'))
+                agent.sendall(line)
+                self.assertEqual(json.loads(agent.makefile().readline())['status'], 1, line)
+        with socket.socket(socket.AF_UNIX) as agent:
+            agent.connect(self.path('agent'))
+            agent.sendall(b'{"cmd": ["tenant"]}\n' * 50)
+            lines = agent.makefile()
+            ends = 0
+            while ends < 50:
+                ends += 'status' in json.loads(lines.readline())
+
+    def test_apply_and_reload(self):
+        self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
+        said = self.weft('apply', self.config, '--dry-run')
+        self.assertEqual(said, '- tenant blue\n+ tenant green: local\n')
+        self.assertEqual([t['name'] for t in self.json('tenant')], ['red', 'blue'])
+        self.agent.send_signal(signal.SIGHUP)
+        self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['red', 'green'])
+        self.assertEqual(self.weft('apply'), 'nothing differs\n')
+        self.write('host: 5\n')
+        self.assertIn('weft.yaml:1:7: host: expected a mapping', self.weft('apply', status=1))
+        self.write(CONFIG % {'dir': self.dir})
+
+    def test_metrics(self):
+        text = self.metrics()
+        for line in ('weft_dataplane_up 1', 'weft_ready 1',
+                     'weft_packets_dropped_total{reason="table-miss"} 3',
+                     'weft_port_up{tenant="red",port="vm1"} 1'):
+            self.assertIn(line, text.splitlines())
+        seen, family = set(), None
+        for line in text.splitlines():  # each family is in one piece
+            if line.startswith('# TYPE'):
+                family = line.split()[2]
+                self.assertNotIn(family, seen)
+                seen.add(family)
+            elif not line.startswith('#'):
+                self.assertEqual(line.split('{')[0].split()[0], family)
+        with self.assertRaises(urllib.error.HTTPError):
+            urllib.request.urlopen(f'http://127.0.0.1:{self.port}/', timeout=10)
+
+    def test_the_data_plane_comes_and_goes(self):
+        self.fake.send_signal(signal.SIGUSR1)
+        self.wait(lambda: self.json('show')['dataplane']['epoch'].endswith('2') and
+                  self.json('show')['ready'])
+        self.assertEqual(self.end(self.fake), 0)
+        self.wait(lambda: not self.json('show')['ready'])
+        self.assertIn('not connected', self.weft('drops', status=1))
+        self.assertIn('weft_dataplane_up 0', self.metrics().splitlines())
+        self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
+        self.wait(lambda: self.json('show')['ready'])
+
+    def test_a_killed_agent_is_replaced(self):
+        self.agent.kill()
+        self.agent.wait(10)
+        self.agent = self.start_agent()
+        self.wait(lambda: self.json('show')['ready'])
+
+    def test_a_second_agent_is_refused(self):
+        second = subprocess.run([AGENT, '--config', self.config, '--socket', self.path('agent')],
+                                capture_output=True, text=True, check=False, timeout=10)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn('already in use', second.stderr)
+
+    def test_a_wrong_configuration_at_the_start(self):
+        wrong = self.path('wrong.yaml')
+        with open(wrong, 'w', encoding='utf-8') as file:
+            file.write('host: {name: h1, ttl: 256}\n')
+        done = subprocess.run([AGENT, '--config', wrong, '--socket', self.path('other')],
+                              capture_output=True, text=True, check=False, timeout=10)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('wrong.yaml:1:23: host.ttl: expected a number from 1 to 255', done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=sys.argv[:1], verbosity=2)
