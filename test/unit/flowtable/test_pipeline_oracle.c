@@ -386,8 +386,10 @@ static bool matches_all(const struct ref_rule *rule)
 static void ref_tables(struct ref *r)
 {
 	struct ref_set set = {0};
-	struct ft_rule fake = {0};
+	struct ft_rule fake;
 	int table = 0;
+
+	memset(&fake, 0, sizeof(fake));
 
 	while (table >= 0) {
 		struct ref_rule *rule = ref_lookup(r, table);

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// An inner frame off the wire: extraction, edits in any order, and the pipeline with rules that
+// push, pop, copy and flood. The first bytes of the input choose the edits, the rest is the frame.
+// Memory safety is the sanitizers' part; here: the key stays in step with the bytes, and the books
+// balance.
+
+#include "flowtable/edit.h"
+#include "flowtable/extract.h"
+#include "flowtable/flowtable.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	EDITS = 8,
+	EDIT_BYTES = 6,
+	HEAD = EDITS * EDIT_BYTES,
+	ROOM = 96,
+	PORTS = 3
+};
+
+static void check(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "broken: %s\n", what);
+	abort();
+}
+
+// ---- edits
+
+struct packet {
+	struct ft_packet ft;
+	struct packet *next;
+	uint8_t *memory;
+};
+
+static struct packet *packet_new(const uint8_t *bytes, size_t len)
+{
+	struct packet *p = calloc(1, sizeof(*p));
+
+	p->memory = malloc(ROOM + len + 1);
+	memcpy(p->memory + ROOM, bytes, len);
+	p->ft.pkt = (struct weft_packet){.data = p->memory + ROOM,
+		.len = (uint32_t)len,
+		.total_len = (uint32_t)len,
+		.headroom = ROOM,
+		.owner = p};
+	return p;
+}
+
+static void packet_free(struct packet *p)
+{
+	free(p->memory);
+	free(p);
+}
+
+static void edit(struct weft_packet *p, struct weft_flow_key *k, const uint8_t op[EDIT_BYTES])
+{
+	uint16_t type = (uint16_t)(op[2] << 8 | op[3]);
+	uint8_t value[16], mask[16];
+
+	for (unsigned i = 0; i < 16; i++) {
+		value[i] = (uint8_t)(op[2 + i % 4] + i);
+		mask[i] = (uint8_t)(op[5] ? 255 : op[2 + i % 3]);
+	}
+	switch (op[0] % 13) {
+	case 0:
+		ft_push_vlan(p, k, type);
+		break;
+	case 1:
+		ft_pop_vlan(p, k);
+		break;
+	case 2:
+		ft_push_mpls(p, k, type);
+		break;
+	case 3:
+		ft_pop_mpls(p, k, type);
+		break;
+	case 4:
+		ft_push_pbb(p, k, type);
+		break;
+	case 5:
+		ft_pop_pbb(p, k);
+		break;
+	case 6:
+		ft_copy_ttl_in(p, k);
+		break;
+	case 7:
+		ft_copy_ttl_out(p, k);
+		break;
+	case 8:
+		ft_dec_nw_ttl(p, k);
+		break;
+	case 9:
+		ft_dec_mpls_ttl(p, k);
+		break;
+	case 10:
+		ft_remark_dscp(p, k, op[1]);
+		break;
+	default:
+		ft_set_field(p, k, (enum weft_field)(op[1] % WEFT_FIELD_MAX), value, mask);
+	}
+}
+
+static void run_edits(const uint8_t *ops, const uint8_t *frame, size_t len)
+{
+	struct packet *p = packet_new(frame, len);
+	struct weft_packet again;
+	struct weft_flow_key k;
+
+	ft_extract(&p->ft.pkt, &p->ft.key);
+	for (unsigned i = 0; i < EDITS; i++) {
+		edit(&p->ft.pkt, &p->ft.key, ops + i * EDIT_BYTES);
+		again = p->ft.pkt;
+		k = p->ft.key;
+		ft_extract(&again, &k);
+		check(memcmp(&k, &p->ft.key, sizeof(k)) == 0, "the key is out of step");
+		check(memcmp(&again, &p->ft.pkt, sizeof(again)) == 0, "offsets are out of step");
+		check(again.data == p->memory + again.headroom, "headroom");
+		check(again.headroom + again.len == ROOM + len, "length");
+	}
+	packet_free(p);
+}
+
+// ---- the pipeline
+
+struct books {
+	struct ft_sink sink;
+	unsigned begun, ended;
+};
+
+static void end(struct ft_sink *sink, struct ft_packet *p)
+{
+	((struct books *)sink)->ended++;
+	packet_free(p->pkt.owner);
+}
+
+static void output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
+{
+	if (!(flags & FT_KEEP))
+		end(sink, p);
+}
+
+static void packet_in(
+	struct ft_sink *sink, struct ft_packet *p, const struct ft_packet_in *in, unsigned flags)
+{
+	if (!(flags & FT_KEEP))
+		end(sink, p);
+}
+
+static void drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
+{
+	end(sink, p);
+}
+
+static struct ft_packet *clone(struct ft_sink *sink, const struct ft_packet *p)
+{
+	struct packet *copy = packet_new(p->pkt.data, p->pkt.len);
+
+	copy->ft.key = p->key;
+	copy->ft.rule = p->rule;
+	copy->ft.table = p->table;
+	copy->ft.pkt.l2_len = p->pkt.l2_len;
+	copy->ft.pkt.l3_ofs = p->pkt.l3_ofs;
+	copy->ft.pkt.l4_ofs = p->pkt.l4_ofs;
+	((struct books *)sink)->begun++;
+	return &copy->ft;
+}
+
+static void learn(struct ft_sink *sink, const struct ft_packet *p)
+{
+}
+
+static void retire(void *ctx, void (*fn)(void *), void *obj)
+{
+	fn(obj);
+}
+
+static uint64_t now(void *ctx)
+{
+	return 1;
+}
+
+struct request {
+	struct weft_instructions instr;
+	uint8_t actions[256];
+};
+
+static void add(struct request *r, bool write, uint16_t type, uint32_t arg)
+{
+	uint16_t len = type == WEFT_ACTION_OUTPUT ? 16 : 8;
+	struct weft_action a = {type, len, arg};
+
+	memcpy(r->actions + r->instr.apply_len + r->instr.write_len, &a, sizeof(a));
+	if (write)
+		r->instr.write_len += len;
+	else
+		r->instr.apply_len += len;
+	r->instr.flags |= write ? WEFT_INSTR_WRITE : WEFT_INSTR_APPLY;
+}
+
+static void rule(struct ft_switch *sw, uint8_t table, uint16_t type, const struct request *r)
+{
+	struct weft_flow_mod mod = {.command = WEFT_FLOW_ADD,
+		.table = table,
+		.priority = type,
+		.out_port = WEFT_OFPORT_ANY,
+		.out_group = WEFT_GROUP_ANY};
+	struct weft_flow_key value = {0}, mask = {0};
+	struct weft_match match;
+
+	if (type) {
+		value.eth_type = htons(type);
+		mask.eth_type = 0xffff;
+	}
+	weft_match_from_key(&match, &value, &mask);
+	check(ft_flow_mod(sw, &mod, &match, &r->instr) == WEFT_E_NONE, "setup");
+}
+
+// Table 0 decrements TTLs and copies; table 1 tags and floods.
+static void rules(struct ft_switch *sw)
+{
+	static const uint16_t types[] = {0x800, 0x86dd, 0};
+	struct request r;
+
+	for (unsigned i = 0; i < 3; i++) {
+		r = (struct request){.instr = {.flags = WEFT_INSTR_GOTO, .goto_table = 1}};
+		add(&r, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_CONTROLLER);
+		if (types[i])
+			add(&r, false, WEFT_ACTION_DEC_NW_TTL, 0);
+		add(&r, true, WEFT_ACTION_PUSH_VLAN, 0x8100);
+		rule(sw, 0, types[i], &r);
+	}
+	r = (struct request){0};
+	add(&r, false, WEFT_ACTION_PUSH_MPLS, 0x8847);
+	add(&r, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_NORMAL);
+	add(&r, false, WEFT_ACTION_PUSH_PBB, 0x88e7);
+	add(&r, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_IN_PORT);
+	add(&r, true, WEFT_ACTION_OUTPUT, WEFT_OFPORT_FLOOD);
+	rule(sw, 1, 0, &r);
+}
+
+static struct ft_switch *make_switch(void)
+{
+	static const struct ft_env env = {.retire = retire, .now_ns = now, .seed = 1, .workers = 1};
+	static const struct ft_limits limits = {100, 10, 10, 10};
+	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
+
+	for (uint32_t p = 1; p <= PORTS; p++)
+		ft_port_set(sw, &(struct ft_port){p, 0, true});
+	ft_switch_set_network(sw, 1);
+	ft_switch_set_flags(sw, FT_SWITCH_LEARN);
+	rules(sw);
+	return sw;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct ft_switch *sw;
+	struct books books = {{output, packet_in, drop, clone, learn}, 1, 0};
+	struct ft_packet *p;
+
+	if (!sw)
+		sw = make_switch();
+	if (size < HEAD)
+		return 0;
+	run_edits(data, data + HEAD, size - HEAD);
+	p = &packet_new(data + HEAD, size - HEAD)->ft;
+	p->key.in_port = htonl(data[0] % 4u ? data[0] % 4u : WEFT_OFPORT_OVERLAY);
+	ft_switch_process(sw, 0, 1, &p, 1, &books.sink);
+	check(books.begun == books.ended, "a packet was lost");
+	return 0;
+}
