@@ -21,6 +21,7 @@ struct session_dump {
 	// freed.
 	void (*finish)(struct session_dump *d);
 	void *extra;
+	size_t count;    // of things in extra
 	uint32_t wanted; // the one port, group or meter asked for, as the request said it
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ports, described and counted (OpenFlow 1.3.5, 7.3.5.6 and 7.3.5.7).
+#include "mem.h"
 #include "session/dump.h"
 #include "session/handlers.h"
 
@@ -31,26 +32,54 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 {
 	const struct weft_ipc_port_status *p = body;
 	struct session_dump *d = arg;
+	struct weft_ipc_port_status *ports = d->extra;
 
-	if (!d->conn->sw || tenant != d->conn->sw->tenant || p->port.ofport == 0)
+	if (!d->conn->sw || tenant != d->conn->sw->tenant)
 		return;
-	if (d->wanted == OFPP_ANY || d->wanted == p->port.ofport)
-		put_port(d, p->port.ofport, &p->stats);
+	for (size_t i = 0; i < d->count; i++)
+		if (ports[i].port.ofport == p->port.ofport)
+			ports[i].stats = p->stats;
+}
+
+static void put_ports(struct session_dump *d)
+{
+	const struct weft_ipc_port_status *ports = d->extra;
+
+	for (size_t i = 0; i < d->count; i++)
+		if (d->wanted == OFPP_ANY || d->wanted == ports[i].port.ofport)
+			put_port(d, ports[i].port.ofport, &ports[i].stats);
+}
+
+// The switch's ports, not yet counted. The overlay port never is: no device is behind it.
+static struct weft_ipc_port_status *uncounted(const struct session_ports *ports)
+{
+	struct weft_ipc_port_status *copy = agent_array(ports->count + 1, sizeof(*copy));
+
+	for (size_t i = 0; i < ports->count; i++) {
+		copy[i] = ports->v[i];
+		memset(&copy[i].stats, 0xff, sizeof(copy[i].stats));
+		copy[i].stats.duration_ns = 0;
+	}
+	return copy;
 }
 
 int session_handle_port_stats(struct session_conn *c, struct session_request *rq)
 {
+	const struct session_ports *ports = &c->sw->ports;
 	struct of_port_stats_request in;
 	struct session_dump *d;
 
 	if (of_port_stats_request_read(&rq->r, &in))
 		return -EBADMSG;
-	if (in.port_no != OFPP_ANY && !session_ports_find(&c->sw->ports, in.port_no))
+	if (in.port_no != OFPP_ANY && !session_ports_find(ports, in.port_no))
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
 	d = session_dump_new(c, rq, OFPMP_PORT_STATS);
 	if (!d)
 		return -EBADMSG;
 	d->wanted = in.port_no;
+	d->extra = uncounted(ports);
+	d->count = ports->count;
+	d->finish = put_ports;
 	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_PORTS, c->sw->tenant, NULL, 0, on_port, session_dump_end,
 		d);
 	return 0;
