@@ -60,3 +60,8 @@ struct rte_mbuf *dp_mbuf_flatten(struct rte_mbuf *m, struct rte_mempool *pool);
 // above.
 struct rte_mbuf *dp_mbuf_with_headroom(
 	struct rte_mbuf *m, struct rte_mempool *pool, unsigned headroom);
+
+// Puts back the tag that the device took off (RTE_MBUF_F_RX_VLAN_STRIPPED). The device does not say
+// what EtherType the tag had: 0x8100 it becomes, but before an I-TAG 0x88a8, for nothing but a
+// B-TAG may stand there (IEEE 802.1Q, 6.9 and table 9-1). NULL: no room; `m` is as before.
+struct rte_mbuf *dp_mbuf_retag(struct rte_mbuf *m);

@@ -40,7 +40,7 @@ static unsigned dp_rx_sound(
 			reason = WEFT_DROP_RX_TRUNCATED;
 		else if (port->cut_len && m[i]->pkt_len >= port->cut_len)
 			reason = WEFT_DROP_RX_OVERSIZED;
-		else if ((m[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && rte_vlan_insert(&m[i]))
+		else if ((m[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && !dp_mbuf_retag(m[i]))
 			reason = WEFT_DROP_NO_HEADROOM;
 		else if (m[i]->nb_segs > 1 && m[i]->data_len < DP_RX_FIRST_SEGMENT) {
 			struct rte_mbuf *flat = dp_mbuf_flatten(m[i], w->dp->pool);

@@ -57,24 +57,37 @@ static enum weft_error check_set_value(
 	return WEFT_E_NONE;
 }
 
-// A tenant is bound to its own network (a provider's switch, which is not, is another kind).
+// A tenant is bound to its own network (a provider's switch, which is not, is another kind). A switch
+// without an overlay has none: there the field is metadata that leads nowhere.
 static enum weft_error check_set_tunnel(
 	const struct ft_switch *sw, const struct weft_action_set_field *s)
 {
+	uint32_t network = atomic_load_explicit(&sw->network_id, memory_order_relaxed);
 	uint64_t id;
 
+	if (!network)
+		return WEFT_E_NONE;
 	memcpy(&id, s->value, 8);
 	if (!mask_is_whole(&weft_field_infos[WEFT_FIELD_TUNNEL_ID], s->mask))
 		return WEFT_E_ACTION_PERM;
-	return weft_ntohll(id) == atomic_load_explicit(&sw->network_id, memory_order_relaxed)
-		       ? WEFT_E_NONE
-		       : WEFT_E_ACTION_PERM;
+	return weft_ntohll(id) == network ? WEFT_E_NONE : WEFT_E_ACTION_PERM;
+}
+
+// The EtherType is this now, and nothing is known of what it announces.
+static void now_eth_type(struct ft_known *k, uint32_t ethertype)
+{
+	k->has_eth_type = true;
+	k->eth_type = (uint16_t)ethertype;
+	k->has_ip_proto = k->has_icmp_type = false;
+	k->open = false;
 }
 
 // Later actions may rely on what was set.
 static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
 {
-	if (field == WEFT_FIELD_IP_PROTO) {
+	if (field == WEFT_FIELD_ETH_TYPE) {
+		now_eth_type(k, (uint32_t)value[0] << 8 | value[1]);
+	} else if (field == WEFT_FIELD_IP_PROTO) {
 		k->has_ip_proto = true;
 		k->ip_proto = value[0];
 		k->has_icmp_type = false;
@@ -115,15 +128,6 @@ static enum weft_error check_set_field(
 static enum weft_error need(const struct ft_known *k, enum weft_prereq prereq)
 {
 	return ft_known_allows(k, prereq) ? WEFT_E_NONE : WEFT_E_ACTION_MATCH;
-}
-
-// The EtherType is this now, and nothing is known of what it announces.
-static void now_eth_type(struct ft_known *k, uint32_t ethertype)
-{
-	k->has_eth_type = true;
-	k->eth_type = (uint16_t)ethertype;
-	k->has_ip_proto = k->has_icmp_type = false;
-	k->open = false;
 }
 
 static enum weft_error check_push(struct ft_known *k, const struct weft_action *a)

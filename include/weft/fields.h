@@ -23,7 +23,7 @@
 	X(METADATA, metadata, metadata, 0, 64, WEFT_FIELD_M, NONE)                                 \
 	X(ETH_DST, eth_dst, eth_dst, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                     \
 	X(ETH_SRC, eth_src, eth_src, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                     \
-	X(ETH_TYPE, eth_type, eth_type, 0, 16, 0, NONE)                                            \
+	X(ETH_TYPE, eth_type, eth_type, 0, 16, WEFT_FIELD_S, NONE)                                 \
 	X(VLAN_VID, vlan_vid, vlan_vid, 0, 13, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                  \
 	X(VLAN_PCP, vlan_pcp, vlan_pcp, 0, 3, WEFT_FIELD_S, VLAN)                                  \
 	X(IP_DSCP, ip_dscp, ip_dscp, 0, 6, WEFT_FIELD_S, IP)                                       \

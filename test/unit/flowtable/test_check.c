@@ -271,6 +271,18 @@ static enum weft_error set_after(
 	return add(&pattern, &p);
 }
 
+// set_field eth_type, then an action that needs IP.
+static enum weft_error set_then_ttl(uint16_t eth_type, uint16_t becomes)
+{
+	struct pattern pattern = {0};
+	struct program p = {0};
+
+	pattern_exact(&pattern, WEFT_FIELD_ETH_TYPE, eth_type);
+	program_set(&p, false, WEFT_FIELD_ETH_TYPE, becomes);
+	program_add(&p, false, WEFT_ACTION_DEC_NW_TTL, 0);
+	return add(&pattern, &p);
+}
+
 static void set_fields(void **state)
 {
 	const uint16_t none = WEFT_ACTION_MAX;
@@ -312,6 +324,8 @@ static void set_fields(void **state)
 		set_after(0, WEFT_ACTION_PUSH_PBB, 0x88e7, WEFT_FIELD_PBB_ISID, 1), WEFT_E_NONE);
 	assert_int_equal(
 		set_after(0x88e7, WEFT_ACTION_POP_PBB, 0, WEFT_FIELD_IPV4_SRC, 1), WEFT_E_NONE);
+	assert_int_equal(set_then_ttl(0x0800, 0x86dd), WEFT_E_NONE);
+	assert_int_equal(set_then_ttl(0x0800, 0x8848), WEFT_E_ACTION_MATCH);
 }
 
 static void tenant_boundary(void **state)
@@ -322,6 +336,9 @@ static void tenant_boundary(void **state)
 	assert_int_equal(set_after(0, none, 0, WEFT_FIELD_TUNNEL_ID, 5002), WEFT_E_ACTION_PERM);
 	assert_int_equal(set_after(0, none, 0, WEFT_FIELD_TUNNEL_ID, 0), WEFT_E_ACTION_PERM);
 	assert_int_equal(set_after(0, none, 0, WEFT_FIELD_TUN_DST, 0x0a000001), WEFT_E_NONE);
+	ft_switch_set_network(world->sw, 0); // no overlay: leads nowhere
+	assert_int_equal(set_after(0, none, 0, WEFT_FIELD_TUNNEL_ID, 5002), WEFT_E_NONE);
+	ft_switch_set_network(world->sw, 5001);
 }
 
 // In an action set the order of the list is not the order of execution.
