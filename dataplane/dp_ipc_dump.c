@@ -61,6 +61,24 @@ static void dp_dump_status(struct dp_dump *d)
 	dp_dump_item(d, 0, &s, sizeof(s));
 }
 
+static void dp_dump_workers(struct dp_dump *d)
+{
+	for (unsigned i = 0; i < d->dp->opt.workers; i++) {
+		const struct dp_worker_stats *s = &d->dp->worker[i]->stats;
+		struct weft_ipc_worker out = {
+			.packets = __atomic_load_n(&s->packets, __ATOMIC_RELAXED),
+			.bursts = __atomic_load_n(&s->bursts, __ATOMIC_RELAXED),
+			.busy_cycles = __atomic_load_n(&s->busy_cycles, __ATOMIC_RELAXED),
+			.idle_cycles = __atomic_load_n(&s->idle_cycles, __ATOMIC_RELAXED),
+			.cycles_hz = rte_get_tsc_hz(),
+			.id = i,
+			.thread = __atomic_load_n(&s->thread, __ATOMIC_RELAXED),
+		};
+
+		dp_dump_item(d, 0, &out, sizeof(out));
+	}
+}
+
 static void dp_dump_ports(struct dp_dump *d)
 {
 	for (struct dp_port *p = d->dp->ports.head; p; p = p->next) {
@@ -243,6 +261,9 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 	switch (d->type) {
 	case WEFT_IPC_DUMP_STATUS:
 		dp_dump_status(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_WORKERS:
+		dp_dump_workers(d);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_TENANTS:
 		dp_dump_tenants(d, dp_dump_tenant, false);

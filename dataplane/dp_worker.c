@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_worker.h"
 
+#include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
@@ -25,6 +27,7 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 		if (!n)
 			continue;
 		total += n;
+		dp_count(&w->stats.bursts, 1);
 		w->now_ns = w->drops.now_ns = dp_now_ns();
 		dp_rx_burst(w, port, m, n);
 		dp_encap_flush(w);
@@ -62,21 +65,36 @@ static void dp_worker_sleep(unsigned usec)
 	nanosleep(&ts, NULL);
 }
 
+// The turn that ended now, and when: two reads of the counter a turn, not a packet.
+static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned packets, bool busy)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (packets)
+		dp_count(&w->stats.packets, packets);
+	dp_count(busy ? &w->stats.busy_cycles : &w->stats.idle_cycles, now - began);
+	return now;
+}
+
 int dp_worker_main(void *arg)
 {
 	struct dp_worker *w = arg;
 	struct rte_rcu_qsbr *qs = dp_rcu_qsbr(w->dp->rcu);
 	unsigned idle = 0, sleep_us = w->dp->opt.idle_sleep_us;
+	uint64_t began = rte_rdtsc();
 
 	prctl(PR_SET_TIMERSLACK, 1000ul); // or every sleep is 50 us longer than asked
+	__atomic_store_n(&w->stats.thread, (uint32_t)rte_gettid(), __ATOMIC_RELAXED);
 	dp_rcu_register(w->dp->rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		unsigned work = dp_worker_poll(w) + dp_worker_rings(w);
+		unsigned packets = dp_worker_poll(w);
+		unsigned work = packets + dp_worker_rings(w);
 
 		rte_rcu_qsbr_quiescent(qs, w->id);
 		idle = work ? 0 : idle + 1;
 		if (sleep_us && idle > DP_IDLE_POLLS)
 			dp_worker_sleep(sleep_us);
+		began = dp_worker_turn(w, began, packets, work);
 	}
 	dp_rcu_unregister(w->dp->rcu, w->id);
 	return 0;

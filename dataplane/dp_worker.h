@@ -79,6 +79,15 @@ struct dp_sink {
 	struct dp_tenant *tenant;
 };
 
+// As struct weft_ipc_worker. Written by the worker, read by the control thread.
+struct dp_worker_stats {
+	uint64_t packets;
+	uint64_t bursts;
+	uint64_t busy_cycles;
+	uint64_t idle_cycles;
+	uint32_t thread;
+};
+
 struct dp_worker {
 	struct dp *dp;
 	unsigned id;
@@ -89,6 +98,7 @@ struct dp_worker {
 	struct rte_ring *packet_outs; // from the control thread
 	struct rte_ring *punts;       // to it
 	struct rte_ring *events;      // to it
+	struct dp_worker_stats stats;
 	struct dp_sink sink;
 	struct dp_drops drops;
 	uint64_t neigh_told_ns[64];            // by hash of the VTEP: when last told

@@ -20,6 +20,7 @@ static const struct {
 	{"meter", "list", command_meter_list},
 	{"table", "list", command_table_list},
 	{"drops", "", command_drops},
+	{"worker", "list", command_worker_list},
 	{"apply", "", command_apply},
 	{"version", "", command_version},
 };

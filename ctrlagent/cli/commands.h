@@ -20,5 +20,6 @@ void command_group_list(struct request *r);
 void command_meter_list(struct request *r);
 void command_table_list(struct request *r);
 void command_drops(struct request *r);
+void command_worker_list(struct request *r);
 void command_apply(struct request *r);
 void command_version(struct request *r);

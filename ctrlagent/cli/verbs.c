@@ -44,6 +44,7 @@ const struct cli_verb cli_verbs[] = {
 	{"meter", "list show", "TENANT", 1, 1, no_options, "meters"},
 	{"table", "list show", "TENANT", 1, 1, no_options, "flow tables in use"},
 	{"drops", NULL, "[TENANT]", 0, 1, drops_options, "where packets ended, by reason"},
+	{"worker", "list show", "", 0, 0, no_options, "what the data plane's threads did, and its price"},
 	{"apply", NULL, "[FILE]", 0, 1, apply_options,
 	 "read the configuration and change what differs, all or nothing"},
 	{"version", NULL, "", 0, 0, no_options, "of the agent and the data plane"},

@@ -87,6 +87,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_METERS, 58, weft_ipc_id)       /* weft_meter_stats */                               \
 	X(DUMP_DROPS, 59, none)               /* weft_ipc_ledger, one a tenant, 0 for no tenant's */ \
 	X(DUMP_DROP_RULES, 60, none)          /* weft_ipc_drop_rule: the latest drops with their rule */ \
+	X(DUMP_WORKERS, 61, none)             /* weft_ipc_worker, one a worker */                  \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -292,6 +293,19 @@ struct weft_ipc_status {
 	char version[32];
 };
 static_assert(sizeof(struct weft_ipc_status) == 72, "travels");
+
+// What a worker did since it started. Cycles are of the time stamp counter; a turn is one run through
+// all its queues and rings. busy + idle is all its time, sleep and other processes on its CPU included.
+struct weft_ipc_worker {
+	uint64_t packets;     // received from devices
+	uint64_t bursts;      // in so many
+	uint64_t busy_cycles; // of turns that found something to do
+	uint64_t idle_cycles;
+	uint64_t cycles_hz;
+	uint32_t id;          // from 0
+	uint32_t thread;      // of the kernel
+};
+static_assert(sizeof(struct weft_ipc_worker) == 48, "travels");
 
 // received + copies == sent + consumed[*] + drops[*], exactly, when no packet is under way.
 struct weft_ipc_ledger {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the data plane's worker threads did since they started.
+#include "cli/commands.h"
+#include "cli/render.h"
+
+static double ratio(uint64_t a, uint64_t b)
+{
+	return b ? (double)a / (double)b : 0;
+}
+
+static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_worker w;
+
+	memcpy(&w, body, sizeof(w));
+	json_array_append_new(r->rows,
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "worker",
+			(json_int_t)w.id, "thread", (json_int_t)w.thread, "packets",
+			(json_int_t)w.packets, "bursts", (json_int_t)w.bursts, "busy_cycles",
+			(json_int_t)w.busy_cycles, "idle_cycles", (json_int_t)w.idle_cycles,
+			"cycles_hz", (json_int_t)w.cycles_hz, "busy_percent",
+			100 * ratio(w.busy_cycles, w.busy_cycles + w.idle_cycles),
+			"packets_per_burst", ratio(w.packets, w.bursts), "cycles_per_packet",
+			ratio(w.busy_cycles, w.packets)));
+}
+
+static void end_workers(struct request *r)
+{
+	static const struct column columns[] = {{"WORKER", "worker"}, {"THREAD", "thread"},
+		{"PACKETS", "packets"}, {"A BURST", "packets_per_burst"},
+		{"BUSY %", "busy_percent"}, {"CYCLES A PACKET", "cycles_per_packet"}, {0}};
+
+	request_end_rows(r, json_incref(r->rows), columns);
+}
+
+void command_worker_list(struct request *r)
+{
+	r->rows = json_array();
+	r->finish = end_workers;
+	request_dump(r, WEFT_IPC_DUMP_WORKERS, NULL, 0, on_worker);
+}
