@@ -25,4 +25,7 @@
 
 #define vec_free(v) (free((v)->at), (v)->at = NULL, (v)->count = (v)->capacity = 0)
 
-#define VEC_FOR_EACH(p, v) for (__typeof__((v)->at + 0) p = (v)->at; p < (v)->at + (v)->count; p++)
+// The array must not grow or shrink meanwhile. (An empty one has no address to add to.)
+#define VEC_FOR_EACH(p, v)                                                                         \
+	for (__typeof__((v)->at + 0) p = (v)->at, p##_end = p ? p + (v)->count : p; p != p##_end;  \
+		p++)
