@@ -155,6 +155,8 @@ static enum weft_error dp_op_vtep_del(struct dp_op *op)
 
 	if (!e && op->undo)
 		op->undo->ip = v->ip;
+	if (!e)
+		ft_fdb_flush_vtep(op->tenant->sw, &v->ip); // undone, they are learned again
 	return e ? e : dp_op_noted(op, DP_UNDO_VTEP_DEL);
 }
 

@@ -231,6 +231,41 @@ static bool entry_says(const struct ft_fdb_entry *e, const struct weft_ipc_fdb *
 	return e->ofport == f->ofport && e->flags == f->flags && weft_ip_equal(&e->vtep, &f->vtep);
 }
 
+// Seconds since the last packet. A worker's clock may be a little ahead of ours.
+static uint32_t entry_age(const struct ft_fdb *fdb, const struct ft_fdb_entry *e, uint32_t now)
+{
+	uint32_t last = atomic_load_explicit(&e->renewed_s, memory_order_relaxed);
+
+	for (unsigned w = 0; w < fdb->workers; w++) {
+		uint32_t used =
+			atomic_load_explicit(e->used_s + w * FT_FDB_SLAB, memory_order_relaxed);
+		last = used > last ? used : last;
+	}
+	return now > last ? now - last : 0;
+}
+
+// Makes room for a static entry: what was learned longest ago goes.
+static bool evict_learned(struct ft_switch *sw)
+{
+	const struct array *a = writer_array(sw->fdb);
+	uint32_t now = now_s(sw), oldest = 0, at = UINT32_MAX;
+
+	for (uint32_t i = 0; i <= a->mask; i++) {
+		const struct ft_fdb_entry *e = slot_entry(a, i);
+		if (!e || e == GONE || (e->flags & WEFT_FDB_STATIC))
+			continue;
+		uint32_t age = entry_age(sw->fdb, e, now);
+		if (at != UINT32_MAX && age <= oldest)
+			continue;
+		oldest = age;
+		at = i;
+	}
+	if (at == UINT32_MAX)
+		return false;
+	slot_clear(sw, at);
+	return true;
+}
+
 // `old`: the entry for this id, NULL: none.
 static enum weft_error put(
 	struct ft_switch *sw, const struct weft_ipc_fdb *f, struct ft_fdb_entry *old)
@@ -239,7 +274,8 @@ static enum weft_error put(
 	struct ft_fdb_entry *e;
 	struct array *a;
 
-	if (!old && fdb->live >= sw->limits.max_fdb)
+	if (!old && fdb->live >= sw->limits.max_fdb &&
+		(!(f->flags & WEFT_FDB_STATIC) || !evict_learned(sw)))
 		return WEFT_E_TABLE_FULL;
 	e = entry_new(fdb);
 	if (!e)
@@ -300,21 +336,24 @@ enum weft_error ft_fdb_del(struct ft_switch *sw, const struct weft_mac *mac, uin
 	return WEFT_E_NONE;
 }
 
-// Seconds since the last packet. A worker's clock may be a little ahead of ours.
-static uint32_t entry_age(const struct ft_fdb *fdb, const struct ft_fdb_entry *e, uint32_t now)
-{
-	uint32_t last = atomic_load_explicit(&e->renewed_s, memory_order_relaxed);
+// Which learned entries a sweep removes: at least so old, and behind this port and VTEP.
+struct condition {
+	uint32_t min_age;
+	uint32_t ofport;     // WEFT_OFPORT_ANY
+	struct weft_ip vtep; // none: any
+};
 
-	for (unsigned w = 0; w < fdb->workers; w++) {
-		uint32_t used =
-			atomic_load_explicit(e->used_s + w * FT_FDB_SLAB, memory_order_relaxed);
-		last = used > last ? used : last;
-	}
-	return now > last ? now - last : 0;
+static bool condition_holds(const struct ft_fdb *fdb, const struct condition *c,
+	const struct ft_fdb_entry *e, uint32_t now)
+{
+	if (c->ofport != WEFT_OFPORT_ANY && e->ofport != c->ofport)
+		return false;
+	if (!weft_ip_is_none(&c->vtep) && !weft_ip_equal(&e->vtep, &c->vtep))
+		return false;
+	return entry_age(fdb, e, now) >= c->min_age;
 }
 
-// Removes learned entries that are at least `min_age` seconds old.
-static unsigned sweep(struct ft_switch *sw, uint32_t min_age)
+static unsigned sweep(struct ft_switch *sw, const struct condition *c)
 {
 	const struct array *a = writer_array(sw->fdb);
 	uint32_t now = now_s(sw);
@@ -324,7 +363,7 @@ static unsigned sweep(struct ft_switch *sw, uint32_t min_age)
 	for (uint32_t i = 0; i <= a->mask; i++) {
 		const struct ft_fdb_entry *e = slot_entry(a, i);
 		if (!e || e == GONE || (e->flags & WEFT_FDB_STATIC) ||
-			entry_age(sw->fdb, e, now) < min_age)
+			!condition_holds(sw->fdb, c, e, now))
 			continue;
 		slot_clear(sw, i);
 		n++;
@@ -335,12 +374,24 @@ static unsigned sweep(struct ft_switch *sw, uint32_t min_age)
 
 void ft_fdb_flush(struct ft_switch *sw)
 {
-	sweep(sw, 0);
+	sweep(sw, &(struct condition){.ofport = WEFT_OFPORT_ANY});
+}
+
+void ft_fdb_flush_port(struct ft_switch *sw, uint32_t ofport)
+{
+	sweep(sw, &(struct condition){.ofport = ofport});
+}
+
+void ft_fdb_flush_vtep(struct ft_switch *sw, const struct weft_ip *vtep)
+{
+	sweep(sw, &(struct condition){.ofport = WEFT_OFPORT_OVERLAY, .vtep = *vtep});
 }
 
 unsigned ft_fdb_age(struct ft_switch *sw, uint32_t max_age_s)
 {
-	return max_age_s ? sweep(sw, max_age_s) : 0;
+	if (!max_age_s)
+		return 0;
+	return sweep(sw, &(struct condition){.min_age = max_age_s, .ofport = WEFT_OFPORT_ANY});
 }
 
 void ft_fdb_walk(

@@ -10,9 +10,9 @@
 // Ages. A worker notes the second of an entry's latest packet, in a block of its own, so that no
 // two workers write the same line; and only when the second changes.
 //
-// Static entries win: learning does not touch them, and flushing and ageing pass them by. An
-// entry whose port has gone is as good as none (ft_port_find() says so), until it ages out or is
-// learned anew.
+// Static entries win: learning does not touch them, flushing and ageing pass them by, and where the
+// FDB is full one takes the place of the learned entry that was idle longest. Learned entries go
+// with their port; a static one whose port has gone is as good as none (ft_port_find() says so).
 
 #include "flowtable/switch.h"
 

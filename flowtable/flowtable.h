@@ -145,6 +145,8 @@ struct ft_rule_id ft_rule_id(const struct ft_rule *);
 enum weft_error ft_fdb_add(struct ft_switch *, const struct weft_ipc_fdb *); // WEFT_FDB_STATIC or learned
 enum weft_error ft_fdb_del(struct ft_switch *, const struct weft_mac *, uint16_t vlan);
 void ft_fdb_flush(struct ft_switch *);                       // learned entries
+void ft_fdb_flush_port(struct ft_switch *, uint32_t ofport); // of one port; ft_port_del() does so
+void ft_fdb_flush_vtep(struct ft_switch *, const struct weft_ip *vtep); // behind one VTEP
 unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s); // returns how many went
 void ft_fdb_walk(struct ft_switch *, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg);
 

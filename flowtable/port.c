@@ -117,6 +117,7 @@ void ft_port_del(struct ft_switch *sw, uint32_t ofport)
 	ft_idmap_del(&sw->ports, ofport);
 	list_replace(sw, list);
 	ft_garbage_add(&sw->garbage, &p->garbage, entry_garbage);
+	ft_fdb_flush_port(sw, ofport);
 	ft_leave(sw);
 }
 

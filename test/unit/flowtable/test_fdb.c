@@ -25,6 +25,11 @@ struct ref_fdb {
 	unsigned n;
 };
 
+static struct weft_ip random_vtep(void)
+{
+	return weft_ip_from_v4(rng() % 5 + 1);
+}
+
 static struct weft_ipc_fdb random_entry(unsigned *mac, unsigned *vlan)
 {
 	struct weft_ipc_fdb f = {.flags = rng() % 4 ? 0 : WEFT_FDB_STATIC};
@@ -35,7 +40,7 @@ static struct weft_ipc_fdb random_entry(unsigned *mac, unsigned *vlan)
 	f.vlan = (uint16_t)*vlan;
 	f.ofport = rng() % 3 ? rng() % 4 + 1 : WEFT_OFPORT_OVERLAY;
 	if (f.ofport == WEFT_OFPORT_OVERLAY)
-		f.vtep = weft_ip_from_v4(rng() | 1);
+		f.vtep = random_vtep();
 	return f;
 }
 
@@ -51,6 +56,63 @@ static struct world *fdb_world(void)
 	return w;
 }
 
+static uint64_t oldest_learned(const struct ref_fdb *r)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (unsigned m = 0; m < N; m++)
+		for (unsigned v = 0; v < VLANS; v++) {
+			const struct ref_entry *e = &r->e[m][v];
+			if (e->there && !(e->f.flags & WEFT_FDB_STATIC) && e->last_s < oldest)
+				oldest = e->last_s;
+		}
+	return oldest;
+}
+
+// A static entry took the place of a learned one: exactly one is gone, and none was older.
+static void evicted(struct world *w, struct ref_fdb *r)
+{
+	uint64_t oldest = oldest_learned(r);
+	unsigned gone = 0;
+
+	for (unsigned m = 0; m < N; m++)
+		for (unsigned v = 0; v < VLANS; v++) {
+			struct ref_entry *e = &r->e[m][v];
+			if (!e->there || ft_fdb_find(w->sw->fdb, &e->f.mac, e->f.vlan))
+				continue;
+			assert_false(e->f.flags & WEFT_FDB_STATIC);
+			assert_true(e->last_s == oldest);
+			e->there = false;
+			gone++;
+		}
+	assert_int_equal(gone, 1);
+	r->n--;
+}
+
+// Learned entries go with their port or VTEP, and no others.
+static void flush_one(struct world *w, struct ref_fdb *r)
+{
+	uint32_t port = rng() % 5 ? rng() % 4 + 1 : WEFT_OFPORT_OVERLAY;
+	struct weft_ip vtep = random_vtep();
+
+	if (port == WEFT_OFPORT_OVERLAY) {
+		ft_fdb_flush_vtep(w->sw, &vtep);
+	} else {
+		ft_port_del(w->sw, port);
+		assert_int_equal(ft_port_set(w->sw, &(struct ft_port){port, 0, true}), 0);
+	}
+	for (unsigned m = 0; m < N; m++)
+		for (unsigned v = 0; v < VLANS; v++) {
+			struct ref_entry *e = &r->e[m][v];
+			if (!e->there || (e->f.flags & WEFT_FDB_STATIC) || e->f.ofport != port)
+				continue;
+			if (port == WEFT_OFPORT_OVERLAY && !weft_ip_equal(&e->f.vtep, &vtep))
+				continue;
+			e->there = false;
+			r->n--;
+		}
+}
+
 static void add(struct world *w, struct ref_fdb *r)
 {
 	unsigned mac, vlan;
@@ -60,11 +122,15 @@ static void add(struct world *w, struct ref_fdb *r)
 
 	if (e->there && (e->f.flags & WEFT_FDB_STATIC) && !(f.flags & WEFT_FDB_STATIC))
 		want = WEFT_E_EXISTS;
-	else if (!e->there && r->n == LIMIT)
+	else if (!e->there && r->n == LIMIT && !(f.flags & WEFT_FDB_STATIC))
 		want = WEFT_E_TABLE_FULL;
+	else if (!e->there && r->n == LIMIT)
+		want = oldest_learned(r) == UINT64_MAX ? WEFT_E_TABLE_FULL : WEFT_E_NONE;
 	assert_int_equal(ft_fdb_add(w->sw, &f), want);
 	if (want)
 		return;
+	if (!e->there && r->n == LIMIT)
+		evicted(w, r);
 	r->n += !e->there;
 	*e = (struct ref_entry){true, f, w->now / SECOND};
 }
@@ -160,6 +226,8 @@ static void against_an_array(void **state)
 			age(w, &r, rng() % 100 + 1);
 		else if (what < 995)
 			age(w, &r, 0);
+		else if (what < 997)
+			flush_one(w, &r);
 		else
 			world_grace(w);
 		if (what >= 980) {
