@@ -278,7 +278,7 @@ static uint64_t mix_bytes(uint64_t h, const void *bytes, unsigned words)
 
 uint32_t ft_flow_hash(const struct weft_flow_key *k, uint64_t seed)
 {
-	uint64_t h = mix(seed, k->eth_type);
+	uint64_t h = mix_bytes(seed, &k->eth_dst, 2); // and the EtherType and VLAN
 	uint64_t l4 = 0;
 
 	// The first fragment has ports, the others do not: leave them out for all.
@@ -289,7 +289,7 @@ uint32_t ft_flow_hash(const struct weft_flow_key *k, uint64_t seed)
 	else if (k->eth_type == htons(FT_ETH_IPV6))
 		h = mix_bytes(mix(h, l4 << 8 | (k->ip_frag ? 0 : k->ip_proto)), k->ipv6_src, 4);
 	else
-		h = mix(mix_bytes(h, &k->eth_dst, 2), k->mpls_label);
+		h = mix(h, k->mpls_label);
 	h = mix(h, h >> 29);
 	return (uint32_t)(h >> 16) ? (uint32_t)(h >> 16) : 1;
 }
