@@ -26,11 +26,11 @@ struct dp_meter {
 	struct dp_band band[];
 };
 
-static int dp_meter_band(
-	struct dp_meter *m, struct dp_band *b, const struct weft_band *cfg, bool burst)
+static int dp_meter_band(struct dp_meter *m, struct dp_band *b, const struct weft_band *cfg,
+	bool burst, unsigned max_frame)
 {
 	uint64_t unit = m->packets ? DP_METER_PACKET : 125; // bytes of a kilobit
-	uint64_t least = m->packets ? DP_METER_PACKET : 1518;
+	uint64_t least = m->packets ? 2 * DP_METER_PACKET : max_frame;
 	struct rte_meter_srtcm_params p = {.cir = cfg->rate * unit};
 
 	b->rate = cfg->rate;
@@ -58,7 +58,8 @@ void *dp_meter_new(void *ctx, const struct weft_meter_mod *mod, const struct wef
 	m->n = mod->band_count;
 	m->ticks = (uint64_t)(((unsigned __int128)rte_get_tsc_hz() << 32) / 1000000000u);
 	for (unsigned i = 0; i < m->n; i++)
-		if (dp_meter_band(m, &m->band[i], &bands[i], mod->flags & WEFT_METER_BURST)) {
+		if (dp_meter_band(m, &m->band[i], &bands[i], mod->flags & WEFT_METER_BURST,
+			    dp->opt.max_frame)) {
 			free(m);
 			return NULL;
 		}

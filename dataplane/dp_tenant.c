@@ -94,7 +94,7 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
 		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
 			WEFT_VSID_MIN, WEFT_VSID_MAX);
-	else if (cfg->flags >> 5)
+	else if (cfg->flags >> 6)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
 		return WEFT_E_NONE;
@@ -113,6 +113,8 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		flags |= FT_SWITCH_STANDALONE;
 	if (cfg->flags & WEFT_TENANT_FRAG_DROP)
 		flags |= FT_SWITCH_FRAG_DROP;
+	if (cfg->flags & WEFT_TENANT_TTL_PACKET_IN)
+		flags |= FT_SWITCH_TTL_PACKET_IN;
 	t->cfg = *cfg;
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);

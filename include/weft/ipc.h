@@ -142,6 +142,7 @@ struct weft_ipc_host {
 #define WEFT_TENANT_ANY_VTEP 4u   // accept encapsulated packets from sources that are no known VTEP
 #define WEFT_TENANT_STANDALONE 8u // no controller, fail-standalone: act as a learning switch
 #define WEFT_TENANT_FRAG_DROP 16u // OFPC_FRAG_DROP
+#define WEFT_TENANT_TTL_PACKET_IN 32u // a controller asked for packets with an invalid TTL
 
 struct weft_ipc_tenant {
 	char name[WEFT_NAME_MAX + 1];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data plane without an agent: driven over its control socket, held against Linux."""
 import os
+import re
 import struct
 import time
 
@@ -29,6 +30,15 @@ def two(lab, fabric):
     for host in (a, b):
         if host.process.alive():
             host.check_balance()
+
+
+def lost(pinger):
+    """Numbers of the echo requests that were never answered, but for the last, which may be under way
+    when ping is stopped."""
+    pinger.stop()
+    seen = {int(n) for n in re.findall(r'icmp_seq=(\d+) ', pinger._process.output())}
+    assert len(seen) > 50, 'no traffic to speak of'
+    return sorted(set(range(1, max(seen))) - seen)
 
 
 def connect_vms(a, b, tenant=1, kind='tap', prefix='vm'):
@@ -148,8 +158,7 @@ def test_agent_dies_under_traffic(lab, two):
         a.connect()
         assert a.dp.epoch == epoch
         assert [t for t, _ in a.dp.dump('DUMP_TENANTS', weftipc.TENANT)] == [1]
-    sent, received = pinger.stop()
-    assert sent > 50 and received >= sent - 4, (sent, received)  # the hidden port's moment
+    assert len(lost(pinger)) <= 4  # while the port was hidden
     assert a.dp.ports(1)[0]['name'] == 'vm1'
 
 
@@ -165,8 +174,7 @@ def test_agent_dies_and_nothing_is_lost(lab, two):
         time.sleep(0.2)
         a.connect()
         b.connect()
-    sent, received = pinger.stop()
-    assert sent > 50 and received == sent
+    assert lost(pinger) == []
 
 
 def test_ports_come_and_go_under_traffic(lab, two):
@@ -181,8 +189,7 @@ def test_ports_come_and_go_under_traffic(lab, two):
         a.dp.port_add(1, 'null', id=200 + i, ofport=20)
         a.dp.port_del(port)
         a.dp.port_del(200 + i)
-    sent, received = pinger.stop()
-    assert received == sent
+    assert lost(pinger) == []
     assert len(a.dp.ports(1)) == 1
     assert not a.ns.run('sh', '-c', 'ls /sys/class/net').count('churn')
 

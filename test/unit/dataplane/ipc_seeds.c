@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the seed corpus of test/fuzz/dataplane: one good message of each type, into the folder given.
+// Writes the seed corpus of test/fuzz/dataplane: one good message of each type, into the folder
+// given.
 
 #include "ipc_messages.h"
 

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts that need EAL but no packet: meters, buckets, sets of VTEPs, port maps, port devargs.
+
+#include "eal.h"
+
+#include "dp_meter.h"
+#include "dp_port_kind.h"
+
+#include <rte_rcu_qsbr.h>
+
+#include "rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000000000ull
+
+static struct weft_ip an_ip(unsigned i)
+{
+	if (i % 3)
+		return weft_ip_from_v4(htonl(0x0a000000 + i));
+	return (struct weft_ip){.b = {0x20, 1, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i}};
+}
+
+static void vtep_sets_find_what_is_in_them(void **state)
+{
+	static struct weft_ip ips[DP_VTEPS_MAX];
+
+	for (unsigned n = 0; n <= DP_VTEPS_MAX; n = n * 2 + 1) {
+		struct dp_vtep_set *set;
+
+		for (unsigned i = 0; i < n; i++)
+			ips[i] = an_ip(i);
+		set = dp_vtep_set_new(ips, n);
+		assert_non_null(set);
+		for (unsigned i = 0; i < 2 * n + 2; i++) {
+			struct weft_ip ip = an_ip(i);
+			const struct dp_remote *r = dp_vtep_find(set, &ip);
+
+			assert_ptr_equal(r, i < n ? &set->remote[i] : NULL);
+		}
+		free(set);
+	}
+}
+
+// As many packets of random lengths and gaps as take ten seconds, at about `load` times the rate.
+static uint64_t metered(void *meter, uint64_t mean_gap_ns, bool bytes, uint64_t *offered)
+{
+	uint64_t passed = 0;
+
+	*offered = 0;
+	for (uint64_t now = SECOND; now < 11 * SECOND; now += 1 + rng() % (2 * mean_gap_ns)) {
+		uint32_t len = 64 + rng() % 1400;
+
+		*offered += bytes ? len : 1;
+		if (dp_meter_run(&eal_dp, meter, 0, now, len) == FT_METER_PASS)
+			passed += bytes ? len : 1;
+	}
+	return passed;
+}
+
+static void meters_keep_their_rate(void **state)
+{
+	static const uint32_t rates[] = {1, 10, 1000, 100000, 1000000, 40000000};
+
+	for (unsigned packets = 0; packets < 2; packets++)
+		for (unsigned i = 0; i < RTE_DIM(rates) - packets; i++) {
+			struct weft_meter_mod mod = {.meter = 1,
+				.flags = packets ? WEFT_METER_PKTPS : WEFT_METER_KBPS,
+				.band_count = 1};
+			struct weft_band band = {.rate = rates[i], .type = WEFT_BAND_DROP};
+			double per_second = packets ? rates[i] : rates[i] * 125.0;
+			double gap = SECOND / (per_second * 2.5) * (packets ? 1 : 764), want;
+			uint64_t offered, passed;
+			void *m = dp_meter_new(&eal_dp, &mod, &band);
+
+			assert_non_null(m);
+			if (gap < 500) // a packet in 500 ns is enough work; the rate is then not
+				       // reached
+				gap = 500;
+			passed = metered(m, (uint64_t)gap, !packets, &offered);
+			want = per_second * 10 + RTE_MAX(per_second / 10, packets ? 2 : 2048);
+			if (want > offered)
+				want = offered;
+			if (passed > want * 1.02 + 1 || passed + 1500 * !packets + 1 < want * 0.97)
+				fail_msg("rate %u: %llu passed, want %.0f", rates[i],
+					(unsigned long long)passed, want);
+			dp_meter_free(&eal_dp, m);
+		}
+}
+
+static void the_highest_exceeded_band_applies(void **state)
+{
+	struct weft_meter_mod mod = {
+		.meter = 1, .flags = WEFT_METER_PKTPS | WEFT_METER_BURST, .band_count = 3};
+	struct weft_band bands[3] = {
+		{.rate = 20, .burst = 20}, {.rate = 5, .burst = 5}, {.rate = 0, .burst = 0}};
+	void *m = dp_meter_new(&eal_dp, &mod, bands);
+
+	for (unsigned i = 0; i < 30; i++) {
+		int want = i < 5 ? 2 : i < 20 ? 1 : 0;
+
+		assert_int_equal(dp_meter_run(&eal_dp, m, 0, SECOND, 100), want);
+	}
+	dp_meter_free(&eal_dp, m);
+}
+
+static void buckets_keep_their_rate(void **state)
+{
+	for (uint32_t rate = 1; rate <= 1000000; rate *= 10) {
+		struct dp_bucket b = {0};
+		uint64_t granted = 0, step = SECOND / rate / 3 + 1;
+
+		for (uint64_t now = 1; now < 10 * SECOND; now += step)
+			granted += dp_bucket_take(&b, rate, 10, now);
+		assert_in_range(granted, 10ull * rate, 10ull * rate * 101 / 100 + 11);
+		assert_true(dp_bucket_take(&b, rate, 10, UINT64_MAX / 2)); // no overflow
+	}
+	assert_false(dp_bucket_take(&(struct dp_bucket){0}, 0, 10, SECOND));
+}
+
+static void port_maps_find_what_is_in_them(void **state)
+{
+	struct dp_portmap map = {0};
+	uint32_t ofports[DP_PORT_LIVE_MAX];
+
+	for (unsigned i = 0; i < DP_PORT_LIVE_MAX; i++) {
+		uint32_t at;
+
+		ofports[i] = 1 + i * (i % 2 ? DP_PORTMAP_SLOTS : 1); // half of them collide
+		for (at = ofports[i]; map.ofport[at % DP_PORTMAP_SLOTS]; at++)
+			if (map.ofport[at % DP_PORTMAP_SLOTS] == ofports[i])
+				break;
+		map.ofport[at % DP_PORTMAP_SLOTS] = ofports[i];
+		map.port[at % DP_PORTMAP_SLOTS] = &eal_port + i;
+	}
+	for (unsigned i = 0; i < DP_PORT_LIVE_MAX; i++)
+		assert_ptr_equal(dp_portmap_get(&map, ofports[i]), &eal_port + i);
+	assert_null(dp_portmap_get(&map, 0xfffffeff));
+}
+
+static void devices_are_checked(void **state)
+{
+	static const struct {
+		unsigned kind;
+		const char *device;
+		bool ok;
+	} cases[] = {
+		{WEFT_PORT_KIND_TAP, "weft-t0", true},
+		{WEFT_PORT_KIND_TAP, "", false},
+		{WEFT_PORT_KIND_TAP, "a,mac=fixed", false},
+		{WEFT_PORT_KIND_TAP, "far-too-long-for-a-name", false},
+		{WEFT_PORT_KIND_AF_PACKET, "lo", true},
+		{WEFT_PORT_KIND_AF_PACKET, "nosuch0", false},
+		{WEFT_PORT_KIND_VHOST_USER, "/run/vm.sock", true},
+		{WEFT_PORT_KIND_VHOST_USER, "vm.sock", false},
+		{WEFT_PORT_KIND_VHOST_USER, "/run/vm.sock,client=0", false},
+		{WEFT_PORT_KIND_MEMIF, "/run/m.sock", true},
+		{WEFT_PORT_KIND_MEMIF, "/run/m.sock,id=7,role=server", true},
+		{WEFT_PORT_KIND_MEMIF, "/run/m.sock,id=x", false},
+		{WEFT_PORT_KIND_MEMIF, "/run/m.sock,role=king", false},
+		{WEFT_PORT_KIND_PCAP, "rx=/tmp/a,tx=/tmp/b,infinite=1", true},
+		{WEFT_PORT_KIND_PCAP, "", false},
+		{WEFT_PORT_KIND_PCAP, "rx_iface=eth0", false},
+		{WEFT_PORT_KIND_NULL, "", true},
+		{WEFT_PORT_KIND_NULL, "size=64", true},
+		{WEFT_PORT_KIND_NULL, "size=9", false},
+		{WEFT_PORT_KIND_NULL, "size=64,copy=1", false},
+		{WEFT_PORT_KIND_PCI, "0000:01:00.1", true},
+		{WEFT_PORT_KIND_PCI, "eth0", false},
+		{WEFT_PORT_KIND_MAX, "x", false},
+	};
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		struct weft_ipc_port cfg = {.kind = cases[i].kind};
+		struct dp_port_spec spec;
+		char why[100] = "";
+		enum weft_error e;
+
+		snprintf(cfg.device, sizeof(cfg.device), "%s", cases[i].device);
+		e = dp_port_spec(&cfg, 1, 1, 1 << 18, &spec, why);
+		if ((e == WEFT_E_NONE) != cases[i].ok)
+			fail_msg("device \"%s\": %s", cases[i].device, why);
+		assert_int_equal(e != WEFT_E_NONE, *why != 0);
+	}
+}
+
+static unsigned freed;
+
+static void count_freed(void *obj)
+{
+	freed++;
+}
+
+static void grace_periods_end_when_workers_pass(void **state)
+{
+	struct dp_rcu *rcu = dp_rcu_new(2);
+
+	freed = 0;
+	dp_rcu_register(rcu, 1);
+	dp_rcu_retire(rcu, count_freed, NULL);
+	dp_rcu_retire2(rcu, count_freed, NULL);
+	assert_true(dp_rcu_poll(rcu));
+	assert_int_equal(freed, 0);
+	rte_rcu_qsbr_quiescent(dp_rcu_qsbr(rcu), 1);
+	assert_true(dp_rcu_poll(rcu)); // the second one begins its second period
+	assert_int_equal(freed, 1);
+	rte_rcu_qsbr_quiescent(dp_rcu_qsbr(rcu), 1);
+	assert_false(dp_rcu_poll(rcu));
+	assert_int_equal(freed, 2);
+	dp_rcu_retire(rcu, count_freed, NULL);
+	dp_rcu_unregister(rcu, 1);
+	dp_rcu_free(rcu);
+	assert_int_equal(freed, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vtep_sets_find_what_is_in_them),
+		cmocka_unit_test(meters_keep_their_rate),
+		cmocka_unit_test(the_highest_exceeded_band_applies),
+		cmocka_unit_test(buckets_keep_their_rate),
+		cmocka_unit_test(port_maps_find_what_is_in_them),
+		cmocka_unit_test(devices_are_checked),
+		cmocka_unit_test(grace_periods_end_when_workers_pass),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, eal_up, eal_down);
+}

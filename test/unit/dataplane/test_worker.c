@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker's pieces on a device of rings: buffers, sending, dropping, uplink traffic; no packet
+// buffer is lost by any of it.
+
+#include "eal.h"
+
+#include "rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct weft_ipc_ledger ledger_of(struct dp_tenant *t)
+{
+	struct weft_ipc_ledger l;
+
+	dp_ledger_sum(t->counters, 2, &l);
+	return l;
+}
+
+static int clean(void **state)
+{
+	memset(eal_dp.nobody->counters, 0, 2 * sizeof(struct dp_counters));
+	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
+	return 0;
+}
+
+static int nothing_lost(void **state)
+{
+	struct rte_mbuf *m;
+
+	while (!rte_ring_dequeue(eal_wire, (void **)&m))
+		rte_pktmbuf_free(m);
+	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+}
+
+static void segments_are_cut(void **state)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		uint32_t len = 1 + rng() % 3000, piece = 10 + rng() % 700, keep;
+		struct rte_mbuf *m = eal_frame(len, piece, (uint8_t)i);
+
+		keep = 1 + rng() % len;
+		m->pkt_len = keep;
+		dp_mbuf_cut(m);
+		assert_true(eal_frame_is(m, keep, (uint8_t)i));
+		assert_int_equal(m->nb_segs, (keep + piece - 1) / piece);
+		rte_mbuf_sanity_check(m, 1);
+		rte_pktmbuf_free(m);
+	}
+}
+
+static void segments_become_one(void **state)
+{
+	struct rte_mbuf *m = eal_frame(1500, 100, 3);
+
+	m = dp_mbuf_flatten(m, eal_dp.pool);
+	assert_non_null(m);
+	assert_int_equal(m->nb_segs, 1);
+	assert_true(eal_frame_is(m, 1500, 3));
+	m = dp_mbuf_with_headroom(m, eal_dp.pool, 400);
+	assert_non_null(m);
+	assert_int_equal(rte_pktmbuf_headroom(m), 400);
+	assert_true(eal_frame_is(m, 1500, 3));
+	rte_pktmbuf_free(m);
+	m = eal_frame(3000, 1000, 3); // too long for one buffer: stays as it was
+	assert_null(dp_mbuf_flatten(m, eal_dp.pool));
+	assert_true(eal_frame_is(m, 3000, 3));
+	rte_pktmbuf_free(m);
+}
+
+static void what_the_device_does_not_take_is_dropped(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct weft_ipc_ledger l;
+
+	for (unsigned i = 0; i < 200; i++) {
+		dp_count(&eal_dp.nobody->counters[0].received, 1);
+		dp_tx(w, eal_dp.nobody, eal_frame(60, 60, 0), &eal_port);
+	}
+	dp_tx_flush(w);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.sent, EAL_WIRE_SIZE - 1);
+	assert_int_equal(l.drops[WEFT_DROP_TX_FULL], 200 - l.sent);
+	assert_int_equal(w->port_drops[eal_port.dev], 200 - l.sent);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	assert_int_equal(rte_ring_count(eal_wire), l.sent);
+}
+
+static void frames_are_sent_in_order(void **state)
+{
+	struct rte_mbuf *m = NULL;
+
+	for (unsigned i = 0; i < 40; i++)
+		dp_tx(eal_dp.worker[0], eal_dp.nobody, eal_frame(60, 60, (uint8_t)i), &eal_port);
+	assert_int_equal(rte_ring_count(eal_wire), 0); // they wait for the end of the burst
+	dp_tx_flush(eal_dp.worker[0]);
+	for (unsigned i = 0; i < 40; i++) {
+		assert_int_equal(rte_ring_dequeue(eal_wire, (void **)&m), 0);
+		assert_true(eal_frame_is(m, 60, (uint8_t)i));
+		rte_pktmbuf_free(m);
+	}
+}
+
+static void frames_come_through_the_inbox(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct weft_ipc_ledger l;
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct rte_mbuf *m = eal_frame(60, 60, 0);
+
+		*dp_meta(m) = (struct dp_meta){.tenant = eal_dp.nobody, .port = &eal_port};
+		dp_count(&eal_dp.nobody->counters[1].received, 1);
+		dp_count(&eal_dp.nobody->counters[1].queued, 1);
+		rte_ring_mp_enqueue(w->inbox, m);
+	}
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.in_flight, 10);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	dp_tx_inbox(w);
+	dp_tx_flush(w);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.in_flight, 0);
+	assert_int_equal(l.sent, 10);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+}
+
+static void bad_frames_are_named(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_port uplink = eal_port;
+	struct rte_mbuf *m[3] = {
+		eal_frame(13, 60, 0), eal_frame(700, 700, 0), eal_frame(60, 60, 0)};
+	struct weft_ipc_ledger l;
+
+	uplink.role = DP_UPLINK;
+	uplink.cut_len = 700;
+	eal_dp.vtep = &(struct overlay_vtep){.vxlan_port = 4789};
+	dp_rx_burst(w, &uplink, m, 3);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.received, 3);
+	assert_int_equal(l.drops[WEFT_DROP_RX_TRUNCATED], 1);
+	assert_int_equal(l.drops[WEFT_DROP_RX_OVERSIZED], 1);
+	assert_int_equal(l.drops[WEFT_DROP_NOT_OURS], 1); // no kernel behind this uplink
+	assert_int_equal(dp_ledger_balance(&l), 0);
+}
+
+static void foreign_frames_reach_the_kernel(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_port uplink = eal_port, kernel = eal_port;
+	struct rte_mbuf *m[1] = {eal_frame(60, 60, 7)};
+	struct weft_ipc_ledger l;
+
+	uplink.role = DP_UPLINK;
+	uplink.peer = &kernel;
+	kernel.role = DP_KERNEL;
+	kernel.peer = &uplink;
+	eal_dp.vtep = &(struct overlay_vtep){.vxlan_port = 4789};
+	dp_rx_burst(w, &uplink, m, 1);
+	dp_tx_flush(w);
+	assert_int_equal(rte_ring_count(eal_wire), 1);
+	m[0] = eal_frame(60, 60, 8);
+	dp_rx_burst(w, &kernel, m, 1);
+	dp_tx_flush(w);
+	assert_int_equal(rte_ring_count(eal_wire), 2);
+	uplink.peer = NULL;
+	uplink.kernel_copy = true;
+	m[0] = eal_frame(60, 60, 9);
+	dp_rx_burst(w, &uplink, m, 1);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.consumed[WEFT_CONSUMED_KERNEL], 1);
+	assert_int_equal(l.sent, 2);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+}
+
+static void drops_are_noted_with_their_port(void **state)
+{
+	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
+	struct dp_drops *d = &eal_dp.worker[0]->drops;
+	uint64_t packets = 0;
+	unsigned n;
+
+	memset(d->note, 0, sizeof(d->note));
+	for (unsigned i = 0; i < 1000; i++)
+		dp_drop(d, eal_dp.nobody, NULL, i % 7, &(struct dp_cause){.in_port = i % 5});
+	n = dp_drop_notes(d, 0, dp_now_ns(), notes, DP_DROP_NOTES);
+	assert_in_range(n, 1, 35);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(notes[i].reason < 7 && notes[i].in_port < 5 && !notes[i].has_rule);
+		packets += notes[i].packets;
+	}
+	assert_true(packets <= 1000);
+	assert_int_equal(dp_drop_notes(d, 5, dp_now_ns(), notes, DP_DROP_NOTES), 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, clean, nothing_lost)
+	const struct CMUnitTest tests[] = {
+		T(segments_are_cut),
+		T(segments_become_one),
+		T(what_the_device_does_not_take_is_dropped),
+		T(frames_are_sent_in_order),
+		T(frames_come_through_the_inbox),
+		T(bad_frames_are_named),
+		T(foreign_frames_reach_the_kernel),
+		T(drops_are_noted_with_their_port),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, eal_up, eal_down);
+}
