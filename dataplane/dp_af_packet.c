@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -56,4 +57,37 @@ int dp_af_packet_mtu(const char *ifname)
 	rc = ioctl(fd, SIOCGIFMTU, &ifr) ? -errno : ifr.ifr_mtu;
 	close(fd);
 	return rc;
+}
+
+bool dp_af_packet_link(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up;
+
+	if (fd < 0)
+		return false;
+	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) &&
+	     (ifr.ifr_flags & IFF_RUNNING);
+	close(fd);
+	return up;
+}
+
+// DPDK's driver puts its sockets into a fanout group with PACKET_FANOUT_FLAG_DEFRAG and has no
+// option against it. The kernel then keeps fragments until it has the whole datagram, which is
+// longer than a frame may be: a VM's fragments would never get through, and an outer fragment would
+// not be seen as one. So the program's own setsockopt() stands before libc's and takes that flag
+// away; all else passes. Fragments of a datagram still reach one queue: the fanout hash has no
+// ports for them.
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	unsigned fanout;
+
+	if (level == SOL_PACKET && name == PACKET_FANOUT && len == sizeof(fanout)) {
+		memcpy(&fanout, value, sizeof(fanout));
+		fanout &= ~((unsigned)PACKET_FANOUT_FLAG_DEFRAG << 16);
+		value = &fanout;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }

@@ -227,6 +227,8 @@ bool dp_port_dev_link(const struct dp_port *p)
 	// here.
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
 		return true;
+	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
+		return dp_af_packet_link(p->cfg.device);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
