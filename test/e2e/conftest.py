@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import Lab, tshark, weft  # noqa: E402
 from lab.controller import Controller  # noqa: E402
 from lab.fabric import Fabric  # noqa: E402
-from lab.weft import WeftHost  # noqa: E402
+from lab.weft import CommandError, WeftHost  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -93,14 +93,26 @@ class Hosts:
             if host.alive():
                 host.check_balance()
         for capture in self._captures:
-            tshark.assert_clean(capture.stop(whole=False))
+            # TCP without an encapsulation is the host kernel's own.
+            tshark.assert_clean(capture.stop(whole=False), '!tcp || vxlan || gre')
+
+    def tell(self):
+        """Prints what each host knows, for whoever reads of a failure."""
+        for host in filter(WeftHost.alive, self.all):
+            for command in ('underlay', 'port', 'fdb', 'drops'):
+                try:
+                    print(f'--- {host.label}$ weft {command}\n{host.weft(command)}')
+                except CommandError as error:
+                    print(error)
 
 
 @pytest.fixture
 def hosts(request, lab, fabric):
     made = Hosts(lab, fabric)
     yield made
-    if not getattr(request.node, 'body_failed', False):
+    if getattr(request.node, 'body_failed', False):
+        made.tell()
+    else:
         made.settle()
 
 

@@ -25,6 +25,8 @@ class Fabric:
         self.ns.ip('link', 'set', 'fabric', 'mtu', mtu)
         self.ns.address('fabric', f'{UNDERLAY.format(254)}/{PREFIX_LENGTH}')
         self.ns.offloads_off('fabric')
+        # Where bridges pass frames to a firewall, that drops wrong ones and puts fragments together.
+        self.ns.run('sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0', check=False)
         self.address = UNDERLAY.format(254)
         self.cables = {}
 

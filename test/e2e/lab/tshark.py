@@ -9,15 +9,18 @@ from .process import run
 CHECKS = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE',
           '-o', 'tcp.check_checksum:TRUE', '-o', 'sctp.checksum:crc32c',
           # Opinions on a TCP conversation (retransmissions, windows) are not about our bytes.
-          '-o', 'tcp.analyze_sequence_numbers:FALSE']
+          '-o', 'tcp.analyze_sequence_numbers:FALSE',
+          # OpenFlow quotes packets and messages cut short, and may be inside TLS on its own port.
+          '--disable-protocol', 'openflow']
 CHECKSUMS = ' || '.join(f'{protocol}.checksum.status == 0'
                         for protocol in ('ip', 'udp', 'tcp', 'icmp', 'icmpv6', 'sctp', 'gre'))
 # What RFC 7348, 5 and RFC 7637, 3.2 say is sent as zero.
 RESERVED = ('(vxlan && (vxlan[0:4] != 08:00:00:00 || vxlan[7:1] != 00)) || '
             '(gre.proto == 0x6558 && gre[0:2] != 20:00)')
-# Wireshark's warnings and errors, but for what a tunnelled conversation may rightly do.
-EXPERT = ('_ws.expert.severity >= 6291456 && !(tcp.connection.rst || icmp.resp_not_found || '
-          'arp.duplicate-address-detected)')
+# Wireshark's warnings and errors, but for what a conversation may rightly do: TCP's opinions on
+# sequence numbers (group "Sequence"), resets, echo requests that nobody answered.
+EXPERT = ('_ws.expert.severity >= 6291456 && _ws.expert.group != 0x02000000 && '
+          '!(tcp.connection.rst || icmp.resp_not_found || arp.duplicate-address-detected)')
 WRONG = f'_ws.malformed || _ws.short || {CHECKSUMS} || {RESERVED} || ({EXPERT})'
 
 
@@ -38,7 +41,7 @@ def count(pcap, display_filter=''):
 
 def details(pcap, display_filter, limit=3):
     """For people: the full dissection of the first frames that a filter selects."""
-    return run(['tshark', '-n', '-r', pcap, *CHECKS, '-Y', display_filter, '-V', '-x', '-c', '20000'],
+    return run(['tshark', '-n', '-r', pcap, *CHECKS, '-Y', display_filter, '-V', '-x'],
                timeout=120)[:4000 * limit]
 
 

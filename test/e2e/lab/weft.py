@@ -68,7 +68,7 @@ class WeftHost:
         self.vms = {}
         self.config = {
             'host': {'name': self.label, 'vtep': self.vtep},
-            'uplinks': [{'name': 'up0', 'kind': uplink, 'mtu': fabric.mtu,
+            'uplinks': [{'name': 'up0', 'kind': uplink,
                          'device': 'eth0' if uplink == 'af_packet' else 'nic0'}],
             'tenants': [],
         }
@@ -136,13 +136,14 @@ class WeftHost:
             self._cable_the_tap()
 
     def _cable_the_tap(self):
+        # A bridge keeps what is for its own ports' addresses, and the NIC's is to pass.
+        self.ns.ip('link', 'set', 'nic0', 'address', f'02:ee:00:00:00:{self.number:02x}')
         self.ns.ip('link', 'add', 'wire', 'type', 'bridge')
-        self.ns.ip('link', 'set', 'wire', 'mtu', self.fabric.mtu)
         for device in ('nic0', 'eth0'):
-            self.ns.ip('link', 'set', device, 'mtu', self.fabric.mtu)
             self.ns.ip('link', 'set', device, 'master', 'wire')
-        self.ns.ip('link', 'set', 'wire', 'up')
-        self.ns.address('up0', f'{self.vtep}/24', mtu=self.fabric.mtu)
+        # Nor may the bridge itself answer for an address that the kernel has on another interface.
+        self.ns.ip('link', 'set', 'wire', 'arp', 'off', 'up')
+        self.ns.address('up0', f'{self.vtep}/24')
 
     def start_dataplane(self):
         self._starts += 1
