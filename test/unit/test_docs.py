@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the documents against the sources: every drop reason, configuration field and command is told, and
+every file that a document names is there.
+
+Usage: test_docs.py [SOURCE_ROOT]
+"""
+import glob
+import os
+import re
+import sys
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding='utf-8') as file:
+        return file.read()
+
+
+def missing(names, text, document, kind):
+    assert names, f'no {kind} found in the sources: this test has gone blind'
+    return [f'{document}: {kind} {name} is not told' for name in names if f'`{name}`' not in text]
+
+
+def drop_reasons(root):
+    header = read(root, 'include/weft/drop.h')
+    names = re.findall(r'WEFT_(?:DROP|CONSUMED)\([A-Z_]+, "([a-z-]+)"', header)
+    return missing(names, read(root, 'docs/accounting.md'), 'docs/accounting.md', 'reason')
+
+
+def configuration_fields(root):
+    schema = read(root, 'ctrlagent/config/schema.c')
+    names = re.findall(r'^\t\{"(\w+)", ', schema, re.M)
+    return missing(names, read(root, 'docs/configuration.md'), 'docs/configuration.md', 'field')
+
+
+def commands(root):
+    source = read(root, 'ctrlagent/cli/verbs.c')
+    table = source[source.index('cli_verbs[] = {'):]
+    names = []
+    for noun, verbs, operands in re.findall(r'^\t\{"(\w+)", (NULL|"[\w ]+"), "([^"]*)"', table, re.M):
+        verb = '' if verbs == 'NULL' else verbs.strip('"').split()[0]
+        names.append(' '.join(word for word in ('weft', noun, verb, operands) if word))
+    return missing(names, read(root, 'docs/cli.md'), 'docs/cli.md', 'command')
+
+
+def links(root):
+    """Relative links of all documents, and paths that are written as code."""
+    wrong = []
+    folders = '|'.join(['include', 'overlay', 'flowtable', 'dataplane', 'ctrlagent', 'bench', 'test',
+                        'scripts', 'docs'])
+    for path in ['README.md', 'CHANGELOG.md', *glob.glob('docs/*.md', root_dir=root)]:
+        text = read(root, path)
+        beside = os.path.dirname(path)
+        named = [os.path.join(beside, target.split('#')[0])
+                 for target in re.findall(r'\]\(([^)]+)\)', text) if '://' not in target]
+        named += re.findall(rf'`((?:{folders})/[\w./-]*\w)`', text)
+        wrong += [f'{path}: there is no {name}' for name in named
+                  if not os.path.exists(os.path.join(root, name))]
+    return wrong
+
+
+def main():
+    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
+    wrong = [line for check in (drop_reasons, configuration_fields, commands, links)
+             for line in check(root)]
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
