@@ -77,6 +77,7 @@ struct agent_switch {
 	uint32_t max_rules;
 	uint32_t max_groups;
 	uint32_t max_meters;
+	bool frag_drop; // create: the tenant has WEFT_TENANT_FRAG_DROP already
 	const struct weft_ipc_port_status *ports; // uplinks are not among them
 	size_t port_count;
 	const struct agent_switch_ops *ops; // must outlive the switch

@@ -168,6 +168,14 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
+static bool has_tenant_flag(const struct tenant_switch *ts, uint32_t flag)
+{
+	VEC_FOR_EACH (t, &ts->owner->model->tenants)
+		if (t->id == ts->tenant)
+			return t->set.flags & flag;
+	return false;
+}
+
 // `targets` has room for all controllers, and must live as long as the result.
 static struct agent_switch describe(struct tenant_switch *ts, const struct config *config,
 	const struct config_tenant *t, const char **targets)
@@ -188,6 +196,7 @@ static struct agent_switch describe(struct tenant_switch *ts, const struct confi
 		.max_rules = t->quotas.rules,
 		.max_groups = t->quotas.groups,
 		.max_meters = t->quotas.meters,
+		.frag_drop = has_tenant_flag(ts, WEFT_TENANT_FRAG_DROP),
 		.ports = ts->ports.at,
 		.port_count = ts->ports.count,
 		.ops = &ops,

@@ -7,15 +7,14 @@
 #include <time.h>
 
 #include "log.h"
+#include "mem.h"
 #include "session/endpoint.h"
 
 struct session_conn *session_conn_new(
 	struct session_switch *sw, struct session_endpoint *endpoint, const char *peer)
 {
-	struct session_conn *c = calloc(1, sizeof(*c));
+	struct session_conn *c = agent_zalloc(sizeof(*c));
 
-	if (!c)
-		return NULL;
 	c->sw = sw;
 	c->endpoint = endpoint;
 	c->refs = 1;
@@ -69,8 +68,7 @@ static void on_open(void *arg)
 	c->connected = true;
 	c->since = time(NULL);
 	session_hello_send(c);
-	if (session_probe_start(c))
-		session_stream_finish(c->stream, "out of memory");
+	session_probe_start(c);
 }
 
 static void on_message(void *arg, const uint8_t *msg, size_t len)

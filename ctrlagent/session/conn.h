@@ -74,7 +74,7 @@ struct session_request {
 };
 
 // Without a stream at first: make one with session_conn_ops and the result as argument, and put it
-// into `stream`. NULL: no memory.
+// into `stream`.
 struct session_conn *session_conn_new(
 	struct session_switch *sw, struct session_endpoint *endpoint, const char *peer);
 extern const struct session_stream_ops session_conn_ops;
@@ -101,7 +101,7 @@ void session_hello_send(struct session_conn *c);
 void session_hello_receive(struct session_conn *c, struct session_request *rq);
 
 // probe.c: keep-alive (OpenFlow 1.3.5, 6.3.2)
-int session_probe_start(struct session_conn *c);
+void session_probe_start(struct session_conn *c);
 void session_probe_stop(struct session_conn *c);
 
 // dispatch.c

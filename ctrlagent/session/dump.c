@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "mem.h"
+
 static int flush(void *arg, struct of_span message)
 {
 	struct session_dump *d = arg;
@@ -14,18 +16,12 @@ static int flush(void *arg, struct of_span message)
 }
 
 struct session_dump *session_dump_new(
-	struct session_conn *c, struct session_request *rq, uint16_t type)
+	struct session_conn *c, const struct session_request *rq, uint16_t type)
 {
-	struct session_dump *d = calloc(1, sizeof(*d));
-	struct session_pending *pending = d ? session_pending_new(c, rq) : NULL;
+	struct session_dump *d = agent_zalloc(sizeof(*d));
 
-	if (!pending) {
-		free(d);
-		of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_EPERM);
-		return NULL;
-	}
 	d->conn = session_conn_ref(c);
-	d->pending = pending;
+	d->pending = session_pending_new(c, rq);
 	d->w.version = c->version;
 	of_multipart_begin(&d->mp, &d->w, rq->xid, type);
 	d->mp.flush = flush;

@@ -3,7 +3,7 @@
 // A multipart reply, made from memory or while the data plane delivers a dump.
 //
 //	struct session_dump *d = session_dump_new(c, rq, OFPMP_FLOW);
-//	if (d) dpc_dump_flows(…, on_flow, session_dump_end, d);
+//	dpc_dump_flows(…, on_flow, session_dump_end, d);
 //
 // on_flow() writes an element into d->w and calls session_dump_next(). From session_dump_new() to
 // session_dump_end() the session is paused, so it has one dump at a time. Messages leave as they
@@ -25,9 +25,8 @@ struct session_dump {
 	uint32_t wanted; // the one port, group or meter asked for, as the request said it
 };
 
-// NULL: no memory; rq->r has failed then, and the handler returns -EBADMSG.
 struct session_dump *session_dump_new(
-	struct session_conn *c, struct session_request *rq, uint16_t type);
+	struct session_conn *c, const struct session_request *rq, uint16_t type);
 
 static inline void session_dump_next(struct session_dump *d)
 {

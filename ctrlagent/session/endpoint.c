@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "mem.h"
 #include "session/conn.h"
 #include "session/listener.h"
 #include "session/tls.h"
@@ -60,10 +61,6 @@ static void connect_now(struct session_endpoint *e)
 {
 	struct session_conn *c = session_conn_new(e->sw, e, e->target.text);
 
-	if (!c) {
-		back_off(e, strerror(ENOMEM));
-		return;
-	}
 	c->stream =
 		session_stream_connect(e->sw->base, &e->target, tls_of(e), &session_conn_ops, c);
 	if (!c->stream) {
@@ -86,10 +83,6 @@ static void on_accepted(void *arg, int fd, const char *peer)
 		return;
 	}
 	c = session_conn_new(e->sw, e, peer);
-	if (!c) {
-		close(fd);
-		return;
-	}
 	c->stream = session_stream_accept(e->sw->base, fd, tls_of(e), &session_conn_ops, c);
 	if (!c->stream)
 		session_conn_close(c);
@@ -122,18 +115,12 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 struct session_endpoint *session_endpoint_new(
 	struct session_switch *sw, const struct session_target *target)
 {
-	struct session_endpoint *e = calloc(1, sizeof(*e));
+	struct session_endpoint *e = agent_zalloc(sizeof(*e));
 
-	if (!e)
-		return NULL;
 	e->sw = sw;
 	e->target = *target;
 	e->backoff_s = FIRST_BACKOFF_S;
 	e->retry = evtimer_new(sw->base, on_retry, e);
-	if (!e->retry) {
-		free(e);
-		return NULL;
-	}
 	LIST_INSERT_HEAD(&sw->endpoints, e, link);
 	enter(e, SESSION_IDLE);
 	return e;

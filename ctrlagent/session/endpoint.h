@@ -38,7 +38,7 @@ struct session_endpoint {
 	char last_error[160];
 };
 
-// Idle. NULL: no memory.
+// Idle.
 struct session_endpoint *session_endpoint_new(
 	struct session_switch *sw, const struct session_target *target);
 // Ends its sessions too.

@@ -65,8 +65,6 @@ int session_handle_flow_stats(struct session_conn *c, struct session_request *rq
 		.table = in.table_id,
 	};
 	d = session_dump_new(c, rq, OFPMP_FLOW);
-	if (!d)
-		return -EBADMSG;
 	dpc_dump_flows(c->sw->dpc, c->sw->tenant, &filter, &match, on_flow, session_dump_end, d);
 	return 0;
 }
@@ -103,8 +101,6 @@ int session_handle_aggregate(struct session_conn *c, struct session_request *rq)
 		.table = in.table_id,
 	};
 	d = session_dump_new(c, rq, OFPMP_AGGREGATE);
-	if (!d)
-		return -EBADMSG;
 	dpc_dump_aggregate(
 		c->sw->dpc, c->sw->tenant, &filter, &match, on_aggregate, session_dump_end, d);
 	return 0;

@@ -91,8 +91,6 @@ static int dump(struct session_conn *c, struct session_request *rq, uint16_t typ
 	const struct weft_ipc_id id = {.id = meter};
 	struct session_dump *d = session_dump_new(c, rq, type);
 
-	if (!d)
-		return -EBADMSG;
 	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_METERS, c->sw->tenant, &id, sizeof(id), item,
 		session_dump_end, d);
 	return 0;

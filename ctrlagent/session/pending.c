@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "mem.h"
 #include "openflow/errors.h"
 #include "session/barrier.h"
 #include "session/conn.h"
@@ -14,19 +15,16 @@ struct session_pending_slab {
 	struct session_pending v[SLAB];
 };
 
-static bool grow(struct session_pending_pool *pool)
+static void grow(struct session_pending_pool *pool)
 {
-	struct session_pending_slab *slab = malloc(sizeof(*slab));
+	struct session_pending_slab *slab = agent_zalloc(sizeof(*slab));
 
-	if (!slab)
-		return false;
 	slab->next = pool->slabs;
 	pool->slabs = slab;
 	for (unsigned i = 0; i < SLAB; i++) {
 		slab->v[i].next = pool->free;
 		pool->free = &slab->v[i];
 	}
-	return true;
 }
 
 void session_pending_pool_free(struct session_pending_pool *pool)
@@ -46,8 +44,8 @@ struct session_pending *session_pending_new(
 	struct session_pending_pool *pool = &c->pool;
 	struct session_pending *p;
 
-	if (!pool->free && !grow(pool))
-		return NULL;
+	if (!pool->free)
+		grow(pool);
 	p = pool->free;
 	pool->free = p->next;
 	pool->under_way++;
@@ -60,11 +58,8 @@ struct session_pending *session_pending_new(
 void session_pending_done(void *arg, enum weft_error error, const char *text)
 {
 	struct session_pending *p = arg;
-	struct session_conn *c;
+	struct session_conn *c = p->conn;
 
-	if (!p)
-		return;
-	c = p->conn;
 	if (error)
 		session_error_send(c, of_error_from_weft(c->version, error), p->head, p->len);
 	p->next = c->pool.free;

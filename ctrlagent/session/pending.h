@@ -34,7 +34,7 @@ struct session_pending_pool {
 
 void session_pending_pool_free(struct session_pending_pool *pool);
 
-// The argument for session_pending_done(). NULL: no memory; pass it on nevertheless.
+// The argument for session_pending_done().
 struct session_pending *session_pending_new(
 	struct session_conn *c, const struct session_request *rq);
 

@@ -74,8 +74,6 @@ int session_handle_port_stats(struct session_conn *c, struct session_request *rq
 	if (in.port_no != OFPP_ANY && !session_ports_find(ports, in.port_no))
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
 	d = session_dump_new(c, rq, OFPMP_PORT_STATS);
-	if (!d)
-		return -EBADMSG;
 	d->wanted = in.port_no;
 	d->extra = uncounted(ports);
 	d->count = ports->count;
@@ -94,8 +92,6 @@ int session_handle_port_desc(struct session_conn *c, struct session_request *rq)
 	if (of_port_desc_request_read(&rq->r, &in))
 		return -EBADMSG;
 	d = session_dump_new(c, rq, OFPMP_PORT_DESC);
-	if (!d)
-		return -EBADMSG;
 	for (size_t i = 0; i < ports->count; i++) {
 		struct of_port out;
 

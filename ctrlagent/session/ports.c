@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem.h"
+
 // Where ofport is, or would go.
 static size_t position(const struct session_ports *p, uint32_t ofport)
 {
@@ -28,23 +30,18 @@ const struct weft_ipc_port_status *session_ports_find(
 	return i < p->count && p->v[i].port.ofport == ofport ? &p->v[i] : NULL;
 }
 
-int session_ports_put(struct session_ports *p, const struct weft_ipc_port_status *port)
+void session_ports_put(struct session_ports *p, const struct weft_ipc_port_status *port)
 {
 	size_t i = position(p, port->port.ofport);
-	struct weft_ipc_port_status *v;
 
 	if (i < p->count && p->v[i].port.ofport == port->port.ofport) {
 		p->v[i] = *port;
-		return 0;
+		return;
 	}
-	v = realloc(p->v, (p->count + 1) * sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	memmove(v + i + 1, v + i, (p->count - i) * sizeof(*v));
-	v[i] = *port;
-	p->v = v;
+	p->v = agent_resize(p->v, p->count + 1, sizeof(*p->v));
+	memmove(p->v + i + 1, p->v + i, (p->count - i) * sizeof(*p->v));
+	p->v[i] = *port;
 	p->count++;
-	return 0;
 }
 
 void session_ports_remove(struct session_ports *p, uint32_t ofport)

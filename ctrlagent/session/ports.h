@@ -14,8 +14,8 @@ struct session_ports {
 const struct weft_ipc_port_status *session_ports_find(
 	const struct session_ports *p, uint32_t ofport);
 
-// Adds or replaces. -ENOMEM leaves it as it was.
-int session_ports_put(struct session_ports *p, const struct weft_ipc_port_status *port);
+// Adds or replaces.
+void session_ports_put(struct session_ports *p, const struct weft_ipc_port_status *port);
 void session_ports_remove(struct session_ports *p, uint32_t ofport);
 void session_ports_free(struct session_ports *p);
 

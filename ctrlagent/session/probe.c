@@ -52,13 +52,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	arm(c);
 }
 
-int session_probe_start(struct session_conn *c)
+void session_probe_start(struct session_conn *c)
 {
 	c->probe = evtimer_new(c->sw->base, on_timer, c);
-	if (!c->probe)
-		return -ENOMEM;
 	arm(c);
-	return 0;
 }
 
 void session_probe_stop(struct session_conn *c)

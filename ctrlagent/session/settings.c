@@ -6,18 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "session/endpoint.h"
 #include "session/tls.h"
 
 #define DEFAULT_MAX_BACKOFF_S 8u
 
-static bool copy_string(char **out, const char *in)
-{
-	*out = in ? strdup(in) : NULL;
-	return !in || *out;
-}
-
-int session_settings_copy(struct session_settings *out, const struct agent_switch *config)
+void session_settings_copy(struct session_settings *out, const struct agent_switch *config)
 {
 	*out = (struct session_settings){
 		.dpid = config->dpid,
@@ -27,14 +22,12 @@ int session_settings_copy(struct session_settings *out, const struct agent_switc
 		.max_rules = config->max_rules,
 		.max_groups = config->max_groups,
 		.max_meters = config->max_meters,
+		.tenant_name = agent_strdup(config->tenant_name),
+		.host_name = agent_strdup(config->host_name),
+		.key = agent_strdup(config->tls.key),
+		.cert = agent_strdup(config->tls.cert),
+		.ca = agent_strdup(config->tls.ca),
 	};
-	if (copy_string(&out->tenant_name, config->tenant_name) &&
-		copy_string(&out->host_name, config->host_name) &&
-		copy_string(&out->key, config->tls.key) &&
-		copy_string(&out->cert, config->tls.cert) && copy_string(&out->ca, config->tls.ca))
-		return 0;
-	session_settings_free(out);
-	return -ENOMEM;
 }
 
 void session_settings_free(struct session_settings *set)
@@ -83,9 +76,7 @@ static bool needs_tls(const struct plan *p)
 
 static int plan_targets(struct plan *p, const struct agent_switch *config, char *error, size_t size)
 {
-	p->targets = calloc(config->controller_count + 1, sizeof(*p->targets));
-	if (!p->targets)
-		return -ENOMEM;
+	p->targets = agent_array(config->controller_count + 1, sizeof(*p->targets));
 	for (; p->count < config->controller_count; p->count++) {
 		struct session_target *t = &p->targets[p->count];
 
@@ -147,7 +138,7 @@ static void remove_endpoints(struct session_switch *sw, const struct plan *p)
 	}
 }
 
-static int add_endpoints(struct session_switch *sw, const struct plan *p)
+static void add_endpoints(struct session_switch *sw, const struct plan *p)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		struct session_endpoint *e;
@@ -155,15 +146,12 @@ static int add_endpoints(struct session_switch *sw, const struct plan *p)
 		if (has_endpoint(sw, p->targets[i].text))
 			continue;
 		e = session_endpoint_new(sw, &p->targets[i]);
-		if (!e)
-			return -ENOMEM;
 		if (sw->ready)
 			session_endpoint_start(e);
 	}
-	return 0;
 }
 
-static int carry_out(struct session_switch *sw, struct plan *p, const struct agent_switch *config)
+static void carry_out(struct session_switch *sw, struct plan *p, const struct agent_switch *config)
 {
 	struct session_settings old = sw->set;
 
@@ -177,7 +165,7 @@ static int carry_out(struct session_switch *sw, struct plan *p, const struct age
 	}
 	sw->ops = config->ops;
 	sw->arg = config->arg;
-	return add_endpoints(sw, p);
+	add_endpoints(sw, p);
 }
 
 int session_switch_update(
@@ -186,14 +174,12 @@ int session_switch_update(
 	struct plan plan = {0};
 	int status;
 
-	snprintf(error, size, "out of memory");
-	status = session_settings_copy(&plan.set, config);
-	if (!status)
-		status = plan_targets(&plan, config, error, size);
+	session_settings_copy(&plan.set, config);
+	status = plan_targets(&plan, config, error, size);
 	if (!status)
 		status = plan_tls(&plan, sw, error, size);
 	if (!status)
-		status = carry_out(sw, &plan, config);
+		carry_out(sw, &plan, config);
 	free_plan(&plan);
 	return status;
 }

@@ -4,6 +4,6 @@
 
 #include "session/switch.h"
 
-// A copy of what stays valid. -ENOMEM leaves nothing to free.
-int session_settings_copy(struct session_settings *out, const struct agent_switch *config);
+// A copy; free it by session_settings_free().
+void session_settings_copy(struct session_settings *out, const struct agent_switch *config);
 void session_settings_free(struct session_settings *set);

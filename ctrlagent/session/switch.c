@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/switch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "session/conn.h"
 #include "session/endpoint.h"
 #include "session/flow.h"
@@ -75,32 +75,28 @@ void session_switch_down(struct session_switch *sw)
 		start_alone(sw);
 }
 
-static int copy_ports(struct session_switch *sw, const struct agent_switch *config)
+static void copy_ports(struct session_switch *sw, const struct agent_switch *config)
 {
 	for (size_t i = 0; i < config->port_count; i++)
-		if (session_ports_put(&sw->ports, &config->ports[i]))
-			return -ENOMEM;
-	return 0;
+		session_ports_put(&sw->ports, &config->ports[i]);
 }
 
 struct session_switch *session_switch_create(struct event_base *base, struct dpc *dpc,
 	const struct agent_switch *config, char *error, size_t size)
 {
-	struct session_switch *sw = calloc(1, sizeof(*sw));
+	struct session_switch *sw = agent_zalloc(sizeof(*sw));
 
-	snprintf(error, size, "out of memory");
-	if (!sw)
-		return NULL;
 	sw->base = base;
 	sw->dpc = dpc;
 	sw->tenant = config->tenant;
 	sw->told_connected = -1;
+	sw->frag_drop = config->frag_drop;
 	LIST_INIT(&sw->endpoints);
 	LIST_INIT(&sw->conns);
 	sw->alone = evtimer_new(base, on_alone, sw);
 	sw->listener = dpc_listen(dpc, sw->tenant, &listener_ops, sw);
-	if (!sw->alone || !sw->listener || copy_ports(sw, config) ||
-		session_switch_update(sw, config, error, size)) {
+	copy_ports(sw, config);
+	if (session_switch_update(sw, config, error, size)) {
 		session_switch_destroy(sw);
 		return NULL;
 	}
@@ -132,6 +128,16 @@ static void forget(struct session_switch *sw)
 	sw->frag_drop = false;
 }
 
+static void get_ready(struct session_switch *sw)
+{
+	uint64_t epoch = dpc_epoch(sw->dpc);
+
+	if (sw->epoch && sw->epoch != epoch)
+		forget(sw);
+	sw->epoch = epoch;
+	start_alone(sw);
+}
+
 void session_switch_ready(struct session_switch *sw, bool ready)
 {
 	struct session_endpoint *e;
@@ -139,12 +145,10 @@ void session_switch_ready(struct session_switch *sw, bool ready)
 	if (sw->ready == ready)
 		return;
 	sw->ready = ready;
-	if (ready) {
-		forget(sw);
-		start_alone(sw);
-	} else {
+	if (ready)
+		get_ready(sw);
+	else
 		evtimer_del(sw->alone);
-	}
 	LIST_FOREACH(e, &sw->endpoints, link)
 	ready ? session_endpoint_start(e) : session_endpoint_stop(e);
 }

@@ -167,8 +167,6 @@ int session_handle_table_features(struct session_conn *c, struct session_request
 	if (in.body.len)
 		return refuse(c, in.body, &rq->r);
 	d = session_dump_new(c, rq, OFPMP_TABLE_FEATURES);
-	if (!d)
-		return -EBADMSG;
 	for (unsigned i = 0; i < WEFT_TABLES; i++)
 		put_table(d, i, c->sw->set.max_rules);
 	session_dump_end(d, WEFT_E_NONE, "");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Table statistics (OpenFlow 1.3.5, 7.3.5.4): every table is told of, used or not.
-#include <stdlib.h>
-
+#include "mem.h"
 #include "session/dump.h"
 #include "session/handlers.h"
 
@@ -36,19 +35,11 @@ int session_handle_table_stats(struct session_conn *c, struct session_request *r
 {
 	struct of_table_request in;
 	struct session_dump *d;
-	void *all;
 
 	if (of_table_request_read(&rq->r, &in))
 		return -EBADMSG;
-	all = calloc(WEFT_TABLES, sizeof(struct weft_table_stats));
-	if (!all)
-		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_EPERM);
 	d = session_dump_new(c, rq, OFPMP_TABLE);
-	if (!d) {
-		free(all);
-		return -EBADMSG;
-	}
-	d->extra = all;
+	d->extra = agent_array(WEFT_TABLES, sizeof(struct weft_table_stats));
 	d->finish = put_tables;
 	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_TABLES, c->sw->tenant, NULL, 0, on_table,
 		session_dump_end, d);

@@ -16,7 +16,7 @@ int session_handle_experimenter_multipart(struct session_conn *c, struct session
 	return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
 }
 
-// Errors are never answered, or two peers could go on for ever.
+// Errors are never answered, or two peers could go on for ever; nor may they fill the log.
 int session_handle_error(struct session_conn *c, struct session_request *rq)
 {
 	struct of_error_msg in;
@@ -28,7 +28,7 @@ int session_handle_error(struct session_conn *c, struct session_request *rq)
 		return 0;
 	}
 	error = (struct of_error){in.type, in.code, in.experimenter};
-	log_info("%s: %s does not like message %u: %s", c->sw->set.tenant_name, c->peer, in.xid,
+	log_debug("%s: %s does not like message %u: %s", c->sw->set.tenant_name, c->peer, in.xid,
 		of_error_name(&error, c->version));
 	return 0;
 }

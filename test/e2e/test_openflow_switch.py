@@ -222,7 +222,9 @@ def test_a_data_plane_that_dies_ends_sessions_until_it_is_back(c, host):
 
 
 def test_an_agent_that_dies_leaves_the_rules(c, host):
+    p, o = c.parser, c.ofp
     c.send(c.flow(actions=[c.output(1)], cookie=5))
+    c.send(p.OFPSetConfig(c.dp, o.OFPC_FRAG_DROP, 128))
     c.barrier()
     host.agent.kill()
     c.wait_closed()
@@ -230,3 +232,5 @@ def test_an_agent_that_dies_leaves_the_rules(c, host):
     host.wait_ready()
     with Client.connect(host.target) as again:
         assert [f.cookie for f in again.flows()] == [5]
+        config = again.request(p.OFPGetConfigRequest(again.dp))
+        assert config.flags == o.OFPC_FRAG_DROP, 'as it was left'

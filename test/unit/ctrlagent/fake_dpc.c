@@ -60,6 +60,7 @@ struct dpc {
 	unsigned delay_ms;
 	enum weft_error fail_next;
 	bool blocked;
+	uint64_t epoch;
 };
 
 void (*fake_dpc_on_port_mod)(const struct weft_ipc_port_mod *mod);
@@ -558,6 +559,11 @@ void dpc_unlisten(struct dpc_listener *l)
 	free(l);
 }
 
+uint64_t dpc_epoch(const struct dpc *d)
+{
+	return d->epoch;
+}
+
 bool dpc_blocked(const struct dpc *d)
 {
 	return d->blocked;
@@ -570,6 +576,7 @@ struct dpc *fake_dpc_new(struct event_base *base)
 	d->base = base;
 	d->answer = evtimer_new(base, on_answer, d);
 	d->max_rules = SIZE_MAX;
+	d->epoch = 1;
 	TAILQ_INIT(&d->rules);
 	TAILQ_INIT(&d->groups);
 	TAILQ_INIT(&d->meters);
@@ -582,6 +589,7 @@ void fake_dpc_lose(struct dpc *d)
 {
 	struct request *rq;
 
+	d->epoch++;
 	while (!TAILQ_EMPTY(&d->rules))
 		free_rule(d, TAILQ_FIRST(&d->rules));
 	delete_objects(&d->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
