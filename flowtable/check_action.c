@@ -57,8 +57,8 @@ static enum weft_error check_set_value(
 	return WEFT_E_NONE;
 }
 
-// A tenant is bound to its own network (a provider's switch, which is not, is another kind). A switch
-// without an overlay has none: there the field is metadata that leads nowhere.
+// A tenant is bound to its own network (a provider's switch, which is not, is another kind). A
+// switch without an overlay has none: there the field is metadata that leads nowhere.
 static enum weft_error check_set_tunnel(
 	const struct ft_switch *sw, const struct weft_action_set_field *s)
 {
@@ -213,10 +213,9 @@ static enum weft_error check_action(const struct ft_switch *sw, struct ft_known 
 	case WEFT_ACTION_COPY_TTL_OUT:
 	case WEFT_ACTION_COPY_TTL_IN:
 		return need(k, WEFT_PREREQ_MPLS);
-	case WEFT_ACTION_MAX:
-		break;
+	default: // a type that travels, but is not executed
+		return WEFT_E_ACTION_TYPE;
 	}
-	return WEFT_E_ACTION_TYPE;
 }
 
 // 5.10: the order in which an action set is executed. What is not named here comes last.

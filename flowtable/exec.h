@@ -37,16 +37,20 @@ struct ft_burst {
 	bool overlay;   // the switch has one
 };
 
+// The types that are executed and the fields that are set; check_action.c refuses all others.
+#define FT_ACTION_TYPES (WEFT_ACTION_COPY_TTL_IN + 1)
+#define FT_SET_FIELDS (WEFT_FIELD_TUN_FLAGS + 1)
+
 // One action a type, and one set-field a field: the latest written (OpenFlow 1.3.5, 5.10). Points
 // into the rules, which live as long as the burst. Only what the bitmaps name is initialised.
 struct ft_action_set {
 	uint32_t types;
 	uint64_t fields;
 	bool miss; // the output was written by a table-miss rule
-	const struct weft_action *type[WEFT_ACTION_MAX];
-	const struct weft_action *field[WEFT_FIELD_MAX];
+	const struct weft_action *type[FT_ACTION_TYPES];
+	const struct weft_action *field[FT_SET_FIELDS];
 };
-static_assert(WEFT_ACTION_MAX <= 32 && WEFT_FIELD_MAX <= 64, "bitmaps");
+static_assert(FT_ACTION_TYPES <= 32 && FT_SET_FIELDS <= 64, "bitmaps");
 
 enum ft_waiting {
 	FT_WAIT_NONE,

@@ -57,6 +57,8 @@ static int take(struct of_reader *it, struct parsed *p, const struct of_instruct
 		return 0;
 	case OF_INSTRUCTION_METER:
 		return take_meter(it, p, in->meter.meter_id);
+	case OF_INSTRUCTION_STAT_TRIGGER:
+		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_UNSUP_INST);
 	case OF_INSTRUCTION_EXPERIMENTER:
 		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_EXPERIMENTER);
 	case OF_INSTRUCTION_NONE:
@@ -111,8 +113,9 @@ ssize_t of_instructions_read(
 	return (ssize_t)sizeof(p.i) + apply + write;
 }
 
-// An instruction around a list of actions.
-static int put_list(struct of_writer *w, uint16_t type, const void *list, size_t bytes)
+// An instruction around a list of actions, and a meter action before them unless it is 0.
+static int put_list(
+	struct of_writer *w, uint16_t type, uint32_t meter_id, const void *list, size_t bytes)
 {
 	size_t begin = of_begin(w);
 	int rc;
@@ -120,8 +123,27 @@ static int put_list(struct of_writer *w, uint16_t type, const void *list, size_t
 	of_put_u16(w, type);
 	of_put_u16(w, 0);
 	of_put_zeros(w, 4);
+	if (meter_id)
+		of_action_meter_write(w, &(struct of_action_meter){meter_id});
 	rc = of_actions_write(w, list, bytes);
 	return rc ? rc : of_end(w, begin, 2, 8, 0);
+}
+
+// A meter is an instruction before 1.5, executed first (OpenFlow 1.3.5, 5.9), and an action from
+// then on. A leading action of a rule that came in by the one goes out by the other as instruction.
+static int put_meter_and_apply(struct of_writer *w, const struct weft_instructions *in)
+{
+	const struct weft_action *first = weft_instructions_apply(in);
+	bool leads = in->apply_len && first->type == WEFT_ACTION_METER && !in->meter_id;
+	uint32_t id = leads ? first->arg : in->meter_id;
+	size_t skip = leads ? first->len : 0;
+
+	if (id && w->version < 6)
+		of_instruction_meter_write(w, &(struct of_instruction_meter){id});
+	if (!(in->flags & WEFT_INSTR_APPLY) && (!id || w->version < 6))
+		return w->error;
+	return put_list(w, OFPIT_APPLY_ACTIONS, w->version < 6 ? 0 : id, (const char *)first + skip,
+		in->apply_len - skip);
 }
 
 static void put_metadata(struct of_writer *w, const struct weft_instructions *in)
@@ -136,16 +158,13 @@ static void put_metadata(struct of_writer *w, const struct weft_instructions *in
 
 int of_instructions_write(struct of_writer *w, const struct weft_instructions *in)
 {
-	int rc = 0;
+	int rc = put_meter_and_apply(w, in);
 
-	if (in->meter_id)
-		of_instruction_meter_write(w, &(struct of_instruction_meter){in->meter_id});
-	if (in->flags & WEFT_INSTR_APPLY)
-		rc = put_list(w, OFPIT_APPLY_ACTIONS, weft_instructions_apply(in), in->apply_len);
 	if (!rc && in->flags & WEFT_INSTR_CLEAR)
 		of_instruction_clear_actions_write(w, &(struct of_instruction_clear_actions){0});
 	if (!rc && in->flags & WEFT_INSTR_WRITE)
-		rc = put_list(w, OFPIT_WRITE_ACTIONS, weft_instructions_write(in), in->write_len);
+		rc = put_list(
+			w, OFPIT_WRITE_ACTIONS, 0, weft_instructions_write(in), in->write_len);
 	if (in->metadata_mask)
 		put_metadata(w, in);
 	if (in->flags & WEFT_INSTR_GOTO)

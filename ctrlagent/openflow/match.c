@@ -78,26 +78,6 @@ static bool prereq_ok(const struct so_far *m, enum weft_prereq p)
 	return false;
 }
 
-// The mask that matches a field whole, right-aligned like the field.
-static void full_mask(const struct weft_field_info *info, uint8_t *mask)
-{
-	memset(mask, 0xff, info->bytes);
-	if (info->bits % 8)
-		mask[0] = (uint8_t)(0xff >> (8 - info->bits % 8));
-}
-
-// Mask bits beyond the field's width are dropped: the value has none there, so they say nothing.
-static void masked(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *mask)
-{
-	const struct weft_field_info *info = &weft_field_infos[form->field];
-	uint8_t full[16];
-
-	full_mask(info, full);
-	memcpy(mask, wire + form->bytes - info->bytes, info->bytes);
-	for (unsigned i = 0; i < info->bytes; i++)
-		mask[i] &= full[i];
-}
-
 static bool any_outside(const uint8_t *value, const uint8_t *mask, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -131,10 +111,7 @@ static int add_field(struct so_far *m, const struct of_oxm *o)
 		return 1 + OFPBMC_DUP_FIELD;
 	if (!of_oxm_value(o->form, o->body.p, value))
 		return 1 + OFPBMC_BAD_VALUE;
-	if (o->hasmask)
-		masked(o->form, o->body.p + o->form->bytes, mask);
-	else
-		full_mask(info, mask);
+	of_oxm_mask(o, mask);
 	if (any_outside(value, mask, info->bytes))
 		return 1 + OFPBMC_BAD_WILDCARDS;
 	if (o->form->field == WEFT_FIELD_VLAN_VID && !vlan_vid_ok(value, mask))
@@ -175,13 +152,11 @@ static void put_field(struct of_writer *w, const struct so_far *m, enum weft_fie
 	static const uint8_t zero[16];
 	const struct weft_field_info *info = &weft_field_infos[f];
 	const uint8_t *mask = weft_key_field_const(&m->mask, f);
-	uint8_t full[16];
 
 	if (memcmp(mask, zero, info->bytes) == 0 || !prereq_ok(m, info->prereq))
 		return;
-	full_mask(info, full);
 	of_oxm_write(w, f, weft_key_field_const(&m->value, f),
-		memcmp(mask, full, info->bytes) == 0 ? NULL : mask);
+		of_oxm_is_full_mask(f, mask) ? NULL : mask);
 }
 
 // The numbers of the fields rise so that a prerequisite comes first; where fields share a

@@ -2,30 +2,54 @@
 """Reads the description of OpenFlow (spec/*.ofd) into a model that the generators walk.
 
     enum NAME [names] [error TYPE] : PREFIX { SYMBOL = number [versions]; ... }
-    class NAME [: PARENT(value [versions], ...)] [align N | pad N] [errors T.C T.C] { fields }
-    struct NAME [: PARENT(value [versions], ...)] [align N | pad N] [errors T.C T.C] [versions] { fields }
+    class NAME [: PARENT(value [versions], ...)] [align N | pad N] [errors...] { fields }
+    struct NAME [: PARENT(value [versions], ...)] [align N | pad N] [errors...] [versions] { fields }
     oxm FIELD = class : number : bytes [versions];
 
-A class is told apart into its structs by a field `= kind`; `(*)` takes every other value. Fields:
+A class is told apart into its structs by a field `= kind`; `(*)` takes every other value. A struct of
+more than one value at a time keeps it as its member `kind`. Fields:
 
     u8|u16|u32|u64 name;        u32[4] name;           mac name;      str[16] name;      pad 4;
+    port name;                  a port number, of 16 bits in OpenFlow 1.0
+    u16 type = const 0xffff;    always that
     u16 len = length;           bytes of the whole struct, written back when its end is known
     u16 n = sizeof LIST;        bytes of a list that is not the last: list of_x LIST within n;
     list of_x name;             elements up to the end;    rest name;     bytes up to the end
-    match name;  oxm name;      ofp_match without its frame; one OXM TLV, padded
+    match name;  stats name;    ofp_match and ofp_stats without their frame
+    oxm name;    slack;         one OXM TLV, padded; up to seven bytes of padding at the end
+    message name [before LIST]; a message within this one, padded to 8 if LIST is not empty
     of_x name;                  a struct in place
     u32 name when other >= 5;   there only under a condition on an earlier field
 
-Versions are wire versions: [4], [4-], [2-4]. `align N`: the length includes padding to a multiple of
-N. `pad N`: it does not, but padding follows. `errors`: what an unknown kind and a bad length draw.
+Versions are wire versions: [4], [4-], [2-4]. A field may come more than once, each time in other versions,
+as where it stands has changed. `align N`: the length includes padding to a multiple of N. `pad N`: it
+does not, but padding follows. `errors [versions] T.C T.C`: what an unknown kind and a bad length draw.
 """
 import re
 from dataclasses import dataclass, field
 
 FIRST, LAST = 1, 6  # wire versions: OpenFlow 1.0 to 1.5
 EVER = (FIRST, LAST)
-INTS = {'u8': 1, 'u16': 2, 'u32': 4, 'u64': 8}
+INTS = {'u8': 1, 'u16': 2, 'u32': 4, 'u64': 8, 'port': 4}
+SPANS = ('rest', 'match', 'oxm', 'stats', 'message', 'list')
 TOKEN = re.compile(r'[A-Za-z0-9_]+|>=|\S')
+
+
+def condition(versions, holder):
+    """C expression that is true in these wire versions, None if in all."""
+    low, high = versions
+    terms = []
+    if low == high:
+        return f'{holder}->version == {low}'
+    if low > FIRST:
+        terms.append(f'{holder}->version >= {low}')
+    if high < LAST:
+        terms.append(f'{holder}->version <= {high}')
+    return ' && '.join(terms) or None
+
+
+def overlap(a, b):
+    return a[0] <= b[1] and b[0] <= a[1]
 
 
 @dataclass
@@ -46,17 +70,25 @@ class Enum:
 
 @dataclass
 class Field:
-    type: str          # an integer, pad, mac, str, list, rest, match, oxm or a struct's name
+    type: str          # an integer, pad, slack, mac, str, one of SPANS or a struct's name
     name: str
-    role: str = None   # version, kind, length, sizeof
+    role: str = None   # version, kind, length, sizeof, const
     arg: str = None    # pad and str: bytes; list: element; sizeof: the list; arrays: elements
-    bound: str = None  # list: the field that holds its bytes
+    bound: str = None  # list: the field that holds its bytes; message: the list behind it
     when: tuple = None
     versions: tuple = EVER
 
     @property
     def stored(self):
-        return self.type != 'pad' and not self.role
+        return self.type not in ('pad', 'slack') and not self.role
+
+    def size(self, holder):
+        """C expression of its bytes on the wire, for what is of fixed size."""
+        bytes_ = int(self.arg) if self.type in ('pad', 'str') else 6 if self.type == 'mac' else INTS[self.type]
+        if self.type == 'port':
+            return f'({holder}->version == 1 ? 2 : 4)'
+        test = condition(self.versions, holder)
+        return f'({test} ? {bytes_} : 0)' if test else bytes_
 
 
 @dataclass
@@ -68,7 +100,7 @@ class Struct:
     own: list = field(default_factory=list)
     align: int = 0
     pad: int = 0
-    own_errors: list = None
+    own_errors: list = field(default_factory=list)  # (versions, (unknown kind, bad length))
     children: list = field(default_factory=list)
     versions: tuple = EVER
 
@@ -82,12 +114,18 @@ class Struct:
 
     @property
     def errors(self):
-        return self.own_errors or (self.parent.errors if self.parent else None)
+        return self.own_errors or (self.parent.errors if self.parent else [])
 
     @property
     def other(self):
-        """Takes the kinds that nobody else has, so its kind is data."""
+        """Takes the kinds that nobody else has."""
         return any(v == '*' for v, _ in self.values)
+
+    @property
+    def keeps_kind(self):
+        """Its kind is data, as its values leave a choice."""
+        return self.other or any(overlap(a, b) for i, (_, a) in enumerate(self.values)
+                                 for _, b in self.values[:i])
 
     @property
     def leaves(self):
@@ -98,24 +136,30 @@ class Struct:
         prefix = self.root.name + '_'
         return self.name[len(prefix):] if self.name.startswith(prefix) else self.name[len('of_'):]
 
-    def offset(self, role):
-        """(offset, type) of the field with this role; what precedes it is of fixed size."""
-        at = 0
-        for f in self.fields:
-            if f.role == role and (role != 'kind' or f in self.own):
-                return at, f.type
-            at += INTS.get(f.type) or (int(f.arg) if f.type == 'pad' else 0)
-        return None
+    def with_role(self, role):
+        return next((f for f in self.fields if f.role == role and (role != 'kind' or f in self.own)), None)
+
+    def offset(self, role, holder):
+        """C expression of where the field with this role is; what precedes it is of fixed size."""
+        before = self.fields[:self.fields.index(self.with_role(role))]
+        sizes = [f.size(holder) for f in before]
+        fixed = sum(s for s in sizes if isinstance(s, int))
+        return ' + '.join([str(fixed)] + [s for s in sizes if isinstance(s, str)])
 
 
 class Model:
     def __init__(self):
         self.enums, self.structs, self.oxms = [], {}, []
 
-    def error(self, dotted):
-        kind, code = dotted
-        prefix = next(e.prefix for e in self.enums if e.error == kind)
-        return f'OFPET_{kind}, {prefix}_{code}'
+    def error(self, struct, which, holder):
+        """C expression of what an unknown kind (0) or a bad length (1) draws."""
+        text = None
+        for versions, errors in struct.errors:
+            kind, code = errors[which]
+            prefix = next(e.prefix for e in self.enums if e.error == kind)
+            one = f'(struct of_error){{OFPET_{kind}, {prefix}_{code}, 0}}'
+            text = f'({condition(versions, holder)} ? {one} : {text})' if text else one
+        return text or f'{holder}->bad_len'
 
 
 class Parser:
@@ -209,7 +253,7 @@ class Parser:
             if word in ('align', 'pad'):
                 setattr(s, word, int(self.next()))
             elif word == 'errors':
-                s.own_errors = [self.dotted(), self.dotted()]
+                s.own_errors.append((self.versions(), (self.dotted(), self.dotted())))
             else:
                 self.die(f'unknown attribute {word}')
         if s.parent:
@@ -234,11 +278,13 @@ class Parser:
             if self.take('['):
                 f.arg = self.next()
                 self.next(']')
-            f.name = self.next()
+            f.name = None if type_ == 'slack' else self.next()
             if self.take('='):
                 f.role = self.next()
-                if f.role == 'sizeof':
+                if f.role in ('sizeof', 'const'):
                     f.arg = self.next()
+            if self.take('before'):
+                f.bound = self.next()
             if self.take('when'):
                 f.when = (self.next(), self.next('>='), self.next())
         f.versions = self.versions()

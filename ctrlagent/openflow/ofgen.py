@@ -8,160 +8,10 @@ root class becomes a tagged union of its structs, `of_X_peek` says which one com
 import os
 import sys
 
-from ofdesc import EVER, FIRST, LAST, INTS, load
+from ofdesc import EVER, INTS, SPANS, condition, load
+from ofheader import BANNER, Header, base, is_leaf, kind_of
 
-BANNER = '// Made by ofgen.py from spec/*.ofd. Do not edit.\n// SPDX-License-Identifier: Apache-2.0\n'
 EXPERIMENTERS = {'onf': 0x4f4e4600, 'nicira': 0x2320}
-CTYPES = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint64_t'}
-
-
-def condition(versions, holder):
-    """C expression that is true in these wire versions, None if in all."""
-    low, high = versions
-    terms = []
-    if low == high:
-        return f'{holder}->version == {low}'
-    if low > FIRST:
-        terms.append(f'{holder}->version >= {low}')
-    if high < LAST:
-        terms.append(f'{holder}->version <= {high}')
-    return ' && '.join(terms) or None
-
-
-def kind_of(struct):
-    return struct.name.upper()
-
-
-def error(model, dotted):
-    return f'(struct of_error){{{model.error(dotted)}, 0}}'
-
-
-def is_leaf(struct):
-    return not struct.abstract
-
-
-def base(struct):
-    """Tagged unions are made of the roots; a class below one is only a step of the dispatch."""
-    return struct.abstract and struct.parent is None
-
-
-class Header:
-    def __init__(self, model):
-        self.model = model
-
-    def enum(self, e):
-        yield f'enum {e.name} {{'
-        for s in e.symbols:
-            yield f'\t{e.prefix}_{s.name} = {s.value},'
-        yield '};'
-        if e.names:
-            yield f'const char *{e.name}_name(unsigned value, uint8_t version); // NULL if unknown'
-
-    def member(self, f):
-        if f.type in CTYPES:
-            array = f'[{f.arg}]' if f.arg else ''
-            return f'\t{CTYPES[f.type]} {f.name}{array};'
-        if f.type == 'mac':
-            return f'\tstruct weft_mac {f.name};'
-        if f.type == 'str':
-            return f'\tchar {f.name}[{f.arg}];'
-        if f.type == 'list':
-            return f'\tstruct of_span {f.name}; // of struct {f.arg}'
-        if f.type in ('rest', 'match', 'oxm'):
-            what = {'rest': 'bytes', 'match': 'OXM TLVs', 'oxm': 'one OXM TLV'}[f.type]
-            return f'\tstruct of_span {f.name}; // {what}'
-        return f'\tstruct {f.type} {f.name};'
-
-    def members(self, s):
-        seen = set()
-        if s.other:
-            yield f'\t{CTYPES[s.parent.offset("kind")[1]]} kind; // as it came'
-        for f in s.fields:
-            if f.stored and f.name not in seen:
-                seen.add(f.name)
-                yield self.member(f)
-
-    def leaf(self, s):
-        members = list(self.members(s)) or ['\tuint8_t nothing;']
-        yield f'struct {s.name} {{'
-        yield from members
-        yield '};'
-        yield from self.functions(s)
-
-    def functions(self, s):
-        n = s.name
-        yield f'int {n}_read(struct of_reader *r, struct {n} *out);'
-        yield f'int {n}_write(struct of_writer *w, const struct {n} *in);'
-        yield f'static inline bool {n}_next(struct of_reader *it, struct {n} *out)'
-        yield '{'
-        yield f'\treturn of_left(it) && {n}_read(it, out) == 0;'
-        yield '}'
-
-    def union(self, s):
-        yield f'enum {s.name}_kind {{'
-        yield f'\t{kind_of(s)}_NONE,'
-        yield from (f'\t{kind_of(x)},' for x in s.leaves)
-        yield f'\t{kind_of(s)}_KINDS'
-        yield '};'
-        yield f'const char *{s.name}_name(unsigned kind);'
-        yield f'struct {s.name} {{'
-        yield f'\tenum {s.name}_kind kind;'
-        yield '\tunion {'
-        yield from (f'\t\tstruct {x.name} {x.short};' for x in s.leaves)
-        yield '\t};'
-        yield '};'
-        yield f'enum {s.name}_kind {s.name}_peek(const struct of_reader *r, struct of_error *error);'
-        yield from self.functions(s)
-
-    def lines(self):
-        yield BANNER + '#pragma once'
-        yield '// See reader.h and writer.h for the rules; OpenFlow 1.3.5, chapter 7 for the meaning.\n'
-        yield '#include <weft/types.h>\n\n#include "openflow/reader.h"\n#include "openflow/writer.h"\n'
-        for e in self.model.enums:
-            yield from self.enum(e)
-            yield ''
-        for s in self.model.structs.values():
-            if is_leaf(s):
-                yield from self.leaf(s)
-                yield ''
-        for s in self.model.structs.values():
-            if base(s):
-                yield from self.union(s)
-                yield ''
-        yield ERROR_NAMES_H
-        yield OXM_H
-
-
-ERROR_NAMES_H = '''// All error codes by name; `low` to `high` are the wire versions that have it.
-struct of_error_name {
-	uint16_t type;
-	uint16_t code;
-	uint8_t low;
-	uint8_t high;
-	const char *name;
-};
-extern const struct of_error_name of_error_names[];
-extern const size_t of_error_names_count;
-'''
-
-OXM_H = '''// All forms of the match fields; of a field's forms the first of a version is the one to write.
-struct of_oxm_form {
-	uint16_t class_;
-	uint8_t number;
-	uint8_t bytes;
-	uint32_t experimenter;
-	uint8_t field; // enum weft_field
-	uint8_t low;   // wire versions that know it
-	uint8_t high;
-};
-extern const struct of_oxm_form of_oxm_forms[];
-extern const size_t of_oxm_forms_count;
-
-// The form that a TLV's header names (`experimenter` is 0 unless the class is 0xffff), or that a field
-// is written in; NULL if this version has none.
-const struct of_oxm_form *of_oxm_form(uint16_t class_, uint8_t number, uint32_t experimenter,
-	uint8_t version);
-const struct of_oxm_form *of_oxm_form_of_field(unsigned field, uint8_t version);'''
 
 
 class Source:
@@ -169,7 +19,10 @@ class Source:
         self.model = model
 
     def guarded(self, versions, holder, line, otherwise=None):
+        """A statement for some versions, and another for the rest."""
         test = condition(versions, holder)
+        if not line:
+            return []
         if not test:
             return [f'\t{line}']
         if otherwise:
@@ -195,17 +48,17 @@ class Source:
         get = f'of_get_{f.type}({cursor})'
         held = cursor.lstrip('&')
         if f.role == 'version':
-            return [f'\tif ({get} != {held}.version)',
-                    f'\t\tof_fail({cursor}, OFPET_BAD_REQUEST, OFPBRC_BAD_VERSION);']
+            return (f'if ({get} != {held}{"." if cursor != "r" else "->"}version) '
+                    f'of_fail({cursor}, OFPET_BAD_REQUEST, OFPBRC_BAD_VERSION);')
         if f.role == 'length':
-            return [f'\t{get};']
+            return f'{get};'
         if f.role == 'sizeof':
-            return [f'\tsize_t {f.name} = {get};']
-        if s.other and f in s.parent.own:
-            return [f'\tout->kind = {get};']
-        value = self.kind_value(self.kind_values(s, f), 'r')
-        unknown = error(self.model, self.holder(s, f).errors[0])
-        return [f'\tif ({get} != ({value}))', f'\t\tof_fail_error({cursor}, {unknown});']
+            return f'{f.name} = {get};'
+        if f.role == 'kind' and s.keeps_kind and f in s.parent.own:
+            return f'out->kind = {get};'
+        value = f.arg if f.role == 'const' else self.kind_value(self.kind_values(s, f), 'r')
+        unknown = self.model.error(self.holder(s, f), 0, 'r')
+        return f'if ({get} != ({value})) of_fail_error({cursor}, {unknown});'
 
     def holder(self, s, f):
         """The class that declares a field."""
@@ -213,46 +66,57 @@ class Source:
             s = s.parent
         return s
 
-    def read_field(self, s, f, cursor):
-        if f.role:
-            return self.read_role(s, f, cursor)
+    def get(self, f, cursor):
         name = f'out->{f.name}'
-        if f.type == 'pad':
-            return self.guarded(f.versions, 'r', f'of_take({cursor}, {f.arg});')
         if f.type in INTS and f.arg:
-            return [f'\tfor (size_t i = 0; i < {f.arg}; i++)', f'\t\t{name}[i] = of_get_{f.type}({cursor});']
+            return f'for (size_t i = 0; i < {f.arg}; i++) {name}[i] = of_get_{f.type}({cursor});'
+        if f.when:
+            other, _, least = f.when
+            return f'{name} = out->{other} >= {least} ? of_get_{f.type}({cursor}) : 0;'
         if f.type in INTS:
-            line, zero = f'{name} = of_get_{f.type}({cursor});', f'{name} = 0;'
-            if f.when:
-                other, _, least = f.when
-                return [f'\t{name} = out->{other} >= {least} ? of_get_{f.type}({cursor}) : 0;']
-            return self.guarded(f.versions, 'r', line, zero)
-        line = {
+            return f'{name} = of_get_{f.type}({cursor});'
+        if f.type == 'list':
+            return f'{name} = ' + (f'of_get_span({cursor}, {f.bound});' if f.bound
+                                   else f'of_get_rest({cursor});')
+        if f.type in SPANS:
+            return f'{name} = of_get_{f.type}({cursor});'
+        return {
+            'pad': f'of_take({cursor}, {f.arg});',
+            'slack': f'of_get_slack({cursor});',
             'mac': f'of_get_bytes({cursor}, {name}.b, 6);',
             'str': f'of_get_str({cursor}, {name}, {f.arg});',
-            'rest': f'{name} = of_get_rest({cursor});',
-            'match': f'{name} = of_get_match({cursor});',
-            'oxm': f'{name} = of_get_oxm({cursor});',
-            'list': f'{name} = of_get_span({cursor}, {f.bound});' if f.bound
-                    else f'{name} = of_get_rest({cursor});',
         }.get(f.type, f'{f.type}_read({cursor}, &{name});')
-        return [f'\t{line}']
+
+    def read_field(self, s, f, cursor):
+        if f.role:
+            return self.guarded(f.versions, 'r', self.read_role(s, f, cursor))
+        first = next(g for g in s.fields if g.name == f.name) is f
+        zero = f'memset(&out->{f.name}, 0, sizeof(out->{f.name}));' if f.stored and first else None
+        return self.guarded(f.versions, 'r', self.get(f, cursor), zero)
 
     def read(self, s):
-        length = s.offset('length')
-        cursor = '&s' if length else 'r'
+        length = s.with_role('length')
+        cursor, leave = 'r', 'of_status(r)'
         yield f'int {s.name}_read(struct of_reader *r, struct {s.name} *out)'
         yield '{'
         if length:
-            bad_len = error(self.model, s.errors[1]) if s.errors else 'r->bad_len'
-            yield f'\tstruct of_reader s = of_open(r, {length[0]}, {s.align}, {s.pad}, {bad_len});'
+            cursor, leave = '&s', f'of_close(r, &s, {s.pad})'
+            enter = (f'of_open(r, {s.offset("length", "r")}, {s.align}, {s.pad}, '
+                     f'{self.model.error(s, 1, "r")})')
+            framed = condition(length.versions, 'r')
+            if framed:
+                enter, leave = f'{framed} ? {enter} : *r', f'{framed} ? {leave} : of_resume(r, &s)'
+            yield f'\tstruct of_reader s = {enter};'
+        for f in s.fields:
+            if f.role == 'sizeof':
+                yield f'\tsize_t {f.name} = 0;'
         yield ''
         if s.versions != EVER:
             yield f'\tif (!({condition(s.versions, "r")}))'
             yield f'\t\tof_fail_error({cursor}, r->bad_len);'
         for f in s.fields:
             yield from self.read_field(s, f, cursor)
-        yield f'\treturn {f"of_close(r, &s, {s.pad})" if length else "of_status(r)"};'
+        yield f'\treturn {leave};'
         yield '}'
 
     def write_role(self, s, f):
@@ -262,31 +126,38 @@ class Source:
             return f'of_put_{f.type}(w, 0);'
         if f.role == 'sizeof':
             return f'of_put_{f.type}(w, of_len16(w, in->{f.arg}.len));'
-        if s.other and f in s.parent.own:
+        if f.role == 'const':
+            return f'of_put_{f.type}(w, {f.arg});'
+        if s.keeps_kind and f in s.parent.own:
             return f'of_put_{f.type}(w, in->kind);'
         return f'of_put_{f.type}(w, {self.kind_value(self.kind_values(s, f), "w")});'
 
-    def write_field(self, s, f):
+    def put(self, f):
         name = f'in->{f.name}'
-        if f.role:
-            return [f'\t{self.write_role(s, f)}']
         if f.type in INTS and f.arg:
-            return [f'\tfor (size_t i = 0; i < {f.arg}; i++)', f'\t\tof_put_{f.type}(w, {name}[i]);']
+            return f'for (size_t i = 0; i < {f.arg}; i++) of_put_{f.type}(w, {name}[i]);'
         if f.when:
             other, _, least = f.when
-            return [f'\tif (in->{other} >= {least})', f'\t\tof_put_{f.type}(w, {name});']
-        line = {
+            return f'if (in->{other} >= {least}) of_put_{f.type}(w, {name});'
+        if f.type in INTS:
+            # Where a field of the same name is wider in other versions, this one holds its low bytes.
+            return f'of_put_{f.type}(w, {name});'
+        return {
             'pad': f'of_put_zeros(w, {f.arg});',
+            'slack': None, # of_end() does it
             'mac': f'of_put_bytes(w, {name}.b, 6);',
             'str': f'of_put_str(w, {name}, {f.arg});',
             'match': f'of_put_match(w, {name});',
-            **{t: f'of_put_{t}(w, {name});' for t in INTS},
+            'stats': f'of_put_stats(w, {name});',
+            'message': f'of_put_message(w, {name}, {f"in->{f.bound}.len" if f.bound else 0});',
             **{t: f'of_put_span(w, {name});' for t in ('rest', 'list', 'oxm')},
         }.get(f.type, f'{f.type}_write(w, &{name});')
-        return self.guarded(f.versions, 'w', line)
+
+    def write_field(self, s, f):
+        return self.guarded(f.versions, 'w', self.write_role(s, f) if f.role else self.put(f))
 
     def write(self, s):
-        length = s.offset('length')
+        length = s.with_role('length')
         yield f'int {s.name}_write(struct of_writer *w, const struct {s.name} *in)'
         yield '{'
         if length:
@@ -294,7 +165,12 @@ class Source:
         yield ''
         for f in s.fields:
             yield from self.write_field(s, f)
-        yield f'\treturn {f"of_end(w, begin, {length[0]}, {s.align}, {s.pad})" if length else "w->error"};'
+        if length:
+            end = f'of_end(w, begin, {s.offset("length", "w")}, {s.align}, {s.pad})'
+            framed = condition(length.versions, 'w')
+            yield f'\treturn {f"{framed} ? {end} : w->error" if framed else end};'
+        else:
+            yield '\treturn w->error;'
         yield '}'
 
     def peek(self, s):
@@ -302,14 +178,13 @@ class Source:
         for c in s.children:
             if c.abstract:
                 yield from self.peek(c)
-        at, type_ = s.offset('kind')
-        size, root = INTS[type_], s.root.name
+        at, size, root = s.offset('kind', 'r'), INTS[s.with_role('kind').type], s.root.name
         load_ = f'of_load{8 * size}(r->p + {at})' if size > 1 else f'r->p[{at}]'
         public = '' if s.parent is None else 'static '
         yield f'{public}enum {root}_kind {s.name}_peek(const struct of_reader *r, struct of_error *error)'
         yield '{'
-        yield f'\tif (of_left(r) < {at + size}) {{'
-        yield f'\t\t*error = {error(self.model, s.errors[1])};'
+        yield f'\tif (of_left(r) < {at} + {size}) {{'
+        yield f'\t\t*error = {self.model.error(s, 1, "r")};'
         yield f'\t\treturn {root.upper()}_NONE;'
         yield '\t}'
         yield f'\tswitch ({load_}) {{'
@@ -332,7 +207,7 @@ class Source:
         if other:
             yield f'\treturn {other};'
         else:
-            yield f'\t*error = {error(self.model, s.errors[0])};'
+            yield f'\t*error = {self.model.error(s, 0, "r")};'
             yield f'\treturn {root.upper()}_NONE;'
         yield '}'
 

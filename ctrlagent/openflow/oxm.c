@@ -35,6 +35,32 @@ bool of_oxm_value(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *
 	return info->bits % 8 == 0 || field[0] >> info->bits % 8 == 0;
 }
 
+void of_oxm_full_mask(enum weft_field f, uint8_t *mask)
+{
+	const struct weft_field_info *info = &weft_field_infos[f];
+
+	memset(mask, 0xff, info->bytes);
+	if (info->bits % 8)
+		mask[0] = (uint8_t)(0xff >> (8 - info->bits % 8));
+}
+
+bool of_oxm_is_full_mask(enum weft_field f, const uint8_t *mask)
+{
+	uint8_t full[16];
+
+	of_oxm_full_mask(f, full);
+	return memcmp(mask, full, weft_field_infos[f].bytes) == 0;
+}
+
+void of_oxm_mask(const struct of_oxm *o, uint8_t *mask)
+{
+	unsigned bytes = weft_field_infos[o->form->field].bytes;
+
+	of_oxm_full_mask(o->form->field, mask);
+	for (unsigned i = 0; o->hasmask && i < bytes; i++)
+		mask[i] &= o->body.p[2 * o->form->bytes - bytes + i];
+}
+
 static void put_header(struct of_writer *w, const struct of_oxm_form *form, bool hasmask)
 {
 	unsigned len = (unsigned)form->bytes << hasmask;
@@ -75,4 +101,29 @@ int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask)
 		return -ENOTSUP;
 	put_header(w, form, hasmask);
 	return w->error;
+}
+
+int of_oxm_id(enum weft_field f, uint8_t version, struct of_oxm_id *out)
+{
+	const struct of_oxm_form *form = of_oxm_form_of_field(f, version);
+
+	if (!form)
+		return -ENOTSUP;
+	*out = (struct of_oxm_id){
+		.header = (uint32_t)form->class_ << 16 | (uint32_t)form->number << 9 |
+			  (form->bytes + (form->experimenter ? 4u : 0u)),
+		.experimenter = form->experimenter,
+	};
+	return 0;
+}
+
+const struct of_oxm_form *of_oxm_form_of_id(const struct of_oxm_id *id, uint8_t version)
+{
+	const struct of_oxm_form *form = of_oxm_form(
+		(uint16_t)(id->header >> 16), id->header >> 9 & 0x7f, id->experimenter, version);
+	unsigned len = id->header & 0xff;
+
+	if (!form || id->header >> 8 & 1 || len != form->bytes + (form->experimenter ? 4u : 0u))
+		return NULL;
+	return form;
 }

@@ -41,6 +41,14 @@ static inline bool of_oxm_len_ok(const struct of_oxm *o)
 // set beyond the field's width.
 bool of_oxm_value(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *field);
 
+// The mask of a TLV that of_oxm_len_ok() approves, as wide as the field; all ones if it has none.
+// Bits beyond the field's width are dropped: the value has none there, so they say nothing.
+void of_oxm_mask(const struct of_oxm *o, uint8_t *mask);
+
+// The mask that covers a field whole, right-aligned like the field.
+void of_oxm_full_mask(enum weft_field f, uint8_t *mask);
+bool of_oxm_is_full_mask(enum weft_field f, const uint8_t *mask);
+
 // Appends the TLV of a field, value and mask as they lie in a flow key (see weft_key_field());
 // `mask` NULL: no mask. -ENOTSUP if the writer's version has no form for it, and nothing is
 // written.
@@ -48,3 +56,10 @@ int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, c
 
 // The four or eight bytes that name a field in table features.
 int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask);
+
+// The same as a struct, -ENOTSUP if `version` has no form for the field.
+int of_oxm_id(enum weft_field f, uint8_t version, struct of_oxm_id *out);
+
+// The form that a field's name tells; NULL if it is not known, has the mask bit set or another
+// length.
+const struct of_oxm_form *of_oxm_form_of_id(const struct of_oxm_id *id, uint8_t version);

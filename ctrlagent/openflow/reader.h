@@ -134,6 +134,15 @@ static inline uint64_t of_get_u64(struct of_reader *r)
 	return p ? of_load64(p) : 0;
 }
 
+// A port number, as OpenFlow 1.1 and later number them. In 1.0 it has 16 bits and the reserved ones
+// are the highest of these.
+static inline uint32_t of_get_port(struct of_reader *r)
+{
+	uint32_t port = r->version == 1 ? of_get_u16(r) : of_get_u32(r);
+
+	return r->version == 1 && port >= 0xff00 ? 0xffff0000 | port : port;
+}
+
 static inline void of_get_bytes(struct of_reader *r, void *to, size_t n)
 {
 	const uint8_t *p = of_take(r, n);
@@ -174,9 +183,22 @@ struct of_reader of_open(
 // Moves `r` past what `s` was opened over, and hands on its failure. Bytes left over are one.
 int of_close(struct of_reader *r, struct of_reader *s, size_t pad);
 
+// The same if `s` is no cursor of its own, as the struct has no length in this version.
+int of_resume(struct of_reader *r, const struct of_reader *s);
+
+// Up to seven bytes of padding, all that is left in `r`.
+void of_get_slack(struct of_reader *r);
+
 // The OXM bytes of an ofp_match (OpenFlow 1.3.5, 7.2.3.1), its header and padding taken off. Draws
-// OFPBMC_BAD_TYPE and OFPBMC_BAD_LEN.
+// OFPBMC_BAD_TYPE and OFPBMC_BAD_LEN. In OpenFlow 1.0 the 40 bytes of an ofp_match as they are.
+#define OF_MATCH_1_0_LEN 40u
 struct of_span of_get_match(struct of_reader *r);
+
+// The OXS bytes of an ofp_stats (OpenFlow 1.5.1, 7.2.4.1), likewise.
+struct of_span of_get_stats(struct of_reader *r);
+
+// A message inside another, as long as its own header says; if more follows, it is padded to 8.
+struct of_span of_get_message(struct of_reader *r);
 
 // One OXM TLV and zero to seven bytes of padding, all that is left in `r`.
 struct of_span of_get_oxm(struct of_reader *r);

@@ -42,14 +42,36 @@ static void pad_to(struct of_writer *w, size_t begin, size_t multiple)
 		of_put_zeros(w, multiple - over);
 }
 
-void of_put_match(struct of_writer *w, struct of_span oxm)
+static void put_framed(struct of_writer *w, uint16_t type, struct of_span body)
 {
 	size_t begin = of_begin(w);
 
-	of_put_u16(w, OFPMT_OXM);
-	of_put_u16(w, of_len16(w, 4 + oxm.len));
-	of_put_span(w, oxm);
+	of_put_u16(w, type);
+	of_put_u16(w, of_len16(w, 4 + body.len));
+	of_put_span(w, body);
 	pad_to(w, begin, 8);
+}
+
+void of_put_match(struct of_writer *w, struct of_span oxm)
+{
+	if (w->version == 1)
+		of_put_span(w, oxm);
+	else
+		put_framed(w, OFPMT_OXM, oxm);
+}
+
+void of_put_stats(struct of_writer *w, struct of_span oxs)
+{
+	put_framed(w, 0, oxs);
+}
+
+void of_put_message(struct of_writer *w, struct of_span message, size_t more)
+{
+	size_t begin = of_begin(w);
+
+	of_put_span(w, message);
+	if (more)
+		pad_to(w, begin, 8);
 }
 
 int of_end(struct of_writer *w, size_t begin, size_t at, size_t align, size_t pad)

@@ -19,7 +19,7 @@ struct of_writer {
 	size_t len;
 	size_t room;
 	uint8_t version; // set by the owner
-	int error;       // -ENOMEM, or -EMSGSIZE if a length does not fit its 16 bits
+	int error; // -ENOMEM; -EMSGSIZE if a length, -ERANGE if a port does not fit its 16 bits
 };
 
 static inline int of_writer_status(const struct of_writer *w)
@@ -105,6 +105,17 @@ static inline void of_put_u64(struct of_writer *w, uint64_t v)
 		of_store64(p, v);
 }
 
+// The reverse of of_get_port(); one that 1.0 has no number for is -ERANGE.
+static inline void of_put_port(struct of_writer *w, uint32_t port)
+{
+	if (w->version > 1)
+		of_put_u32(w, port);
+	else if (port < 0xff00 || port >= 0xffffff00)
+		of_put_u16(w, (uint16_t)port);
+	else if (!w->error)
+		w->error = -ERANGE;
+}
+
 static inline void of_put_zeros(struct of_writer *w, size_t n)
 {
 	uint8_t *p = of_add(w, n);
@@ -129,8 +140,14 @@ static inline void of_put_span(struct of_writer *w, struct of_span s)
 // A string into a field of n bytes: cut to n - 1, zeros behind it.
 void of_put_str(struct of_writer *w, const char *s, size_t n);
 
-// An ofp_match around these OXM bytes, with header and padding.
+// An ofp_match around these OXM bytes, with header and padding; in OpenFlow 1.0 the bytes alone.
 void of_put_match(struct of_writer *w, struct of_span oxm);
+
+// An ofp_stats around these OXS bytes.
+void of_put_stats(struct of_writer *w, struct of_span oxs);
+
+// A message inside another; padded to 8 if `more` bytes follow.
+void of_put_message(struct of_writer *w, struct of_span message, size_t more);
 
 // The length of a list whose own field is 16 bits wide.
 static inline uint16_t of_len16(struct of_writer *w, size_t n)

@@ -7,7 +7,8 @@
 //   member  of struct weft_flow_key; `skip` bytes of it are passed over (ICMP type is the low byte
 //           of l4_src)
 //   bits    width of the field, right-aligned in (bits + 7) / 8 bytes
-//   flags   M: may bear a mask (OpenFlow 1.3.5, table 12). S: set-field may name it.
+//   flags   M: may bear a mask (OpenFlow 1.3.5, table 12). S: set-field may name it. L: a controller may
+//           ask to write it, but the tables do not execute that yet
 //   prereq  what else must be matched (OpenFlow 1.3.5, 7.2.3.6); WEFT_PREREQ_*
 //
 // The wire codes of the fields (OXM class and number) are the agent's business.
@@ -16,6 +17,7 @@
 
 #define WEFT_FIELD_M 1u
 #define WEFT_FIELD_S 2u
+#define WEFT_FIELD_L 4u
 
 #define WEFT_FIELDS(X)                                                                             \
 	X(IN_PORT, in_port, in_port, 0, 32, 0, NONE)                                               \

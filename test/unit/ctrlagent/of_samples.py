@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenFlow 1.3 messages as os-ken makes them: one or more of every kind that a controller sends."""
-from os_ken.ofproto import ofproto_protocol
-from os_ken.ofproto import ofproto_v1_3 as ofp
-from os_ken.ofproto import ofproto_v1_3_parser as p
+"""OpenFlow messages as os-ken makes them: one or more of every kind that a controller sends."""
+import importlib
 
-DP = ofproto_protocol.ProtocolDesc(version=ofp.OFP_VERSION)
+from os_ken.ofproto import ofproto_protocol
+
+VERSIONS = {1: '1_0', 4: '1_3', 5: '1_4', 6: '1_5'}
 
 MATCHES = [
     {},
@@ -31,94 +31,124 @@ MATCHES = [
 ]
 
 
-def actions():
-    return [
-        p.OFPActionOutput(ofp.OFPP_CONTROLLER, 128), p.OFPActionOutput(7, 0),
-        p.OFPActionCopyTtlOut(), p.OFPActionCopyTtlIn(), p.OFPActionSetMplsTtl(64),
-        p.OFPActionDecMplsTtl(), p.OFPActionPushVlan(0x88a8), p.OFPActionPopVlan(),
-        p.OFPActionPushMpls(0x8847), p.OFPActionPopMpls(0x800), p.OFPActionSetQueue(3),
-        p.OFPActionGroup(9), p.OFPActionSetNwTtl(5), p.OFPActionDecNwTtl(),
-        p.OFPActionPushPbb(0x88e7), p.OFPActionPopPbb(),
-        p.OFPActionSetField(vlan_vid=0x1005), p.OFPActionSetField(ipv6_dst='fe80::7'),
-        p.OFPActionSetField(eth_src='02:00:00:00:00:09'), p.OFPActionSetField(tunnel_id=77),
-        p.OFPActionSetField(tun_ipv4_dst='192.168.1.2'), p.OFPActionSetField(ip_dscp=10),
-        p.OFPActionSetField(mpls_label=0x12345), p.OFPActionSetField(pbb_isid=0x123456),
-    ]
+class Version:
+    """os-ken's constants (ofp), classes (p) and a datapath of one version; and the samples of 1.3."""
 
+    def __init__(self, wire):
+        self.wire = wire
+        self.ofp = importlib.import_module(f'os_ken.ofproto.ofproto_v{VERSIONS[wire]}')
+        self.p = importlib.import_module(f'os_ken.ofproto.ofproto_v{VERSIONS[wire]}_parser')
+        self.dp = ofproto_protocol.ProtocolDesc(version=wire)
 
-def instructions():
-    return [
-        p.OFPInstructionMeter(4), p.OFPInstructionActions(ofp.OFPIT_APPLY_ACTIONS, actions()),
-        p.OFPInstructionActions(ofp.OFPIT_CLEAR_ACTIONS, []),
-        p.OFPInstructionActions(ofp.OFPIT_WRITE_ACTIONS, [p.OFPActionOutput(1, 0)]),
-        p.OFPInstructionWriteMetadata(0x1122334455667788, 0xff00ff00ff00ff00),
-        p.OFPInstructionGotoTable(9),
-    ]
+    def match_bytes(self, match):
+        """As the codec's `match` command takes it."""
+        buf = bytearray()
+        match.serialize(buf, 0)
+        return bytes(buf[4:int.from_bytes(buf[2:4], 'big')])
 
+    def matches(self):
+        return [self.p.OFPMatch(**m) for m in MATCHES]
 
-def bands():
-    return [p.OFPMeterBandDrop(1000, 64), p.OFPMeterBandDscpRemark(2000, 128, 1)]
+    def actions(self):
+        p, ofp = self.p, self.ofp
+        return [
+            p.OFPActionOutput(ofp.OFPP_CONTROLLER, 128), p.OFPActionOutput(7, 0),
+            p.OFPActionCopyTtlOut(), p.OFPActionCopyTtlIn(), p.OFPActionSetMplsTtl(64),
+            p.OFPActionDecMplsTtl(), p.OFPActionPushVlan(0x88a8), p.OFPActionPopVlan(),
+            p.OFPActionPushMpls(0x8847), p.OFPActionPopMpls(0x800), p.OFPActionSetQueue(3),
+            p.OFPActionGroup(9), p.OFPActionSetNwTtl(5), p.OFPActionDecNwTtl(),
+            p.OFPActionPushPbb(0x88e7), p.OFPActionPopPbb(),
+            p.OFPActionSetField(vlan_vid=0x1005), p.OFPActionSetField(ipv6_dst='fe80::7'),
+            p.OFPActionSetField(eth_src='02:00:00:00:00:09'), p.OFPActionSetField(tunnel_id=77),
+            p.OFPActionSetField(tun_ipv4_dst='192.168.1.2'), p.OFPActionSetField(ip_dscp=10),
+            p.OFPActionSetField(mpls_label=0x12345), p.OFPActionSetField(pbb_isid=0x123456),
+        ]
 
+    def instructions(self):
+        p, ofp = self.p, self.ofp
+        return ([p.OFPInstructionMeter(4)] if self.wire < 6 else []) + [
+            p.OFPInstructionActions(ofp.OFPIT_APPLY_ACTIONS, self.actions()),
+            p.OFPInstructionActions(ofp.OFPIT_CLEAR_ACTIONS, []),
+            p.OFPInstructionActions(ofp.OFPIT_WRITE_ACTIONS, [p.OFPActionOutput(1, 0)]),
+            p.OFPInstructionWriteMetadata(0x1122334455667788, 0xff00ff00ff00ff00),
+            p.OFPInstructionGotoTable(9),
+        ]
 
-def buckets():
-    return [p.OFPBucket(50, ofp.OFPP_ANY, ofp.OFPG_ANY, actions()),
-            p.OFPBucket(1, 2, 3, [p.OFPActionOutput(2)]), p.OFPBucket(0, 1, 0xffffffff, [])]
+    def bands(self):
+        p = self.p
+        return [p.OFPMeterBandDrop(1000, 64), p.OFPMeterBandDscpRemark(2000, 128, 1)]
 
+    def buckets(self):
+        p, ofp = self.p, self.ofp
+        return [p.OFPBucket(50, ofp.OFPP_ANY, ofp.OFPG_ANY, self.actions()),
+                p.OFPBucket(1, 2, 3, [p.OFPActionOutput(2)]), p.OFPBucket(0, 1, 0xffffffff, [])]
 
-def table_features():
-    ids = [p.OFPInstructionId(t) for t in (1, 2, 3, 4, 5, 6)]
-    acts = [p.OFPActionId(t) for t in (0, 17, 18, 22, 25)]
-    oxms = [p.OFPOxmId('in_port', False), p.OFPOxmId('eth_dst', True), p.OFPOxmId('tcp_flags', True)]
-    return [p.OFPTableFeaturesStats(
-        table_id=3, name=b'classify', metadata_match=0xff, metadata_write=0xf0, config=3,
-        max_entries=1000000, properties=[
-            p.OFPTableFeaturePropInstructions(ofp.OFPTFPT_INSTRUCTIONS, ids),
-            p.OFPTableFeaturePropInstructions(ofp.OFPTFPT_INSTRUCTIONS_MISS, ids[:1]),
-            p.OFPTableFeaturePropNextTables(ofp.OFPTFPT_NEXT_TABLES, [4, 5, 6]),
-            p.OFPTableFeaturePropNextTables(ofp.OFPTFPT_NEXT_TABLES_MISS, []),
-            p.OFPTableFeaturePropActions(ofp.OFPTFPT_WRITE_ACTIONS, acts),
-            p.OFPTableFeaturePropActions(ofp.OFPTFPT_APPLY_ACTIONS_MISS, acts[:2]),
-            p.OFPTableFeaturePropOxm(ofp.OFPTFPT_MATCH, oxms),
-            p.OFPTableFeaturePropOxm(ofp.OFPTFPT_WILDCARDS, oxms[:1]),
-            p.OFPTableFeaturePropOxm(ofp.OFPTFPT_APPLY_SETFIELD, oxms[1:2])])]
+    def table_features(self):
+        p, ofp = self.p, self.ofp
+        ids = [p.OFPInstructionId(t) for t in (1, 2, 3, 4, 5, 6)]
+        acts = [p.OFPActionId(t) for t in (0, 17, 18, 22, 25)]
+        oxms = [p.OFPOxmId('in_port', False), p.OFPOxmId('eth_dst', True), p.OFPOxmId('tcp_flags', True)]
+        own = {'config': 3} if self.wire < 6 else {'capabilities': 12}
+        if self.wire > 5:
+            own.update(command=0, features=1)
+        return [p.OFPTableFeaturesStats(
+            table_id=3, name=b'classify', metadata_match=0xff, metadata_write=0xf0, **own,
+            max_entries=1000000, properties=[
+                p.OFPTableFeaturePropInstructions(ofp.OFPTFPT_INSTRUCTIONS, ids),
+                p.OFPTableFeaturePropInstructions(ofp.OFPTFPT_INSTRUCTIONS_MISS, ids[:1]),
+                p.OFPTableFeaturePropNextTables(ofp.OFPTFPT_NEXT_TABLES, [4, 5, 6]),
+                p.OFPTableFeaturePropNextTables(ofp.OFPTFPT_NEXT_TABLES_MISS, []),
+                p.OFPTableFeaturePropActions(ofp.OFPTFPT_WRITE_ACTIONS, acts),
+                p.OFPTableFeaturePropActions(ofp.OFPTFPT_APPLY_ACTIONS_MISS, acts[:2]),
+                p.OFPTableFeaturePropOxm(ofp.OFPTFPT_MATCH, oxms),
+                p.OFPTableFeaturePropOxm(ofp.OFPTFPT_WILDCARDS, oxms[:1]),
+                p.OFPTableFeaturePropOxm(ofp.OFPTFPT_APPLY_SETFIELD, oxms[1:2])])]
 
+    def flow_mods(self):
+        p = self.p
+        return [p.OFPFlowMod(self.dp, cookie=n, cookie_mask=~n & 0xff, table_id=n, command=n % 5,
+                             idle_timeout=n + 1, hard_timeout=n + 2, priority=n + 3,
+                             buffer_id=0xffffffff, out_port=n + 4, out_group=n + 5, flags=1 << n % 5,
+                             match=m, instructions=self.instructions() if n % 2 else [])
+                for n, m in enumerate(self.matches())]
 
-def messages():
-    match = p.OFPMatch(**MATCHES[6])
-    flow_mods = [p.OFPFlowMod(DP, cookie=n, cookie_mask=~n & 0xff, table_id=n, command=n % 5,
-                              idle_timeout=n + 1, hard_timeout=n + 2, priority=n + 3,
-                              buffer_id=0xffffffff, out_port=n + 4, out_group=n + 5, flags=1 << n % 5,
-                              match=p.OFPMatch(**m), instructions=instructions() if n % 2 else [])
-                 for n, m in enumerate(MATCHES)]
-    return flow_mods + [
-        p.OFPHello(DP),
-        p.OFPErrorMsg(DP, 4, 9, b'the offending bytes'), p.OFPEchoRequest(DP, b'ping'),
-        p.OFPEchoReply(DP, b''), p.OFPExperimenter(DP, 0x2320, 77, b'data'),
-        p.OFPFeaturesRequest(DP), p.OFPGetConfigRequest(DP), p.OFPSetConfig(DP, 1, 0xffff),
-        p.OFPPacketOut(DP, ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, actions(), b'\x01' * 60),
-        p.OFPPacketOut(DP, 5, 2, [], None), p.OFPGroupMod(DP, 0, ofp.OFPGT_SELECT, 9, buckets()),
-        p.OFPGroupMod(DP, ofp.OFPGC_DELETE, 0, ofp.OFPG_ALL, []),
-        p.OFPPortMod(DP, 3, '02:00:00:00:00:05', 1, 0x65, 0x2820),
-        p.OFPTableMod(DP, 255, 3), p.OFPBarrierRequest(DP), p.OFPQueueGetConfigRequest(DP, 6),
-        p.OFPRoleRequest(DP, 2, 0x1122334455667788), p.OFPGetAsyncRequest(DP),
-        p.OFPSetAsync(DP, [7, 3], [7, 0], [15, 8]), p.OFPMeterMod(DP, 0, 5, 4, bands()),
-        p.OFPDescStatsRequest(DP, 0),
-        p.OFPFlowStatsRequest(DP, 0, 1, 2, 3, 4, 5, match),
-        p.OFPAggregateStatsRequest(DP, 0, 0xff, 0xffffffff, 0xffffffff, 6, 7, match),
-        p.OFPTableStatsRequest(DP, 0), p.OFPPortStatsRequest(DP, 0, 9),
-        p.OFPQueueStatsRequest(DP, 0, 8, 7), p.OFPGroupStatsRequest(DP, 0, 6),
-        p.OFPGroupDescStatsRequest(DP, 0), p.OFPGroupFeaturesStatsRequest(DP, 0),
-        p.OFPMeterStatsRequest(DP, 0, 5), p.OFPMeterConfigStatsRequest(DP, 0, 4),
-        p.OFPMeterFeaturesStatsRequest(DP, 0), p.OFPPortDescStatsRequest(DP, 0),
-        p.OFPTableFeaturesStatsRequest(DP, 0, table_features()),
-        p.OFPTableFeaturesStatsRequest(DP, 1, []),
-        p.OFPExperimenterStatsRequest(DP, 0, 0x2320, 5, b'bodybody'),
-    ]
+    def symmetric(self):
+        """The same in 1.3 to 1.5."""
+        p, ofp, dp, match = self.p, self.ofp, self.dp, self.matches()[6]
+        return self.flow_mods() + [
+            p.OFPHello(dp),
+            p.OFPErrorMsg(dp, 4, 9, b'the offending bytes'), p.OFPEchoRequest(dp, b'ping'),
+            p.OFPEchoReply(dp, b''), p.OFPExperimenter(dp, 0x2320, 77, b'data'),
+            p.OFPFeaturesRequest(dp), p.OFPGetConfigRequest(dp), p.OFPSetConfig(dp, 1, 0xffff),
+            p.OFPBarrierRequest(dp), p.OFPGetAsyncRequest(dp), p.OFPMeterMod(dp, 0, 5, 4, self.bands()),
+            p.OFPGroupMod(dp, 0, ofp.OFPGT_SELECT, 9, buckets=self.buckets()),
+            p.OFPGroupMod(dp, ofp.OFPGC_DELETE, 0, ofp.OFPG_ALL, buckets=[]),
+            p.OFPDescStatsRequest(dp, 0),
+            p.OFPFlowStatsRequest(dp, 0, 1, 2, 3, 4, 5, match),
+            p.OFPAggregateStatsRequest(dp, 0, 0xff, 0xffffffff, 0xffffffff, 6, 7, match),
+            p.OFPTableStatsRequest(dp, 0), p.OFPPortStatsRequest(dp, 0, 9),
+            p.OFPQueueStatsRequest(dp, 0, 8, 7), p.OFPGroupStatsRequest(dp, 0, 6),
+            p.OFPGroupDescStatsRequest(dp, 0), p.OFPGroupFeaturesStatsRequest(dp, 0),
+            p.OFPMeterStatsRequest(dp, 0, 5),
+            p.OFPMeterFeaturesStatsRequest(dp, 0), p.OFPPortDescStatsRequest(dp, 0),
+            p.OFPTableFeaturesStatsRequest(dp, 0, self.table_features()),
+            p.OFPTableFeaturesStatsRequest(dp, 1, []),
+            p.OFPExperimenterStatsRequest(dp, 0, 0x2320, 5, b'bodybody'),
+        ]
 
+    def messages(self):
+        p, ofp, dp = self.p, self.ofp, self.dp
+        return self.symmetric() + [
+            p.OFPPacketOut(dp, ofp.OFP_NO_BUFFER, ofp.OFPP_CONTROLLER, self.actions(), b'\x01' * 60),
+            p.OFPPacketOut(dp, 5, 2, [], None),
+            p.OFPPortMod(dp, 3, '02:00:00:00:00:05', 1, 0x65, 0x2820), p.OFPTableMod(dp, 255, 3),
+            p.OFPQueueGetConfigRequest(dp, 6), p.OFPRoleRequest(dp, 2, 0x1122334455667788),
+            p.OFPSetAsync(dp, [7, 3], [7, 0], [15, 8]), p.OFPMeterConfigStatsRequest(dp, 0, 4),
+        ]
 
-def serialized():
-    """(name, message, bytes) of each."""
-    for i, message in enumerate(messages()):
-        message.xid = 0x1000 + i
-        message.serialize()
-        yield f'{i:02d}-{type(message).__name__}', message, bytes(message.buf)
+    def serialized(self):
+        """(name, message, bytes) of each."""
+        for i, message in enumerate(self.messages()):
+            message.xid = 0x1000 + i
+            message.serialize()
+            yield f'{i:02d}-{type(message).__name__}', message, bytes(message.buf)

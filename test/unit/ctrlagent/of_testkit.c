@@ -5,6 +5,8 @@
 
 #include <weft/fields.h>
 
+#include "openflow/oxs.h"
+
 void of_testkit_free(struct of_testkit *k)
 {
 	for (unsigned i = 0; i < k->n_blocks; i++)
@@ -104,8 +106,12 @@ struct of_span kit_match(struct of_testkit *k)
 	struct of_writer w = {.version = k->version};
 	struct of_span s;
 
-	for (unsigned n = kit_rand(k) % 5; n; n--)
-		put_oxm(k, &w, true);
+	if (k->version == 1) {
+		kit_bytes(k, of_add(&w, OF_MATCH_1_0_LEN), OF_MATCH_1_0_LEN);
+	} else {
+		for (unsigned n = kit_rand(k) % 5; n; n--)
+			put_oxm(k, &w, true);
+	}
 	s = kit_keep(k, of_written(&w));
 	of_writer_free(&w);
 	return s;
@@ -120,6 +126,42 @@ struct of_span kit_oxm(struct of_testkit *k)
 	s = kit_keep(k, of_written(&w));
 	of_writer_free(&w);
 	return s;
+}
+
+struct of_span kit_stats(struct of_testkit *k)
+{
+	struct of_writer w = {.version = k->version};
+	struct of_oxs oxs = {.present = kit_rand(k) & 0x3b};
+	struct of_span s;
+
+	kit_bytes(k, &oxs.duration_sec, sizeof(oxs) - offsetof(struct of_oxs, duration_sec));
+	of_oxs_write(&w, &oxs);
+	s = kit_keep(k, of_written(&w));
+	of_writer_free(&w);
+	return s;
+}
+
+// A whole message as far as its header says.
+struct of_span kit_message(struct of_testkit *k)
+{
+	uint8_t bytes[40];
+	size_t n = 8 + kit_rand(k) % 33;
+
+	kit_bytes(k, bytes, n);
+	bytes[0] = k->version;
+	of_store16(bytes + 2, (uint16_t)n);
+	return kit_keep(k, (struct of_span){bytes, n});
+}
+
+// One that OpenFlow 1.0 has a number for, if that is it.
+uint32_t kit_port(struct of_testkit *k)
+{
+	uint32_t port = (uint32_t)kit_rand(k);
+
+	if (k->version > 1)
+		return port;
+	port &= 0xffff;
+	return port >= 0xff00 ? 0xffff0000 | port : port;
 }
 
 struct of_span kit_list(struct of_testkit *k, void (*random)(struct of_testkit *, void *),

@@ -53,6 +53,9 @@ struct of_span kit_keep(struct of_testkit *k, struct of_span s);
 struct of_span kit_rest(struct of_testkit *k);
 struct of_span kit_match(struct of_testkit *k);
 struct of_span kit_oxm(struct of_testkit *k);
+struct of_span kit_stats(struct of_testkit *k);
+struct of_span kit_message(struct of_testkit *k);
+uint32_t kit_port(struct of_testkit *k);
 struct of_span kit_list(struct of_testkit *k, void (*random)(struct of_testkit *, void *),
 	size_t size, int (*write)(struct of_writer *, const void *));
 bool kit_span_equal(struct of_span a, struct of_span b);

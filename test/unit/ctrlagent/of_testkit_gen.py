@@ -16,8 +16,11 @@ def intersect(a, b):
     return max(a[0], b[0]), min(a[1], b[1])
 
 
-def leaf_versions(s, every):
-    """The versions in which a struct of a class has a kind."""
+def type_versions(s, every):
+    """The versions that know a struct: in which it, or one of its class, has a kind."""
+    if s.abstract:
+        spans = [type_versions(leaf, every) for leaf in s.leaves]
+        return min(v[0] for v in spans), max(v[1] for v in spans)
     here = s.versions
     while s.parent:
         spans = [v for _, v in s.values]
@@ -28,37 +31,42 @@ def leaf_versions(s, every):
 
 class Kit:
     def __init__(self, model, desc):
-        self.model, self.ints, self.every = model, desc.INTS, desc.EVER
+        self.model, self.ints, self.spans, self.every = model, desc.INTS, desc.SPANS, desc.EVER
 
     def all(self):
         return [s for s in self.model.structs.values() if not s.abstract or not s.parent]
 
     def stored(self, s):
-        seen = set()
-        for f in s.fields:
-            if f.stored and f.name not in seen:
-                seen.add(f.name)
-                yield f, [g.versions for g in s.fields if g.stored and g.name == f.name]
+        """One field of each name."""
+        return {f.name: f for f in reversed(s.fields) if f.stored}.values()
 
-    def random_field(self, s, f, spans):
+    def random_field(self, s, f):
         name = f'o->{f.name}'
         if f.type in self.ints and f.arg:
-            return f'for (size_t i = 0; i < {f.arg}; i++) {name}[i] = (__typeof__({name}[i]))kit_rand(k);'
-        value = {
-            'mac': f'kit_bytes(k, {name}.b, 6);',
-            'str': f'kit_str(k, {name}, {f.arg});',
-            'rest': f'{name} = kit_rest(k);',
-            'match': f'{name} = kit_match(k);',
-            'oxm': f'{name} = kit_oxm(k);',
-            'list': f'{name} = kit_list(k, random_{f.arg}, sizeof(struct {f.arg}), write_{f.arg});',
-            **{t: f'{name} = (__typeof__({name}))kit_rand(k);' for t in self.ints},
-        }.get(f.type, f'random_{f.type}(k, &{name});')
+            value = f'for (size_t i = 0; i < {f.arg}; i++) {name}[i] = (__typeof__({name}[i]))kit_rand(k);'
+        else:
+            value = {
+                'mac': f'kit_bytes(k, {name}.b, 6);',
+                'str': f'kit_str(k, {name}, {f.arg});',
+                'list': f'{name} = kit_list(k, random_{f.arg}, sizeof(struct {f.arg}), write_{f.arg});',
+                **{t: f'{name} = kit_{t}(k);' for t in self.spans if t != 'list'},
+                **{t: f'{name} = (uint{8 * n}_t)kit_rand(k);' for t, n in self.ints.items()},
+                'port': f'{name} = kit_port(k);',
+            }.get(f.type, f'random_{f.type}(k, &{name});')
         if any(g.when and g.when[0] == f.name for g in s.fields):
             value += f' if (kit_rand(k) % 2) {name} = (__typeof__({name}))-1;'
-        tests = [in_version(v) for v in spans]
+        test = in_version(f.versions)
         if f.when:
-            tests.append(f'o->{f.when[0]} >= {f.when[2]}')
-        return f'if ({" || ".join(tests) if not f.when else " && ".join(tests)}) {{ {value} }}'
+            test += f' && o->{f.when[0]} >= {f.when[2]}'
+        return f'if ({test}) {{ {value} }}'
+
+    def random_kind(self, s):
+        """For a struct that keeps it."""
+        if s.other:
+            return ['\to->kind = (uint16_t)(0x7f00 | kit_rand(k));']
+        kinds = ', '.join(f'{{{value}, {low}, {high}}}' for value, (low, high) in s.values)
+        return [f'\tstatic const struct kit_kind kinds[] = {{{kinds}}};',
+                f'\to->kind = (__typeof__(o->kind))kit_kind(k, kinds, {len(s.values)});']
 
     def random(self, s):
         yield f'static void random_{s.name}(struct of_testkit *k, void *out)\n{{'
@@ -66,7 +74,7 @@ class Kit:
         if s.abstract:
             yield '\tstatic const struct kit_kind kinds[] = {'
             for leaf in s.leaves:
-                low, high = leaf_versions(leaf, self.every)
+                low, high = type_versions(leaf, self.every)
                 yield f'\t\t{{{leaf.name.upper()}, {low}, {high}}},'
             yield '\t};'
             yield '\to->kind = kit_kind(k, kinds, sizeof(kinds) / sizeof(kinds[0]));\n\tswitch (o->kind) {'
@@ -74,10 +82,11 @@ class Kit:
                 yield f'\tcase {leaf.name.upper()}:\n\t\trandom_{leaf.name}(k, &o->{leaf.short});\n\t\tbreak;'
             yield '\tdefault:\n\t\tbreak;\n\t}'
         else:
-            if s.other:
-                yield '\to->kind = (uint16_t)(0x7f00 | kit_rand(k));'
-            for f, spans in self.stored(s):
-                yield '\t' + self.random_field(s, f, spans)
+            if s.keeps_kind:
+                yield from self.random_kind(s)
+            for f in s.fields:
+                if f.stored:
+                    yield '\t' + self.random_field(s, f)
         yield '\t(void)k;\n}'
 
     def equal(self, s):
@@ -90,11 +99,11 @@ class Kit:
                        f'\t\treturn equal_{leaf.name}(&x->{leaf.short}, &y->{leaf.short});')
             yield '\tdefault:\n\t\treturn false;\n\t}\n}'
             return
-        if s.other:
+        if s.keeps_kind:
             yield '\tif (x->kind != y->kind)\n\t\treturn false;'
-        for f, _ in self.stored(s):
+        for f in self.stored(s):
             a, b = f'x->{f.name}', f'y->{f.name}'
-            if f.type in ('rest', 'match', 'oxm', 'list'):
+            if f.type in self.spans:
                 test = f'!kit_span_equal({a}, {b})'
             elif f.type in self.model.structs:
                 test = f'!equal_{f.type}(&{a}, &{b})'
@@ -114,11 +123,25 @@ class Kit:
                        f'\t\treturn refine_{leaf.name}(k, r, &o->{leaf.short});')
             yield '\tdefault:\n\t\treturn 0;\n\t}\n}'
             return
-        for f, _ in self.stored(s):
+        for f in self.stored(s):
             if f.type == 'list':
                 yield (f'\tif (kit_refine(k, r, &o->{f.name}, &of_testkit_{f.arg}))\n'
                        '\t\treturn -EBADMSG;')
         yield '\t(void)o, (void)k, (void)r;\n\treturn 0;\n}'
+
+    def dump_field(self, f):
+        name = f'o->{f.name}'
+        yield f'\t\tfprintf(f, ", \\"{f.name}\\": ");'
+        if f.type in self.ints and f.arg:
+            yield f'\t\tkit_dump_u32s(f, {name}, {f.arg});'
+            return
+        yield '\t\t' + {
+            'mac': f'kit_dump_hex(f, (struct of_span){{{name}.b, 6}});',
+            'str': f'kit_dump_str(f, {name});',
+            'list': f'kit_dump_list(f, version, {name}, &of_testkit_{f.arg});',
+            **{t: f'kit_dump_hex(f, {name});' for t in self.spans if t != 'list'},
+            **{t: f'fprintf(f, "%" PRIu64, (uint64_t){name});' for t in self.ints},
+        }.get(f.type, f'dump_{f.type}(f, version, &{name});')
 
     def dump(self, s):
         yield f'static void dump_{s.name}(FILE *f, uint8_t version, const void *p)\n{{'
@@ -130,25 +153,19 @@ class Kit:
             yield '\tdefault:\n\t\tbreak;\n\t}\n}'
             return
         yield f'\tfprintf(f, "{{\\"struct\\": \\"{s.name}\\"");'
-        for f, _ in self.stored(s):
-            name = f'o->{f.name}'
-            yield f'\tfprintf(f, ", \\"{f.name}\\": ");'
-            if f.type in self.ints and f.arg:
-                yield f'\tkit_dump_u32s(f, {name}, {f.arg});'
-            else:
-                yield '\t' + {
-                    'mac': f'kit_dump_hex(f, (struct of_span){{{name}.b, 6}});',
-                    'str': f'kit_dump_str(f, {name});',
-                    'list': f'kit_dump_list(f, version, {name}, &of_testkit_{f.arg});',
-                    **{t: f'kit_dump_hex(f, {name});' for t in ('rest', 'match', 'oxm')},
-                    **{t: f'fprintf(f, "%" PRIu64, (uint64_t){name});' for t in self.ints},
-                }.get(f.type, f'dump_{f.type}(f, version, &{name});')
+        if s.keeps_kind:
+            yield '\tfprintf(f, ", \\"kind\\": %u", o->kind);'
+        for f in s.fields:
+            if f.stored:
+                yield f'\tif ({in_version(f.versions, "version")}) {{'
+                yield from self.dump_field(f)
+                yield '\t}'
         yield '\tfprintf(f, "}");\n\t(void)o, (void)version;\n}'
 
     def entry(self, s):
         yield f'const struct of_testkit_type of_testkit_{s.name} = {{'
         yield f'\t.name = "{s.name}", .size = sizeof(struct {s.name}),'
-        low, high = (1, 6) if s.abstract else leaf_versions(s, self.every)
+        low, high = type_versions(s, self.every)
         yield f'\t.low = {low}, .high = {high},'
         for op in ('random', 'read', 'write', 'equal', 'refine', 'dump'):
             yield f'\t.{op} = {op}_{s.name},'

@@ -2,9 +2,9 @@
 // The codec for scripts: reads commands from standard input, answers each with lines on standard
 // output.
 //
-//	decode HEX       the message decoded to the bottom and written again, as hex, and as JSON
-//	match HEX        an OXM list by way of struct weft_match
-//	random SEED N    N random messages, as decode answers
+//	decode HEX              the message decoded to the bottom and written again, as hex, and as
+//JSON 	match VERSION HEX       the match of a message by way of struct weft_match 	random VERSION
+//SEED N   N random messages, as decode answers
 //
 // What is refused is answered by "error TYPE CODE NAME".
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "openflow/errors.h"
 #include "openflow/match.h"
 
-#define VERSION 4
+static uint8_t version;
 
 static struct of_span from_hex(char *hex)
 {
@@ -29,7 +29,7 @@ static struct of_span from_hex(char *hex)
 
 static void answer_error(const struct of_error *e)
 {
-	printf("error %u %u %s\n", e->type, e->code, of_error_name(e, VERSION));
+	printf("error %u %u %s\n", e->type, e->code, of_error_name(e, version));
 }
 
 static void answer_bytes(struct of_span s)
@@ -40,20 +40,21 @@ static void answer_bytes(struct of_span s)
 
 static void answer_message(const struct of_message *m)
 {
-	struct of_writer w = {.version = VERSION};
+	struct of_writer w = {.version = version};
 
 	of_message_write(&w, m);
 	answer_bytes(of_written(&w));
 	putchar(' ');
-	of_testkit_of_message.dump(stdout, VERSION, m);
+	of_testkit_of_message.dump(stdout, version, m);
 	putchar('\n');
 	of_writer_free(&w);
 }
 
 static void decode(char *hex)
 {
-	struct of_testkit kit = {.version = VERSION};
-	struct of_reader r = of_list(from_hex(hex), VERSION);
+	struct of_span in = from_hex(hex);
+	struct of_testkit kit = {.version = version = in.p[0]};
+	struct of_reader r = of_list(in, version);
 	struct of_message m;
 
 	if (of_message_read(&r, &m) || of_testkit_of_message.refine(&kit, &r, &m))
@@ -65,11 +66,11 @@ static void decode(char *hex)
 
 static void match(char *hex)
 {
-	struct of_writer w = {.version = VERSION};
+	struct of_writer w = {.version = version};
 	struct weft_match m;
 	struct of_error e;
 
-	if (of_match_read(from_hex(hex), VERSION, &m, &e)) {
+	if (of_match_read(from_hex(hex), version, &m, &e)) {
 		answer_error(&e);
 		return;
 	}
@@ -81,7 +82,7 @@ static void match(char *hex)
 
 static void random_messages(uint64_t seed, unsigned n)
 {
-	struct of_testkit kit = {.version = VERSION, .seed = seed | 1};
+	struct of_testkit kit = {.version = version, .seed = seed | 1};
 	struct of_message m;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -95,14 +96,16 @@ int main(void)
 {
 	static char line[1 << 18];
 	uint64_t seed;
-	unsigned n;
+	unsigned n, v;
+	int at;
 
 	while (fgets(line, sizeof(line), stdin)) {
 		if (strncmp(line, "decode ", 7) == 0)
 			decode(line + 7);
-		else if (strncmp(line, "match ", 6) == 0)
-			match(line + 6);
-		else if (sscanf(line, "random %" SCNu64 " %u", &seed, &n) == 2)
+		else if (sscanf(line, "match %u %n", &v, &at) == 1 && (version = (uint8_t)v))
+			match(line + at);
+		else if (sscanf(line, "random %u %" SCNu64 " %u", &v, &seed, &n) == 3 &&
+			 (version = (uint8_t)v))
 			random_messages(seed, n);
 		else
 			return 2;

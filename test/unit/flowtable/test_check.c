@@ -257,6 +257,22 @@ static void actions(void **state)
 	}
 }
 
+// What travels but is not executed is refused, in every place; nothing is accepted by silence.
+static void not_executed(void **state)
+{
+	for (unsigned type = WEFT_ACTION_COPY_TTL_IN + 1; type < WEFT_ACTION_MAX; type++) {
+		struct pattern pattern = {0};
+		struct program apply = {0}, write = {0};
+
+		program_add(&apply, false, type, 0);
+		program_add(&write, true, type, 0);
+		assert_int_equal(add(&pattern, &apply), WEFT_E_ACTION_TYPE);
+		assert_int_equal(add(&pattern, &write), WEFT_E_ACTION_TYPE);
+		assert_int_equal(ft_actions_check(world->sw, apply.actions, apply.instr.apply_len),
+			WEFT_E_ACTION_TYPE);
+	}
+}
+
 static enum weft_error set_after(
 	uint16_t eth_type, uint16_t before, uint32_t arg, enum weft_field f, uint64_t value)
 {
@@ -378,6 +394,7 @@ int main(void)
 		cmocka_unit_test(mod_fields),
 		cmocka_unit_test(instructions),
 		cmocka_unit_test(actions),
+		cmocka_unit_test(not_executed),
 		cmocka_unit_test(set_fields),
 		cmocka_unit_test(tenant_boundary),
 		cmocka_unit_test(action_set_order),

@@ -160,15 +160,13 @@ struct program {
 static inline struct weft_action *program_add(
 	struct program *p, bool write, enum weft_action_type type, uint32_t arg)
 {
-	uint16_t len = 8;
-	struct weft_action *a;
+	struct weft_action *a, header = {.type = (uint16_t)type, .len = sizeof(header), .arg = arg};
+	size_t payload = weft_action_payload_bytes(&header, &header, 0);
+	uint16_t len = (uint16_t)(sizeof(header) + (payload + 7) / 8 * 8);
 
-	if (type == WEFT_ACTION_OUTPUT)
-		len += sizeof(struct weft_action_output);
-	if (type == WEFT_ACTION_SET_FIELD)
-		len += sizeof(struct weft_action_set_field);
 	a = (void *)(p->actions + p->instr.apply_len + p->instr.write_len);
-	*a = (struct weft_action){.type = (uint16_t)type, .len = len, .arg = arg};
+	header.len = len;
+	*a = header;
 	memset(a + 1, 0, len - 8u);
 	if (write) {
 		p->instr.write_len += len;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/action_sink.h"
+
+#include "openflow/oxm.h"
+
+void of_sink_emit(
+	struct of_action_sink *s, uint16_t type, uint32_t arg, const void *payload, size_t bytes)
+{
+	size_t len = sizeof(struct weft_action) + (bytes + 7) / 8 * 8;
+	struct weft_action a = {.type = type, .len = (uint16_t)len, .arg = arg};
+
+	if (s->room - s->len < len) {
+		of_sink_fail(s, OFPBAC_TOO_MANY);
+		return;
+	}
+	memset(s->p + s->len, 0, len);
+	memcpy(s->p + s->len, &a, sizeof(a));
+	if (bytes)
+		memcpy(s->p + s->len + sizeof(a), payload, bytes);
+	s->len += len;
+}
+
+void of_sink_set(struct of_action_sink *s, uint16_t type, enum weft_field f, const uint8_t *value,
+	const uint8_t *mask)
+{
+	struct weft_action_set_field set;
+
+	memset(&set, 0, sizeof(set));
+	memcpy(set.value, value, weft_field_infos[f].bytes);
+	if (mask)
+		memcpy(set.mask, mask, weft_field_infos[f].bytes);
+	else
+		of_oxm_full_mask(f, set.mask);
+	of_sink_emit(s, type, f, &set, sizeof(set));
+}
+
+bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsigned ofs,
+	unsigned n_bits, bool write, struct weft_subfield *out)
+{
+	const struct of_oxm_form *form = of_oxm_form_of_id(id, s->version);
+	const struct weft_field_info *info;
+
+	if (!form) {
+		of_sink_fail(s, OFPBAC_BAD_SET_TYPE);
+		return false;
+	}
+	info = &weft_field_infos[form->field];
+	if (write && !(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)))
+		of_sink_fail(s, OFPBAC_BAD_SET_TYPE);
+	else if (!n_bits || ofs + n_bits > info->bits)
+		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
+	else
+		*out = (struct weft_subfield){form->field, (uint16_t)ofs, (uint16_t)n_bits, 0};
+	return s->code < 0;
+}
+
+bool of_sink_port_ok(const struct of_action_sink *s, uint32_t port)
+{
+	switch (port) {
+	case 0:
+	case OFPP_ANY:
+		return false;
+	case OFPP_TABLE:
+		return s->packet_out;
+	default:
+		return port <= OFPP_MAX || (port >= OFPP_IN_PORT && port <= OFPP_LOCAL);
+	}
+}
+
+void of_sink_push(
+	struct of_action_sink *s, uint16_t type, uint16_t ethertype, uint16_t a, uint16_t b)
+{
+	if (ethertype != a && ethertype != b)
+		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
+	else
+		of_sink_emit(s, type, ethertype, NULL, 0);
+}
+
+// OpenFlow 1.5 says it aloud, and before it is as true: a VLAN id to set bears OFPVID_PRESENT.
+static bool value_ok(enum weft_field f, const uint8_t *value, const uint8_t *mask)
+{
+	for (unsigned i = 0; i < weft_field_infos[f].bytes; i++)
+		if (value[i] & ~mask[i])
+			return false;
+	return f != WEFT_FIELD_VLAN_VID || (value[0] & 0x10) || !(mask[0] & 0x10);
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	while (n && !p[n - 1])
+		n--;
+	return n == 0;
+}
+
+// The OFPBAC_* of a TLV to set, or -1. OpenFlow 1.3.5, 7.2.5, set-field; masks since 1.5.
+static int check_oxm(const struct of_oxm *o, uint8_t version, uint8_t *value, uint8_t *mask)
+{
+	const struct weft_field_info *info;
+
+	if (!o->form)
+		return OFPBAC_BAD_SET_TYPE;
+	info = &weft_field_infos[o->form->field];
+	if (!(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)) || (o->hasmask && version < 6))
+		return OFPBAC_BAD_SET_TYPE;
+	if (!of_oxm_len_ok(o))
+		return OFPBAC_BAD_SET_LEN;
+	if (o->hasmask && !(info->flags & WEFT_FIELD_M))
+		return OFPBAC_BAD_SET_MASK;
+	if (!of_oxm_value(o->form, o->body.p, value))
+		return OFPBAC_BAD_SET_ARGUMENT;
+	of_oxm_mask(o, mask);
+	if (is_zero(mask, info->bytes))
+		return OFPBAC_BAD_SET_MASK;
+	return value_ok(o->form->field, value, mask) ? -1 : OFPBAC_BAD_SET_ARGUMENT;
+}
+
+void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm)
+{
+	struct of_reader it = of_list(oxm, s->version);
+	uint8_t value[16], mask[16];
+	struct of_oxm o;
+	int code;
+
+	if (of_oxm_read(&it, &o)) {
+		of_sink_fail(s, OFPBAC_BAD_SET_LEN);
+		return;
+	}
+	code = check_oxm(&o, s->version, value, mask);
+	if (code >= 0)
+		of_sink_fail(s, code);
+	else
+		of_sink_set(s, WEFT_ACTION_SET_FIELD, o.form->field, value, mask);
+}
