@@ -288,8 +288,8 @@ uint32_t ft_flow_hash(const struct weft_flow_key *k, uint64_t seed)
 		h = mix_bytes(mix(h, l4 << 8 | k->ip_proto), &k->ipv4_src, 1);
 	else if (k->eth_type == htons(FT_ETH_IPV6))
 		h = mix_bytes(mix(h, l4 << 8 | (k->ip_frag ? 0 : k->ip_proto)), k->ipv6_src, 4);
-	else
-		h = mix(h, k->mpls_label);
+	else // the addresses of ARP
+		h = mix(mix_bytes(h, &k->ipv4_src, 1), k->mpls_label);
 	h = mix(h, h >> 29);
 	return (uint32_t)(h >> 16) ? (uint32_t)(h >> 16) : 1;
 }
