@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenFlow 1.3 rules as `ovs-ofctl add-flows` reads them.
+
+Both switches are given the same ports (1 and up to the VMs, 65000 to the overlay) and so the same
+rules, as long as there is one tenant. Many tenants are many switches in Weft; in Open vSwitch they
+share one, as is usual there: table 0 tells them by `tun_id` and writes the tenant's number into the
+metadata, and the rules of all other tables match that number too.
+"""
+from dataclasses import dataclass
+
+from .filters import bits16, bits32
+from .frames import TCP, UDP, ip_text
+
+OVERLAY = 65000
+_PROTO = {TCP: 'tcp', UDP: 'udp'}
+
+
+@dataclass(frozen=True)
+class Rule:
+    table: int
+    priority: int
+    match: tuple = ()
+    actions: tuple = ()  # as ovs-ofctl writes them, instructions included; none: drop
+
+    def text(self):
+        match = ','.join((f'table={self.table}', f'priority={self.priority}', *self.match))
+        return f'{match},actions={",".join(self.actions) or "drop"}'
+
+
+def shared(rule, tenant, tun_id):
+    """The rule of one tenant among others in a switch that they share."""
+    if rule.table:
+        return Rule(rule.table, rule.priority, (*rule.match, f'metadata={tenant}'), rule.actions)
+    actions = rule.actions
+    if any(action.startswith('goto_table') for action in actions):
+        actions = (f'write_metadata:{tenant}', *actions)
+    return Rule(0, rule.priority, (*rule.match, f'tun_id={tun_id}'), actions)
+
+
+def _port(key, value, bits):
+    if not bits:
+        return ()
+    return (f'{key}={value}' if bits == 16 else f'{key}={value:#x}/{bits16(bits):#x}',)
+
+
+def _address(key, value, bits):
+    if not bits:
+        return ()
+    return (f'{key}={ip_text(value & bits32(bits))}' + ('' if bits == 32 else f'/{bits}'),)
+
+
+def match(f):
+    """A filter as match fields."""
+    if f.proto is None:
+        proto = ('ip',)
+    elif f.proto in _PROTO:
+        proto = (_PROTO[f.proto],)
+    else:
+        proto = ('ip', f'nw_proto={f.proto}')
+    return (*proto, *_address('nw_src', f.src, f.shape.src), *_address('nw_dst', f.dst, f.shape.dst),
+            *_port('tp_src', f.sport, f.shape.sport), *_port('tp_dst', f.dport, f.shape.dport))
+
+
+def to_overlay(vtep):
+    """One rule: what comes in at port 1 goes to that VTEP."""
+    return [Rule(0, 1, ('in_port=1',), (f'set_field:{vtep}->tun_dst', f'output:{OVERLAY}'))]
+
+
+def to_port():
+    """One rule: what comes from the overlay goes to port 1."""
+    return [Rule(0, 1, (f'in_port={OVERLAY}',), ('output:1',))]
+
+
+def pipeline(rng, filter_list, dst_mac, drop=False):
+    """Admission, security rules that permit, forwarding by MAC address: one table each."""
+    order = rng.sample(range(10, 10 + len(filter_list)), len(filter_list))
+    return [Rule(0, 1, (f'in_port={OVERLAY}',), ('goto_table:1',)),
+            *(Rule(1, priority, match(f), ('goto_table:2',))
+              for priority, f in zip(order, filter_list)),
+            Rule(1, 0),
+            Rule(2, 1, (f'dl_dst={dst_mac}',), () if drop else ('output:1',))]
+
+
+def access_list(filter_sets):
+    """The first filter that matches counts; all of them permit."""
+    if len(filter_sets) > 65000:
+        raise ValueError('more filters than priorities')
+    return [Rule(0, 65001 - place, (f'in_port={OVERLAY}', *match(f)), ('output:1',))
+            for place, filter_list in enumerate(filter_sets) for f in dict.fromkeys(filter_list)]

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: which traffic meets which rules. All of it follows from the seed.
+
+A scenario makes its inputs: a capture that one device receives without end, and the rules of each
+tenant. `encap` receives at port 1 and sends by the uplink, `decap` the other way round.
+"""
+import random
+from dataclasses import dataclass, field
+
+from . import classbench, filters, frames, pcapfile, rules
+
+# In namespaces of their own, so that nobody else's network has these addresses (RFC 2544).
+VTEP, REMOTE_VTEP, PREFIX = '198.18.0.1', '198.18.0.2', 24
+UPLINK_MAC = '02:70:63:61:70:00'  # that DPDK's pcap driver gives its first device
+REMOTE_MAC = '02:00:00:00:00:02'  # the remote VTEP's
+VM_MAC, FAR_VM_MAC = '02:00:00:00:01:01', '02:00:00:00:02:02'
+VNI = 5001
+# DPDK as Debian builds it has room for 32 devices: these, the uplink, Weft's TAP to the kernel, spare.
+PORTS_MAX = 28
+
+
+@dataclass(frozen=True)
+class Tenant:
+    number: int  # from 1
+    vni: int     # or VSID
+    rules: list
+
+
+@dataclass(frozen=True)
+class Inputs:
+    direction: str   # encap or decap
+    encap: str       # vxlan or nvgre
+    tenants: list
+    capture: str     # path
+    packets: int     # in the capture
+    flows: int
+    ports: int = 1   # of VMs: port 1 of that many tenants
+    drops: bool = False  # the last rule drops instead of sending: there are more tenants than devices
+    notes: list = field(default_factory=list)
+
+    @property
+    def rule_count(self):
+        return sum(len(t.rules) for t in self.tenants)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    make: object         # (rng, path, root) -> Inputs
+    quick: bool = False
+
+    def build(self, seed, path, root):
+        return self.make(random.Random(f'{seed}/{self.name}'), path, root)
+
+
+def _capture(rng, path, packets):
+    """A capture needs at least a burst, or the driver has nothing to hand out at once."""
+    packets = list(packets)
+    rng.shuffle(packets)
+    while len(packets) < 256:
+        packets += packets
+    return pcapfile.write(path, packets)
+
+
+def _inner(flow, to_vm):
+    a, b = frames.mac(VM_MAC), frames.mac(FAR_VM_MAC)
+    return frames.inner(flow, b, a) if to_vm else frames.inner(flow, a, b)
+
+
+_OUTER = frames.Outer(frames.mac(REMOTE_MAC), frames.mac(UPLINK_MAC), frames.ip(REMOTE_VTEP),
+                      frames.ip(VTEP))
+
+
+def _from_wire(flow, vni, encap):
+    return frames.ENCAPS[encap](_inner(flow, True), vni, _OUTER, frames.entropy(flow))
+
+
+def encapsulation(count, encap='vxlan'):
+    def make(rng, path, _root):
+        flows = filters.flows(rng, count)
+        packets = _capture(rng, path, (_inner(f, False) for f in flows))
+        return Inputs('encap', encap, [Tenant(1, VNI, rules.to_overlay(REMOTE_VTEP))], path,
+                      packets, count)
+    return make
+
+
+def decapsulation(count, encap='vxlan'):
+    def make(rng, path, _root):
+        flows = filters.flows(rng, count)
+        packets = _capture(rng, path, (_from_wire(f, VNI, encap) for f in flows))
+        return Inputs('decap', encap, [Tenant(1, VNI, rules.to_port())], path, packets, count)
+    return make
+
+
+def many_ports(count, flows_each):
+    def make(rng, path, _root):
+        tenants = [Tenant(n, VNI + n, rules.to_port()) for n in range(1, count + 1)]
+        packets = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
+                                       for f in filters.flows(rng, flows_each)))
+        return Inputs('decap', 'vxlan', tenants, path, packets, count * flows_each, ports=count)
+    return make
+
+
+def pipeline(tenant_count, filters_each, shape_count, flow_count):
+    def make(rng, path, _root):
+        shapes = filters.shapes(rng, shape_count)
+        drops = tenant_count > PORTS_MAX
+        tenants, packets = [], []
+        for n in range(1, tenant_count + 1):
+            rng.shuffle(shapes)
+            site = filters.Site(rng)
+            policy = filters.generate(rng, filters_each, shapes, site)
+            tenant = Tenant(n, VNI + n, rules.pipeline(rng, policy, VM_MAC, drops))
+            tenants.append(tenant)
+            packets += [_from_wire(f, tenant.vni, 'vxlan') for f in
+                        filters.flows_hitting(rng, policy, flow_count // tenant_count, site)]
+        return Inputs('decap', 'vxlan', tenants, path, _capture(rng, path, packets), flow_count,
+                      ports=0 if drops else tenant_count, drops=drops)
+    return make
+
+
+def access_list(family, size, count):
+    def make(rng, path, root):
+        directory = classbench.directory(root)
+        found = (classbench.load(directory, family, size) if directory
+                 else classbench.stand_in(rng, family, count))
+        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan') for f in found.trace))
+        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.access_list(found.filters))], path,
+                      packets, len(set(found.trace)), notes=[f'filters: {found.source}'])
+    return make
+
+
+SCENARIOS = [
+    Scenario('encap-1', 'encap, one rule, 1 flow', encapsulation(1)),
+    Scenario('encap-1k', 'encap, one rule, 1,000 flows', encapsulation(1000), quick=True),
+    Scenario('encap-100k', 'encap, one rule, 100,000 flows', encapsulation(100000)),
+    Scenario('encap-nvgre', 'encap NVGRE, one rule, 1,000 flows', encapsulation(1000, 'nvgre')),
+    Scenario('decap-1', 'decap to a port, 1 flow', decapsulation(1)),
+    Scenario('decap-1k', 'decap to a port, 1,000 flows', decapsulation(1000), quick=True),
+    Scenario('decap-100k', 'decap to a port, 100,000 flows', decapsulation(100000), quick=True),
+    Scenario('decap-nvgre', 'decap NVGRE to a port, 1,000 flows', decapsulation(1000, 'nvgre')),
+    Scenario('decap-ports', f'decap, {PORTS_MAX} VNIs to {PORTS_MAX} ports, interleaved',
+             many_ports(PORTS_MAX, 36)),
+    Scenario('pipeline-10k', 'decap, three tables, 1,000 rules of 90 shapes, 10,000 flows',
+             pipeline(1, 1000, 90, 10000), quick=True),
+    Scenario('pipeline', 'decap, three tables, 1,000 rules of 90 shapes, 100,000 flows',
+             pipeline(1, 1000, 90, 100000)),
+    Scenario('tenants', 'the same, 1,000 tenants of 100 rules, 100,000 flows, last rule drops',
+             pipeline(1000, 100, 90, 100000)),
+    Scenario('acl1', 'decap, ClassBench acl1, 10,000 filters, its trace',
+             access_list('acl1', '10k', 10000)),
+    Scenario('ipc1', 'decap, ClassBench ipc1, 10,000 filters, its trace',
+             access_list('ipc1', '10k', 10000)),
+    Scenario('fw1', 'decap, ClassBench fw1, 10,000 filters, its trace',
+             access_list('fw1', '10k', 10000)),
+]

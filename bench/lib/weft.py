@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weft as a user runs it: data plane, agent, a configuration file, rules by ovs-ofctl."""
+import json
+import os
+import re
+import time
+
+from . import measure, rules, scenarios
+from .machine import BenchError, Core, Namespace, Program, run, wait_until
+
+
+def version(build):
+    return run([os.path.join(build, 'dataplane', 'weft-dataplane'), '--version']).split()[-1]
+
+
+class Weft:
+    name = 'Weft'
+
+    def __init__(self, workdir, core, control_core, inputs, build):
+        self._inputs, self._build, self._cpu = inputs, build, control_core
+        self._run = os.path.join(workdir, 'weft')
+        os.makedirs(self._run, exist_ok=True)
+        self._programs = []
+        self._ns = Namespace('bench-weft')
+        try:
+            self._start_dataplane(core)
+            self._start_agent()
+            self._reach_remote()
+            self._core = Core(self._worker()['thread'])
+        except BaseException:
+            self.stop()
+            raise
+
+    # ---- start
+
+    def _path(self, name):
+        return os.path.join(self._run, name)
+
+    def _tool(self, folder, name):
+        return os.path.join(self._build, folder, name)
+
+    def _program(self, name, command):
+        program = Program(name, self._ns.command(*command), self._path(f'{name}.log'), self._cpu)
+        self._programs.append(program)
+        return program
+
+    def _sockets(self):
+        return ('--socket', self._path('dataplane.sock'), '--punt-socket', self._path('punt.sock'))
+
+    def _start_dataplane(self, core):
+        # Buffers for the capture, which the driver keeps, and for what is under way; 3 KB each.
+        buffers = self._inputs.packets + 32768
+        program = self._program('weft-dataplane', [
+            self._tool('dataplane', 'weft-dataplane'), *self._sockets(), '--workers', f'{core}-{core}',
+            '--mbufs', buffers, '--mem', max(512, buffers * 3 // 1024 + 256)])
+        wait_until(lambda: program.check() and os.path.exists(self._path('dataplane.sock')), 30,
+                   'weft-dataplane')
+
+    def _start_agent(self):
+        with open(self._path('weft.yaml'), 'w', encoding='ascii') as file:
+            json.dump(self._config(), file)  # JSON is YAML
+        agent = self._program('weft-agent', [
+            self._tool('ctrlagent', 'weft-agent'), '--config', self._path('weft.yaml'),
+            '--socket', self._path('agent.sock'), '--dataplane-socket', self._path('dataplane.sock'),
+            '--punt-socket', self._path('punt.sock')])
+        wait_until(lambda: agent.check() and os.path.exists(self._path('agent.sock')), 30,
+                   'weft-agent')
+        wait_until(lambda: all(os.path.exists(self._switch(t)) for t in self._inputs.tenants), 60,
+                   'the OpenFlow sockets')
+
+    def _config(self):
+        encap = self._inputs.direction == 'encap'
+        receive = {'kind': 'pcap', 'device': f'rx={self._inputs.capture},infinite=1'}
+        uplink = {'kind': 'null'} if encap else receive
+        return {
+            'host': {'name': 'bench', 'vtep': scenarios.VTEP},
+            'uplinks': [{'name': 'uplink', **uplink}],
+            'tenants': [self._tenant(t, receive if encap else {'kind': 'null'})
+                        for t in self._inputs.tenants],
+        }
+
+    def _tenant(self, tenant, device):
+        ports = [{'name': 'vm', 'number': 1, **device}] if tenant.number <= self._inputs.ports else []
+        return {
+            'name': f't{tenant.number}', 'encap': self._inputs.encap,
+            {'vxlan': 'vni', 'nvgre': 'vsid'}[self._inputs.encap]: tenant.vni,
+            'learn': False, 'vteps': [scenarios.REMOTE_VTEP],
+            'quotas': {'rules': 1000000},
+            'switch': {'controllers': [f'punix:{self._switch(tenant)}'], 'fail_mode': 'secure',
+                       'dpid': f'{tenant.number:016x}'},
+            'ports': ports,
+        }
+
+    def _switch(self, tenant):
+        return self._path(f't{tenant.number}.sock')
+
+    def _reach_remote(self):
+        """The uplink's kernel side gets the VTEP's address, and knows its neighbour."""
+        wait_until(lambda: 'uplink' in self._ns.ip('-o', 'link'), 10, "the uplink's interface")
+        self._ns.ip('address', 'add', f'{scenarios.VTEP}/{scenarios.PREFIX}', 'dev', 'uplink')
+        self._ns.ip('link', 'set', 'uplink', 'up')
+        self._ns.ip('neighbour', 'replace', scenarios.REMOTE_VTEP, 'lladdr', scenarios.REMOTE_MAC,
+                    'dev', 'uplink', 'nud', 'permanent')
+
+    # ---- rules
+
+    def load(self, deadline):
+        """All rules of all tenants, each through ovs-ofctl; BenchError if it takes over `deadline`."""
+        end = time.monotonic() + deadline
+        path = self._path('rules')
+        for tenant in self._inputs.tenants:
+            with open(path, 'w', encoding='ascii') as file:
+                file.writelines(rule.text() + '\n' for rule in tenant.rules)
+            run(['ovs-ofctl', '-O', 'OpenFlow13', 'add-flows', f'unix:{self._switch(tenant)}', path],
+                timeout=max(1, end - time.monotonic()))
+
+    def receive(self):
+        """Traffic runs from the start."""
+
+    # ---- measurement
+
+    def settings(self, _quick):
+        return ('',)
+
+    def choose(self, setting):
+        pass
+
+    def warm(self, deadline):
+        time.sleep(min(0.5, deadline))
+        return True
+
+    def samples(self, seconds, count):
+        return measure.windows(self._core, self._clear, self._read, seconds, count)
+
+    def _clear(self):
+        self._before = self._worker()
+
+    def _read(self):
+        now = self._worker()
+        return (now['packets'] - self._before['packets'],
+                now['busy_cycles'] - self._before['busy_cycles'])
+
+    def _weft(self, *words):
+        return json.loads(run([self._tool('ctrlagent', 'weft'), '--json', '--socket',
+                               self._path('agent.sock'), *words]))
+
+    def _worker(self):
+        return self._weft('worker', 'list')[0]
+
+    def counts(self):
+        """Packets received, and packets that ended where the rules send them; both grow."""
+        worker = self._worker()
+        if self._inputs.drops:
+            drops = self._weft('drops')['tenants']
+            return worker['packets'], sum(t['drops'].get('rule', 0) for t in drops)
+        ledger = self._weft('drops')['tenants']
+        return worker['packets'], sum(t['sent'] for t in ledger)
+
+    def stop(self):
+        for program in reversed(self._programs):
+            program.stop()
+        self._ns.remove()
