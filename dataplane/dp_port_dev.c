@@ -60,6 +60,10 @@ static enum weft_error dp_dev_configure(
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
+	// The kernel takes the outer tag off in any case. What this asks of the PMD is to say so,
+	// and leave it to us what tag it was (dp_mbuf_retag()).
+	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
+		conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);

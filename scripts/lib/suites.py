@@ -16,6 +16,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 
+import conformance
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PYTHON = '/usr/bin/python3'
 # Sanitizer runtimes of GCC 12 and clang 14 do not find their shadow under the address-space
@@ -220,7 +222,35 @@ def e2e(options):
     return tally
 
 
-SUITES = {'unit': unit, 'asan': asan, 'tsan': tsan, 'fuzz': fuzz, 'e2e': e2e}
+# ---- the certification vectors
+
+def conform(options):
+    """An even sample of the OpenFlow 1.3 certification vectors; all of them by --conformance."""
+    if not conformance.available():
+        return Tally(skipped=['conformance: the vectors are not there (../shared/conformance)'])
+    if not build('build'):
+        return Tally(failed=1, failures=['conformance: build'])
+    tally = Tally()
+    # The sample is of what is checked packet by packet: groups and meters take half a minute each.
+    cases = conformance.run() if options.conformance else conformance.run(4, '^(action|match)/')
+    excused = conformance.exceptions()
+    for case in cases:
+        name = f'conformance: {case.group}/{case.file}#{case.number}'
+        why = excused.get((case.group, case.file, case.number))
+        if case.result == 'OK':
+            tally.ok()
+        elif why:
+            tally.skipped.append(f'{name}: {why}')
+        else:
+            tally.fail(f'{name}: {case.description}: {case.detail}')
+    if not cases:
+        tally.fail('conformance: no case ran')
+    print('\n'.join(conformance.table(cases)))
+    return tally
+
+
+SUITES = {'unit': unit, 'asan': asan, 'tsan': tsan, 'fuzz': fuzz, 'conformance': conform,
+          'e2e': e2e}
 
 
 def parse(argv):
@@ -233,12 +263,14 @@ def parse(argv):
     parser.add_argument('--sanitizers', action='store_true',
                         help='the unit tests under ASan and UBSan, the flow tables under TSan')
     parser.add_argument('--fuzz', action='store_true', help='the fuzz targets')
+    parser.add_argument('--conformance', action='store_true',
+                        help='all OpenFlow 1.3 certification vectors (half an hour)')
     parser.add_argument('--e2e', nargs=argparse.REMAINDER, metavar='PYTEST-ARGUMENT',
                         help='the end-to-end tests; what follows goes to pytest')
     options = parser.parse_args(argv)
     chosen = [name for name, on in (
         ('unit', options.unit), ('asan', options.sanitizers), ('tsan', options.sanitizers),
-        ('fuzz', options.fuzz), ('e2e', options.e2e is not None)) if on]
+        ('fuzz', options.fuzz), ('conformance', options.conformance), ('e2e', options.e2e is not None)) if on]
     if not chosen:
         chosen = ['unit', 'fuzz', 'e2e'] if options.quick else list(SUITES)
     return options, chosen
