@@ -23,8 +23,20 @@ struct dp_meter {
 	bool packets;
 	unsigned n;
 	uint64_t ticks; // of the TSC per nanosecond, times 2^32: rte_meter's clock from ours
+	uint64_t time;  // the latest that any worker came with, on that clock
 	struct dp_band band[];
 };
+
+// rte_meter takes a time before its last one for one long after it, and fills the bucket. Workers
+// read the clock once a burst, each on its own, so one may well be behind another.
+static uint64_t dp_meter_time(struct dp_meter *m, uint64_t now_ns)
+{
+	uint64_t time = (uint64_t)(((unsigned __int128)now_ns * m->ticks) >> 32);
+
+	if (time > m->time)
+		m->time = time;
+	return m->time;
+}
 
 static int dp_meter_band(struct dp_meter *m, struct dp_band *b, const struct weft_band *cfg,
 	bool burst, unsigned max_frame)
@@ -39,8 +51,11 @@ static int dp_meter_band(struct dp_meter *m, struct dp_band *b, const struct wef
 		p.cbs = least;
 	if (!p.cir) // exceeded by every packet
 		return 0;
-	return rte_meter_srtcm_profile_config(&b->profile, &p) ||
-	       rte_meter_srtcm_config(&b->bucket, &b->profile);
+	if (rte_meter_srtcm_profile_config(&b->profile, &p) ||
+		rte_meter_srtcm_config(&b->bucket, &b->profile))
+		return -1;
+	b->bucket.time = 0; // it was the TSC, which did not begin when our clock did
+	return 0;
 }
 
 void *dp_meter_new(void *ctx, const struct weft_meter_mod *mod, const struct weft_band *bands)
@@ -82,12 +97,13 @@ static bool dp_band_exceeded(struct dp_band *b, uint64_t time, uint32_t weight)
 int dp_meter_run(void *ctx, void *meter, unsigned worker, uint64_t now_ns, uint32_t bytes)
 {
 	struct dp_meter *m = meter;
-	uint64_t time = (uint64_t)(((unsigned __int128)now_ns * m->ticks) >> 32);
 	uint32_t weight = m->packets ? DP_METER_PACKET : bytes;
 	int hit = FT_METER_PASS;
+	uint64_t time;
 
 	if (m->shared)
 		rte_spinlock_lock(&m->lock);
+	time = dp_meter_time(m, now_ns);
 	for (unsigned i = 0; i < m->n; i++)
 		if (dp_band_exceeded(&m->band[i], time, weight) &&
 			(hit < 0 || m->band[i].rate > m->band[hit].rate))
