@@ -6,9 +6,10 @@
 // (rte_rcu_qsbr). What the control thread has unpublished it hands to dp_rcu_retire(); some loops
 // later dp_rcu_poll() calls the function, on the control thread. Nothing is ever freed by a worker.
 //
-// Frames that travel in rings between workers carry pointers to their port and tenant. A worker
-// empties its rings in each loop, so what such a pointer leads to is freed after two grace periods:
-// after the first nobody puts a new one in, after the second all have come out (dp_rcu_retire2()).
+// Frames that travel in rings between workers carry pointers to their port and tenant. In each loop
+// a worker takes out of its rings what is there when it looks, so what such a pointer leads to is
+// freed after two grace periods: after the first nobody puts a new one in, after the second all
+// have come out (dp_rcu_retire2()).
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -77,9 +77,14 @@ void dp_tx_inbox(struct dp_worker *w)
 {
 	struct rte_mbuf *m;
 
-	// All of it: a grace period relies on that (dp_rcu.h).
-	while (!rte_ring_sc_dequeue(w->inbox, (void **)&m)) {
-		struct dp_meta *meta = dp_meta(m);
+	// All that is there now: a grace period relies on that (dp_rcu.h). What others put in
+	// meanwhile waits, or a worker whose device is slower than they are would never leave.
+	for (unsigned n = rte_ring_count(w->inbox); n; n--) {
+		struct dp_meta *meta;
+
+		if (rte_ring_sc_dequeue(w->inbox, (void **)&m))
+			break;
+		meta = dp_meta(m);
 
 		dp_count(&dp_counters(w, meta->tenant)->unqueued, 1);
 		dp_tx_buffer(w, m, meta->port);

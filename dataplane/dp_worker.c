@@ -38,14 +38,15 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 
 static unsigned dp_worker_rings(struct dp_worker *w)
 {
+	unsigned packet_outs = rte_ring_count(w->packet_outs), n = 0; // as in dp_tx_inbox()
 	struct dp_packet_out *po;
-	unsigned n = 0;
 
-	if (!rte_ring_empty(w->packet_outs)) {
+	if (packet_outs) {
 		w->now_ns = w->drops.now_ns = dp_now_ns();
-		while (!rte_ring_sc_dequeue(w->packet_outs, (void **)&po)) {
+		for (; n < packet_outs; n++) {
+			if (rte_ring_sc_dequeue(w->packet_outs, (void **)&po))
+				break;
 			dp_rx_packet_out(w, po);
-			n++;
 		}
 		dp_encap_flush(w);
 	}

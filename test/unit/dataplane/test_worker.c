@@ -127,6 +127,39 @@ static void frames_come_through_the_inbox(void **state)
 	assert_int_equal(dp_ledger_balance(&l), 0);
 }
 
+static void into_the_inbox(struct dp_worker *w, struct rte_mbuf *m)
+{
+	*dp_meta(m) = (struct dp_meta){.tenant = eal_dp.nobody, .port = &eal_port};
+	rte_ring_mp_enqueue(w->inbox, m);
+}
+
+// Stands for another worker that is faster than the device: whenever frames go out, as many are in
+// the inbox again.
+static uint16_t comes_again(
+	uint16_t dev, uint16_t queue, struct rte_mbuf *m[], uint16_t n, void *count)
+{
+	for (uint16_t i = 0; i < n && ++*(unsigned *)count < 10000; i++)
+		into_the_inbox(eal_dp.worker[0], eal_frame(60, 60, 0));
+	return n;
+}
+
+static void an_inbox_that_fills_up_again_does_not_hold_the_worker(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	unsigned sent = 0;
+	const void *callback = rte_eth_add_tx_callback(eal_port.dev, 0, comes_again, &sent);
+
+	for (unsigned i = 0; i < 2 * DP_TX_BURST; i++)
+		into_the_inbox(w, eal_frame(60, 60, 0));
+	dp_tx_inbox(w);
+	dp_tx_flush(w);
+	rte_eth_remove_tx_callback(eal_port.dev, 0, callback);
+	assert_int_equal(sent, 2 * DP_TX_BURST);
+	dp_tx_inbox(w); // what came meanwhile
+	dp_tx_flush(w);
+	assert_true(rte_ring_empty(w->inbox));
+}
+
 static void bad_frames_are_named(void **state)
 {
 	struct dp_worker *w = eal_dp.worker[0];
@@ -205,6 +238,7 @@ int main(void)
 		T(what_the_device_does_not_take_is_dropped),
 		T(frames_are_sent_in_order),
 		T(frames_come_through_the_inbox),
+		T(an_inbox_that_fills_up_again_does_not_hold_the_worker),
 		T(bad_frames_are_named),
 		T(foreign_frames_reach_the_kernel),
 		T(drops_are_noted_with_their_port),
