@@ -131,10 +131,8 @@ static enum weft_error dp_op_port_mod(struct dp_op *op)
 		return WEFT_E_NO_PORT;
 	was = port->cfg;
 	e = dp_port_mod(op->dp, port, mod);
-	if (!e && op->undo) {
-		op->undo->port = port;
+	if (!e && op->undo)
 		op->undo->port_cfg = was;
-	}
 	return e ? e : dp_op_noted(op, DP_UNDO_PORT_MOD);
 }
 

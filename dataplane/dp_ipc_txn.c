@@ -111,28 +111,30 @@ static void dp_undo_port_del(struct dp *dp, struct dp_undo *u)
 
 static void dp_undo_nexthop(struct dp *dp, struct dp_undo *u)
 {
-	char why[100];
-
 	if (u->nexthop.flags == UINT32_MAX)
 		dp_nexthop_del(dp, &u->nexthop.vtep);
 	else
-		dp_nexthop_set(dp, &u->nexthop, why);
+		dp_nexthop_put(dp, &u->nexthop); // as it was, be its uplink there or not
 }
 
+// Taken away first in any case: what was learned does not take a static entry's place.
 static void dp_undo_fdb(struct dp_undo *u)
 {
+	ft_fdb_del(u->tenant->sw, &u->fdb.mac, u->fdb.vlan);
 	if (u->fdb.ofport)
 		ft_fdb_add(u->tenant->sw, &u->fdb);
-	else
-		ft_fdb_del(u->tenant->sw, &u->fdb.mac, u->fdb.vlan);
 }
 
+// By its id: the port may have been removed since, and made again when that was undone.
 static void dp_undo_port_mod(struct dp *dp, struct dp_undo *u)
 {
-	struct weft_ipc_port_mod mod = {
-		.config = u->port_cfg.config, .mask = UINT32_MAX, .mac = u->port->mac};
+	struct dp_port *port = dp_port_find(dp, u->port_cfg.id);
+	struct weft_ipc_port_mod mod = {.config = u->port_cfg.config, .mask = UINT32_MAX};
 
-	dp_port_mod(dp, u->port, &mod);
+	if (!port)
+		return;
+	mod.mac = port->mac;
+	dp_port_mod(dp, port, &mod);
 }
 
 static void dp_undo(struct dp *dp, struct dp_undo *u)

@@ -44,7 +44,7 @@ enum dp_undo_type {
 	DP_UNDO_TENANT_DEL, // tenant: show again
 	DP_UNDO_PORT_ADD,   // port_cfg.id: remove
 	DP_UNDO_PORT_DEL,   // port: show again; NULL: open again by port_cfg
-	DP_UNDO_PORT_MOD,   // port, port_cfg.config: as it was
+	DP_UNDO_PORT_MOD,   // port_cfg.id, port_cfg.config: as it was
 	DP_UNDO_VTEP_ADD,   // tenant, ip
 	DP_UNDO_VTEP_DEL,
 	DP_UNDO_NEXTHOP, // nexthop: as it was; flags UINT32_MAX: there was none

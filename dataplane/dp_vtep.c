@@ -106,20 +106,10 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
 	return set;
 }
 
-enum weft_error dp_nexthop_set(
-	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100])
+enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg)
 {
 	struct dp_nexthop *h = dp_nexthop_find(dp, &cfg->vtep);
-	struct dp_port *port = cfg->port ? dp_port_find(dp, cfg->port) : NULL;
 
-	if (weft_ip_is_none(&cfg->vtep) || cfg->vlan > 4094) {
-		snprintf(why, 100, "want a VTEP address and a VLAN of at most 4094");
-		return WEFT_E_MALFORMED;
-	}
-	if ((cfg->flags & WEFT_NEXTHOP_RESOLVED) && (!port || port->role != DP_UPLINK)) {
-		snprintf(why, 100, "port %u is no uplink", cfg->port);
-		return WEFT_E_NO_PORT;
-	}
 	if (!h) {
 		h = calloc(1, sizeof(*h));
 		if (!h)
@@ -130,6 +120,22 @@ enum weft_error dp_nexthop_set(
 	h->cfg = *cfg;
 	dp_tenants_stale(dp, &cfg->vtep);
 	return WEFT_E_NONE;
+}
+
+enum weft_error dp_nexthop_set(
+	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100])
+{
+	struct dp_port *port = cfg->port ? dp_port_find(dp, cfg->port) : NULL;
+
+	if (weft_ip_is_none(&cfg->vtep) || cfg->vlan > 4094) {
+		snprintf(why, 100, "want a VTEP address and a VLAN of at most 4094");
+		return WEFT_E_MALFORMED;
+	}
+	if ((cfg->flags & WEFT_NEXTHOP_RESOLVED) && (!port || port->role != DP_UPLINK)) {
+		snprintf(why, 100, "port %u is no uplink", cfg->port);
+		return WEFT_E_NO_PORT;
+	}
+	return dp_nexthop_put(dp, cfg);
 }
 
 enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep)

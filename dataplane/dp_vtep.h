@@ -74,5 +74,7 @@ struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep);
 // Add or replace. WEFT_E_NO_MEMORY, WEFT_E_MALFORMED, WEFT_E_NO_PORT with `why`.
 enum weft_error dp_nexthop_set(
 	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100]);
+// The same without a look at what it says. WEFT_E_NO_MEMORY.
+enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg);
 enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep);
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100]);

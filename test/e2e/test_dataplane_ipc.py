@@ -261,6 +261,53 @@ def test_a_replaced_port_comes_back(two):
     assert [(p['id'], p['ofport'], p['name']) for p in a.dp.ports(1)] == [(51, 6, 'second')]
 
 
+def fails(host, change):
+    """A transaction that does `change` and then fails."""
+    with host.dp.txn(atomic=True):
+        change(host.dp)
+        with pytest.raises(Refused):
+            host.dp.port_del(9999)
+
+
+def test_a_changed_port_comes_back_as_it_was(two):
+    """Changed, removed, its device taken, all in one transaction that fails."""
+    a, _ = two
+    a.tenant(1)
+    a.dp.port_add(1, 'null', id=50, ofport=5, name='first')
+    mac = a.dp.ports(1)[0]['mac']
+
+    def change(dp):
+        dp.port_mod(1, 5, 1, 1, mac)
+        dp.port_del(50)
+        dp.port_add(1, 'null', id=51, ofport=6, name='second')
+
+    fails(a, change)
+    assert [(p['id'], p['ofport'], p['config']) for p in a.dp.ports(1)] == [(50, 5, 0)]
+
+
+def test_a_learned_address_comes_back(two):
+    a, b = two
+    pair(a, b)
+    vm1, _ = connect_vms(a, b)
+    wait_ping(vm1, '10.0.0.2')
+    learned = [e for e in a.dp.fdb(1) if e['mac'] == MAC1]
+    assert [(e['ofport'], e['flags']) for e in learned] == [(1, 0)]
+    fails(a, lambda dp: dp.fdb_add(1, MAC1, ofport=1))
+    assert [e['flags'] for e in a.dp.fdb(1) if e['mac'] == MAC1] == [0]
+    fails(a, lambda dp: dp.fdb_del(1, MAC1))
+    assert [e['flags'] for e in a.dp.fdb(1) if e['mac'] == MAC1] == [0]
+
+
+def test_a_next_hop_through_a_removed_uplink_comes_back(two):
+    a, _ = two
+    a.dp.port_add(0, 'null', id=70, name='up2', kernel_if='up2')
+    a.dp.nexthop_set('172.16.0.50', port=70, src_mac=a.mac, dst_mac=MAC1)
+    a.dp.port_del(70)
+    before = a.dp.dump('DUMP_NEXTHOPS', weftipc.NEXTHOP)
+    fails(a, lambda dp: dp.nexthop_set('172.16.0.50', flags=weftipc.NO_ROUTE))
+    assert a.dp.dump('DUMP_NEXTHOPS', weftipc.NEXTHOP) == before
+
+
 @pytest.mark.parametrize('change, error', [
     (lambda dp: dp.tenant_add(2, vni=5000), 'EXISTS'),
     (lambda dp: dp.tenant_add(2, vni=1 << 24), 'MALFORMED'),
