@@ -94,7 +94,7 @@ static void dp_eal_memory(struct dp_eal_args *a, const struct dp_options *o)
 
 int dp_eal_init(const struct dp_options *o)
 {
-	struct dp_eal_args a = {0};
+	static struct dp_eal_args a;
 	char lcores[8192], mem[16], level[32];
 
 	dp_eal_lcores(o, lcores, sizeof(lcores));
