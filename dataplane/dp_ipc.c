@@ -225,6 +225,9 @@ static void dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 	case WEFT_IPC_PACKET_OUT:
 		dp_ipc_punted_out(i, r);
 		return;
+	case WEFT_IPC_DUMP_MORE:
+		dp_ipc_dump_more(r->hdr.xid, ((const struct weft_ipc_dump_more *)r->body)->bytes);
+		return;
 	default:
 		if (r->hdr.type >= WEFT_IPC_DUMP_STATUS)
 			dp_ipc_dump(i->dp, r);
@@ -281,7 +284,7 @@ static void dp_ipc_close(struct dp_ipc *i)
 	i->fd = -1;
 	i->in_len = i->out_len = i->out_sent = 0;
 	i->greeted = i->broken = false;
-	dp_ipc_dump_cancel(i->dp, NULL);
+	dp_ipc_dump_cancel(NULL);
 	dp_txn_abandon(i->txn);
 	DP_LOG(NOTICE, "agent disconnected");
 }

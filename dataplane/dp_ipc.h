@@ -13,8 +13,8 @@
 // atomic transaction is undone, everything committed stays.
 //
 // Flow control. Requests are not read while more than DP_IPC_OUT_SOFT bytes wait to be written, so
-// an agent that does not read its answers stops itself. Events that would make it DP_IPC_OUT_HARD
-// are lost, and counted.
+// an agent that does not read its answers stops itself; dumps of rules, above a quarter of it.
+// Events that would make it DP_IPC_OUT_HARD are lost, and counted.
 
 #include "dp_ipc_decode.h"
 
@@ -65,7 +65,9 @@ enum weft_error dp_ipc_packet_out(
 
 // Starts a dump, all of it if it is short.
 void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r);
-// Goes on with the dumps that are not done. True: some are still not.
+// Goes on with the dumps that are not done. True: some can go on at once.
 bool dp_ipc_dump_run(struct dp *dp);
+// A paced one may write so many bytes more; 0: it ends.
+void dp_ipc_dump_more(uint32_t xid, uint32_t bytes);
 // Ends those of one switch, which goes; of all, if NULL.
-void dp_ipc_dump_cancel(struct dp *dp, const struct ft_switch *sw);
+void dp_ipc_dump_cancel(const struct ft_switch *sw);

@@ -180,6 +180,11 @@ static bool dp_ipc_tails(struct dp_cursor *c, struct dp_ipc_request *r)
 	}
 }
 
+static uint16_t dp_ipc_flags(unsigned type)
+{
+	return type == WEFT_IPC_DUMP_FLOWS ? WEFT_IPC_REPLY | WEFT_IPC_PACED : WEFT_IPC_REPLY;
+}
+
 bool dp_ipc_decode(const void *msg, uint32_t len, struct dp_ipc_request *r, const char **why)
 {
 	struct dp_cursor c = {.p = msg, .left = len};
@@ -200,7 +205,7 @@ bool dp_ipc_decode(const void *msg, uint32_t len, struct dp_ipc_request *r, cons
 	if (fixed == SIZE_MAX)
 		return false;
 	*why = "header flags";
-	if (r->hdr.flags & ~WEFT_IPC_REPLY)
+	if (r->hdr.flags & ~dp_ipc_flags(r->hdr.type))
 		return false;
 	*why = "body too short";
 	r->body = dp_cursor_take(&c, fixed);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dumps. All but the rules are as long as what the operator configured and are written at once; the
 // rules, of which there may be a million, come in pieces: a job each, which goes on when what it
-// wrote last is out, so that other requests are served in between.
+// wrote last is out, so that other requests are served in between. Jobs take turns. One that is
+// paced stands still when the bytes it was given are used up, and holds nothing meanwhile but a
+// number in a table.
 
 #include "dp_ipc.h"
 
@@ -12,8 +14,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
-#define DP_DUMP_PIECE 256u // rules at a time
+#define DP_DUMP_PIECE 64u // rules at a time
+#define DP_DUMP_FREELY INT64_MAX
 
 struct dp_dump {
 	struct dp *dp;
@@ -22,10 +26,12 @@ struct dp_dump {
 	uint32_t tenant;
 	struct ft_flow_walk *walk;
 	struct ft_switch *sw;
-	struct dp_dump *next;
+	int64_t credit; // bytes that may be written; 0 or less: it waits
+	TAILQ_ENTRY(dp_dump) link;
 };
 
-static struct dp_dump *dp_dump_jobs; // the connection's; the control thread's alone
+// The connection's, whose turn is next first; the control thread's alone.
+static TAILQ_HEAD(dp_dump_list, dp_dump) dp_dump_jobs = TAILQ_HEAD_INITIALIZER(dp_dump_jobs);
 
 static bool dp_dump_begin(struct dp_dump *d, uint32_t tenant)
 {
@@ -227,8 +233,8 @@ static enum weft_error dp_dump_start_flows(
 		free(job);
 		return WEFT_E_NO_MEMORY;
 	}
-	job->next = dp_dump_jobs;
-	dp_dump_jobs = job;
+	job->credit = r->hdr.flags & WEFT_IPC_PACED ? 0 : DP_DUMP_FREELY;
+	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
 	return WEFT_E_NONE;
 }
 
@@ -313,37 +319,70 @@ void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
 	}
 }
 
-static void dp_dump_free(struct dp_dump *job)
+// ---- jobs
+
+static void dp_dump_finish(struct dp_dump *job)
 {
+	dp_dump_end(job);
+	TAILQ_REMOVE(&dp_dump_jobs, job, link);
 	ft_flow_walk_free(job->walk);
 	free(job);
 }
 
-bool dp_ipc_dump_run(struct dp *dp)
+void dp_ipc_dump_more(uint32_t xid, uint32_t bytes)
 {
-	for (struct dp_dump **at = &dp_dump_jobs, *job; (job = *at);) {
-		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
-			return true;
-		if (ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job)) {
-			at = &job->next;
-			continue;
-		}
-		dp_dump_end(job);
-		*at = job->next;
-		dp_dump_free(job);
-	}
-	return dp_dump_jobs != NULL;
+	struct dp_dump *job;
+
+	TAILQ_FOREACH(job, &dp_dump_jobs, link)
+	if (job->xid == xid)
+		break;
+	if (!job)
+		return; // it ended while the message was under way
+	if (!bytes)
+		dp_dump_finish(job);
+	else if (job->credit < DP_DUMP_FREELY - bytes)
+		job->credit += bytes;
 }
 
-void dp_ipc_dump_cancel(struct dp *dp, const struct ft_switch *sw)
+// One piece, after which it is the others' turn.
+static void dp_dump_piece(struct dp_dump *job)
 {
-	for (struct dp_dump **at = &dp_dump_jobs, *job; (job = *at);) {
-		if (sw && job->sw != sw) {
-			at = &job->next;
+	uint32_t before = dp_ipc_pending(job->dp->ipc);
+
+	if (!ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job)) {
+		dp_dump_finish(job);
+		return;
+	}
+	if (job->credit != DP_DUMP_FREELY)
+		job->credit -= dp_ipc_pending(job->dp->ipc) - before;
+	TAILQ_REMOVE(&dp_dump_jobs, job, link);
+	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
+}
+
+bool dp_ipc_dump_run(struct dp *dp)
+{
+	struct dp_dump *last = TAILQ_LAST(&dp_dump_jobs, dp_dump_list), *job, *next;
+	bool more = false;
+
+	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
+		next = job == last ? NULL : TAILQ_NEXT(job, link);
+		if (job->credit <= 0)
 			continue;
-		}
-		dp_dump_end(job); // of what there was; nothing if the connection is gone
-		*at = job->next;
-		dp_dump_free(job);
+		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
+			return true;
+		more = true;
+		dp_dump_piece(job);
+	}
+	return more;
+}
+
+void dp_ipc_dump_cancel(const struct ft_switch *sw)
+{
+	struct dp_dump *job, *next;
+
+	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		if (!sw || job->sw == sw)
+			dp_dump_finish(job); // of what there was; nothing if nobody listens
 	}
 }

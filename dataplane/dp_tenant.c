@@ -233,7 +233,7 @@ void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 	// A packet-out may have been put into its ring in the loop that just ended.
 	dp_rcu_synchronize(dp->rcu);
 	dp_punt_drain(dp);
-	dp_ipc_dump_cancel(dp, t->sw);
+	dp_ipc_dump_cancel(t->sw);
 	ft_switch_free(t->sw);
 	dp_rcu_retire2(dp->rcu, dp_tenant_bury, t);
 }

@@ -23,7 +23,10 @@
 // The order of messages is the order of effects. A dump sees everything before it, committed.
 //
 // Dumps. A request, then zero or more replies of the same type with WEFT_IPC_MORE, then one without
-// a body and without MORE. Other replies may come in between; xid tells them apart.
+// a body and without MORE. Other replies may come in between; xid tells them apart. A DUMP_FLOWS
+// with WEFT_IPC_PACED is sent only as far as the agent asks: it waits, and nothing else with it,
+// until a DUMP_MORE with its xid says how many bytes more may come. So who reads a million rules
+// slowly holds up neither other dumps nor rules, and nobody has to keep the rules for him.
 
 #include <weft/drop.h>
 #include <weft/flow.h>
@@ -45,6 +48,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 #define WEFT_IPC_MORE 1u  // another reply to this xid follows
 #define WEFT_IPC_REPLY 2u // answer even if it succeeds
 #define WEFT_IPC_ERROR 4u // this is an error reply: the body is struct weft_ipc_error
+#define WEFT_IPC_PACED 8u // DUMP_FLOWS: wait for DUMP_MORE, at first and when it is used up
 
 // X(ID, number, body)
 #define WEFT_IPC_TYPES(X)                                                                          \
@@ -88,6 +92,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_DROPS, 59, none)               /* weft_ipc_ledger, one a tenant, 0 for no tenant's */ \
 	X(DUMP_DROP_RULES, 60, none)          /* weft_ipc_drop_rule: the latest drops with their rule */ \
 	X(DUMP_WORKERS, 61, none)             /* weft_ipc_worker, one a worker */                  \
+	X(DUMP_MORE, 62, weft_ipc_dump_more)  /* has the xid of a dump; not answered */            \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -123,6 +128,11 @@ static_assert(sizeof(struct weft_ipc_error) == 120, "travels");
 
 struct weft_ipc_id {
 	uint32_t id; // a group or meter, or WEFT_GROUP_ALL, WEFT_METER_ALL
+	uint32_t pad;
+};
+
+struct weft_ipc_dump_more {
+	uint32_t bytes; // that may come in addition, give or take a few rules; 0: end the dump now
 	uint32_t pad;
 };
 

@@ -44,7 +44,7 @@ static void whole_messages_are_taken(void **state)
 		assert_int_equal(r.hdr.tenant, 3);
 		n++;
 	}
-	assert_int_equal(n, 36);
+	assert_int_equal(n, 37);
 }
 
 static void truncated_messages_are_refused(void **state)
@@ -104,6 +104,18 @@ static void reply_is_the_only_flag(void **state)
 	for (unsigned flags = 0; flags < 16; flags++) {
 		((struct weft_ipc_hdr *)m.buf)->flags = (uint16_t)flags;
 		assert_int_equal(decodes(&m, m.len, &r), !(flags & ~WEFT_IPC_REPLY));
+	}
+}
+
+static void dumps_of_rules_may_be_paced(void **state)
+{
+	struct ipc_message m;
+	struct dp_ipc_request r;
+
+	FOR_EACH_TYPE(&m, type)
+	{
+		((struct weft_ipc_hdr *)m.buf)->flags = WEFT_IPC_PACED;
+		assert_int_equal(decodes(&m, m.len, &r), type == WEFT_IPC_DUMP_FLOWS);
 	}
 }
 
@@ -206,6 +218,7 @@ int main(void)
 		cmocka_unit_test(types_that_no_agent_sends_are_refused),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(reply_is_the_only_flag),
+		cmocka_unit_test(dumps_of_rules_may_be_paced),
 		cmocka_unit_test(a_flow_mod_is_read),
 		cmocka_unit_test(matches_must_be_canonical),
 		cmocka_unit_test(counts_must_be_true),
