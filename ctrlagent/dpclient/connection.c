@@ -106,6 +106,12 @@ static void control_close(struct dpc *dpc)
 	punt_close(dpc);
 }
 
+static void fail_all(struct dpc *dpc, const char *text)
+{
+	pending_fail_all(&dpc->pending, WEFT_E_STATE, text);
+	dump_fail_all(&dpc->dumps, WEFT_E_STATE, text);
+}
+
 void dpc_connection_lost(struct dpc *dpc, const char *why)
 {
 	bool was_up = dpc->state == DPC_UP;
@@ -117,7 +123,7 @@ void dpc_connection_lost(struct dpc *dpc, const char *why)
 	dpc->txn_open = false;
 	dpc->unanswered = false;
 	retry_later(dpc, why);
-	pending_fail_all(&dpc->pending, WEFT_E_STATE, "the connection to the data plane was lost");
+	fail_all(dpc, "the connection to the data plane was lost");
 	if (was_up)
 		dpc_tell_down(dpc, why);
 	dpc_check_unblocked(dpc);
@@ -194,6 +200,7 @@ struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options)
 	for (unsigned i = 0; i < DPC_LISTENER_BUCKETS; i++)
 		LIST_INIT(&dpc->listeners[i]);
 	pending_init(&dpc->pending);
+	dump_table_init(&dpc->dumps);
 	arm(dpc->retry, 0);
 	return dpc;
 }
@@ -205,7 +212,7 @@ void dpc_shutdown(struct dpc *dpc)
 	dpc->state = DPC_DOWN;
 	dpc->txn_open = false;
 	evtimer_del(dpc->retry);
-	pending_fail_all(&dpc->pending, WEFT_E_STATE, "the agent ends");
+	fail_all(dpc, "the agent ends");
 }
 
 void dpc_free(struct dpc *dpc)

@@ -26,7 +26,10 @@
 //
 // Back-pressure. When much is waiting to be written or answered, dpc_blocked() is true: a session
 // then stops reading from its controller until `unblocked` is called. Requests are accepted
-// nevertheless, so that a message which is half done can be finished.
+// nevertheless, so that a message which is half done can be finished. A dump of rules, of which
+// there may be a million, comes only as fast as its taker wants it: dpc_dump_pause() stops it
+// within DPC_DUMP_WINDOW bytes, and nothing but it; until dpc_dump_resume() the data plane holds no
+// more of it than a cursor, and other requests go on.
 //
 // Listeners. `up` comes after HELLO. The epoch tells data planes apart: if it differs from the one
 // that was seen before, the data plane was started anew and is empty. Listeners of one tenant get
@@ -38,6 +41,7 @@
 #include <weft/ipc.h>
 
 struct dpc;
+struct dpc_dump;
 struct dpc_listener;
 
 // What dpc_new() needs; strings are copied.
@@ -124,9 +128,18 @@ void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, co
 
 // ---- dumps; not within an explicit transaction
 
-// DUMP_FLOWS: `flow` is called per rule.
-void dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_filter *filter,
-	const struct weft_match *match, dpc_flow_fn flow, dpc_done_fn end, void *arg);
+#define DPC_DUMP_WINDOW (256u << 10) // bytes of a dump of rules that may be under way
+
+// DUMP_FLOWS: `flow` is called per rule. The result is good until `end` is called.
+struct dpc_dump *dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant,
+	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_flow_fn flow,
+	dpc_done_fn end, void *arg);
+// What was under way already comes still. All may be called from `flow`.
+void dpc_dump_pause(struct dpc_dump *dump);
+void dpc_dump_resume(struct dpc_dump *dump);
+// No more rules, not even what is under way; `end` comes soon (WEFT_E_NONE, or WEFT_E_STATE after a
+// loss).
+void dpc_dump_cancel(struct dpc_dump *dump);
 
 // DUMP_AGGREGATE: the item is a weft_aggregate.
 void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,

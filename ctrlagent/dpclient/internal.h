@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What the files of this folder share. connection.c owns the sockets, request.c what goes out,
-// receive.c what comes in, listener.c who is told.
+// receive.c what comes in, dump.c the dumps under way, listener.c who is told.
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <sys/queue.h>
 
+#include "dump.h"
 #include "pending.h"
 
 #define AGENT_LOG_MODULE "dpclient"
@@ -54,6 +55,7 @@ struct dpc {
 	struct event *punt_retry;
 
 	struct pending_ring pending;
+	struct dump_table dumps;
 	struct event *flush; // end of this iteration of the loop
 	uint32_t txn;        // number of the latest transaction
 	unsigned batch;      // operations in the open transaction
@@ -61,7 +63,7 @@ struct dpc {
 	bool txn_explicit;
 	bool txn_atomic;
 	bool unanswered; // operations were sent since the last checkpoint
-	bool refused;    // pending has refused requests
+	bool refused;    // pending or dumps have refused requests
 	bool blocked;
 
 	// 0: listeners to all tenants; tenant t is in 1 + t % (BUCKETS - 1)
@@ -77,6 +79,10 @@ void dpc_connection_lost(struct dpc *dpc, const char *why);
 void dpc_greeted(struct dpc *dpc); // HELLO came and is right
 
 // request.c
+struct iovec;
+// One message, the parts of which are a multiple of 8 bytes together. The connection is there.
+void dpc_send(struct dpc *dpc, const struct weft_ipc_hdr *hdr, const struct iovec *parts,
+	unsigned count); // fills in hdr.len
 void dpc_send_hello(struct dpc *dpc);
 void dpc_on_flush(evutil_socket_t fd, short what, void *arg);
 void dpc_check_unblocked(struct dpc *dpc);

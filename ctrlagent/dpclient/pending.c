@@ -9,7 +9,7 @@
 
 void pending_init(struct pending_ring *ring)
 {
-	*ring = (struct pending_ring){.capacity = FIRST_CAPACITY, .head_xid = 1};
+	*ring = (struct pending_ring){.capacity = FIRST_CAPACITY, .head = 1};
 	ring->slots = agent_array(ring->capacity, sizeof(*ring->slots));
 }
 
@@ -20,9 +20,9 @@ void pending_free(struct pending_ring *ring)
 }
 
 // The slot of an id is its low bits, so that growing must move each to its new place.
-static struct pending *slot_of(struct pending_ring *ring, uint32_t xid)
+static struct pending *slot_of(struct pending_ring *ring, uint32_t number)
 {
-	return &ring->slots[xid & (ring->capacity - 1)];
+	return &ring->slots[number & (ring->capacity - 1)];
 }
 
 static void grow(struct pending_ring *ring)
@@ -32,38 +32,39 @@ static void grow(struct pending_ring *ring)
 	bigger.capacity *= 2;
 	bigger.slots = agent_array(bigger.capacity, sizeof(*bigger.slots));
 	for (uint32_t i = 0; i < ring->count; i++)
-		*slot_of(&bigger, ring->head_xid + i) = *slot_of(ring, ring->head_xid + i);
+		*slot_of(&bigger, ring->head + i) = *slot_of(ring, ring->head + i);
 	free(ring->slots);
 	*ring = bigger;
 }
 
 uint32_t pending_add(struct pending_ring *ring, const struct pending *p)
 {
-	uint32_t xid = ring->head_xid + ring->count;
+	uint32_t number = ring->head + ring->count;
 
 	if (ring->count == ring->capacity)
 		grow(ring);
-	*slot_of(ring, xid) = *p;
+	*slot_of(ring, number) = *p;
 	ring->count++;
-	if (xid)
-		return xid;
-	slot_of(ring, 0)->kind = PENDING_SETTLED; // 0 is no id: events have it
+	if (number & PENDING_XID_MASK)
+		return number & PENDING_XID_MASK;
+	slot_of(ring, number)->kind = PENDING_SETTLED; // 0 is no id: events have it
 	return pending_add(ring, p);
 }
 
 struct pending *pending_find(struct pending_ring *ring, uint32_t xid)
 {
-	struct pending *p = slot_of(ring, xid);
+	uint32_t distance = (xid - ring->head) & PENDING_XID_MASK;
+	struct pending *p = slot_of(ring, ring->head + distance);
 
-	if (xid - ring->head_xid >= ring->count || p->kind == PENDING_SETTLED)
+	if (distance >= ring->count || p->kind == PENDING_SETTLED)
 		return NULL;
 	return p;
 }
 
 static void drop_settled(struct pending_ring *ring)
 {
-	while (ring->count && slot_of(ring, ring->head_xid)->kind == PENDING_SETTLED) {
-		ring->head_xid++;
+	while (ring->count && slot_of(ring, ring->head)->kind == PENDING_SETTLED) {
+		ring->head++;
 		ring->count--;
 	}
 }
@@ -95,7 +96,7 @@ void pending_checkpoint(
 	uint32_t txn = pending_find(ring, xid)->txn;
 	struct pending *p;
 
-	for (uint32_t at = ring->head_xid; at != xid; at++) {
+	for (uint32_t at = ring->head; (at & PENDING_XID_MASK) != xid; at++) {
 		p = pending_find(ring, at);
 		if (p && p->kind == PENDING_OP)
 			settle_operation(ring, p, txn, error);
@@ -106,9 +107,9 @@ void pending_checkpoint(
 
 void pending_settle_refused(struct pending_ring *ring)
 {
-	uint32_t end = ring->head_xid + ring->count;
+	uint32_t end = ring->head + ring->count;
 
-	for (uint32_t at = ring->head_xid; at != end; at++) {
+	for (uint32_t at = ring->head; at != end; at++) {
 		struct pending *p = pending_find(ring, at);
 		if (p && p->kind == PENDING_REFUSED)
 			pending_settle(ring, p, p->error,
@@ -119,9 +120,9 @@ void pending_settle_refused(struct pending_ring *ring)
 
 void pending_fail_all(struct pending_ring *ring, enum weft_error error, const char *text)
 {
-	uint32_t end = ring->head_xid + ring->count;
+	uint32_t end = ring->head + ring->count;
 
-	for (uint32_t at = ring->head_xid; at != end; at++) {
+	for (uint32_t at = ring->head; at != end; at++) {
 		struct pending *p = pending_find(ring, at);
 		if (p)
 			pending_settle(ring, p, error, text);

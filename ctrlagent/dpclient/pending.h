@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The requests that wait for an answer, in the order in which they were sent.
+// The requests that wait for an answer, in the order in which they were sent. Dumps are not among
+// them (dump.h): they are answered at their readers' pace, and would hold up the rest.
 //
 // Transaction ids count up by one, so a request is found by its distance from the oldest: a ring of
 // slots, grown when full. Operations that succeed are not answered; they are settled by the next
 // COMMIT or ECHO (a "checkpoint") whose answer comes, because answers to all but dumps come in
-// order. A settled slot stays until it is the oldest.
+// order. A settled slot stays until it is the oldest. Ids have 31 bits; those with the highest bit
+// set are the dumps'.
 
 #include "dpclient.h"
+
+#define PENDING_XID_MASK 0x7fffffffu
 
 enum pending_kind {
 	PENDING_OP,         // settled by its error, or by the next checkpoint
 	PENDING_CHECKPOINT, // COMMIT or ECHO
-	PENDING_DUMP,
-	PENDING_REFUSED, // never sent: waits for its `done` to be called from the loop
+	PENDING_REFUSED,    // never sent: waits for its `done` to be called from the loop
 	PENDING_SETTLED,
 };
 
 struct pending {
 	uint8_t kind;
-	uint8_t type;     // enum weft_ipc_type
-	uint8_t error;    // PENDING_REFUSED: enum weft_error
-	bool atomic;      // of an atomic transaction
-	uint32_t txn;     // number of the transaction, 0: none
-	dpc_item_fn item; // dumps
-	dpc_flow_fn flow; // flow dumps, instead of item
+	uint8_t type;  // enum weft_ipc_type
+	uint8_t error; // PENDING_REFUSED: enum weft_error
+	bool atomic;   // of an atomic transaction
+	uint32_t txn;  // number of the transaction, 0: none
 	dpc_done_fn done;
 	void *arg;
 };
@@ -32,7 +33,7 @@ struct pending {
 struct pending_ring {
 	struct pending *slots;
 	uint32_t capacity; // a power of two
-	uint32_t head_xid; // of the oldest slot
+	uint32_t head;     // number of the oldest slot; its low bits are its transaction id
 	uint32_t count;    // slots in use, settled ones included
 };
 

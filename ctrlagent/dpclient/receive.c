@@ -59,6 +59,18 @@ static bool flow_parse(struct dpc_flow *flow, const void *data, size_t len)
 
 // ---- answers
 
+// False: the connection is lost.
+static bool error_parse(struct dpc *dpc, struct weft_ipc_error *e)
+{
+	if (body_len(dpc) != sizeof(*e)) {
+		dpc_connection_lost(dpc, "the data plane sent a malformed error");
+		return false;
+	}
+	memcpy(e, body(dpc), sizeof(*e));
+	e->text[sizeof(e->text) - 1] = 0;
+	return true;
+}
+
 // The fixed part of a dump's item; 0: not a dump.
 static size_t item_size(unsigned type)
 {
@@ -96,21 +108,47 @@ static size_t item_size(unsigned type)
 	}
 }
 
-static void give_item(struct dpc *dpc, const struct pending *p)
+// False: the connection is lost, for what came cannot be.
+static bool give_item(struct dpc *dpc, const struct dpc_dump *d)
 {
 	weft_tenant_id tenant = header(dpc)->tenant;
 	size_t len = body_len(dpc);
 	struct dpc_flow flow;
 
-	if (len < item_size(p->type)) {
+	if (len < item_size(d->type)) {
 		dpc_connection_lost(dpc, "the data plane sent a dump that is too short");
-	} else if (p->type != WEFT_IPC_DUMP_FLOWS) {
-		if (p->item)
-			p->item(p->arg, tenant, body(dpc), len);
-	} else if (!flow_parse(&flow, body(dpc), len)) {
+		return false;
+	}
+	if (d->type != WEFT_IPC_DUMP_FLOWS) {
+		if (d->item && !d->cancelled)
+			d->item(d->arg, tenant, body(dpc), len);
+		return true;
+	}
+	if (!flow_parse(&flow, body(dpc), len)) {
 		dpc_connection_lost(dpc, "the data plane sent a malformed rule");
-	} else if (p->flow) {
-		p->flow(p->arg, tenant, &flow);
+		return false;
+	}
+	if (d->flow && !d->cancelled)
+		d->flow(d->arg, tenant, &flow);
+	return true;
+}
+
+static void dumped(struct dpc *dpc)
+{
+	const struct weft_ipc_hdr *hdr = header(dpc);
+	struct dpc_dump *d = dump_find(&dpc->dumps, hdr->xid);
+	uint32_t xid = hdr->xid, len = hdr->len;
+	struct weft_ipc_error e = {0};
+
+	if (!d || d->refused || hdr->type != d->type) {
+		dpc_connection_lost(dpc, "the data plane dumped what was not asked for");
+	} else if (hdr->flags & WEFT_IPC_ERROR) {
+		if (error_parse(dpc, &e))
+			dump_settle(d, e.error, e.text);
+	} else if (!(hdr->flags & WEFT_IPC_MORE)) {
+		dump_settle(d, WEFT_E_NONE, "");
+	} else if (give_item(dpc, d) && (d = dump_find(&dpc->dumps, xid))) {
+		dump_taken(d, len);
 	}
 }
 
@@ -138,17 +176,13 @@ static void failed(struct dpc *dpc, uint32_t xid, struct pending *p)
 {
 	struct weft_ipc_error e;
 
-	if (body_len(dpc) != sizeof(e)) {
-		dpc_connection_lost(dpc, "the data plane sent a malformed error");
+	if (!error_parse(dpc, &e))
 		return;
-	}
-	memcpy(&e, body(dpc), sizeof(e));
-	e.text[sizeof(e.text) - 1] = 0;
 	if (p->type == WEFT_IPC_HELLO)
 		dpc_connection_lost(dpc, e.text[0] ? e.text : weft_error_text(e.error));
 	else if (p->kind == PENDING_CHECKPOINT)
 		pending_checkpoint(&dpc->pending, xid, e.error, e.text);
-	else if (e.error || p->kind == PENDING_DUMP)
+	else if (e.error)
 		pending_settle(&dpc->pending, p, e.error, e.text);
 }
 
@@ -167,8 +201,6 @@ static void answered(struct dpc *dpc)
 		greeted(dpc, p);
 	else if (p->kind == PENDING_CHECKPOINT)
 		pending_checkpoint(&dpc->pending, hdr->xid, WEFT_E_NONE, "");
-	else if (p->kind == PENDING_DUMP && hdr->flags & WEFT_IPC_MORE)
-		give_item(dpc, p);
 	else
 		pending_settle(&dpc->pending, p, WEFT_E_NONE, "");
 }
@@ -226,7 +258,9 @@ void dpc_receive_control(struct dpc *dpc)
 		if (evbuffer_get_length(in) < hdr.len)
 			return;
 		evbuffer_remove(in, dpc->message, hdr.len);
-		if (hdr.xid)
+		if (hdr.xid & DUMP_XID)
+			dumped(dpc);
+		else if (hdr.xid)
 			answered(dpc);
 		else
 			happened(dpc);

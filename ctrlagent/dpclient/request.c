@@ -16,23 +16,27 @@ static size_t parts_len(const struct iovec *parts, unsigned count)
 	return len;
 }
 
-static void send_parts(struct dpc *dpc, enum weft_ipc_type type, uint32_t xid,
-	weft_tenant_id tenant, const struct iovec *parts, unsigned count)
+void dpc_send(
+	struct dpc *dpc, const struct weft_ipc_hdr *like, const struct iovec *parts, unsigned count)
 {
 	struct evbuffer *out = bufferevent_get_output(dpc->control);
-	struct weft_ipc_hdr hdr = {
-		.len = (uint32_t)(sizeof(hdr) + parts_len(parts, count)),
-		.type = (uint16_t)type,
-		.xid = xid,
-		.tenant = tenant,
-	};
+	struct weft_ipc_hdr hdr = *like;
 
+	hdr.len = (uint32_t)(sizeof(hdr) + parts_len(parts, count));
 	assert(hdr.len % 8 == 0);
 	evbuffer_add(out, &hdr, sizeof(hdr));
 	for (unsigned i = 0; i < count; i++)
 		evbuffer_add(out, parts[i].iov_base, parts[i].iov_len);
 	if (evbuffer_get_length(out) > DPC_OUTPUT_HIGH || dpc->pending.count > DPC_PENDING_HIGH)
 		dpc->blocked = true;
+}
+
+static void send_parts(struct dpc *dpc, enum weft_ipc_type type, uint32_t xid,
+	weft_tenant_id tenant, const struct iovec *parts, unsigned count)
+{
+	const struct weft_ipc_hdr hdr = {.type = (uint16_t)type, .xid = xid, .tenant = tenant};
+
+	dpc_send(dpc, &hdr, parts, count);
 }
 
 void dpc_send_hello(struct dpc *dpc)
@@ -45,6 +49,12 @@ void dpc_send_hello(struct dpc *dpc)
 }
 
 // Whatever is asked for, `done` is to be called from the loop and not from here.
+static void settle_soon(struct dpc *dpc)
+{
+	dpc->refused = true;
+	event_active(dpc->flush, EV_TIMEOUT, 0);
+}
+
 static void refuse(struct dpc *dpc, const struct pending *p, enum weft_error error)
 {
 	struct pending refused = *p;
@@ -52,8 +62,7 @@ static void refuse(struct dpc *dpc, const struct pending *p, enum weft_error err
 	refused.kind = PENDING_REFUSED;
 	refused.error = (uint8_t)error;
 	pending_add(&dpc->pending, &refused);
-	dpc->refused = true;
-	event_active(dpc->flush, EV_TIMEOUT, 0);
+	settle_soon(dpc);
 }
 
 // An operation of this transaction cannot even be sent; so that the others fail with it, the data
@@ -166,6 +175,7 @@ void dpc_on_flush(evutil_socket_t fd, short what, void *arg)
 	if (dpc->refused) {
 		dpc->refused = false;
 		pending_settle_refused(&dpc->pending);
+		dump_settle_refused(&dpc->dumps);
 	}
 	end_implicit(dpc);
 	if (dpc->unanswered)
@@ -283,32 +293,50 @@ void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, co
 
 // ---- dumps
 
-static void dump(struct dpc *dpc, weft_tenant_id tenant, struct pending p,
+static struct dpc_dump *dump(struct dpc *dpc, weft_tenant_id tenant, struct dpc_dump like,
 	const struct iovec *parts, unsigned count)
 {
+	struct weft_ipc_hdr hdr = {.type = like.type, .tenant = tenant};
+	struct dpc_dump *d;
+
 	end_implicit(dpc);
-	p.kind = PENDING_DUMP;
-	request(dpc, p, tenant, parts, count);
+	like.dpc = dpc;
+	like.refused = dpc->state == DPC_UP ? WEFT_E_NONE : WEFT_E_STATE;
+	like.paced = like.type == WEFT_IPC_DUMP_FLOWS;
+	d = dump_add(&dpc->dumps, &like);
+	if (d->refused) {
+		settle_soon(dpc);
+		return d;
+	}
+	hdr.xid = d->xid;
+	hdr.flags = d->paced ? WEFT_IPC_PACED : 0;
+	dpc_send(dpc, &hdr, parts, count);
+	dump_start(d);
+	return d;
 }
 
 void dpc_dump(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
 	size_t len, dpc_item_fn item, dpc_done_fn end, void *arg)
 {
 	struct iovec part = {(void *)(uintptr_t)body, len};
-	struct pending p = {.type = (uint8_t)type, .item = item, .done = end, .arg = arg};
 
-	dump(dpc, tenant, p, &part, len ? 1 : 0);
+	dump(dpc, tenant,
+		(struct dpc_dump){.type = (uint16_t)type, .item = item, .done = end, .arg = arg},
+		&part, len ? 1 : 0);
 }
 
-void dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant, const struct weft_flow_filter *filter,
-	const struct weft_match *match, dpc_flow_fn flow, dpc_done_fn end, void *arg)
+struct dpc_dump *dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant,
+	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_flow_fn flow,
+	dpc_done_fn end, void *arg)
 {
 	struct iovec parts[MAX_PARTS];
 	struct weft_ipc_flow_tail tail;
 	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
-	struct pending p = {.type = WEFT_IPC_DUMP_FLOWS, .flow = flow, .done = end, .arg = arg};
 
-	dump(dpc, tenant, p, parts, n);
+	return dump(dpc, tenant,
+		(struct dpc_dump){
+			.type = WEFT_IPC_DUMP_FLOWS, .flow = flow, .done = end, .arg = arg},
+		parts, n);
 }
 
 void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
@@ -318,7 +346,9 @@ void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
 	struct iovec parts[MAX_PARTS];
 	struct weft_ipc_flow_tail tail;
 	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
-	struct pending p = {.type = WEFT_IPC_DUMP_AGGREGATE, .item = item, .done = end, .arg = arg};
 
-	dump(dpc, tenant, p, parts, n);
+	dump(dpc, tenant,
+		(struct dpc_dump){
+			.type = WEFT_IPC_DUMP_AGGREGATE, .item = item, .done = end, .arg = arg},
+		parts, n);
 }

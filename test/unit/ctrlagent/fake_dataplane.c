@@ -21,6 +21,12 @@ struct record {
 	uint8_t *bytes;
 };
 
+struct paced { // a dump of rules under way
+	struct weft_ipc_hdr request;
+	size_t next; // record
+	int64_t credit;
+};
+
 struct state {
 	struct record *records;
 	size_t count;
@@ -39,6 +45,9 @@ struct fake_dataplane {
 	enum weft_ipc_type fail_type;
 	enum weft_error fail_error;
 	unsigned counts[128];
+	struct paced paced[8];
+	unsigned paced_count;
+	size_t paced_bytes;
 	uint64_t message[WEFT_IPC_MAX_LEN / 8];
 };
 
@@ -328,6 +337,43 @@ static void dump(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 	reply(dp, h->type, 0, h->xid, h->tenant, NULL, 0);
 }
 
+// As far as it may; true: it has ended.
+static bool dump_paced(struct fake_dataplane *dp, struct paced *p)
+{
+	const struct weft_ipc_hdr *h = &p->request;
+
+	for (; p->credit > 0 && p->next < dp->state.count; p->next++) {
+		const struct record *r = &dp->state.records[p->next];
+		if (r->dump != h->type || h->tenant != r->tenant)
+			continue;
+		reply(dp, h->type, WEFT_IPC_MORE, h->xid, r->tenant, r->bytes, r->len);
+		p->credit -= (int64_t)(sizeof(*h) + r->len);
+		dp->paced_bytes += sizeof(*h) + r->len;
+	}
+	return p->next == dp->state.count;
+}
+
+static void dump_more(struct fake_dataplane *dp, const struct weft_ipc_hdr *h, uint32_t bytes)
+{
+	for (unsigned i = 0; i < dp->paced_count; i++) {
+		struct paced *p = &dp->paced[i];
+		if (p->request.xid != h->xid)
+			continue;
+		p->credit += bytes;
+		if (bytes && !dump_paced(dp, p))
+			return;
+		reply(dp, p->request.type, 0, h->xid, p->request.tenant, NULL, 0);
+		*p = dp->paced[--dp->paced_count];
+		return;
+	}
+}
+
+static void dump_start(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
+{
+	assert(dp->paced_count < 8);
+	dp->paced[dp->paced_count++] = (struct paced){.request = *h};
+}
+
 static void serve(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 {
 	const void *body = h + 1;
@@ -353,6 +399,10 @@ static void serve(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 	} else if (h->type == WEFT_IPC_PACKET_OUT) {
 		if (!tenant_record(dp, h->tenant))
 			reply_error(dp, h, WEFT_IPC_RESULT, WEFT_E_NO_TENANT);
+	} else if (h->type == WEFT_IPC_DUMP_MORE) {
+		dump_more(dp, h, ((const struct weft_ipc_dump_more *)body)->bytes);
+	} else if (h->flags & WEFT_IPC_PACED) {
+		dump_start(dp, h);
 	} else if (h->type >= WEFT_IPC_DUMP_STATUS) {
 		dump(dp, h);
 	} else {
@@ -380,6 +430,7 @@ void fake_dataplane_hang_up(struct fake_dataplane *dp)
 	if (dp->control)
 		bufferevent_free(dp->control);
 	dp->control = NULL;
+	dp->paced_count = 0;
 	if (dp->punt_fd >= 0)
 		close(dp->punt_fd);
 	dp->punt_fd = -1;
@@ -478,6 +529,12 @@ void fake_dataplane_restart(struct fake_dataplane *dp)
 unsigned fake_dataplane_count(const struct fake_dataplane *dp, enum weft_ipc_type type)
 {
 	return dp->counts[type];
+}
+
+unsigned fake_dataplane_waiting(const struct fake_dataplane *dp, size_t *sent)
+{
+	*sent = dp->paced_bytes;
+	return dp->paced_count;
 }
 
 void fake_dataplane_fail_next(

@@ -28,6 +28,9 @@ unsigned fake_dataplane_count(const struct fake_dataplane *dp, enum weft_ipc_typ
 void fake_dataplane_fail_next(
 	struct fake_dataplane *dp, enum weft_ipc_type type, enum weft_error error);
 
+// Dumps of rules that wait for DUMP_MORE; `sent`: bytes of such that went out, ever.
+unsigned fake_dataplane_waiting(const struct fake_dataplane *dp, size_t *sent);
+
 // Sends an event, or a packet-in over the punt socket.
 void fake_dataplane_event(struct fake_dataplane *dp, enum weft_ipc_type type, weft_tenant_id tenant,
 	const void *body, size_t len);

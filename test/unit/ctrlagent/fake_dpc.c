@@ -21,8 +21,15 @@ struct object { // a group or a meter, as its statistics are dumped
 	uint64_t body[];
 };
 
+struct dpc_dump {
+	struct dpc *dpc;
+	size_t told; // rules so far
+	bool paused, cancelled;
+};
+
 struct request {
 	TAILQ_ENTRY(request) link;
+	struct dpc_dump dump;                             // of rules
 	void (*run)(struct dpc *dpc, struct request *rq); // NULL: nothing before done
 	dpc_done_fn done;
 	void *arg;
@@ -53,7 +60,7 @@ struct dpc {
 	struct event *answer;
 	struct rules rules;
 	struct objects groups, meters;
-	struct requests requests;
+	struct requests requests, paused;
 	struct listeners listeners;
 	struct weft_ipc_port_status ports[64];
 	size_t port_count, rule_count, max_rules, request_count;
@@ -88,6 +95,10 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 		TAILQ_REMOVE(&now, rq, link);
 		if (rq->run && !rq->error)
 			rq->run(d, rq);
+		if (rq->dump.paused && !rq->dump.cancelled) {
+			TAILQ_INSERT_TAIL(&d->paused, rq, link);
+			continue;
+		}
 		if (rq->done)
 			rq->done(rq->arg, rq->error, "");
 		free(rq);
@@ -430,30 +441,41 @@ void dpc_barrier(struct dpc *d, dpc_done_fn done, void *arg)
 	ask(d, done, arg, WEFT_E_NONE);
 }
 
+static void tell_rule(struct request *rq, const struct rule *r)
+{
+	const struct weft_flow_stats stats = {
+		.cookie = r->mod.cookie,
+		.duration_ns = 4000000006u,
+		.idle_timeout = r->mod.idle_timeout,
+		.hard_timeout = r->mod.hard_timeout,
+		.priority = r->mod.priority,
+		.flags = r->mod.flags,
+		.table = r->mod.table,
+	};
+	const struct dpc_flow flow = {&stats, r->match, r->instructions};
+
+	rq->flow(rq->arg, 1, &flow);
+}
+
 static void run_flows(struct dpc *d, struct request *rq)
 {
+	size_t n = 0;
 	struct rule *r;
 
 	TAILQ_FOREACH(r, &d->rules, link)
 	{
-		const struct weft_flow_stats stats = {
-			.cookie = r->mod.cookie,
-			.duration_ns = 4000000006u,
-			.idle_timeout = r->mod.idle_timeout,
-			.hard_timeout = r->mod.hard_timeout,
-			.priority = r->mod.priority,
-			.flags = r->mod.flags,
-			.table = r->mod.table,
-		};
-		const struct dpc_flow flow = {&stats, r->match, r->instructions};
-
-		if (passes(r, &rq->filter, &rq->match, false, 0))
-			rq->flow(rq->arg, 1, &flow);
+		if (rq->dump.paused || rq->dump.cancelled)
+			return;
+		if (!passes(r, &rq->filter, &rq->match, false, 0) || n++ < rq->dump.told)
+			continue;
+		rq->dump.told++;
+		tell_rule(rq, r);
 	}
 }
 
-void dpc_dump_flows(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_filter *filter,
-	const struct weft_match *match, dpc_flow_fn flow, dpc_done_fn end, void *arg)
+struct dpc_dump *dpc_dump_flows(struct dpc *d, weft_tenant_id tenant,
+	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_flow_fn flow,
+	dpc_done_fn end, void *arg)
 {
 	struct request *rq = ask(d, end, arg, take_failure(d));
 
@@ -461,6 +483,50 @@ void dpc_dump_flows(struct dpc *d, weft_tenant_id tenant, const struct weft_flow
 	rq->flow = flow;
 	rq->filter = *filter;
 	rq->match = *match;
+	rq->dump.dpc = d;
+	return &rq->dump;
+}
+
+static void go_on(struct dpc_dump *dump)
+{
+	struct dpc *d = dump->dpc;
+	struct request *rq;
+
+	TAILQ_FOREACH(rq, &d->paused, link)
+	if (&rq->dump == dump)
+		break;
+	if (!rq)
+		return;
+	TAILQ_REMOVE(&d->paused, rq, link);
+	TAILQ_INSERT_TAIL(&d->requests, rq, link);
+	arm(d);
+}
+
+void dpc_dump_pause(struct dpc_dump *dump)
+{
+	dump->paused = true;
+}
+
+void dpc_dump_resume(struct dpc_dump *dump)
+{
+	dump->paused = false;
+	go_on(dump);
+}
+
+void dpc_dump_cancel(struct dpc_dump *dump)
+{
+	dump->cancelled = true;
+	go_on(dump);
+}
+
+size_t fake_dpc_paused_dumps(const struct dpc *d)
+{
+	const struct request *rq;
+	size_t n = 0;
+
+	TAILQ_FOREACH(rq, &d->paused, link)
+	n++;
+	return n;
 }
 
 static void run_aggregate(struct dpc *d, struct request *rq)
@@ -581,6 +647,7 @@ struct dpc *fake_dpc_new(struct event_base *base)
 	TAILQ_INIT(&d->groups);
 	TAILQ_INIT(&d->meters);
 	TAILQ_INIT(&d->requests);
+	TAILQ_INIT(&d->paused);
 	TAILQ_INIT(&d->listeners);
 	return d;
 }
@@ -594,8 +661,12 @@ void fake_dpc_lose(struct dpc *d)
 		free_rule(d, TAILQ_FIRST(&d->rules));
 	delete_objects(&d->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
 	delete_objects(&d->meters, WEFT_METER_ALL, WEFT_METER_ALL);
+	TAILQ_CONCAT(&d->requests, &d->paused, link);
 	TAILQ_FOREACH(rq, &d->requests, link)
-	rq->error = WEFT_E_STATE;
+	{
+		rq->error = WEFT_E_STATE;
+		rq->dump.paused = false;
+	}
 	on_answer(-1, 0, d);
 }
 

@@ -25,6 +25,7 @@ void fake_dpc_punt(struct dpc *dpc, const struct weft_ipc_punt *punt, const void
 void fake_dpc_lose(struct dpc *dpc); // as if the data plane had died: forgets all, fails all
 
 size_t fake_dpc_rule_count(const struct dpc *dpc);
+size_t fake_dpc_paused_dumps(const struct dpc *dpc);
 size_t fake_dpc_requests(const struct dpc *dpc); // of any kind since the start
 
 // Called for a port-mod that is carried out; may be NULL.
