@@ -52,6 +52,8 @@ void session_conn_close(struct session_conn *c)
 	LIST_REMOVE(c, link);
 	sw->conn_count--;
 	session_probe_stop(c);
+	if (c->dump)
+		dpc_dump_cancel(c->dump);
 	session_stream_free(c->stream);
 	c->stream = NULL;
 	c->sw = NULL;
@@ -91,6 +93,14 @@ static void on_bad_frame(void *arg, const uint8_t header[8])
 	session_error_send(c, (struct of_error){OFPET_BAD_REQUEST, OFPBRC_BAD_LEN, 0}, header, 8);
 }
 
+static void on_drained(void *arg)
+{
+	struct session_conn *c = arg;
+
+	if (c->dump)
+		dpc_dump_resume(c->dump);
+}
+
 static void on_closed(void *arg, const char *why)
 {
 	struct session_conn *c = arg;
@@ -106,6 +116,7 @@ const struct session_stream_ops session_conn_ops = {
 	.open = on_open,
 	.message = on_message,
 	.bad_frame = on_bad_frame,
+	.drained = on_drained,
 	.closed = on_closed,
 };
 

@@ -10,7 +10,7 @@
 // Order. Messages are handled in the order they came, one at a time. While a barrier or a dump is
 // not answered, or the data plane is blocked, the session is paused and later messages wait. So
 // replies come in the order of requests, and a barrier's reply after every error and reply that it
-// covers.
+// covers. A dump of rules stands still in the data plane while its controller does not read.
 //
 // A handler reads the message with its generated reader and returns what of_fail() returned if it
 // is not to be; the error is then sent with the head of the message. Errors that the data plane
@@ -55,6 +55,7 @@ struct session_conn {
 	struct session_async async;
 	struct session_multipart multipart;
 	struct session_pending_pool pool;
+	struct dpc_dump *dump; // of rules, under way; NULL: none
 	uint32_t barrier_xid;
 	bool barrier_done; // by the data plane; replies before it may still be due
 	struct event *probe;

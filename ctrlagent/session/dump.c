@@ -35,6 +35,7 @@ void session_dump_end(void *arg, enum weft_error error, const char *text)
 	struct session_dump *d = arg;
 	struct session_conn *c = d->conn;
 
+	c->dump = NULL;
 	if (!error) {
 		if (d->finish)
 			d->finish(d);

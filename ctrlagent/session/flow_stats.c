@@ -28,7 +28,8 @@ static void put_flow(struct session_dump *d, const struct dpc_flow *flow, struct
 	session_dump_next(d);
 }
 
-// The two lists are written into one buffer, one after the other.
+// The two lists are written into one buffer, one after the other. Not called once the session is
+// over, for then the dump is cancelled.
 static void on_flow(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow)
 {
 	struct session_dump *d = arg;
@@ -43,6 +44,8 @@ static void on_flow(void *arg, weft_tenant_id tenant, const struct dpc_flow *flo
 	if (!of_writer_status(w))
 		put_flow(d, flow, (struct of_span){w->data, oxm},
 			(struct of_span){w->data + oxm, w->len - oxm});
+	if (session_stream_is_full(d->conn->stream))
+		dpc_dump_pause(d->conn->dump);
 }
 
 int session_handle_flow_stats(struct session_conn *c, struct session_request *rq)
@@ -65,7 +68,8 @@ int session_handle_flow_stats(struct session_conn *c, struct session_request *rq
 		.table = in.table_id,
 	};
 	d = session_dump_new(c, rq, OFPMP_FLOW);
-	dpc_dump_flows(c->sw->dpc, c->sw->tenant, &filter, &match, on_flow, session_dump_end, d);
+	c->dump = dpc_dump_flows(
+		c->sw->dpc, c->sw->tenant, &filter, &match, on_flow, session_dump_end, d);
 	return 0;
 }
 

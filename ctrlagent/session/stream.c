@@ -65,6 +65,11 @@ size_t session_stream_backlog(const struct session_stream *s)
 	return evbuffer_get_length(bufferevent_get_output(s->bev));
 }
 
+bool session_stream_is_full(const struct session_stream *s)
+{
+	return session_stream_backlog(s) > s->limits->out_soft;
+}
+
 const struct session_stream_stats *session_stream_stats(const struct session_stream *s)
 {
 	return &s->stats;
@@ -92,8 +97,7 @@ static void die(struct session_stream *s, const char *why)
 
 static bool may_cut(const struct session_stream *s)
 {
-	return s->state == OPEN && !s->paused && !s->freed &&
-	       session_stream_backlog(s) <= s->limits->out_soft;
+	return s->state == OPEN && !s->paused && !s->freed && !session_stream_is_full(s);
 }
 
 // Hands up the messages that lie whole in the n bytes at p; returns the bytes used up.
@@ -261,9 +265,12 @@ static void on_written(struct bufferevent *bev, void *arg)
 	if (s->state == FINISHING) {
 		if (session_stream_backlog(s) == 0)
 			half_close(s);
-	} else if (s->state == OPEN && !s->in_cut && first_message(input(s))) {
-		run_later(s);
+		return;
 	}
+	if (s->state == OPEN && !s->in_cut && first_message(input(s)))
+		run_later(s);
+	if (s->state == OPEN && s->ops->drained)
+		s->ops->drained(s->arg);
 }
 
 static void on_linger(evutil_socket_t fd, short what, void *arg)

@@ -45,6 +45,8 @@ struct session_stream_ops {
 	// A header that says less than 8 bytes; the stream cannot be cut any more. Send an error
 	// and call session_stream_finish().
 	void (*bad_frame)(void *arg, const uint8_t header[8]);
+	// Of what waited to be sent, half of out_soft or less is left. May be NULL.
+	void (*drained)(void *arg);
 	// The stream is over; call session_stream_free().
 	void (*closed)(void *arg, const char *why);
 };
@@ -82,4 +84,6 @@ void session_stream_pause(struct session_stream *s);
 void session_stream_resume(struct session_stream *s);
 
 size_t session_stream_backlog(const struct session_stream *s); // bytes that wait to be sent
+// More waits than out_soft. `drained` will tell of the end of it.
+bool session_stream_is_full(const struct session_stream *s);
 const struct session_stream_stats *session_stream_stats(const struct session_stream *s);

@@ -79,7 +79,8 @@ static void on_closed(void *arg, const char *why)
 	t.s = NULL;
 }
 
-static const struct session_stream_ops ops = {on_open, on_message, on_bad_frame, on_closed};
+static const struct session_stream_ops ops = {
+	.open = on_open, .message = on_message, .bad_frame = on_bad_frame, .closed = on_closed};
 
 static int setup(void **state)
 {
