@@ -60,6 +60,14 @@ static unsigned dp_rx_sound(
 	return kept;
 }
 
+// A key of nothing but its port: what extraction does not write is cleared, the rest is left to it.
+static void dp_rx_key(struct weft_flow_key *key, uint32_t ofport)
+{
+	memset(key, 0, offsetof(struct weft_flow_key, eth_dst));
+	memset(&key->tun_src, 0, sizeof(*key) - offsetof(struct weft_flow_key, tun_src));
+	key->in_port = key->in_phy_port = htonl(ofport);
+}
+
 static void dp_rx_process(
 	struct dp_worker *w, struct dp_tenant *t, struct ft_packet *p[], unsigned n)
 {
@@ -76,8 +84,7 @@ static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mb
 		if (port->raw_csum && m[i]->nb_segs == 1)
 			dp_rawcsum_fix(rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len);
 		dp_packet_from_mbuf(&p[i]->pkt, m[i]);
-		memset(&p[i]->key, 0, sizeof(p[i]->key));
-		p[i]->key.in_port = p[i]->key.in_phy_port = htonl(port->ofport);
+		dp_rx_key(&p[i]->key, port->ofport);
 		p[i]->rule = NULL;
 		p[i]->table = 0;
 	}
@@ -116,8 +123,7 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 
 static void dp_rx_tunnel_key(struct weft_flow_key *key, const struct overlay_rx *rx)
 {
-	memset(key, 0, sizeof(*key));
-	key->in_port = key->in_phy_port = htonl(WEFT_OFPORT_OVERLAY);
+	dp_rx_key(key, WEFT_OFPORT_OVERLAY);
 	key->tunnel_id = weft_htonll(rx->vni);
 	if (weft_ip_is_v4(&rx->src)) {
 		key->tun_src = weft_ip_v4(&rx->src);

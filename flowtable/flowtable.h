@@ -155,8 +155,8 @@ void ft_fdb_walk(struct ft_switch *, void (*fn)(void *arg, const struct weft_ipc
 #define FT_BURST 64
 
 // One packet on its way. The caller fills `pkt`, and of the key in_port, in_phy_port and, for what came
-// out of a tunnel, tunnel_id, tun_src, tun_dst; everything else of the key must be zero. The pipeline extracts
-// the rest.
+// out of a tunnel, tunnel_id, tun_src, tun_dst. What lies before eth_dst and from tun_src on must be zero
+// else. The rest is extracted here.
 struct ft_packet {
 	struct weft_packet pkt;
 	struct weft_flow_key key;
