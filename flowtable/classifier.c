@@ -1,129 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
-// The writer's side: subtables come and go, and are published in the order of their priorities.
+// The writer's side: rules come and go, and the tuples are published in the order of priorities.
 #include "flowtable/classifier.h"
 
-#include "flowtable/subtable.h"
+#include "flowtable/plan.h"
+#include "flowtable/table.h"
+#include "flowtable/tuple.h"
 
 #include <stdlib.h>
 
 void ft_classifier_init(struct ft_classifier *c, uint64_t seed)
 {
-	memset(c, 0, sizeof(*c));
-	c->seed = seed;
-	ft_idmap_init(&c->by_mask, seed);
+	*c = (struct ft_classifier){.seed = seed};
+	ft_shapes_init(&c->shapes, seed);
 }
 
 void ft_classifier_fini(struct ft_classifier *c)
 {
 	for (uint32_t i = 0; i < c->n; i++)
-		ft_subtable_free(c->subtable[i]);
-	free(c->subtable);
+		ft_tuple_free(c->tuple[i]);
+	free(c->tuple);
 	free(c->spare);
 	free(atomic_load_explicit(&c->published, memory_order_relaxed));
-	ft_idmap_fini(&c->by_mask);
+	ft_shapes_fini(&c->shapes);
 }
 
-// ---- subtables by mask
+// ---- where a rule is, and where one would be
 
-static uint32_t mask_hash(const struct ft_classifier *c, uint64_t map, const uint64_t *mask)
+static struct ft_place find_place(
+	const struct ft_classifier *c, const struct ft_shape *shape, const uint64_t *value)
 {
-	uint64_t h = ft_hash_bytes(mask, 8 * (size_t)__builtin_popcountll(map), c->seed ^ map);
+	struct ft_place p = {0};
 
-	return (uint32_t)(h >> 33); // never the idmap's forbidden number
+	for (uint32_t i = 0; i < c->n && !p.tuple; i++)
+		if (ft_tuple_takes(c->tuple[i], shape))
+			p = ft_tuple_find(c->tuple[i], shape, value,
+				ft_tuple_hash(c->tuple[i], shape, value));
+	return p;
 }
 
-static struct ft_subtable *find_subtable(const struct ft_classifier *c, const struct weft_match *m)
+struct ft_tuple *ft_classifier_choose(struct ft_tuple *const tuple[], uint32_t n,
+	const struct ft_shape *shape, const uint64_t *value, uint64_t *hash)
 {
-	struct ft_subtable *st = ft_idmap_find(&c->by_mask, mask_hash(c, m->map, m->mask));
-
-	while (st && !ft_subtable_has_mask(st, m))
-		st = st->same_hash;
-	return st;
-}
-
-static void by_mask_add(struct ft_classifier *c, struct ft_subtable *st)
-{
-	uint32_t hash = mask_hash(c, st->map, st->mask);
-
-	st->same_hash = ft_idmap_find(&c->by_mask, hash);
-	ft_idmap_set(&c->by_mask, hash, st);
-}
-
-static void by_mask_remove(struct ft_classifier *c, struct ft_subtable *st)
-{
-	uint32_t hash = mask_hash(c, st->map, st->mask);
-	struct ft_subtable *at = ft_idmap_find(&c->by_mask, hash);
-
-	if (at == st) {
-		if (st->same_hash)
-			ft_idmap_set(&c->by_mask, hash, st->same_hash);
-		else
-			ft_idmap_del(&c->by_mask, hash);
-		return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!ft_tuple_takes(tuple[i], shape))
+			continue;
+		*hash = ft_tuple_hash(tuple[i], shape, value);
+		if (ft_tuple_has_room(tuple[i], *hash))
+			return tuple[i];
 	}
-	while (at->same_hash != st)
-		at = at->same_hash;
-	at->same_hash = st->same_hash;
+	return NULL;
 }
 
-static bool vector_reserve(struct ft_classifier *c)
+static bool vector_reserve(struct ft_classifier *c, uint32_t n)
 {
-	uint32_t room = c->room ? 2 * c->room : 8;
-	struct ft_subtable **v;
+	uint32_t room = n + n / 2 + 4;
+	struct ft_tuple **v;
 
-	if (c->n < c->room)
+	if (n <= c->room)
 		return true;
-	v = realloc(c->subtable, room * sizeof(*v));
+	v = realloc(c->tuple, room * sizeof(struct ft_tuple *));
 	if (!v)
 		return false;
-	c->subtable = v;
+	c->tuple = v;
 	c->room = room;
 	return true;
 }
 
-static struct ft_subtable *add_subtable(
-	struct ft_classifier *c, struct ft_garbage_list *garbage, const struct weft_match *m)
+static struct ft_tuple *add_tuple(struct ft_classifier *c, const struct ft_shape *shape)
 {
-	struct ft_subtable *st;
+	bool spill = c->planned && c->n == c->planned;
+	struct ft_tuple *t;
 
-	if (!vector_reserve(c) || !ft_idmap_reserve(&c->by_mask, garbage))
+	if (spill)
+		t = ft_tuple_new(0, NULL, ft_hash_end(c->seed ^ ++c->plans), c->spill_piece, 1);
+	else
+		t = ft_tuple_new(
+			shape->map, shape->mask, ft_hash_end(c->seed ^ ++c->plans), NULL, 1);
+	if (!t)
 		return NULL;
-	st = ft_subtable_new(m, ft_hash_end(c->seed ^ m->map));
-	if (!st)
-		return NULL;
-	st->index = c->n;
-	c->subtable[c->n++] = st;
-	c->changes++;
-	by_mask_add(c, st);
-	return st;
-}
-
-static void subtable_garbage(struct ft_garbage *g)
-{
-	ft_subtable_free(
-		(struct ft_subtable *)(void *)((char *)g - offsetof(struct ft_subtable, garbage)));
-}
-
-// Readers may still be in it.
-static void remove_subtable(
-	struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_subtable *st)
-{
-	by_mask_remove(c, st);
-	c->n--;
-	memmove(&c->subtable[st->index], &c->subtable[st->index + 1],
-		(c->n - st->index) * sizeof(c->subtable[0]));
-	for (uint32_t i = st->index; i < c->n; i++)
-		c->subtable[i]->index = i;
-	ft_garbage_add(garbage, &st->garbage, subtable_garbage);
+	c->tuple[c->n++] = t;
+	c->changed = true;
+	return t;
 }
 
 // ---- publication
 
-// So that a publication of `n` subtables needs no memory any more.
 static bool spare_reserve(struct ft_classifier *c, uint32_t n)
 {
 	uint32_t room = n + n / 4 + 4;
-	struct ft_subtable_array *a;
+	struct ft_tuple_array *a;
 
 	if (c->spare && c->spare->room >= n)
 		return true;
@@ -136,31 +101,9 @@ static bool spare_reserve(struct ft_classifier *c, uint32_t n)
 	return true;
 }
 
-static int by_priority(const void *a, const void *b)
+bool ft_classifier_reserve_tuples(struct ft_classifier *c, uint32_t n)
 {
-	const struct ft_subtable *x = *(struct ft_subtable *const *)a;
-	const struct ft_subtable *y = *(struct ft_subtable *const *)b;
-
-	return ft_prio_max(&y->priorities) - ft_prio_max(&x->priorities);
-}
-
-// A few that moved are put in place one by one, many by sorting all.
-static void sort_subtables(struct ft_classifier *c)
-{
-	if (c->changes > 32) {
-		qsort(c->subtable, c->n, sizeof(c->subtable[0]), by_priority);
-	} else {
-		for (uint32_t i = 1; i < c->n; i++) {
-			struct ft_subtable *st = c->subtable[i];
-			uint32_t at = i;
-
-			for (; at && by_priority(&c->subtable[at - 1], &st) > 0; at--)
-				c->subtable[at] = c->subtable[at - 1];
-			c->subtable[at] = st;
-		}
-	}
-	for (uint32_t i = 0; i < c->n; i++)
-		c->subtable[i]->index = i;
+	return vector_reserve(c, n) && spare_reserve(c, n);
 }
 
 static void array_free(struct ft_garbage *g)
@@ -168,86 +111,170 @@ static void array_free(struct ft_garbage *g)
 	free(g); // the first member
 }
 
+static void sweep_empty(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	uint32_t n = 0, planned = c->planned;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (c->tuple[i]->heads) {
+			c->tuple[n++] = c->tuple[i];
+			continue;
+		}
+		ft_tuple_drop(c->tuple[i], garbage);
+		c->planned -= i < planned;
+	}
+	c->n = n;
+}
+
+// Put in place one by one: there are few.
+static void array_add(struct ft_tuple_array *a, const struct ft_tuple *t)
+{
+	uint32_t at = a->n++;
+
+	for (; at && a->at[at - 1].max_priority < t->max_priority; at--)
+		a->at[at] = a->at[at - 1];
+	a->at[at].max_priority = t->max_priority;
+	a->at[at].tuple = t;
+}
+
 void ft_classifier_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
-	struct ft_subtable_array *a, *old;
+	struct ft_tuple_array *a, *old;
+	uint32_t from = ft_plan_due(c);
 
+	if (from < c->n)
+		ft_plan(c, garbage, from);
 	// No memory: only possible if nothing was added, and the old order still finds everything.
-	if (!c->changes || !spare_reserve(c, c->n))
+	if (!c->changed || !spare_reserve(c, c->n))
 		return;
-	sort_subtables(c);
+	sweep_empty(c, garbage);
 	a = c->spare;
 	c->spare = NULL;
-	a->n = c->n;
-	for (uint32_t i = 0; i < c->n; i++) {
-		a->at[i].max_priority = ft_prio_max(&c->subtable[i]->priorities);
-		a->at[i].subtable = c->subtable[i];
-	}
+	a->n = 0;
+	for (uint32_t i = 0; i < c->n; i++)
+		array_add(a, c->tuple[i]);
 	old = atomic_load_explicit(&c->published, memory_order_relaxed);
 	atomic_store_explicit(&c->published, a, memory_order_release);
 	if (old)
 		ft_garbage_add(garbage, &old->garbage, array_free);
-	c->changes = 0;
+	c->changed = false;
 }
 
 // ---- rules
 
-struct ft_subtable *ft_classifier_reserve(struct ft_classifier *c, struct ft_garbage_list *garbage,
-	const struct weft_match *m, uint16_t priority)
+struct ft_shape *ft_classifier_reserve(
+	struct ft_classifier *c, struct ft_garbage_list *garbage, const struct weft_match *m)
 {
-	struct ft_subtable *st = find_subtable(c, m);
+	struct ft_shape *shape = ft_shapes_get(&c->shapes, garbage, m);
+	uint64_t hash;
 
-	if (!spare_reserve(c, c->n + 1))
+	// Within a long transaction, too.
+	if (ft_plan_due(c) < c->n)
+		ft_classifier_publish(c, garbage);
+	if (!shape || !ft_classifier_reserve_tuples(c, c->n + 1))
 		return NULL;
-	if (!st)
-		st = add_subtable(c, garbage, m);
-	if (!st || !ft_subtable_reserve(st, garbage))
+	c->reserved = NULL;
+	if (shape->rules && find_place(c, shape, m->value).tuple)
+		return shape;
+	c->reserved = ft_classifier_choose(c->tuple, c->n, shape, m->value, &hash);
+	if (!c->reserved)
+		c->reserved = add_tuple(c, shape);
+	if (!c->reserved || !ft_tuple_reserve(c->reserved, garbage))
 		return NULL;
-	return ft_prio_reserve(&st->priorities, priority) ? st : NULL;
+	return shape;
+}
+
+static struct ft_rule *next_of(const struct ft_rule *r)
+{
+	return atomic_load_explicit(&r->next, memory_order_relaxed);
+}
+
+static void chain_link(const struct ft_place *p, struct ft_rule *r)
+{
+	struct ft_rule *before = NULL, *after = ft_place_rule(p);
+
+	for (; after && after->priority > r->priority; after = next_of(after))
+		before = after;
+	atomic_store_explicit(&r->next, after, memory_order_relaxed);
+	if (before)
+		atomic_store_explicit(&before->next, r, memory_order_release);
+	else
+		ft_place_set(p, r);
 }
 
 void ft_classifier_link(struct ft_classifier *c, struct ft_rule *r)
 {
-	struct ft_subtable *st = r->subtable;
+	struct ft_place p = {.tuple = c->reserved};
+	int max;
 
-	if (r->priority > ft_prio_max(&st->priorities))
-		c->changes++;
-	ft_prio_add(&st->priorities, r->priority);
-	ft_subtable_link(st, r);
+	r->shape->rules++;
+	c->links++;
+	if (!p.tuple)
+		p = find_place(c, r->shape, r->value);
+	max = p.tuple->max_priority;
+	if (c->reserved) {
+		ft_tuple_insert(p.tuple, r, ft_tuple_hash(p.tuple, r->shape, r->value));
+		c->heads++;
+	} else {
+		chain_link(&p, r);
+	}
+	c->changed |= p.tuple->max_priority != max;
+}
+
+// A highest priority that is too high costs probes, never a rule: it may wait.
+static void settle(struct ft_classifier *c, struct ft_tuple *t, uint16_t priority)
+{
+	int max = t->max_priority;
+
+	if (!t->heads) {
+		c->changed = true; // to be swept
+		return;
+	}
+	if (priority < max || ++t->stale < t->heads / 16)
+		return;
+	ft_tuple_settle(t);
+	c->changed |= t->max_priority != max;
 }
 
 void ft_classifier_unlink(
 	struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_rule *r)
 {
-	struct ft_subtable *st = r->subtable;
+	struct ft_place p = find_place(c, r->shape, r->value);
+	struct ft_rule *head = ft_place_rule(&p);
 
-	ft_subtable_unlink(st, r);
-	ft_prio_remove(&st->priorities, r->priority);
-	if (r->priority > ft_prio_max(&st->priorities))
-		c->changes++;
-	// Without the publication that takes it away from readers it must stay.
-	if (!st->rules && spare_reserve(c, c->n))
-		remove_subtable(c, garbage, st);
+	if (head == r) {
+		ft_place_set(&p, next_of(r));
+		c->heads -= !next_of(r);
+	} else {
+		while (next_of(head) != r)
+			head = next_of(head);
+		atomic_store_explicit(&head->next, next_of(r), memory_order_release);
+	}
+	settle(c, p.tuple, r->priority);
+	if (!--r->shape->rules)
+		ft_shapes_drop(&c->shapes, garbage, r->shape);
 }
 
 struct ft_rule *ft_classifier_find(const struct ft_classifier *c, const struct weft_match *m)
 {
-	const struct ft_subtable *st = find_subtable(c, m);
-	_Atomic uint64_t *at = st ? ft_subtable_find(st, m->value) : NULL;
+	const struct ft_shape *shape = ft_shapes_find(&c->shapes, m);
+	struct ft_place p = {0};
 
-	return at ? ft_slot_rule(atomic_load_explicit(at, memory_order_relaxed)) : NULL;
+	if (shape && shape->rules)
+		p = find_place(c, shape, m->value);
+	return p.tuple ? ft_place_rule(&p) : NULL;
 }
 
 void ft_rule_match(const struct ft_rule *r, struct weft_match *m)
 {
-	const struct ft_subtable *st = r->subtable;
+	const struct ft_shape *s = r->shape;
 
-	m->map = st->map;
-	memcpy(m->value, r->value, st->words * sizeof(m->value[0]));
-	memcpy(m->mask, st->mask, st->words * sizeof(m->mask[0]));
+	m->map = s->map;
+	memcpy(m->value, r->value, s->words * sizeof(m->value[0]));
+	memcpy(m->mask, s->mask, s->words * sizeof(m->mask[0]));
 }
 
-unsigned ft_rule_words(const struct ft_rule *r)
+bool ft_rule_is_miss(const struct ft_rule *rule)
 {
-	return r->subtable->words;
+	return !rule->priority && !rule->shape->words;
 }

@@ -2,37 +2,58 @@
 #pragma once
 // The classifier of one table: which rule of the highest priority matches a key.
 //
-// Tuple space search. Rules with the same mask form a subtable: an open-addressed hash of the
-// masked values. A slot is one word, 16 bits of hash beside the pointer to the rule, so a probe
-// that does not belong here costs no second cache miss. Rules with the same match hang in a chain
-// by descending priority. The subtables lie in an array by the highest priority in them: a search
-// ends at the first one that cannot beat what it has.
+// Tuple space search over few tuples. A hash table for each distinct mask would be simple, and with
+// 90 masks a lookup would be 90 probes. But a table may hash by less than its rules' masks: then
+// rules of many shapes share it, some collide, and a probe finds several to choose from (the idea
+// is that of TupleMerge, Daly et al. 2019). A tuple (tuple.h) compares sixteen at a time, so that
+// many collisions are cheap and few tuples are enough: ClassBench's sets of 10,000 filters with 400
+// to 1,400 shapes need about ten, and a lookup probes two or three of them.
 //
-// The bound. A key costs at most one probe sequence per subtable of this one table, and each probe
-// sequence is short, because slots are at most 3/4 full and the hash is keyed: neither a packet
-// nor a controller can choose collisions. So the worst case is (masks of the table) probes. A
-// packet creates nothing here, and another tenant's masks are in another classifier.
+// Which masks to hash by is planned (plan.c) from a sample of the rules there are. Then a rule goes
+// into the first tuple that takes its shape and is not crowded at its place, or else into a tuple
+// that hashes by nothing at all. When that is full its rules are planned for, and all rules when
+// many tuples have come and a part of all rules was linked since: so planning costs a bounded time
+// per change. The few tuples before the first plan are each of one shape.
 //
-// Readers hold no lock: a slot, a chain link and the array change by one store each, what is
+// Rules with the same match hang in a chain by descending priority; a tuple has the chain's first.
+// The tuples lie in an array by the highest priority in them: a search ends at the first one that
+// cannot beat what it has.
+//
+// The bound. A key costs at most one probe per tuple of this one table. There are at most as many
+// tuples as the plan made (FT_PLAN_TUPLES) and shapes whose rules did not fit those; a probe reads
+// the bins of one hash, of which at most FT_TUPLE_CROWD lanes are let in (two bins; a few
+// more when neighbours run over), and looks at as many rules at most. The hash is keyed: neither a
+// packet nor a controller can choose other collisions. A packet creates nothing here, and another
+// tenant's rules are in another classifier.
+//
+// Readers hold no lock: a lane, a chain link and the array change by one store each, what is
 // replaced or unlinked is freed after a grace period, and a rule is seen only if its version is
 // (version.h). During the short time in which a removed rule and its successor are both linked, a
 // chain is longer by that one.
 //
-// Behind this header there is nothing about tuple space; another structure can take its place.
+// Behind this header there is nothing about tuples; another structure can take its place.
 
-#include "flowtable/idmap.h"
 #include "flowtable/rule.h"
+#include "flowtable/shape.h"
 
-struct ft_subtable_array;
+struct ft_tuple;
+struct ft_tuple_array;
 
 struct ft_classifier {
-	_Atomic(struct ft_subtable_array *) published; // NULL: never had a rule
+	_Atomic(struct ft_tuple_array *) published; // NULL: never had a rule
 	// the writer's
-	struct ft_subtable_array *spare; // big enough for the next publication
-	struct ft_subtable **subtable;   // by descending priority once published
+	struct ft_tuple_array *spare; // big enough for the next publication
+	struct ft_tuple **tuple;      // in the order in which rules try them
 	uint32_t n, room;
-	uint32_t changes;        // subtables that moved or came since the last publication
-	struct ft_idmap by_mask; // hash of a mask to the first subtable with it
+	uint32_t planned;          // tuples that were planned
+	uint32_t planned_all;      // as many came of the latest plan of all rules; 0: never
+	bool changed;              // since the last publication
+	uint64_t heads;            // distinct matches
+	uint64_t links;            // since the latest plan of all rules
+	uint64_t plans;            // and other events that need a seed
+	uint8_t spill_piece[3];    // of a tuple for whatever fits nowhere
+	struct ft_tuple *reserved; // for the next link; NULL: its chain is there already
+	struct ft_shapes shapes;
 	uint64_t seed;
 };
 
@@ -48,16 +69,16 @@ void ft_classifier_init(struct ft_classifier *, uint64_t seed);
 // With no reader left, and no rule linked.
 void ft_classifier_fini(struct ft_classifier *);
 
-// The subtable for rules with this match's mask, made if there is none, with room for one rule of
-// this priority: ft_classifier_link() can't fail then. NULL: no memory.
-struct ft_subtable *ft_classifier_reserve(struct ft_classifier *, struct ft_garbage_list *,
-	const struct weft_match *, uint16_t priority);
-// rule->subtable and everything else is set. Before rules of the same priority in its chain.
+// The shape for rules with this match's mask, and room for one rule with this match:
+// ft_classifier_link() of it can't fail then, if it is the next call. NULL: no memory.
+struct ft_shape *ft_classifier_reserve(
+	struct ft_classifier *, struct ft_garbage_list *, const struct weft_match *);
+// rule->shape and everything else is set. Before rules of the same priority in its chain.
 void ft_classifier_link(struct ft_classifier *, struct ft_rule *);
 // Takes out a rule that no later version sees. Readers may still stand on it.
 void ft_classifier_unlink(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *);
-// Lets readers see new subtables and the order, from memory that reserve() set aside. Before the
-// version that needs them is published, and after rules were unlinked.
+// Lets readers see new tuples and the order, from memory that reserve() set aside. Before the
+// version that needs them is published, and after rules were unlinked. The place to plan anew.
 void ft_classifier_publish(struct ft_classifier *, struct ft_garbage_list *);
 
 // The rules with exactly this match, linked by `next`, removed ones included; NULL: none.
@@ -73,8 +94,7 @@ bool ft_classifier_each_overlap(const struct ft_classifier *, const struct weft_
 
 // The rule's match as it was given.
 void ft_rule_match(const struct ft_rule *, struct weft_match *);
-unsigned ft_rule_words(const struct ft_rule *);
-// Words that a rule with this match needs behind its struct.
+// Bytes of a rule with this match: its values lie behind its struct.
 static inline size_t ft_rule_bytes(const struct weft_match *m)
 {
 	return sizeof(struct ft_rule) + 8 * weft_match_words(m);

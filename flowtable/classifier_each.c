@@ -1,109 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer's questions to a classifier that more than one rule may answer.
-#include "flowtable/subtable.h"
-
-// A match, laid over the words of one subtable: a rule's values must agree with `value` on
-// `common`.
-struct overlay {
-	uint64_t value[WEFT_KEY_WORDS];
-	uint64_t common[WEFT_KEY_WORDS];
-	bool within; // the subtable's mask has all of the match's bits
-	bool whole;  // the match has all of the subtable's bits: one chain at most
-};
-
-static void overlay_init(
-	struct overlay *o, const struct ft_subtable *st, const struct weft_match *m)
-{
-	o->within = !(m->map & ~st->map);
-	o->whole = true;
-	for (unsigned i = 0; i < st->words; i++) {
-		uint64_t bit = 1ull << st->word[i];
-		unsigned at = (unsigned)__builtin_popcountll(m->map & (bit - 1));
-		uint64_t mask = m->map & bit ? m->mask[at] : 0;
-
-		o->common[i] = mask & st->mask[i];
-		o->value[i] = mask ? m->value[at] & st->mask[i] : 0;
-		o->within &= o->common[i] == mask;
-		o->whole &= o->common[i] == st->mask[i];
-	}
-}
-
-static bool overlay_agrees(
-	const struct overlay *o, const struct ft_subtable *st, const struct ft_rule *r)
-{
-	uint64_t diff = 0;
-
-	for (unsigned i = 0; i < st->words; i++)
-		diff |= (r->value[i] ^ o->value[i]) & o->common[i];
-	return !diff;
-}
+#include "flowtable/classifier.h"
+#include "flowtable/tuple.h"
 
 struct each {
+	const struct ft_classifier *classifier;
+	const struct weft_match *match;
+	bool (*wants)(const struct weft_match *, const struct ft_rule *);
 	int priority; // -1: any
 	ft_rule_fn *fn;
 	void *arg;
 };
 
+// Do the rule's values agree with those of `m` where both have a mask?
+static bool values_agree(const struct weft_match *m, const struct ft_rule *r)
+{
+	const struct ft_shape *s = r->shape;
+	uint64_t diff = 0;
+
+	for (unsigned i = 0; i < s->words; i++) {
+		unsigned at = ft_map_index(m->map, s->word[i]);
+
+		if (m->map >> s->word[i] & 1)
+			diff |= (r->value[i] ^ m->value[at]) & s->mask[i] & m->mask[at];
+	}
+	return !diff;
+}
+
+bool ft_rule_within(const struct ft_rule *r, const struct weft_match *m)
+{
+	return ft_match_in_shape(m, r->shape) && values_agree(m, r);
+}
+
+static bool within(const struct weft_match *m, const struct ft_rule *r)
+{
+	return ft_rule_within(r, m);
+}
+
+static bool overlaps(const struct weft_match *m, const struct ft_rule *r)
+{
+	return values_agree(m, r);
+}
+
 static bool each_in_chain(const struct each *e, struct ft_rule *r)
 {
+	if (!r || r->priority < e->priority || !e->wants(e->match, r))
+		return true;
 	for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
 		if ((e->priority < 0 || r->priority == e->priority) && !e->fn(e->arg, r))
 			return false;
 	return true;
 }
 
-static bool each_in_subtable(
-	const struct each *e, const struct ft_subtable *st, const struct overlay *o)
+static bool each_of_all(const struct each *e)
 {
-	const struct ft_slots *slots = atomic_load_explicit(&st->slots, memory_order_relaxed);
-	_Atomic uint64_t *at = o->whole ? ft_subtable_find(st, o->value) : NULL;
+	for (uint32_t i = 0; i < e->classifier->n; i++) {
+		uint64_t at = 0;
+		struct ft_rule *r;
 
-	if (o->whole)
-		return !at || each_in_chain(e, ft_slot_rule(*at));
-	for (uint32_t i = 0; slots && i <= slots->mask; i++) {
-		uint64_t slot = atomic_load_explicit(&slots->slot[i], memory_order_relaxed);
+		while ((r = ft_tuple_next(e->classifier->tuple[i], &at)))
+			if (!each_in_chain(e, r))
+				return false;
+	}
+	return true;
+}
 
-		if (slot > FT_SLOT_GONE && overlay_agrees(o, st, ft_slot_rule(slot)) &&
-			!each_in_chain(e, ft_slot_rule(slot)))
+// What of `m` the shape looks at.
+static void project(const struct ft_shape *s, const struct weft_match *m, struct weft_match *out)
+{
+	out->map = s->map;
+	for (unsigned i = 0; i < s->words; i++) {
+		out->mask[i] = s->mask[i];
+		out->value[i] = m->value[ft_map_index(m->map, s->word[i])] & s->mask[i];
+	}
+}
+
+// Of a shape that lies in `m` one chain at most is wanted, and a hash finds it.
+static bool each_of_inner(const struct each *e)
+{
+	const struct ft_shapes *shapes = &e->classifier->shapes;
+
+	for (uint32_t i = 0; i < shapes->n; i++) {
+		struct weft_match chain;
+
+		if (!shapes->at[i]->rules)
+			continue;
+		project(shapes->at[i], e->match, &chain);
+		if (!each_in_chain(e, ft_classifier_find(e->classifier, &chain)))
 			return false;
 	}
 	return true;
+}
+
+static bool shapes_are_inner(const struct each *e)
+{
+	const struct ft_shapes *shapes = &e->classifier->shapes;
+
+	for (uint32_t i = 0; i < shapes->n; i++)
+		if (shapes->at[i]->rules && !ft_shape_in_match(shapes->at[i], e->match))
+			return false;
+	return true;
+}
+
+static bool each(const struct each *e)
+{
+	return shapes_are_inner(e) ? each_of_inner(e) : each_of_all(e);
 }
 
 bool ft_classifier_each_within(
 	const struct ft_classifier *c, const struct weft_match *m, ft_rule_fn *fn, void *arg)
 {
-	const struct each e = {-1, fn, arg};
-	struct overlay o;
+	const struct each e = {c, m, within, -1, fn, arg};
 
-	for (uint32_t i = 0; i < c->n; i++) {
-		overlay_init(&o, c->subtable[i], m);
-		if (o.within && !each_in_subtable(&e, c->subtable[i], &o))
-			return false;
-	}
-	return true;
+	return each(&e);
 }
 
 bool ft_classifier_each_overlap(const struct ft_classifier *c, const struct weft_match *m,
 	uint16_t priority, ft_rule_fn *fn, void *arg)
 {
-	const struct each e = {priority, fn, arg};
-	struct overlay o;
+	const struct each e = {c, m, overlaps, priority, fn, arg};
 
-	for (uint32_t i = 0; i < c->n; i++) {
-		if (!ft_prio_has(&c->subtable[i]->priorities, priority))
-			continue;
-		overlay_init(&o, c->subtable[i], m);
-		if (!each_in_subtable(&e, c->subtable[i], &o))
-			return false;
-	}
-	return true;
-}
-
-bool ft_rule_within(const struct ft_rule *r, const struct weft_match *m)
-{
-	struct overlay o;
-
-	overlay_init(&o, r->subtable, m);
-	return o.within && overlay_agrees(&o, r->subtable, r);
+	return each(&e);
 }

@@ -1,49 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workers' side of the classifier: a burst against one subtable after the other, in three
-// stages so that the cache misses of all keys overlap: hash and prefetch the slot; read it and
-// prefetch the rule; compare.
-#include "flowtable/subtable.h"
-#include "flowtable/table.h"
+// The workers' side of the classifier: a burst against one tuple after the other, in stages, so
+// that the cache misses of all keys overlap: hash and prefetch the bin; compare its lanes and
+// prefetch the pointer; prefetch the rule; compare it.
+//
+// Compiled for each instruction set, with FT_LOOKUP as the name.
+#include "flowtable/bin_scan.h"
+#include "flowtable/flowtable.h"
+#include "flowtable/lookup.h"
 
 struct probe {
+	const struct ft_bin *bin;
+	struct ft_way way; // to the bin
+	struct ft_scan_key scan;
 	uint8_t key; // its index
-	uint32_t at; // slot to look at next
-	uint64_t hash;
-	struct ft_rule *rule; // candidate: its signature fits
+};
+
+struct found {
+	const struct ft_bin *bin;
+	uint32_t lanes; // candidates
+	uint8_t key;
 };
 
 struct burst {
 	const struct weft_flow_key *const *keys;
 	const struct ft_rule **rules;
 	uint64_t version;
+	uint8_t active[FT_BURST]; // keys that are still searching
+	unsigned n;
+	unsigned n_found;
+	uint8_t at[FT_BURST]; // probes that are under way
+	struct probe probe[FT_BURST];
+	struct found found[FT_BURST];
 };
 
-// Moves on to the next slot whose signature fits; rule NULL: there is none.
-static void probe_advance(const struct ft_slots *slots, struct probe *p)
+static inline uint16_t key_piece(const struct weft_flow_key *key, unsigned piece)
 {
-	for (;; p->at++) {
-		uint64_t slot = atomic_load_explicit(
-			&slots->slot[p->at & slots->mask], memory_order_acquire);
+	uint16_t v;
 
-		if (slot == FT_SLOT_FREE) {
-			p->rule = NULL;
-			return;
-		}
-		if (ft_slot_may_be(slot, p->hash)) {
-			p->rule = ft_slot_rule(slot);
-			p->at++;
-			return;
+	memcpy(&v, (const char *)key + 2 * piece, 2);
+	return v;
+}
+
+static inline uint64_t hash_key(
+	const struct ft_tuple *t, unsigned words, const struct weft_flow_key *key)
+{
+	uint64_t h = t->seed;
+
+	for (unsigned i = 0; i < words; i++)
+		h = ft_tuple_hash_step(t, h, ft_key_word(key, t->word[i]) & t->mask[i]);
+	return ft_hash_end(h);
+}
+
+static inline void prefetch_bin(const struct ft_bin *b, bool exact)
+{
+	__builtin_prefetch(FT_LINE(b->sig));
+	if (exact)
+		return;
+	__builtin_prefetch(FT_LINE(b->value));
+	__builtin_prefetch(FT_LINE(b->mask));
+	__builtin_prefetch(FT_LINE(b->value2));
+}
+
+// Inlined with a constant number of words, where that is common.
+static inline __attribute__((always_inline)) void stage_hash(
+	struct burst *b, const struct ft_tuple *t, const struct ft_slots *slots, unsigned words)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct probe *p = &b->probe[i];
+		const struct weft_flow_key *key = b->keys[b->active[i]];
+		const struct ft_rule *best = b->rules[b->active[i]];
+		uint64_t hash = hash_key(t, words, key);
+
+		p->key = b->active[i];
+		b->at[i] = (uint8_t)i;
+		p->way = ft_way_of(hash);
+		p->bin = ft_way_bin(slots, p->way);
+		prefetch_bin(p->bin, t->exact);
+		p->scan.sig = ft_sig(hash);
+		p->scan.pass = ft_pass_bit(hash);
+		p->scan.floor = best ? best->priority + 1u : 0;
+		if (!t->exact) {
+			p->scan.pieces = key_piece(key, t->piece[0]) |
+					 (uint32_t)key_piece(key, t->piece[1]) << 16;
+			p->scan.piece2 = key_piece(key, t->piece[2]);
 		}
 	}
 }
 
-static bool rule_matches(
-	const struct ft_subtable *st, const struct ft_rule *r, const struct weft_flow_key *key)
+// Compares the lanes. Fills b->found with those that have a candidate, and keeps those of the n
+// that have another bin to look at; returns how many these are.
+static unsigned stage_scan(
+	struct burst *b, const struct ft_tuple *t, const struct ft_slots *slots, unsigned n)
 {
+	unsigned left = 0;
+
+	b->n_found = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct probe *p = &b->probe[b->at[i]];
+		bool ends;
+		uint32_t lanes = ft_bin_scan(p->bin, t->exact, &p->scan, &ends);
+
+		if (lanes) {
+			__builtin_prefetch(FT_LINE(&p->bin->rule[__builtin_ctz(lanes)]));
+			b->found[b->n_found++] = (struct found){p->bin, lanes, p->key};
+		}
+		if (ends)
+			continue;
+		p->way.at += p->way.step;
+		p->bin = ft_way_bin(slots, p->way);
+		prefetch_bin(p->bin, t->exact);
+		b->at[left++] = b->at[i];
+	}
+	return left;
+}
+
+static void stage_rule(const struct burst *b)
+{
+	for (unsigned i = 0; i < b->n_found; i++) {
+		const struct found *f = &b->found[i];
+		const struct ft_rule *r = atomic_load_explicit(
+			&f->bin->rule[__builtin_ctz(f->lanes)], memory_order_acquire);
+
+		__builtin_prefetch(r);
+		__builtin_prefetch(r->value);
+	}
+}
+
+static bool rule_matches(const struct ft_rule *r, const struct weft_flow_key *key)
+{
+	const struct ft_shape *s = r->shape;
 	uint64_t diff = 0;
 
-	for (unsigned i = 0; i < st->words; i++)
-		diff |= (ft_key_word(key, st->word[i]) & st->mask[i]) ^ r->value[i];
+	for (unsigned i = 0; i < s->words; i++)
+		diff |= (ft_key_word(key, s->word[i]) & s->mask[i]) ^ r->value[i];
 	return !diff;
 }
 
@@ -55,77 +144,73 @@ static const struct ft_rule *chain_visible(const struct ft_rule *r, uint64_t ver
 	return r;
 }
 
-static void probe_finish(const struct burst *b, const struct ft_subtable *st,
-	const struct ft_slots *slots, struct probe *p)
+static void stage_compare(const struct burst *b)
 {
-	const struct ft_rule **best = &b->rules[p->key], *r;
+	for (unsigned i = 0; i < b->n_found; i++) {
+		const struct found *f = &b->found[i];
+		const struct ft_rule **best = &b->rules[f->key];
 
-	while (p->rule && !rule_matches(st, p->rule, b->keys[p->key]))
-		probe_advance(slots, p);
-	r = chain_visible(p->rule, b->version);
-	if (r && (!*best || r->priority > (*best)->priority))
-		*best = r;
+		for (uint32_t lanes = f->lanes; lanes; lanes &= lanes - 1) {
+			const struct ft_rule *r = atomic_load_explicit(
+				&f->bin->rule[__builtin_ctz(lanes)], memory_order_acquire);
+
+			if (!rule_matches(r, b->keys[f->key]))
+				continue;
+			r = chain_visible(r, b->version);
+			if (r && (!*best || r->priority > (*best)->priority))
+				*best = r;
+		}
+	}
 }
 
-static void search_subtable(
-	const struct burst *b, const struct ft_subtable *st, struct probe *probes, unsigned n)
+static void search_tuple(struct burst *b, const struct ft_tuple *t)
 {
-	const struct ft_slots *slots = atomic_load_explicit(&st->slots, memory_order_acquire);
+	const struct ft_slots *slots = atomic_load_explicit(&t->slots, memory_order_acquire);
+	uint32_t longest = atomic_load_explicit(&slots->longest, memory_order_relaxed);
+	unsigned n = b->n;
 
-	if (!slots)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		struct probe *p = &probes[i];
-
-		p->hash = ft_subtable_hash_key(st, b->keys[p->key]);
-		p->at = (uint32_t)p->hash;
-		__builtin_prefetch((void *)(uintptr_t)&slots->slot[p->at & slots->mask]);
+	if (t->words == 1)
+		stage_hash(b, t, slots, 1);
+	else if (t->words == 2)
+		stage_hash(b, t, slots, 2);
+	else
+		stage_hash(b, t, slots, t->words);
+	for (uint32_t bins = 0; n && bins < longest; bins++) {
+		n = stage_scan(b, t, slots, n);
+		stage_rule(b);
+		stage_compare(b);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		probe_advance(slots, &probes[i]);
-		__builtin_prefetch(probes[i].rule);
-		__builtin_prefetch(probes[i].rule ? probes[i].rule->value : NULL);
-	}
-	for (unsigned i = 0; i < n; i++)
-		probe_finish(b, st, slots, &probes[i]);
 }
 
 // Drops the keys that have a rule as good as any to come.
-static unsigned still_searching(
-	const struct burst *b, struct probe *probes, unsigned n, int max_priority)
+static void drop_done(struct burst *b, int max_priority)
 {
 	unsigned left = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		const struct ft_rule *best = b->rules[probes[i].key];
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct ft_rule *best = b->rules[b->active[i]];
 
 		if (!best || best->priority < max_priority)
-			probes[left++].key = probes[i].key;
+			b->active[left++] = b->active[i];
 	}
-	return left;
+	b->n = left;
 }
 
-void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
+void FT_LOOKUP(const struct ft_tuple_array *a, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
-	const struct ft_subtable_array *a =
-		atomic_load_explicit(&c->published, memory_order_acquire);
-	const struct burst b = {keys, rules, version};
-	struct probe probes[FT_BURST];
+	struct burst b;
 
+	b.keys = keys;
+	b.rules = rules;
+	b.version = version;
+	b.n = n;
 	for (unsigned i = 0; i < n; i++) {
 		rules[i] = NULL;
-		probes[i].key = (uint8_t)i;
+		b.active[i] = (uint8_t)i;
 	}
-	for (uint32_t i = 0; a && i < a->n; i++) {
-		n = still_searching(&b, probes, n, a->at[i].max_priority);
-		if (!n)
-			return;
-		search_subtable(&b, a->at[i].subtable, probes, n);
+	for (uint32_t i = 0; i < a->n && b.n; i++) {
+		drop_done(&b, a->at[i].max_priority);
+		search_tuple(&b, a->at[i].tuple);
 	}
-}
-
-bool ft_rule_is_miss(const struct ft_rule *rule)
-{
-	return !rule->priority && !rule->subtable->words;
 }

@@ -2,8 +2,8 @@
 #pragma once
 // One rule as it lies in memory, what it does, and its counters.
 //
-// There may be a million of them, so what many rules share is kept once: the mask lies in the
-// subtable (classifier.h), the instructions and timeouts in an interned program, and the counters
+// There may be a million of them, so what many rules share is kept once: the mask lies in a
+// shape (shape.h), the instructions and timeouts in an interned program, and the counters
 // in pages by the rule's id, one page per worker, so that no worker writes a line that another
 // writes. A five-tuple over IPv4 is 64 bytes and three words of value.
 //
@@ -13,7 +13,7 @@
 #include "flowtable/txn.h"
 #include "flowtable/version.h"
 
-struct ft_subtable;
+struct ft_shape;
 
 // What a rule does and how long it lives; immutable, shared by all rules that say the same, freed
 // with the last of them. Everything above `instr` is the writer's (program.c).
@@ -36,7 +36,7 @@ struct ft_rule {
 	struct ft_program *program;
 	uint64_t cookie;
 	uint64_t created_ns;
-	struct ft_subtable *subtable; // has the mask
+	struct ft_shape *shape;       // has the mask
 	uint32_t id;                  // of its counters
 	uint16_t priority;
 	uint8_t table;

@@ -157,9 +157,8 @@ static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_s
 	r = rule_new(sw, spec);
 	if (!r)
 		return NULL;
-	r->subtable =
-		ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match, spec->priority);
-	if (!r->subtable || (ft_rule_times_out(r) && !ft_timers_reserve(sw))) {
+	r->shape = ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match);
+	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw))) {
 		free(r);
 		return NULL;
 	}

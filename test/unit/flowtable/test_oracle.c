@@ -3,18 +3,65 @@
 
 #include "world.h"
 
+#include "flowtable/lookup.h"
+#include "flowtable/tables.h"
+
 #include "oracle.h"
 
 #define WORKERS 3u
 #define TABLES 3u
 
 static struct oracle *oracle;
+static bool wide; // hundreds of masks, thousands of priorities
+
+static uint64_t random_prefix(void)
+{
+	return 0xffffffff00000000u >> rng() % 33 & 0xffffffffu;
+}
+
+static uint32_t random_address(void)
+{
+	return 0x0a000000u | (rng() % 3) << 16 | (rng() % 3) << 8 | rng() % 40;
+}
+
+static struct weft_match wide_match(void)
+{
+	struct pattern p = {0};
+
+	if (rng() % 16 == 0)
+		pattern_masked(&p, WEFT_FIELD_METADATA, rng() % 4, rng());
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x0800);
+	pattern_masked(&p, WEFT_FIELD_IPV4_SRC, random_address(), random_prefix());
+	pattern_masked(&p, WEFT_FIELD_IPV4_DST, random_address(), random_prefix());
+	if (rng() % 2) {
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 6);
+		if (rng() % 2)
+			pattern_exact(&p, WEFT_FIELD_TCP_DST, rng() % 3);
+	}
+	return pattern_match(&p);
+}
+
+static struct weft_flow_key wide_key(void)
+{
+	struct pattern p = {0};
+
+	pattern_exact(&p, WEFT_FIELD_IN_PORT, 1);
+	pattern_exact(&p, WEFT_FIELD_METADATA, rng() % 4);
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x0800);
+	pattern_exact(&p, WEFT_FIELD_IPV4_SRC, random_address());
+	pattern_exact(&p, WEFT_FIELD_IPV4_DST, random_address());
+	pattern_exact(&p, WEFT_FIELD_IP_PROTO, rng() % 2 ? 6 : 17);
+	pattern_exact(&p, WEFT_FIELD_TCP_DST, rng() % 3);
+	return p.value;
+}
 
 // A small universe, so that matches collide, contain and overlap each other all the time.
 static struct weft_match random_match(void)
 {
 	struct pattern p = {0};
 
+	if (wide)
+		return wide_match();
 	if (rng() % 4 == 0)
 		pattern_exact(&p, WEFT_FIELD_IN_PORT, 1 + rng() % 2);
 	if (rng() % 4 == 0)
@@ -43,6 +90,8 @@ static struct weft_flow_key random_key(void)
 	static const uint32_t addresses[] = {0x0a000001, 0x0a000002, 0x0a000101, 0x0b000001};
 	struct pattern p = {0};
 
+	if (wide)
+		return wide_key();
 	pattern_exact(&p, WEFT_FIELD_IN_PORT, 1 + rng() % 2);
 	pattern_exact(&p, WEFT_FIELD_METADATA, rng() % 4);
 	if (rng() % 2)
@@ -73,8 +122,9 @@ static uint16_t random_flags(void)
 static void random_flow_mod(struct world *w)
 {
 	static uint64_t serial;
-	struct weft_flow_mod mod = flow_mod_of(rng() % 2 ? WEFT_FLOW_ADD : (uint8_t)(rng() % 5),
-		(uint8_t)(rng() % TABLES), (uint16_t)(rng() % 10));
+	struct weft_flow_mod mod = flow_mod_of(
+		rng() % (wide ? 6 : 2) ? WEFT_FLOW_ADD : (uint8_t)(rng() % 5),
+		(uint8_t)(rng() % (wide ? 1 : TABLES)), (uint16_t)(rng() % (wide ? 65536 : 10)));
 	struct weft_match match = random_match();
 	uint32_t out = 1 + rng() % 4;
 	struct program p = program_out(out);
@@ -103,19 +153,37 @@ static void random_flow_mod(struct world *w)
 		oracle_flow_mod(oracle, &mod, &match, out, w->now));
 }
 
+// Every instruction set finds the same.
+static void look_up(struct world *w, uint8_t table, const struct weft_flow_key *const keys[],
+	unsigned n, const struct ft_rule *rules[])
+{
+	const struct ft_rule *other[FT_BURST];
+
+	assert_true(ft_isa_use(FT_ISA_SCALAR));
+	ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, rules);
+	for (enum ft_isa isa = FT_ISA_SCALAR + 1; isa < FT_ISA_MAX; isa++) {
+		if (!ft_isa_use(isa))
+			continue;
+		ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, other);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(rules[i] ? rules[i]->priority : -1,
+				other[i] ? other[i]->priority : -1);
+	}
+}
+
 static void check_burst(struct world *w)
 {
 	unsigned n = 1 + rng() % FT_BURST, worker = rng() % WORKERS, matched = 0;
 	struct weft_flow_key key[FT_BURST];
 	const struct weft_flow_key *keys[FT_BURST];
 	const struct ft_rule *rules[FT_BURST];
-	uint8_t table = (uint8_t)(rng() % (TABLES + 1));
+	uint8_t table = (uint8_t)(wide ? 0 : rng() % (TABLES + 1));
 
 	for (unsigned i = 0; i < n; i++) {
 		key[i] = random_key();
 		keys[i] = &key[i];
 	}
-	ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, rules);
+	look_up(w, table, keys, n, rules);
 	for (unsigned i = 0; i < n; i++) {
 		int want = oracle_lookup(oracle, table, keys[i]);
 		const struct oracle_rule *r;
@@ -303,6 +371,8 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	}
 	check_dump(w);
 	check_told(w);
+	if (wide)
+		assert_true(ft_table_of(w->sw, 0)->classifier.planned_all);
 	free(oracle);
 	world_free(w);
 }
@@ -322,12 +392,21 @@ static void small_table(void **state)
 	run(true, 20, 6000);
 }
 
+// So that tuples are shared, crowded, planned and planned again.
+static void many_masks(void **state)
+{
+	wide = true;
+	run(true, 3000, 8000);
+	wide = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(immediate_grace),
 		cmocka_unit_test(deferred_grace),
 		cmocka_unit_test(small_table),
+		cmocka_unit_test(many_masks),
 	};
 
 	rng_seed_from_env();

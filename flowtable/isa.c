@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/classifier.h"
+#include "flowtable/lookup.h"
+
+static ft_lookup_fn *lookup = ft_lookup_scalar;
+
+bool ft_isa_use(enum ft_isa isa)
+{
+	switch (isa) {
+	case FT_ISA_SCALAR:
+		lookup = ft_lookup_scalar;
+		return true;
+#ifdef FT_HAVE_VECTORS
+	case FT_ISA_AVX2:
+		if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2"))
+			return false;
+		lookup = ft_lookup_avx2;
+		return true;
+	case FT_ISA_AVX512:
+		if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
+			!__builtin_cpu_supports("bmi2"))
+			return false;
+		lookup = ft_lookup_avx512;
+		return true;
+#endif
+	default:
+		return false;
+	}
+}
+
+__attribute__((constructor)) static void use_the_best(void)
+{
+	for (int isa = FT_ISA_MAX - 1; isa >= 0; isa--)
+		if (ft_isa_use((enum ft_isa)isa))
+			return;
+}
+
+void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	const struct ft_tuple_array *a = atomic_load_explicit(&c->published, memory_order_acquire);
+
+	if (a)
+		lookup(a, version, keys, n, rules);
+	else
+		memset(rules, 0, n * sizeof(rules[0]));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The workers' side of the classifier, in one source for several instruction sets: lookup.c is
+// compiled once for each (meson.build), and isa.c picks at start what the processor can do.
+
+#include "flowtable/tuple.h"
+
+// As ft_classifier_lookup(); `a` not NULL.
+typedef void ft_lookup_fn(const struct ft_tuple_array *a, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
+
+ft_lookup_fn ft_lookup_scalar;
+ft_lookup_fn ft_lookup_avx2;
+ft_lookup_fn ft_lookup_avx512;
+
+enum ft_isa {
+	FT_ISA_SCALAR,
+	FT_ISA_AVX2,
+	FT_ISA_AVX512,
+	FT_ISA_MAX
+};
+// Looks up by this one from now on; for tests and measurements, with no worker running. False: this
+// processor or this build doesn't have it.
+bool ft_isa_use(enum ft_isa);

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/tuple.h"
+
+#include <stdlib.h>
+
+static struct ft_slots *slots_of(const struct ft_tuple *t)
+{
+	return atomic_load_explicit(&t->slots, memory_order_relaxed);
+}
+
+static uint32_t sig_at(const struct ft_bin *b, unsigned lane)
+{
+	return atomic_load_explicit(&b->sig[lane], memory_order_relaxed);
+}
+
+static struct ft_slots *slots_new(uint32_t rules, bool exact)
+{
+	uint64_t lanes = rules + rules / 5 + 1; // full to 5/6 at most when new
+	uint32_t bins = (uint32_t)((lanes + FT_RULE_LANES - 1) / FT_RULE_LANES);
+	uint32_t stride = exact ? FT_BIN_EXACT : sizeof(struct ft_bin);
+	size_t bytes = sizeof(struct ft_slots) + (size_t)bins * stride;
+	struct ft_slots *s = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+
+	if (!s)
+		return NULL;
+	memset(s, 0, bytes);
+	s->bins = bins;
+	s->stride = stride;
+	return s;
+}
+
+struct ft_tuple *ft_tuple_new(
+	uint64_t map, const uint64_t *mask, uint64_t seed, const uint8_t *pieces, uint32_t rules)
+{
+	unsigned words = (unsigned)__builtin_popcountll(map), i = 0;
+	struct ft_tuple *t = calloc(1, sizeof(*t) + words * sizeof(t->mask[0]));
+	struct ft_slots *slots = t ? slots_new(rules, !pieces) : NULL;
+
+	if (!slots) {
+		free(t);
+		return NULL;
+	}
+	atomic_init(&t->slots, slots);
+	t->seed = seed;
+	t->map = map;
+	t->words = words;
+	t->exact = !pieces;
+	t->max_priority = -1;
+	if (pieces)
+		memcpy(t->piece, pieces, sizeof(t->piece));
+	for (; i < words; i++)
+		t->mask[i] = mask[i];
+	for (i = 0; map; map &= map - 1)
+		t->word[i++] = (uint8_t)__builtin_ctzll(map);
+	return t;
+}
+
+void ft_tuple_free(struct ft_tuple *t)
+{
+	if (t)
+		free(slots_of(t));
+	free(t);
+}
+
+static void tuple_garbage(struct ft_garbage *g)
+{
+	ft_tuple_free((struct ft_tuple *)(void *)((char *)g - offsetof(struct ft_tuple, garbage)));
+}
+
+void ft_tuple_drop(struct ft_tuple *t, struct ft_garbage_list *garbage)
+{
+	ft_garbage_add(garbage, &t->garbage, tuple_garbage);
+}
+
+bool ft_tuple_takes(const struct ft_tuple *t, const struct ft_shape *s)
+{
+	if (t->map & ~s->map)
+		return false;
+	for (unsigned i = 0; i < t->words; i++)
+		if (t->mask[i] & ~s->mask[ft_map_index(s->map, t->word[i])])
+			return false;
+	return !t->exact ||
+	       (t->map == s->map && memcmp(t->mask, s->mask, t->words * sizeof(t->mask[0])) == 0);
+}
+
+uint64_t ft_tuple_hash(const struct ft_tuple *t, const struct ft_shape *s, const uint64_t *value)
+{
+	uint64_t h = t->seed;
+
+	for (unsigned i = 0; i < t->words; i++)
+		h = ft_tuple_hash_step(t, h, value[ft_map_index(s->map, t->word[i])] & t->mask[i]);
+	return ft_hash_end(h);
+}
+
+// ---- searching
+
+static bool rule_is(const struct ft_rule *r, const struct ft_shape *s, const uint64_t *value)
+{
+	return r->shape == s && memcmp(r->value, value, s->words * sizeof(value[0])) == 0;
+}
+
+// Goes over the bins that a hash may be in.
+#define FOR_EACH_BIN(b, s, hash)                                                                   \
+	for (struct ft_way w_ = ft_way_of(hash), *go_ = &w_; go_ && ((b) = ft_way_bin(s, w_));     \
+		w_.at += w_.step,                                                                  \
+			   go_ = sig_at(b, FT_LANE_PASSED) & ft_pass_bit(hash) ? go_ : NULL)
+
+struct ft_place ft_tuple_find(
+	struct ft_tuple *t, const struct ft_shape *shape, const uint64_t *value, uint64_t hash)
+{
+	const struct ft_slots *slots = slots_of(t);
+	uint32_t sig = ft_sig(hash);
+	struct ft_bin *b;
+
+	FOR_EACH_BIN(b, slots, hash)
+	{
+		for (unsigned i = 0; i < FT_RULE_LANES; i++) {
+			struct ft_place p = {t, b, i};
+
+			if ((sig_at(b, i) & ~0xffffu) == sig &&
+				rule_is(ft_place_rule(&p), shape, value))
+				return p;
+		}
+	}
+	return (struct ft_place){0};
+}
+
+bool ft_tuple_has_room(const struct ft_tuple *t, uint64_t hash)
+{
+	const struct ft_slots *slots = slots_of(t);
+	uint32_t sig = ft_sig(hash);
+	unsigned crowd = 0;
+	struct ft_bin *b;
+
+	if (t->exact)
+		return true;
+	FOR_EACH_BIN(b, slots, hash)
+	for (unsigned i = 0; i < FT_RULE_LANES; i++)
+		crowd += (sig_at(b, i) & ~0xffffu) == sig;
+	return crowd < FT_TUPLE_CROWD;
+}
+
+// ---- changing
+
+static void lane_set_pieces(
+	const struct ft_tuple *t, struct ft_bin *b, unsigned lane, const struct ft_rule *r)
+{
+	const struct ft_shape *s = r->shape;
+	uint16_t value[FT_PIECES] = {0}, mask[FT_PIECES] = {0};
+
+	for (unsigned i = 0; i < FT_PIECES; i++) {
+		unsigned word = t->piece[i] / 4, at = ft_map_index(s->map, word);
+
+		if (!(s->map >> word & 1))
+			continue;
+		memcpy(&value[i], (const char *)&r->value[at] + t->piece[i] % 4 * 2, 2);
+		memcpy(&mask[i], (const char *)&s->mask[at] + t->piece[i] % 4 * 2, 2);
+	}
+	atomic_store_explicit(
+		&b->value[lane], value[0] | (uint32_t)value[1] << 16, memory_order_relaxed);
+	atomic_store_explicit(
+		&b->mask[lane], mask[0] | (uint32_t)mask[1] << 16, memory_order_relaxed);
+	atomic_store_explicit(&b->value2[lane], value[2], memory_order_relaxed);
+	atomic_store_explicit(&b->mask2[lane], mask[2], memory_order_relaxed);
+}
+
+static unsigned free_lane(const struct ft_bin *b)
+{
+	unsigned lane = 0;
+
+	while (lane < FT_RULE_LANES && sig_at(b, lane))
+		lane++;
+	return lane;
+}
+
+static void mark_passed(struct ft_bin *b, uint64_t hash)
+{
+	atomic_store_explicit(&b->sig[FT_LANE_PASSED],
+		sig_at(b, FT_LANE_PASSED) | ft_pass_bit(hash), memory_order_release);
+}
+
+static void slots_insert(
+	const struct ft_tuple *t, struct ft_slots *slots, struct ft_rule *r, uint64_t hash)
+{
+	struct ft_way way = ft_way_of(hash);
+	struct ft_bin *b = ft_way_bin(slots, way);
+	uint32_t longest = 1;
+	unsigned lane;
+
+	for (; (lane = free_lane(b)) == FT_RULE_LANES; longest++) {
+		mark_passed(b, hash);
+		way.at += way.step;
+		b = ft_way_bin(slots, way);
+	}
+	if (longest > atomic_load_explicit(&slots->longest, memory_order_relaxed))
+		atomic_store_explicit(&slots->longest, longest, memory_order_relaxed);
+	// A reader may come to it by what the lane was before.
+	atomic_store_explicit(&b->rule[lane], r, memory_order_release);
+	if (!t->exact)
+		lane_set_pieces(t, b, lane, r);
+	atomic_store_explicit(&b->sig[lane], ft_sig(hash) | r->priority, memory_order_release);
+}
+
+void ft_tuple_insert(struct ft_tuple *t, struct ft_rule *r, uint64_t hash)
+{
+	slots_insert(t, slots_of(t), r, hash);
+	t->heads++;
+	if (r->priority > t->max_priority)
+		t->max_priority = r->priority;
+}
+
+void ft_place_set(const struct ft_place *p, struct ft_rule *head)
+{
+	struct ft_bin *b = p->bin;
+	uint32_t sig = sig_at(b, p->lane);
+	struct ft_way way;
+
+	if (head) {
+		atomic_store_explicit(&b->rule[p->lane], head, memory_order_release);
+		atomic_store_explicit(
+			&b->sig[p->lane], (sig & ~0xffffu) | head->priority, memory_order_release);
+		if (head->priority > p->tuple->max_priority)
+			p->tuple->max_priority = head->priority;
+		return;
+	}
+	way = ft_way_of(ft_tuple_hash(p->tuple, ft_place_rule(p)->shape, ft_place_rule(p)->value));
+	atomic_store_explicit(&b->sig[p->lane], FT_LANE_EMPTY, memory_order_release);
+	p->tuple->gone += ft_way_bin(slots_of(p->tuple), way) != b;
+	p->tuple->heads--;
+}
+
+static void slots_free(struct ft_garbage *g)
+{
+	free(g); // the first member
+}
+
+static void prefetch_rules(const struct ft_slots *s, uint32_t bin)
+{
+	const struct ft_bin *b = ft_bin_at(s, bin);
+
+	for (unsigned i = 0; bin < s->bins && i < FT_RULE_LANES; i++) {
+		if (sig_at(b, i) >= FT_LANE_USED) {
+			const struct ft_rule *r =
+				atomic_load_explicit(&b->rule[i], memory_order_relaxed);
+
+			__builtin_prefetch(&r->shape);
+			__builtin_prefetch(r->value);
+		}
+	}
+}
+
+static void slots_copy(const struct ft_tuple *t, struct ft_slots *slots, const struct ft_slots *old)
+{
+	for (uint32_t i = 0; i < old->bins; i++) {
+		const struct ft_bin *b = ft_bin_at(old, i);
+
+		prefetch_rules(old, i + 1);
+		for (unsigned lane = 0; lane < FT_RULE_LANES; lane++) {
+			struct ft_rule *r;
+
+			if (sig_at(b, lane) < FT_LANE_USED)
+				continue;
+			r = atomic_load_explicit(&b->rule[lane], memory_order_relaxed);
+			slots_insert(t, slots, r, ft_tuple_hash(t, r->shape, r->value));
+		}
+	}
+}
+
+bool ft_tuple_reserve(struct ft_tuple *t, struct ft_garbage_list *garbage)
+{
+	struct ft_slots *old = slots_of(t), *slots;
+	uint32_t n = t->heads;
+
+	if ((uint64_t)(n + 1) * 32 <= (uint64_t)old->bins * FT_RULE_LANES * 27 &&
+		t->gone <= n / 2 + 64)
+		return true;
+	slots = slots_new(n + (n < 1024 ? n : n / 4) + 1, t->exact);
+	if (!slots)
+		return false;
+	slots_copy(t, slots, old);
+	atomic_store_explicit(&t->slots, slots, memory_order_release);
+	t->gone = 0;
+	ft_garbage_add(garbage, &old->garbage, slots_free);
+	return true;
+}
+
+struct ft_rule *ft_tuple_next(const struct ft_tuple *t, uint64_t *at)
+{
+	const struct ft_slots *slots = slots_of(t);
+
+	for (; *at < (uint64_t)slots->bins * FT_RULE_LANES; ++*at) {
+		const struct ft_bin *b = ft_bin_at(slots, (uint32_t)(*at / FT_RULE_LANES));
+		unsigned lane = *at % FT_RULE_LANES;
+
+		if (!lane)
+			prefetch_rules(slots, (uint32_t)(*at / FT_RULE_LANES) + 1);
+		if (sig_at(b, lane) >= FT_LANE_USED) {
+			++*at;
+			return atomic_load_explicit(&b->rule[lane], memory_order_relaxed);
+		}
+	}
+	return NULL;
+}
+
+void ft_tuple_settle(struct ft_tuple *t)
+{
+	const struct ft_slots *slots = slots_of(t);
+	int max = -1;
+
+	for (uint32_t i = 0; i < slots->bins; i++) {
+		const struct ft_bin *b = ft_bin_at(slots, i);
+
+		for (unsigned lane = 0; lane < FT_RULE_LANES; lane++) {
+			uint32_t sig = sig_at(b, lane);
+
+			if (sig >= FT_LANE_USED && (int)(sig & 0xffff) > max)
+				max = (int)(sig & 0xffff);
+		}
+	}
+	t->max_priority = max;
+	t->stale = 0;
+}
