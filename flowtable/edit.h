@@ -48,6 +48,9 @@ enum weft_drop ft_dec_nw_ttl(struct weft_packet *, struct weft_flow_key *);
 enum weft_drop ft_copy_ttl_out(struct weft_packet *, struct weft_flow_key *);
 enum weft_drop ft_copy_ttl_in(struct weft_packet *, struct weft_flow_key *);
 
+// Fields from this one on are not set by anything yet.
+#define FT_SET_FIELDS (WEFT_FIELD_TUN_FLAGS + 1)
+
 // `value` and `mask` as in struct weft_action_set_field. Every field of the packet, whether or
 // not fields.h says S, and of the tunnel and the metadata; not those that are facts (in_port, …).
 enum weft_drop ft_set_field(struct weft_packet *, struct weft_flow_key *, enum weft_field,

@@ -93,6 +93,8 @@ static enum presence prereq_met(
 static enum presence field_present(
 	const struct weft_packet *p, const struct weft_flow_key *k, enum weft_field f)
 {
+	if (f >= FT_SET_FIELDS) // not executed yet
+		return ABSENT;
 	switch (f) {
 	case WEFT_FIELD_IN_PORT:
 	case WEFT_FIELD_IN_PHY_PORT:

@@ -37,9 +37,8 @@ struct ft_burst {
 	bool overlay;   // the switch has one
 };
 
-// The types that are executed and the fields that are set; check_action.c refuses all others.
+// The types that are executed; check_action.c refuses all others.
 #define FT_ACTION_TYPES (WEFT_ACTION_COPY_TTL_IN + 1)
-#define FT_SET_FIELDS (WEFT_FIELD_TUN_FLAGS + 1)
 
 // One action a type, and one set-field a field: the latest written (OpenFlow 1.3.5, 5.10). Points
 // into the rules, which live as long as the burst. Only what the bitmaps name is initialised.

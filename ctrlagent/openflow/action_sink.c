@@ -47,11 +47,18 @@ bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsi
 	info = &weft_field_infos[form->field];
 	if (write && !(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)))
 		of_sink_fail(s, OFPBAC_BAD_SET_TYPE);
-	else if (!n_bits || ofs + n_bits > info->bits)
+	else if (!n_bits || ofs + n_bits > info->bits || ofs + n_bits > 8u * form->bytes)
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 	else
 		*out = (struct weft_subfield){form->field, (uint16_t)ofs, (uint16_t)n_bits, 0};
 	return s->code < 0;
+}
+
+bool of_sink_subfield_nx(struct of_action_sink *s, uint32_t header, uint16_t ofs_nbits, bool write,
+	struct weft_subfield *out)
+{
+	return of_sink_subfield(s, &(struct of_oxm_id){.header = header}, ofs_nbits >> 6,
+		(ofs_nbits & 63u) + 1, write, out);
 }
 
 bool of_sink_port_ok(const struct of_action_sink *s, uint32_t port)
@@ -93,14 +100,14 @@ static bool is_zero(const uint8_t *p, size_t n)
 }
 
 // The OFPBAC_* of a TLV to set, or -1. OpenFlow 1.3.5, 7.2.5, set-field; masks since 1.5.
-static int check_oxm(const struct of_oxm *o, uint8_t version, uint8_t *value, uint8_t *mask)
+static int check_oxm(const struct of_oxm *o, bool masked, uint8_t *value, uint8_t *mask)
 {
 	const struct weft_field_info *info;
 
 	if (!o->form)
 		return OFPBAC_BAD_SET_TYPE;
 	info = &weft_field_infos[o->form->field];
-	if (!(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)) || (o->hasmask && version < 6))
+	if (!(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)) || (o->hasmask && !masked))
 		return OFPBAC_BAD_SET_TYPE;
 	if (!of_oxm_len_ok(o))
 		return OFPBAC_BAD_SET_LEN;
@@ -114,7 +121,7 @@ static int check_oxm(const struct of_oxm *o, uint8_t version, uint8_t *value, ui
 	return value_ok(o->form->field, value, mask) ? -1 : OFPBAC_BAD_SET_ARGUMENT;
 }
 
-void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm)
+void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm, bool masked)
 {
 	struct of_reader it = of_list(oxm, s->version);
 	uint8_t value[16], mask[16];
@@ -125,7 +132,7 @@ void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm)
 		of_sink_fail(s, OFPBAC_BAD_SET_LEN);
 		return;
 	}
-	code = check_oxm(&o, s->version, value, mask);
+	code = check_oxm(&o, masked, value, mask);
 	if (code >= 0)
 		of_sink_fail(s, code);
 	else

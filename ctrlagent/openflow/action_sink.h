@@ -37,13 +37,25 @@ void of_sink_set(struct of_action_sink *s, uint16_t type, enum weft_field f, con
 bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsigned ofs,
 	unsigned n_bits, bool write, struct weft_subfield *out);
 
+// Likewise, the field named by the 32 bits of a header, the bits by Nicira's ofs_nbits.
+bool of_sink_subfield_nx(struct of_action_sink *s, uint32_t header, uint16_t ofs_nbits, bool write,
+	struct weft_subfield *out);
+
 bool of_sink_port_ok(const struct of_action_sink *s, uint32_t port);
 void of_sink_push(
 	struct of_action_sink *s, uint16_t type, uint16_t ethertype, uint16_t a, uint16_t b);
-void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm);
+// `masked`: the TLV may have a mask.
+void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm, bool masked);
 
 // Appends what is in the list; `it` fails with the first thing wrong.
 void of_sink_list(struct of_action_sink *s, struct of_reader *it);
+
+// Nicira's action that `r` begins with, which is whole; `r` fails if its inside is wrong.
+void of_sink_nicira(struct of_action_sink *s, struct of_reader *r);
+
+// The specs of a learn action, as they lie on the wire; the number of them, -1 noted as failure.
+int of_sink_learn_specs(
+	struct of_action_sink *s, struct of_span specs, struct weft_learn_spec *out, int room);
 
 // Actions of OpenFlow 1.0 alone.
 void of_sink_action_1_0(struct of_action_sink *s, const struct of_action *a);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // From neutral actions to the wire.
+#include "openflow/action_1_0.h"
 #include "openflow/actions.h"
+#include "openflow/nx_action_write.h"
 #include "openflow/oxm.h"
 
 static int write_set_field(struct of_writer *w, const struct weft_action *a)
@@ -11,7 +13,7 @@ static int write_set_field(struct of_writer *w, const struct weft_action *a)
 	int rc;
 
 	if (partial && w->version < 6)
-		return -ENOTSUP;
+		return of_nx_action_put(w, a);
 	of_put_u16(w, OFPAT_SET_FIELD);
 	of_put_u16(w, 0);
 	rc = of_oxm_write(w, a->arg, f->value, partial ? f->mask : NULL);
@@ -35,7 +37,9 @@ static int write_move(struct of_writer *w, const struct weft_action *a)
 	struct of_action_copy_field copy = {
 		.n_bits = m->src.n_bits, .src_offset = m->src.ofs, .dst_offset = m->dst.ofs};
 
-	if (w->version < 6 || of_oxm_id(m->src.field, w->version, &copy.src) ||
+	if (w->version < 6)
+		return of_nx_action_put(w, a);
+	if (of_oxm_id(m->src.field, w->version, &copy.src) ||
 		of_oxm_id(m->dst.field, w->version, &copy.dst))
 		return -ENOTSUP;
 	return of_action_copy_field_write(w, &copy);
@@ -84,8 +88,15 @@ static int write_action(struct of_writer *w, const struct weft_action *a)
 		return of_action_copy_ttl_in_write(w, &(struct of_action_copy_ttl_in){0});
 	case WEFT_ACTION_MOVE:
 		return write_move(w, a);
+	case WEFT_ACTION_ENQUEUE:
+	case WEFT_ACTION_SET_VLAN_VID:
+	case WEFT_ACTION_SET_VLAN_PCP:
+	case WEFT_ACTION_STRIP_VLAN:
+	case WEFT_ACTION_SET_L4_SRC:
+	case WEFT_ACTION_SET_L4_DST:
+		return of_action_1_0_put_later(w, a);
 	default:
-		return -ENOTSUP;
+		return of_nx_action_put(w, a);
 	}
 }
 
@@ -93,7 +104,7 @@ int of_actions_write(struct of_writer *w, const void *list, size_t bytes)
 {
 	WEFT_ACTION_FOR_EACH(a, list, bytes)
 	{
-		int rc = write_action(w, a);
+		int rc = w->version == 1 ? of_action_1_0_put(w, a) : write_action(w, a);
 
 		if (rc)
 			return rc;

@@ -54,7 +54,7 @@ static void read_action(struct of_action_sink *s, const struct of_action *a)
 	case OF_ACTION_METER:
 		return read_meter(s, a->meter.meter_id);
 	case OF_ACTION_SET_FIELD:
-		return of_sink_set_oxm(s, a->set_field.field);
+		return of_sink_set_oxm(s, a->set_field.field, s->version >= 6);
 	case OF_ACTION_PUSH_VLAN:
 		return of_sink_push(
 			s, WEFT_ACTION_PUSH_VLAN, a->push_vlan.ethertype, 0x8100, 0x88a8);
@@ -93,8 +93,18 @@ void of_sink_list(struct of_action_sink *s, struct of_reader *it)
 	struct of_action a;
 
 	it->bad_len = (struct of_error){OFPET_BAD_ACTION, OFPBAC_BAD_LEN, 0};
-	while (of_action_next(it, &a)) {
-		read_action(s, &a);
+	while (of_left(it)) {
+		struct of_reader whole = *it;
+
+		if (of_action_read(it, &a))
+			return;
+		if (a.kind == OF_ACTION_EXPERIMENTER &&
+			a.experimenter.experimenter == OF_EXPERIMENTER_NICIRA)
+			of_sink_nicira(s, &whole);
+		else
+			read_action(s, &a);
+		if (whole.failed)
+			of_fail_error(it, whole.error);
 		if (s->code >= 0)
 			of_fail(it, OFPET_BAD_ACTION, (uint16_t)s->code);
 	}

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/match.h"
 
+#include "openflow/match_1_0.h"
 #include "openflow/oxm.h"
 
 // What the fields read so far say; prerequisites are checked against it.
 struct so_far {
 	struct weft_flow_key value;
 	struct weft_flow_key mask;
-	uint64_t seen; // bit per enum weft_field
+	bool seen[WEFT_FIELD_MAX];
 };
-static_assert(WEFT_FIELD_MAX <= 64, "a bitmap of fields fits 64 bits");
 
 static bool exact8(uint8_t value, uint8_t mask, uint8_t want)
 {
@@ -94,6 +94,48 @@ static bool vlan_vid_ok(const uint8_t *value, const uint8_t *mask)
 	return !exact || !of_load16(value) || (value[0] & 0x10);
 }
 
+// A register is matched already by another width of it.
+static bool is_seen_otherwise(const struct so_far *m, enum weft_field f)
+{
+	static const uint8_t zero[16];
+
+	return f >= WEFT_FIELD_REG0 && f <= WEFT_FIELD_XXREG3 &&
+	       memcmp(weft_key_field_const(&m->mask, f), zero, weft_field_infos[f].bytes) != 0;
+}
+
+// NXM_OF_VLAN_TCI is vlan_vid with OFPVID_PRESENT below, vlan_pcp above.
+static bool is_vlan_tci(const struct of_oxm *o)
+{
+	return o->class_ == 0 && o->number == 4;
+}
+
+static int add_vlan_tci(struct so_far *m, const struct of_oxm *o)
+{
+	uint16_t value, mask;
+
+	if (o->body.len != 2u << o->hasmask)
+		return 1 + OFPBMC_BAD_LEN;
+	if (m->seen[WEFT_FIELD_VLAN_VID] || m->seen[WEFT_FIELD_VLAN_PCP])
+		return 1 + OFPBMC_DUP_FIELD;
+	value = of_load16(o->body.p);
+	mask = o->hasmask ? of_load16(o->body.p + 2) : 0xffff;
+	if (value & ~mask)
+		return 1 + OFPBMC_BAD_WILDCARDS;
+	if (!(value & WEFT_VLAN_PRESENT)) { // no tag, and so no priority
+		if (value)
+			return 1 + OFPBMC_BAD_VALUE;
+		mask &= 0x1fff;
+	}
+	m->seen[WEFT_FIELD_VLAN_VID] = m->seen[WEFT_FIELD_VLAN_PCP] = true;
+	m->value.vlan_vid = htons(value & 0x1fff);
+	m->mask.vlan_vid = htons(mask & 0x1fff);
+	m->value.vlan_pcp = (uint8_t)(value >> 13);
+	m->mask.vlan_pcp = (uint8_t)(mask >> 13);
+	if (m->mask.vlan_pcp && m->mask.vlan_pcp != 7)
+		return 1 + OFPBMC_BAD_MASK;
+	return 0;
+}
+
 // One field into `m`; 0 or the OFPBMC_* code plus one.
 static int add_field(struct so_far *m, const struct of_oxm *o)
 {
@@ -102,12 +144,14 @@ static int add_field(struct so_far *m, const struct of_oxm *o)
 
 	if (!o->form)
 		return 1 + OFPBMC_BAD_FIELD;
+	if (is_vlan_tci(o))
+		return add_vlan_tci(m, o);
 	info = &weft_field_infos[o->form->field];
 	if (o->hasmask && !(info->flags & WEFT_FIELD_M))
 		return 1 + OFPBMC_BAD_MASK;
 	if (!of_oxm_len_ok(o))
 		return 1 + OFPBMC_BAD_LEN;
-	if (m->seen >> o->form->field & 1)
+	if (m->seen[o->form->field] || is_seen_otherwise(m, o->form->field))
 		return 1 + OFPBMC_DUP_FIELD;
 	if (!of_oxm_value(o->form, o->body.p, value))
 		return 1 + OFPBMC_BAD_VALUE;
@@ -118,7 +162,7 @@ static int add_field(struct so_far *m, const struct of_oxm *o)
 		return 1 + OFPBMC_BAD_VALUE;
 	if (!prereq_ok(m, info->prereq))
 		return 1 + OFPBMC_BAD_PREREQ;
-	m->seen |= 1ull << o->form->field;
+	m->seen[o->form->field] = true;
 	memcpy(weft_key_field(&m->value, o->form->field), value, info->bytes);
 	memcpy(weft_key_field(&m->mask, o->form->field), mask, info->bytes);
 	return 0;
@@ -131,6 +175,8 @@ int of_match_read(
 	struct so_far m;
 	struct of_oxm o;
 
+	if (version == 1)
+		return of_match_1_0_read(oxm, out, error);
 	memset(&m, 0, sizeof(m));
 	it.bad_len = (struct of_error){OFPET_BAD_MATCH, OFPBMC_BAD_LEN, 0};
 	while (of_oxm_next(&it, &o)) {
@@ -164,7 +210,8 @@ static void put_field(struct of_writer *w, const struct so_far *m, enum weft_fie
 static int put_fields(struct of_writer *w, const struct so_far *m)
 {
 	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++)
-		put_field(w, m, f);
+		if (!(weft_field_infos[f].flags & WEFT_FIELD_V))
+			put_field(w, m, f);
 	return w->error;
 }
 
@@ -172,6 +219,8 @@ int of_match_write(struct of_writer *w, const struct weft_match *in)
 {
 	struct so_far m;
 
+	if (w->version == 1)
+		return of_match_1_0_write(w, in);
 	weft_match_to_key(in, &m.value, &m.mask);
 	return put_fields(w, &m);
 }

@@ -13,6 +13,7 @@
 //   OFPBMC_BAD_WILDCARDS  a value bit outside the mask
 //   OFPBMC_BAD_PREREQ     what the field needs was not matched before it
 //
+// In OpenFlow 1.0 the `match` is of another shape, see match_1_0.h; the functions are the same.
 // A mask of all ones is as none, a mask of all zeros as leaving the field out. Pure functions.
 
 #include <weft/match.h>

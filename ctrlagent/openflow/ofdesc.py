@@ -16,6 +16,7 @@ more than one value at a time keeps it as its member `kind`. Fields:
     u16 n = sizeof LIST;        bytes of a list that is not the last: list of_x LIST within n;
     list of_x name;             elements up to the end;    rest name;     bytes up to the end
     match name;  stats name;    ofp_match and ofp_stats without their frame
+    nxm name within N;          N bytes of TLVs, padded to 8
     oxm name;    slack;         one OXM TLV, padded; up to seven bytes of padding at the end
     message name [before LIST]; a message within this one, padded to 8 if LIST is not empty
     of_x name;                  a struct in place
@@ -31,7 +32,7 @@ from dataclasses import dataclass, field
 FIRST, LAST = 1, 6  # wire versions: OpenFlow 1.0 to 1.5
 EVER = (FIRST, LAST)
 INTS = {'u8': 1, 'u16': 2, 'u32': 4, 'u64': 8, 'port': 4}
-SPANS = ('rest', 'match', 'oxm', 'stats', 'message', 'list')
+SPANS = ('rest', 'match', 'oxm', 'nxm', 'stats', 'message', 'list')
 TOKEN = re.compile(r'[A-Za-z0-9_]+|>=|\S')
 
 
@@ -74,7 +75,7 @@ class Field:
     name: str
     role: str = None   # version, kind, length, sizeof, const
     arg: str = None    # pad and str: bytes; list: element; sizeof: the list; arrays: elements
-    bound: str = None  # list: the field that holds its bytes; message: the list behind it
+    bound: str = None  # list, nxm: the field that holds its bytes; message: the list behind it
     when: tuple = None
     versions: tuple = EVER
 
@@ -144,7 +145,7 @@ class Struct:
         before = self.fields[:self.fields.index(self.with_role(role))]
         sizes = [f.size(holder) for f in before]
         fixed = sum(s for s in sizes if isinstance(s, int))
-        return ' + '.join([str(fixed)] + [s for s in sizes if isinstance(s, str)])
+        return ' + '.join([f'{fixed}u'] + [s for s in sizes if isinstance(s, str)])
 
 
 class Model:
@@ -279,6 +280,8 @@ class Parser:
                 f.arg = self.next()
                 self.next(']')
             f.name = None if type_ == 'slack' else self.next()
+            if self.take('within'):
+                f.bound = self.next()
             if self.take('='):
                 f.role = self.next()
                 if f.role in ('sizeof', 'const'):

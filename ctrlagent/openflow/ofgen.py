@@ -78,6 +78,8 @@ class Source:
         if f.type == 'list':
             return f'{name} = ' + (f'of_get_span({cursor}, {f.bound});' if f.bound
                                    else f'of_get_rest({cursor});')
+        if f.type == 'nxm':
+            return f'{name} = of_get_nxm({cursor}, {f.bound});'
         if f.type in SPANS:
             return f'{name} = of_get_{f.type}({cursor});'
         return {
@@ -148,6 +150,7 @@ class Source:
             'mac': f'of_put_bytes(w, {name}.b, 6);',
             'str': f'of_put_str(w, {name}, {f.arg});',
             'match': f'of_put_match(w, {name});',
+            'nxm': f'of_put_message(w, {name}, 1);',
             'stats': f'of_put_stats(w, {name});',
             'message': f'of_put_message(w, {name}, {f"in->{f.bound}.len" if f.bound else 0});',
             **{t: f'of_put_span(w, {name});' for t in ('rest', 'list', 'oxm')},

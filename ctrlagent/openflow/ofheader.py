@@ -7,7 +7,7 @@ from ofdesc import INTS
 
 BANNER = '// Made by ofgen.py from spec/*.ofd. Do not edit.\n// SPDX-License-Identifier: Apache-2.0\n'
 CTYPES = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint64_t', 'port': 'uint32_t'}
-SPAN_SAYS = {'rest': 'bytes', 'match': 'OXM TLVs', 'oxm': 'one OXM TLV', 'stats': 'OXS TLVs',
+SPAN_SAYS = {'rest': 'bytes', 'match': 'OXM TLVs', 'oxm': 'one OXM TLV', 'nxm': 'NXM TLVs', 'stats': 'OXS TLVs',
              'message': 'a whole message'}
 
 

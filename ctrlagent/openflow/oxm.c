@@ -26,8 +26,15 @@ int of_oxm_read(struct of_reader *it, struct of_oxm *out)
 bool of_oxm_value(const struct of_oxm_form *form, const uint8_t *wire, uint8_t *field)
 {
 	const struct weft_field_info *info = &weft_field_infos[form->field];
-	unsigned surplus = form->bytes - info->bytes;
+	unsigned surplus;
 
+	if (form->bytes < info->bytes) {
+		weft_be32 port = htonl(of_port_widen(of_load16(wire))); // in_port of 16 bits
+
+		memcpy(field, &port, 4);
+		return true;
+	}
+	surplus = form->bytes - info->bytes;
 	for (unsigned i = 0; i < surplus; i++)
 		if (wire[i])
 			return false;
@@ -76,6 +83,10 @@ static void put_value(struct of_writer *w, const struct of_oxm_form *form, const
 {
 	unsigned bytes = weft_field_infos[form->field].bytes;
 
+	if (form->bytes < bytes) { // in_port of 16 bits
+		of_put_u16(w, of_port_narrow(w, of_load32(field)));
+		return;
+	}
 	of_put_zeros(w, form->bytes - bytes);
 	of_put_bytes(w, field, bytes);
 }

@@ -11,6 +11,7 @@
 #include "openflow/of_wire.h"
 
 #define OF_EXPERIMENTER_ONF 0x4f4e4600u
+#define OF_EXPERIMENTER_NICIRA 0x2320u
 #define OF_EXPERIMENTER_CLASS 0xffffu
 
 // One TLV, checked to lie within its list, not yet to be a known field.

@@ -83,6 +83,14 @@ struct of_span of_get_stats(struct of_reader *r)
 	return get_framed(r, r->bad_len);
 }
 
+struct of_span of_get_nxm(struct of_reader *r, size_t len)
+{
+	struct of_span s = of_get_span(r, len);
+
+	of_take(r, round_up(len, 8) - len);
+	return s;
+}
+
 struct of_span of_get_message(struct of_reader *r)
 {
 	size_t len = of_left(r) < 8 ? 0 : of_load16(r->p + 2), pad;

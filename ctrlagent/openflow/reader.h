@@ -134,13 +134,17 @@ static inline uint64_t of_get_u64(struct of_reader *r)
 	return p ? of_load64(p) : 0;
 }
 
-// A port number, as OpenFlow 1.1 and later number them. In 1.0 it has 16 bits and the reserved ones
-// are the highest of these.
+// A port number of 16 bits, as OpenFlow 1.0 and Nicira have them, in 32: reserved ones are the
+// highest.
+static inline uint32_t of_port_widen(uint16_t port)
+{
+	return port >= 0xff00 ? 0xffff0000 | port : port;
+}
+
+// A port number as OpenFlow 1.1 and later have them.
 static inline uint32_t of_get_port(struct of_reader *r)
 {
-	uint32_t port = r->version == 1 ? of_get_u16(r) : of_get_u32(r);
-
-	return r->version == 1 && port >= 0xff00 ? 0xffff0000 | port : port;
+	return r->version == 1 ? of_port_widen(of_get_u16(r)) : of_get_u32(r);
 }
 
 static inline void of_get_bytes(struct of_reader *r, void *to, size_t n)
@@ -193,6 +197,9 @@ void of_get_slack(struct of_reader *r);
 // OFPBMC_BAD_TYPE and OFPBMC_BAD_LEN. In OpenFlow 1.0 the 40 bytes of an ofp_match as they are.
 #define OF_MATCH_1_0_LEN 40u
 struct of_span of_get_match(struct of_reader *r);
+
+// `len` bytes and padding to a multiple of 8.
+struct of_span of_get_nxm(struct of_reader *r, size_t len);
 
 // The OXS bytes of an ofp_stats (OpenFlow 1.5.1, 7.2.4.1), likewise.
 struct of_span of_get_stats(struct of_reader *r);

@@ -105,15 +105,20 @@ static inline void of_put_u64(struct of_writer *w, uint64_t v)
 		of_store64(p, v);
 }
 
-// The reverse of of_get_port(); one that 1.0 has no number for is -ERANGE.
+// The reverse of of_port_widen(); one that has no number of 16 bits is -ERANGE.
+static inline uint16_t of_port_narrow(struct of_writer *w, uint32_t port)
+{
+	if (port >= 0xff00 && port < 0xffffff00 && !w->error)
+		w->error = -ERANGE;
+	return (uint16_t)port;
+}
+
 static inline void of_put_port(struct of_writer *w, uint32_t port)
 {
 	if (w->version > 1)
 		of_put_u32(w, port);
-	else if (port < 0xff00 || port >= 0xffffff00)
-		of_put_u16(w, (uint16_t)port);
-	else if (!w->error)
-		w->error = -ERANGE;
+	else
+		of_put_u16(w, of_port_narrow(w, port));
 }
 
 static inline void of_put_zeros(struct of_writer *w, size_t n)
@@ -146,7 +151,7 @@ void of_put_match(struct of_writer *w, struct of_span oxm);
 // An ofp_stats around these OXS bytes.
 void of_put_stats(struct of_writer *w, struct of_span oxs);
 
-// A message inside another; padded to 8 if `more` bytes follow.
+// A message inside another, or other bytes; padded to 8 if `more` bytes follow.
 void of_put_message(struct of_writer *w, struct of_span message, size_t more);
 
 // The length of a list whose own field is 16 bits wide.

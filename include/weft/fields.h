@@ -8,7 +8,8 @@
 //           of l4_src)
 //   bits    width of the field, right-aligned in (bits + 7) / 8 bytes
 //   flags   M: may bear a mask (OpenFlow 1.3.5, table 12). S: set-field may name it. L: a controller may
-//           ask to write it, but the tables do not execute that yet
+//           ask to write it, but the tables do not execute that yet. V: a view of bits that other
+//           fields name, too (registers)
 //   prereq  what else must be matched (OpenFlow 1.3.5, 7.2.3.6); WEFT_PREREQ_*
 //
 // The wire codes of the fields (OXM class and number) are the agent's business.
@@ -18,6 +19,7 @@
 #define WEFT_FIELD_M 1u
 #define WEFT_FIELD_S 2u
 #define WEFT_FIELD_L 4u
+#define WEFT_FIELD_V 8u
 
 #define WEFT_FIELDS(X)                                                                             \
 	X(IN_PORT, in_port, in_port, 0, 32, 0, NONE)                                               \
@@ -68,7 +70,43 @@
 	X(TUN_DST, tun_ipv4_dst, tun_dst, 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                \
 	X(TUN_IPV6_SRC, tun_ipv6_src, tun_ipv6_src, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, NONE)     \
 	X(TUN_IPV6_DST, tun_ipv6_dst, tun_ipv6_dst, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, NONE)     \
-	X(TUN_FLAGS, tun_flags, tun_flags, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, NONE)
+	X(TUN_FLAGS, tun_flags, tun_flags, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, NONE)               \
+	X(REG0, reg0, reg[0], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG1, reg1, reg[1], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG2, reg2, reg[2], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG3, reg3, reg[3], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG4, reg4, reg[4], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG5, reg5, reg[5], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG6, reg6, reg[6], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG7, reg7, reg[7], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG8, reg8, reg[8], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG9, reg9, reg[9], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG10, reg10, reg[10], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG11, reg11, reg[11], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG12, reg12, reg[12], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG13, reg13, reg[13], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG14, reg14, reg[14], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG15, reg15, reg[15], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(XREG0, xreg0, reg[0], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG1, xreg1, reg[2], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG2, xreg2, reg[4], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG3, xreg3, reg[6], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG4, xreg4, reg[8], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG5, xreg5, reg[10], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG6, xreg6, reg[12], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XREG7, xreg7, reg[14], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XXREG0, xxreg0, reg[0], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XXREG1, xxreg1, reg[4], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XXREG2, xxreg2, reg[8], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(XXREG3, xxreg3, reg[12], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
+	X(PKT_MARK, pkt_mark, pkt_mark, 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(CT_STATE, ct_state, ct_state, 0, 32, WEFT_FIELD_M, NONE) \
+	X(CT_ZONE, ct_zone, ct_zone, 0, 16, 0, NONE) \
+	X(CT_MARK, ct_mark, ct_mark, 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(CT_LABEL, ct_label, ct_label, 0, 128, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(NW_TTL, nw_ttl, ip_ttl, 0, 8, WEFT_FIELD_L, IP) \
+	X(IP_FRAG, ip_frag, ip_frag, 0, 2, WEFT_FIELD_M, IP) \
+	X(MPLS_TTL, mpls_ttl, mpls_ttl, 0, 8, WEFT_FIELD_L, MPLS)
 
 enum weft_field {
 #define WEFT_X(id, name, member, skip, bits, flags, prereq) WEFT_FIELD_##id,

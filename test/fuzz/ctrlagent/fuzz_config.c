@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as configuration file: either errors, each a line that begins with the file's name, or a
-// configuration from which a plan can be made, and to which the way from itself is empty.
+// Any bytes as configuration file: either errors, each a line that begins with the file's name, or
+// a configuration from which a plan can be made, and to which the way from itself is empty.
 #include <stdlib.h>
 
 #include "config/config.h"

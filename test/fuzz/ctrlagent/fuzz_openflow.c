@@ -118,8 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	version = size && strchr("\1\4\5\6", data[0]) && data[0] ? data[0] : 4;
 	once = twice = (struct of_writer){.version = version};
 
-	if (version > 1)
-		translate(in);
+	translate(in);
 	if (rewrite(in, &once)) {
 		must(rewrite(of_written(&once), &twice));
 		must(kit_span_equal(of_written(&once), of_written(&twice)));

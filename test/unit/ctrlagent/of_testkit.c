@@ -65,10 +65,15 @@ struct of_span kit_keep(struct of_testkit *k, struct of_span s)
 	return (struct of_span){p, s.len};
 }
 
-struct of_span kit_rest(struct of_testkit *k)
+bool kit_form_is_plain(const struct of_oxm_form *form)
 {
-	uint8_t bytes[64];
-	size_t n = 8 * (kit_rand(k) % 9); // a multiple of 8: some are in structs that must be
+	return form->class_ != 0 || (form->number != 0 && form->number != 4);
+}
+
+struct of_span kit_rest(struct of_testkit *k, size_t extra)
+{
+	uint8_t bytes[72];
+	size_t n = extra + 8 * (kit_rand(k) % 9);
 
 	kit_bytes(k, bytes, n);
 	return kit_keep(k, (struct of_span){bytes, n});
@@ -84,7 +89,7 @@ static void put_oxm(struct of_testkit *k, struct of_writer *w, bool may_mask)
 
 	do
 		form = &of_oxm_forms[kit_rand(k) % of_oxm_forms_count];
-	while (k->version < form->low || k->version > form->high);
+	while (k->version < form->low || k->version > form->high || !kit_form_is_plain(form));
 	info = &weft_field_infos[form->field];
 	mask = may_mask && (info->flags & WEFT_FIELD_M) && kit_rand(k) % 2;
 	of_put_u16(w, form->class_);
@@ -126,6 +131,16 @@ struct of_span kit_oxm(struct of_testkit *k)
 	s = kit_keep(k, of_written(&w));
 	of_writer_free(&w);
 	return s;
+}
+
+// Whole ones or not: it is not looked into.
+struct of_span kit_nxm(struct of_testkit *k)
+{
+	uint8_t bytes[32];
+	size_t n = kit_rand(k) % sizeof(bytes);
+
+	kit_bytes(k, bytes, n);
+	return kit_keep(k, (struct of_span){bytes, n});
 }
 
 struct of_span kit_stats(struct of_testkit *k)

@@ -40,6 +40,9 @@ void of_testkit_free(struct of_testkit *k);
 
 uint64_t kit_rand(struct of_testkit *k);
 
+// Whether a form holds its field's value and nothing else: not NXM_OF_IN_PORT and NXM_OF_VLAN_TCI.
+bool kit_form_is_plain(const struct of_oxm_form *form);
+
 // For the generated part.
 struct kit_kind {
 	unsigned kind;
@@ -50,9 +53,11 @@ unsigned kit_kind(struct of_testkit *k, const struct kit_kind *kinds, size_t n);
 void kit_bytes(struct of_testkit *k, void *p, size_t n);
 void kit_str(struct of_testkit *k, char *p, size_t n);
 struct of_span kit_keep(struct of_testkit *k, struct of_span s);
-struct of_span kit_rest(struct of_testkit *k);
+// A multiple of 8 and `extra` bytes.
+struct of_span kit_rest(struct of_testkit *k, size_t extra);
 struct of_span kit_match(struct of_testkit *k);
 struct of_span kit_oxm(struct of_testkit *k);
+struct of_span kit_nxm(struct of_testkit *k);
 struct of_span kit_stats(struct of_testkit *k);
 struct of_span kit_message(struct of_testkit *k);
 uint32_t kit_port(struct of_testkit *k);

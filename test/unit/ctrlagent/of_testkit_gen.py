@@ -52,6 +52,7 @@ class Kit:
                 **{t: f'{name} = kit_{t}(k);' for t in self.spans if t != 'list'},
                 **{t: f'{name} = (uint{8 * n}_t)kit_rand(k);' for t, n in self.ints.items()},
                 'port': f'{name} = kit_port(k);',
+                'rest': f'{name} = kit_rest(k, {self.to_align(s)});',
             }.get(f.type, f'random_{f.type}(k, &{name});')
         if any(g.when and g.when[0] == f.name for g in s.fields):
             value += f' if (kit_rand(k) % 2) {name} = (__typeof__({name}))-1;'
@@ -59,6 +60,11 @@ class Kit:
         if f.when:
             test += f' && o->{f.when[0]} >= {f.when[2]}'
         return f'if ({test}) {{ {value} }}'
+
+    def to_align(self, s):
+        """What is missing from a multiple of 8, where a struct must be one and all else is of fixed size."""
+        sizes = [f.size('k') for f in s.fields if f.type in self.ints or f.type == 'pad']
+        return -sum(sizes) % 8 if s.align and all(isinstance(x, int) for x in sizes) else 0
 
     def random_kind(self, s):
         """For a struct that keeps it."""

@@ -2,15 +2,17 @@
 // The codec for scripts: reads commands from standard input, answers each with lines on standard
 // output.
 //
-//	decode HEX              the message decoded to the bottom and written again, as hex, and as
-//JSON 	match VERSION HEX       the match of a message by way of struct weft_match 	random VERSION
-//SEED N   N random messages, as decode answers
+//	decode HEX              the message decoded to the bottom and written again, and as JSON
+//	match VERSION HEX       the match of a message by way of struct weft_match
+//	actions VERSION HEX     a list of actions by way of the neutral one
+//	random VERSION SEED N   N random messages, as decode answers
 //
 // What is refused is answered by "error TYPE CODE NAME".
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "of_testkit.h"
+#include "openflow/actions.h"
 #include "openflow/errors.h"
 #include "openflow/match.h"
 
@@ -80,6 +82,23 @@ static void match(char *hex)
 	of_writer_free(&w);
 }
 
+static void actions(char *hex)
+{
+	static _Alignas(8) uint8_t list[OF_ACTIONS_MAX];
+	struct of_writer w = {.version = version};
+	struct of_error e;
+	ssize_t n = of_actions_read(from_hex(hex), version, 0, list, sizeof(list), &e);
+
+	if (n < 0) {
+		answer_error(&e);
+		return;
+	}
+	of_actions_write(&w, list, (size_t)n);
+	answer_bytes(of_written(&w));
+	putchar('\n');
+	of_writer_free(&w);
+}
+
 static void random_messages(uint64_t seed, unsigned n)
 {
 	struct of_testkit kit = {.version = version, .seed = seed | 1};
@@ -104,6 +123,8 @@ int main(void)
 			decode(line + 7);
 		else if (sscanf(line, "match %u %n", &v, &at) == 1 && (version = (uint8_t)v))
 			match(line + at);
+		else if (sscanf(line, "actions %u %n", &v, &at) == 1 && (version = (uint8_t)v))
+			actions(line + at);
 		else if (sscanf(line, "random %u %" SCNu64 " %u", &v, &seed, &n) == 3 &&
 			 (version = (uint8_t)v))
 			random_messages(seed, n);
