@@ -67,6 +67,11 @@ static void dp_dump_status(struct dp_dump *d)
 	dp_dump_item(d, 0, &s, sizeof(s));
 }
 
+static void dp_dump_host(struct dp_dump *d)
+{
+	dp_dump_item(d, 0, &d->dp->host, sizeof(d->dp->host));
+}
+
 static void dp_dump_workers(struct dp_dump *d)
 {
 	for (unsigned i = 0; i < d->dp->opt.workers; i++) {
@@ -267,6 +272,9 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 	switch (d->type) {
 	case WEFT_IPC_DUMP_STATUS:
 		dp_dump_status(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_HOST:
+		dp_dump_host(d);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_WORKERS:
 		dp_dump_workers(d);

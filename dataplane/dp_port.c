@@ -214,6 +214,7 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 
 	memset(out, 0, sizeof(*out));
 	out->port = p->cfg;
+	out->port.mtu_asked = (uint16_t)p->cfg.mtu;
 	out->port.mtu = dp_port_mtu(p);
 	out->mac = p->mac;
 	out->state = p->link_up ? 0 : WEFT_PORT_LINK_DOWN;

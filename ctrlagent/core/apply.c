@@ -43,8 +43,6 @@ static const struct config *wanted(const struct apply *ap)
 
 static void take_model(struct agent *a, struct model *m)
 {
-	m->host = a->model.host;
-	m->host_known = a->model.host_known && a->host_epoch == dpc_epoch(a->dpc);
 	model_free(&a->model);
 	a->model = *m;
 	free(m);
@@ -83,9 +81,6 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 		finish(ap, text);
 		return;
 	}
-	ap->a->model.host = ap->desired.host;
-	ap->a->model.host_known = true;
-	ap->a->host_epoch = dpc_epoch(ap->a->dpc);
 	model_fetch(ap->a->dpc, on_settled, ap);
 }
 

@@ -27,7 +27,6 @@ struct agent {
 	const char *config_path;
 	struct config *config; // in effect; at the start, wanted
 	struct model model;    // as of the latest look, ports by their events
-	uint64_t host_epoch;   // the data plane that was told model.host
 	struct model_ids ids;
 	struct switches switches;
 	struct apply *applying; // one at a time

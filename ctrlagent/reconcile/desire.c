@@ -40,17 +40,16 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	out->ttl = (uint8_t)h->ttl;
 	out->fdb_age_s = h->fdb_age_s;
 	copy_name(out->name, h->name);
-	desired->host_known = true;
 }
 
-// What the configuration leaves to the device is told by the data plane as it found it; that is no
+// As it was asked for, not as it came out: what a device made of an MTU, or of none, is no
 // difference.
 static bool is_same_port(const struct weft_ipc_port *want, const struct weft_ipc_port *have)
 {
 	return want->kind == have->kind && want->ofport == have->ofport &&
-	       strcmp(want->device, have->device) == 0 && (!want->mtu || want->mtu == have->mtu) &&
-	       (!want->queues || want->queues == have->queues) &&
-	       (!want->kernel_if[0] || strcmp(want->kernel_if, have->kernel_if) == 0);
+	       want->mtu == have->mtu_asked && want->queues == have->queues &&
+	       strcmp(want->device, have->device) == 0 &&
+	       strcmp(want->kernel_if, have->kernel_if) == 0;
 }
 
 // A port that is as it was keeps its id; one that differs must be made anew, under a new id.

@@ -16,6 +16,14 @@ static void terminate(char *name)
 	name[WEFT_NAME_MAX] = 0;
 }
 
+static void on_host(void *arg, weft_tenant_id none, const void *body, size_t len)
+{
+	struct weft_ipc_host *host = &((struct fetch *)arg)->model->host;
+
+	memcpy(host, body, sizeof(*host));
+	terminate(host->name);
+}
+
 static void on_tenant(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct model_tenant *t = vec_new(&((struct fetch *)arg)->model->tenants);
@@ -87,6 +95,7 @@ void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg)
 		enum weft_ipc_type type;
 		dpc_item_fn item;
 	} dumps[] = {
+		{WEFT_IPC_DUMP_HOST, on_host},
 		{WEFT_IPC_DUMP_TENANTS, on_tenant},
 		{WEFT_IPC_DUMP_PORTS, on_port},
 		{WEFT_IPC_DUMP_VTEPS, on_vtep},

@@ -34,8 +34,7 @@ struct model_fdb {
 };
 
 struct model {
-	struct weft_ipc_host host;
-	bool host_known; // the data plane cannot tell it; only who set it knows
+	struct weft_ipc_host host; // without a name: the data plane was never told
 	VEC(struct model_tenant) tenants;
 	VEC(struct model_port) ports;
 	VEC(struct model_vtep) vteps;
@@ -58,7 +57,7 @@ struct model_port *model_port_numbered(
 	const struct model *m, weft_tenant_id tenant, uint32_t ofport);
 
 // Reads all back. `done` is called once from the loop; the model is the callee's to free, NULL if
-// there was an error. host stays unknown.
+// there was an error.
 typedef void (*model_fetched_fn)(
 	void *arg, struct model *m, enum weft_error error, const char *text);
 void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg);

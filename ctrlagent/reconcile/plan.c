@@ -154,12 +154,12 @@ static void set_host(struct planner *p)
 	const struct weft_ipc_host *now = &p->current->host, *want = &p->desired->host;
 	char ip4[IP_TEXT_MAX], ip6[IP_TEXT_MAX];
 
-	if (p->current->host_known && memcmp(now, want, sizeof(*want)) == 0)
+	if (memcmp(now, want, sizeof(*want)) == 0)
 		return;
 	line(p->plan,
 		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, fdb age %u "
 		"s",
-		p->current->host_known ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
+		now->name[0] ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
 		ip_format(&want->vtep6, ip6), want->vxlan_port, want->ttl,
 		want->udp_csum ? "on" : "off", want->fdb_age_s);
 	operation(

@@ -93,6 +93,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_DROP_RULES, 60, none)          /* weft_ipc_drop_rule: the latest drops with their rule */ \
 	X(DUMP_WORKERS, 61, none)             /* weft_ipc_worker, one a worker */                  \
 	X(DUMP_MORE, 62, weft_ipc_dump_more)  /* has the xid of a dump; not answered */            \
+	X(DUMP_HOST, 63, none)                /* weft_ipc_host; no name: it was never set */       \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -196,7 +197,7 @@ struct weft_ipc_port {
 	uint32_t config;  // WEFT_PORT_* (DOWN, NO_RECV, …)
 	uint32_t mtu;     // 0: the device's own
 	uint16_t queues;  // receive queues, 0: one a worker where the device can
-	uint16_t pad;
+	uint16_t mtu_asked; // replies: `mtu` as PORT_ADD said it, while `mtu` is what came of it
 	char name[WEFT_NAME_MAX + 1];
 	char device[WEFT_DEVICE_MAX + 1];
 	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,

@@ -42,6 +42,7 @@ struct fake_dataplane {
 	uint64_t epoch;
 	struct state state, before; // before: of an atomic transaction's begin
 	bool in_txn, atomic, failed;
+	bool devices; // those named "absent…" have come
 	enum weft_ipc_type fail_type;
 	enum weft_error fail_error;
 	unsigned counts[128];
@@ -164,8 +165,11 @@ static enum weft_error port_add(struct fake_dataplane *dp, weft_tenant_id tenant
 
 	if (tenant && !tenant_record(dp, tenant))
 		return WEFT_E_NO_TENANT;
-	if (strncmp(status.port.device, "absent", 6) == 0)
+	if (strncmp(status.port.device, "absent", 6) == 0 && !dp->devices)
 		return WEFT_E_DEVICE;
+	status.port.mtu_asked = (uint16_t)status.port.mtu;
+	if (!status.port.mtu || status.port.mtu > 1500)
+		status.port.mtu = 1500; // the device's own
 	if (find(&dp->state, WEFT_IPC_DUMP_PORTS, tenant, &status.port.id, 4))
 		return WEFT_E_EXISTS;
 	put(&dp->state, WEFT_IPC_DUMP_PORTS, tenant, 4, &status, sizeof(status));
@@ -324,6 +328,9 @@ static void dump(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 		if (r->dump == h->type && (!h->tenant || h->tenant == r->tenant))
 			reply(dp, h->type, WEFT_IPC_MORE, h->xid, r->tenant, r->bytes, r->len);
 	}
+	if (h->type == WEFT_IPC_DUMP_HOST)
+		reply(dp, h->type, WEFT_IPC_MORE, h->xid, 0, &dp->state.host,
+			sizeof(dp->state.host));
 	if (h->type == WEFT_IPC_DUMP_STATUS) {
 		struct weft_ipc_status s = {.epoch = dp->epoch, .workers = 1, .version = "fake"};
 		reply(dp, h->type, WEFT_IPC_MORE, h->xid, 0, &s, sizeof(s));
@@ -525,6 +532,11 @@ void fake_dataplane_restart(struct fake_dataplane *dp)
 }
 
 // ---- what tests look at and do
+
+void fake_dataplane_devices_come(struct fake_dataplane *dp)
+{
+	dp->devices = true;
+}
 
 unsigned fake_dataplane_count(const struct fake_dataplane *dp, enum weft_ipc_type type)
 {

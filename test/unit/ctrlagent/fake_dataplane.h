@@ -31,6 +31,9 @@ void fake_dataplane_fail_next(
 // Dumps of rules that wait for DUMP_MORE; `sent`: bytes of such that went out, ever.
 unsigned fake_dataplane_waiting(const struct fake_dataplane *dp, size_t *sent);
 
+// Devices whose name begins with "absent" cannot be opened; from now on they can.
+void fake_dataplane_devices_come(struct fake_dataplane *dp);
+
 // Sends an event, or a packet-in over the punt socket.
 void fake_dataplane_event(struct fake_dataplane *dp, enum weft_ipc_type type, weft_tenant_id tenant,
 	const void *body, size_t len);

@@ -291,6 +291,43 @@ static void test_a_new_agent_touches_nothing(void **state)
 	assert_int_equal(operations(w), before);
 	fake_dataplane_tenant(w->dp, "red", &again);
 	assert_int_equal(red, again);
+	assert_string_equal(apply(w, two_tenants, false).difference, "");
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 1);
+}
+
+static void test_a_new_agent_sees_what_the_host_was_told(void **state)
+{
+	struct world *w = *state;
+
+	agent_close(&w->agent);
+	write_config(w, "host: {name: h1, vtep: 172.16.0.1, ttl: 9}\n"
+			"uplinks: [{name: up0, kind: 'null'}]\ntenants:\n" RED BLUE);
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+	assert_int_equal(fake_dataplane_host(w->dp)->ttl, 9);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 2);
+}
+
+// What is left to the device again is as much of a difference as another value; what the device
+// made of it is none: the fake one has an MTU of 1500 and takes no larger one.
+static void test_settings_that_go_are_differences(void **state)
+{
+	struct world *w = *state;
+	static const char with[] =
+		"host: {name: h1, vtep: 172.16.0.1}\n"
+		"uplinks: [{name: up0, kind: 'null', kernel_interface: k0}]\ntenants:\n"
+		"  - {name: a, ports: [{name: p, number: 1, kind: 'null', mtu: 9000},\n"
+		"                      {name: q, number: 2, kind: 'null', queues: 2}]}\n";
+	static const char without[] =
+		HOST "tenants:\n  - {name: a, ports: [{name: p, number: 1, kind: 'null'},\n"
+		     "                      {name: q, number: 2, kind: 'null'}]}\n";
+
+	assert_true(apply(w, with, false).ok);
+	assert_string_equal(apply(w, with, false).difference, "");
+	assert_string_equal(apply(w, without, false).difference,
+		"- port a/q\n- uplink up0\n- port a/p\n+ uplink up0: null \n"
+		"+ port a/p: number 1, null \n+ port a/q: number 2, null \n");
+	assert_string_equal(apply(w, without, false).difference, "");
 }
 
 static void test_a_new_data_plane_gets_everything(void **state)
@@ -345,6 +382,8 @@ int main(void)
 		TEST(test_all_or_nothing),
 		TEST(test_a_wrong_file_changes_nothing),
 		TEST(test_a_new_agent_touches_nothing),
+		TEST(test_a_new_agent_sees_what_the_host_was_told),
+		TEST(test_settings_that_go_are_differences),
 		TEST(test_a_new_data_plane_gets_everything),
 		TEST(test_every_vtep_has_a_next_hop),
 		TEST(test_apply_without_a_data_plane),
