@@ -285,13 +285,16 @@ static void add_table(struct text *t, const char *title, json_t *rows, const str
 
 static const char *host_state(const struct agent *a)
 {
-	return !dpc_is_up(a->dpc) ? "data plane not connected"
-	       : a->ready         ? "ready"
-				  : "configuration not in effect";
+	if (!dpc_is_up(a->dpc))
+		return "data plane not connected";
+	if (!a->ready)
+		return "configuration not in effect";
+	return a->failure || a->missing.ports.count ? "ready, but for what failed" : "ready";
 }
 
-static json_t *port_rows(const struct model *m)
+static json_t *port_rows(const struct agent *a)
 {
+	const struct model *m = &a->model;
 	json_t *rows = json_array();
 
 	VEC_FOR_EACH (p, &m->ports) {
@@ -304,6 +307,13 @@ static json_t *port_rows(const struct model *m)
 				port_kind_name(port->kind), "device", port->device, "state",
 				p->status.state & WEFT_PORT_LINK_DOWN ? "down" : "up"));
 	}
+	VEC_FOR_EACH (p, &a->missing.ports)
+		json_array_append_new(rows,
+			json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s, s:s}", "tenant",
+				p->tenant[0] ? p->tenant : NULL, "name", p->port.name, "number",
+				p->port.ofport ? json_integer(p->port.ofport) : json_null(), "kind",
+				port_kind_name(p->port.kind), "device", p->port.device, "state",
+				"failed", "error", p->why));
 	return rows;
 }
 
@@ -314,7 +324,7 @@ static void show_text(struct request *r, const char *epoch)
 		{"STANDALONE", "standalone"}, {0}};
 	static const struct column ports[] = {{"TENANT", "tenant"}, {"PORT", "name"},
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
-		{0}};
+		{"ERROR", "error"}, {0}};
 	const struct agent *a = r->agent;
 	char ip[IP_TEXT_MAX];
 	struct text t = {0};
@@ -330,7 +340,7 @@ static void show_text(struct request *r, const char *epoch)
 	json_t *switches = switches_json(r);
 	add_table(&t, "switches", controller_rows(switches), switch_columns);
 	json_decref(switches);
-	add_table(&t, "ports", port_rows(&a->model), ports);
+	add_table(&t, "ports", port_rows(a), ports);
 	request_out(r, t.at);
 	free(t.at);
 	request_end(r, 0);
@@ -346,11 +356,11 @@ static void end_show(struct request *r)
 		return;
 	}
 	json_t *data = r->data ? json_incref(r->data) : json_null();
-	request_end_json(r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o}", "host",
-				    "name", a->config->host.name, "vtep",
-				    ip_json(&a->config->host.vtep), "state", host_state(a), "ready",
-				    a->ready, "dataplane", data, "tenants", tenants_json(r),
-				    "switches", switches_json(r), "ports", port_rows(&a->model)));
+	request_end_json(
+		r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o}", "host", "name",
+			   a->config->host.name, "vtep", ip_json(&a->config->host.vtep), "state",
+			   host_state(a), "ready", a->ready, "dataplane", data, "tenants",
+			   tenants_json(r), "switches", switches_json(r), "ports", port_rows(a)));
 }
 
 void command_show(struct request *r)

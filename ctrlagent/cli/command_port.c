@@ -28,14 +28,33 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 	json_array_append_new(r->rows, row);
 }
 
+// Ports that could not be opened, after those that there are.
+static void add_missing(struct request *r)
+{
+	const struct missing *m = &r->agent->missing;
+
+	VEC_FOR_EACH (p, &m->ports) {
+		const struct weft_ipc_port *port = &p->port;
+		if (r->operand_count && strcmp(p->tenant, r->operands[0]) != 0)
+			continue;
+		json_array_append_new(r->rows,
+			json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s, s:s}", "tenant",
+				p->tenant[0] ? p->tenant : NULL, "name", port->name, "number",
+				port->ofport ? json_integer(port->ofport) : json_null(), "kind",
+				port_kind_name(port->kind), "device", port->device, "state",
+				"failed", "error", p->why));
+	}
+}
+
 static void end_port(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"PORT", "name"},
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
 		{"MAC", "mac"}, {"RX", "rx_packets"}, {"RX-BYTES", "rx_bytes"},
 		{"RX-DROP", "rx_dropped"}, {"TX", "tx_packets"}, {"TX-BYTES", "tx_bytes"},
-		{"TX-DROP", "tx_dropped"}, {0}};
+		{"TX-DROP", "tx_dropped"}, {"ERROR", "error"}, {0}};
 
+	add_missing(r);
 	request_end_rows(r, json_incref(r->rows), columns);
 }
 

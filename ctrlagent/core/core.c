@@ -9,49 +9,72 @@
 #define AGENT_LOG_MODULE "agent"
 #include "log.h"
 
-#define RETRY_S 5
+#define RETRY_MAX_S 8u
+
+static void retry_later(struct agent *a)
+{
+	a->retry_s = a->retry_s ? 2 * a->retry_s : 1;
+	if (a->retry_s > RETRY_MAX_S)
+		a->retry_s = RETRY_MAX_S;
+	evtimer_add(a->retry, &(struct timeval){.tv_sec = a->retry_s});
+}
 
 // It failed, or part of it did: said once, tried until it works. A device may come later.
 static void on_reconciled(void *arg, const struct apply_result *result)
 {
-	struct timeval later = {.tv_sec = RETRY_S};
 	struct agent *a = arg;
 
 	if (!result->ok && (!a->failure || strcmp(a->failure, result->error) != 0))
 		log_error("%s", result->error);
 	free(a->failure);
 	a->failure = result->ok ? NULL : agent_strdup(result->error);
-	if (!a->ready && dpc_is_up(a->dpc)) {
-		evtimer_add(a->retry, &later);
+	if (dpc_is_up(a->dpc) && (!result->ok || a->missing.ports.count))
+		retry_later(a);
+	if (!a->ready || a->told_ready)
 		return;
-	}
+	a->told_ready = true;
 	if (result->ok && !result->difference[0])
 		log_info("the data plane holds the configuration as it is");
-	if (a->ready)
-		log_info("ready");
+	log_info("ready");
+}
+
+void agent_reconcile(struct agent *a)
+{
+	if (!a->applying && dpc_is_up(a->dpc))
+		agent_start_apply(a, NULL, false, on_reconciled, a);
+}
+
+void agent_retry_now(struct agent *a)
+{
+	a->retry_s = 0;
+	if (dpc_is_up(a->dpc) && (a->failure || a->missing.ports.count))
+		evtimer_add(a->retry, &(struct timeval){0});
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent *a = arg;
 
-	if (!a->applying && !a->ready && dpc_is_up(a->dpc))
-		agent_start_apply(a, NULL, false, on_reconciled, a);
+	if (a->applying)
+		retry_later(a);
+	else
+		agent_reconcile(a);
 }
 
 static void on_up(void *arg, uint64_t epoch)
 {
 	struct agent *a = arg;
 
-	if (!a->applying)
-		agent_start_apply(a, NULL, false, on_reconciled, a);
+	a->retry_s = 0;
+	agent_reconcile(a);
 }
 
 static void on_down(void *arg, const char *why)
 {
 	struct agent *a = arg;
 
-	a->ready = false;
+	a->ready = a->told_ready = false;
+	evtimer_del(a->retry);
 	underlay_stop(a->underlay);
 	switches_not_ready(&a->switches);
 }
@@ -108,6 +131,7 @@ bool agent_init(
 
 void agent_close(struct agent *a)
 {
+	agent_refuse_waiting(a, "the agent ends");
 	switches_free(&a->switches);
 	dpc_unlisten(a->listener);
 	dpc_shutdown(a->dpc);
@@ -115,6 +139,7 @@ void agent_close(struct agent *a)
 	dpc_free(a->dpc);
 	event_free(a->retry);
 	free(a->failure);
+	missing_free(&a->missing);
 	model_free(&a->model);
 	config_free(a->config);
 }

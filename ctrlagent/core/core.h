@@ -3,15 +3,19 @@
 // The agent itself: what it wants (config), what the data plane holds (model), and what makes the
 // one follow the other.
 //
-// The data plane comes up: its state is read back, the difference to the configuration is applied
-// in one atomic transaction (nothing, after a mere restart of the agent; everything, after one of
-// the data plane), it is read back again, and only then are sessions told that they are ready and
-// is the underlay started. `weft apply` and SIGHUP go the same way with a new configuration, which
-// becomes the agent's only when the transaction is published.
+// The data plane comes up: its state is read back, the difference to the configuration is made good
+// (nothing, after a mere restart of the agent; everything, after one of the data plane), it is read
+// back again, and only then are sessions told that they are ready and is the underlay started. This
+// is a reconciliation: each operation stands alone, so that a port without a device misses only
+// itself (missing.h); what failed is tried again, after 1 s, 2 s, … RETRY_MAX_S.
+//
+// `weft apply` and SIGHUP go the same way with a new configuration, but in one atomic transaction;
+// it becomes the agent's only when that is published.
 
 #include <event2/event.h>
 
 #include "config/config.h"
+#include "core/missing.h"
 #include "core/switches.h"
 #include "dpclient/dpclient.h"
 #include "reconcile/plan.h"
@@ -29,11 +33,15 @@ struct agent {
 	struct model model;    // as of the latest look, ports by their events
 	struct model_ids ids;
 	struct switches switches;
-	struct apply *applying; // one at a time
-	bool ready;             // the configuration is in effect in this data plane
-	struct event *retry;    // while it could not be put into effect
-	char *failure;          // why not, as it was logged
-	uint64_t start_ns;      // CLOCK_MONOTONIC
+	struct apply *applying;        // one at a time
+	bool ready;                    // the configuration is in effect in this data plane
+	struct missing missing;        // ports without a device
+	struct event *retry;           // while something of the configuration is not in effect
+	unsigned retry_s;              // the wait before; 0: from the beginning
+	char *failure;                 // why not, as it was logged, but for missing ports
+	struct waiting_apply *waiting; // for a reconciliation to end; NULL: none
+	bool told_ready;               // in the log
+	uint64_t start_ns;             // CLOCK_MONOTONIC
 };
 
 struct agent_options {

@@ -2,6 +2,13 @@
 #pragma once
 #include "core/core.h"
 
+// Makes good what differs from the configuration in effect, unless something is being applied.
+void agent_reconcile(struct agent *a);
+// What is missing is tried at once.
+void agent_retry_now(struct agent *a);
+
+void agent_refuse_waiting(struct agent *a, const char *error);
+
 // Takes `config`; NULL: the one in effect. Nothing else may be applied meanwhile.
 void agent_start_apply(
 	struct agent *a, struct config *config, bool dry_run, apply_done_fn done, void *arg);

@@ -50,12 +50,21 @@ static void add_controllers(struct scrape *s)
 	}
 }
 
+static void add_missing(struct scrape *s)
+{
+	VEC_FOR_EACH (p, &s->agent->missing.ports) {
+		const char *tenant = p->tenant[0] ? p->tenant : NULL;
+		METRIC(&s->set, PORT_UP, 0, "tenant", tenant, "port", p->port.name);
+	}
+}
+
 static void add_agent(struct scrape *s)
 {
 	METRIC(&s->set, INFO, 1, "version", WEFT_VERSION, "host", s->agent->config->host.name);
 	METRIC(&s->set, DATAPLANE_UP, dpc_is_up(s->agent->dpc), NULL);
 	METRIC(&s->set, READY, s->agent->ready, NULL);
 	add_controllers(s);
+	add_missing(s);
 	underlay_each(s->agent->underlay, add_vtep, s);
 }
 

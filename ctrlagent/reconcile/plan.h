@@ -28,6 +28,12 @@ void plan_free(struct plan *plan);
 // Adds lines for what concerns sessions only and is not in the data plane. `old` may be NULL.
 void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config);
 
-// Sends it. `done` is called once: with WEFT_E_NONE, or with the error and a text that names what
-// failed and why.
-void plan_execute(const struct plan *plan, struct dpc *dpc, dpc_done_fn done, void *arg);
+// Sends it, as one transaction. `done` is called once: with WEFT_E_NONE, or with the error and a
+// text that names what failed and why.
+//
+// `failed` NULL: all or nothing. Else each operation stands alone, and it is called for each that
+// fails, before `done`; its arguments live until it returns. `plan` must live until `done`.
+typedef void (*plan_failed_fn)(
+	void *arg, const struct plan_op *op, enum weft_error error, const char *why);
+void plan_execute(const struct plan *plan, struct dpc *dpc, plan_failed_fn failed, dpc_done_fn done,
+	void *arg);

@@ -199,6 +199,19 @@ static enum weft_error del(struct fake_dataplane *dp, uint16_t dump, weft_tenant
 	return WEFT_E_NONE;
 }
 
+static bool has_place(
+	const struct fake_dataplane *dp, weft_tenant_id tenant, const struct weft_ipc_fdb *entry)
+{
+	for (size_t i = 0; i < dp->state.count; i++) {
+		const struct record *r = &dp->state.records[i];
+		if (r->dump == WEFT_IPC_DUMP_PORTS && r->tenant == tenant &&
+			((const struct weft_ipc_port_status *)(const void *)r->bytes)
+					->port.ofport == entry->ofport)
+			return true;
+	}
+	return entry->ofport == WEFT_OFPORT_OVERLAY;
+}
+
 // A rule is stored as a dump shows it; equal cookies are the same rule, which is enough here.
 static enum weft_error flow_mod(
 	struct fake_dataplane *dp, weft_tenant_id tenant, const void *body, size_t len)
@@ -252,6 +265,8 @@ static enum weft_error operate(
 	case WEFT_IPC_NEXTHOP_DEL:
 		return del(dp, WEFT_IPC_DUMP_NEXTHOPS, 0, 16, body);
 	case WEFT_IPC_FDB_ADD:
+		if (!has_place(dp, h->tenant, body))
+			return WEFT_E_NO_PORT;
 		return add(dp, WEFT_IPC_DUMP_FDB, h->tenant, 8, body, len);
 	case WEFT_IPC_FDB_DEL:
 		return del(dp, WEFT_IPC_DUMP_FDB, h->tenant, 8, body);

@@ -370,6 +370,90 @@ static void test_apply_without_a_data_plane(void **state)
 	run_until(w, &w->agent.ready, true);
 }
 
+static const char one_missing[] =
+	HOST "tenants:\n" BLUE
+	     "  - name: gray\n    ports: [{name: g, number: 1, kind: tap, device: absent0},\n"
+	     "            {name: h, number: 2, kind: 'null'}]\n"
+	     "    fdb: [{mac: '02:00:00:00:00:0b', port: g}]\n"
+	     "    switch: {dpid: '00000000000000ab', controllers: ['punix:/nowhere/red.mgmt']}\n";
+
+static void restart_both(struct world *w, const char *config)
+{
+	agent_close(&w->agent);
+	fake_dataplane_restart(w->dp);
+	write_config(w, config);
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+}
+
+static void test_a_port_without_a_device_misses_only_itself(void **state)
+{
+	struct world *w = *state;
+
+	restart_both(w, one_missing);
+	assert_non_null(fake_dataplane_tenant(w->dp, "blue", NULL));
+	assert_non_null(fake_dataplane_port(w->dp, "h", NULL));
+	assert_null(fake_dataplane_port(w->dp, "g", NULL));
+	assert_int_equal(w->agent.missing.ports.count, 1);
+	const struct missing_port *p = &w->agent.missing.ports.at[0];
+	assert_string_equal(p->tenant, "gray");
+	assert_string_equal(p->port.name, "g");
+	assert_string_equal(p->why, "the device could not be opened: fake");
+	assert_null(w->agent.failure);
+	fake_dataplane_devices_come(w->dp);
+	while (!fake_dataplane_port(w->dp, "g", NULL) || w->agent.missing.ports.count)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	// The controller's port is told, and the static address that leads there is in.
+	const struct tenant_switch *ts = switches_named(&w->agent.switches, "gray");
+	while (ts->ports.count < 2)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_int_equal(w->agent.model.fdb.count, 1);
+	assert_string_equal(apply(w, one_missing, false).difference, "");
+}
+
+static void test_a_missing_port_does_not_hold_back_an_apply(void **state)
+{
+	struct world *w = *state;
+	char more[2048];
+
+	restart_both(w, one_missing);
+	struct outcome o = apply(w, one_missing, false);
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "");
+	snprintf(more, sizeof(more), "%s  - {name: green}\n", one_missing);
+	o = apply(w, more, false);
+	assert_true(o.ok);
+	assert_string_equal(o.difference, "+ tenant green: local\n");
+	assert_int_equal(w->agent.missing.ports.count, 1);
+	// Another device is a change, and must work.
+	*strstr(more, "absent0") = 'A';
+	assert_true(apply(w, more, false).ok);
+	assert_int_equal(w->agent.missing.ports.count, 0);
+	assert_non_null(fake_dataplane_port(w->dp, "g", NULL));
+	o = apply(w, one_missing, false);
+	assert_false(o.ok);
+	assert_string_equal(o.error, "port gray/g: the device could not be opened: fake");
+	assert_int_equal(w->agent.missing.ports.count, 0);
+}
+
+// While a reconciliation is under way, as it is every few seconds then, an apply waits for its end.
+static void test_an_apply_waits_for_a_reconciliation(void **state)
+{
+	struct world *w = *state;
+	struct outcome first = {0}, second = {0};
+
+	restart_both(w, one_missing);
+	while (!w->agent.applying)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	agent_apply(&w->agent, NULL, false, on_applied, &first);
+	agent_apply(&w->agent, NULL, false, on_applied, &second);
+	assert_false(first.done);
+	assert_true(second.done);
+	assert_string_equal(second.error, "another configuration is being applied");
+	run_until(w, &first.done, true);
+	assert_true(first.ok);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -387,6 +471,9 @@ int main(void)
 		TEST(test_a_new_data_plane_gets_everything),
 		TEST(test_every_vtep_has_a_next_hop),
 		TEST(test_apply_without_a_data_plane),
+		TEST(test_a_port_without_a_device_misses_only_itself),
+		TEST(test_a_missing_port_does_not_hold_back_an_apply),
+		TEST(test_an_apply_waits_for_a_reconciliation),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

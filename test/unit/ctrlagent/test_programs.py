@@ -125,6 +125,22 @@ class Programs(unittest.TestCase):
         at = lines[0].index('ENCAP')
         self.assertEqual([line[at:at + 5] for line in lines], ['ENCAP', 'vxlan', 'none '])
 
+    def test_a_port_that_failed_is_shown(self):
+        self.write((CONFIG % {'dir': self.dir}).replace(
+            '{name: blue}', '{name: blue, ports: [{name: p, number: 3, kind: tap, device: absent}]}'))
+        self.assertIn('blue/p: the device could not be opened', self.weft('apply', status=1))
+        self.fake.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.end(self.agent), 0)
+        self.agent = self.start_agent()
+        self.wait(lambda: self.json('show')['ready'])
+        for rows in (self.json('port', 'show', 'blue'), self.json('show')['ports'][2:]):
+            self.assertEqual([(p['name'], p['state'], p['error']) for p in rows],
+                             [('p', 'failed', 'the device could not be opened: fake')])
+        self.assertIn('could not be opened', self.weft('port'))
+        self.assertIn('could not be opened', self.weft('show'))
+        self.assertIn('weft_port_up{tenant="blue",port="p"} 0', self.metrics().splitlines())
+        self.assertEqual(self.log().count('port blue/p failed:'), 1)
+
     def test_drops(self):
         drops = self.json('drops', '--check')
         self.assertTrue(drops['balanced'])
