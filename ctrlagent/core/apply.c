@@ -211,9 +211,12 @@ void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn 
 	char *errors;
 	struct config *config = config_load(path ? path : a->config_path, &errors);
 
-	if (!config) {
+	if (config)
+		errors = switches_check(config);
+	if (errors) {
 		refuse(done, arg, errors);
 		free(errors);
+		config_free(config);
 	} else if (!dpc_is_up(a->dpc)) {
 		refuse(done, arg, "the data plane is not connected");
 		config_free(config);

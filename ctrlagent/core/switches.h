@@ -33,6 +33,9 @@ struct switches {
 	VEC(struct tenant_switch *) all;
 };
 
+// What sessions would refuse of this configuration, before anything is changed: lines to free(),
+// NULL if nothing.
+char *switches_check(const struct config *config);
 // Makes, changes and removes switches so that they are as `config` says, and ready. What sessions
 // refuse is logged, and added to *errors (lines, NULL if none; free() it).
 void switches_sync(struct switches *s, const struct config *config, char **errors);

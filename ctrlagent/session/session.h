@@ -33,6 +33,9 @@ struct session_switch *session_switch_create(struct event_base *base, struct dpc
 	const struct agent_switch *config, char *error, size_t size);
 int session_switch_update(
 	struct session_switch *sw, const struct agent_switch *config, char *error, size_t size);
+// Whether a switch could be made so: targets that parse, TLS files that can be used. Nothing is
+// made. Nonzero and `error`: no.
+int session_switch_check(const struct agent_switch *config, char *error, size_t size);
 void session_switch_destroy(struct session_switch *sw); // NULL is fine
 void session_switch_ready(struct session_switch *sw, bool ready);
 void session_switch_port_status(struct session_switch *sw, const struct weft_ipc_port_status *port);

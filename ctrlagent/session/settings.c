@@ -183,3 +183,17 @@ int session_switch_update(
 	free_plan(&plan);
 	return status;
 }
+
+int session_switch_check(const struct agent_switch *config, char *error, size_t size)
+{
+	static const struct session_switch none;
+	struct plan plan = {0};
+	int status;
+
+	session_settings_copy(&plan.set, config);
+	status = plan_targets(&plan, config, error, size);
+	if (!status)
+		status = plan_tls(&plan, &none, error, size);
+	free_plan(&plan);
+	return status;
+}

@@ -200,6 +200,15 @@ class Programs(unittest.TestCase):
         self.agent.send_signal(signal.SIGHUP)
         self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['red', 'green'])
         self.assertEqual(self.weft('apply'), 'nothing differs\n')
+        # Found before anything is changed: a controller's files, and its target.
+        for spoilt, error in (
+                ("controllers: ['ssl:10.0.0.9'], tls: {key: /no/key, cert: /no/cert, ca: /no/ca}",
+                 '/no/cert'),
+                ("controllers: ['tcp:10.0.0.9:0']", 'tcp:10.0.0.9:0')):
+            text = (CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: white}')
+            self.write(text.replace(f"controllers: ['punix:{self.dir}/red.mgmt']", spoilt))
+            self.assertIn(error, self.weft('apply', status=1))
+            self.assertEqual([t['name'] for t in self.json('tenant')], ['red', 'green'])
         self.write('host: 5\n')
         self.assertIn('weft.yaml:1:7: host: expected a mapping', self.weft('apply', status=1))
         self.write(CONFIG % {'dir': self.dir})
