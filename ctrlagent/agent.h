@@ -57,6 +57,9 @@ struct agent_switch_ops {
 	void (*connected)(void *arg, bool any);
 	// OFPT_SET_CONFIG changed OFPC_FRAG_DROP; the agent sets WEFT_TENANT_FRAG_DROP.
 	void (*frag_drop)(void *arg, bool drop);
+	// Some session's asynchronous configuration asks for OFPR_INVALID_TTL, or none does any
+	// more; the agent sets WEFT_TENANT_TTL_PACKET_IN. Told when the switch becomes ready, too.
+	void (*ttl_packet_in)(void *arg, bool any);
 };
 
 struct agent_switch {

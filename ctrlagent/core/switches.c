@@ -55,7 +55,13 @@ static void on_frag_drop(void *arg, bool drop)
 	set_tenant_flag(arg, WEFT_TENANT_FRAG_DROP, drop);
 }
 
-static const struct agent_switch_ops ops = {.connected = on_connected, .frag_drop = on_frag_drop};
+static void on_ttl_packet_in(void *arg, bool any)
+{
+	set_tenant_flag(arg, WEFT_TENANT_TTL_PACKET_IN, any);
+}
+
+static const struct agent_switch_ops ops = {
+	.connected = on_connected, .frag_drop = on_frag_drop, .ttl_packet_in = on_ttl_packet_in};
 
 // ---- ports
 
@@ -263,6 +269,15 @@ static void remove_old(struct switches *s, const struct config *config)
 	}
 }
 
+static void add_error(char **errors, const struct config_tenant *t, const char *error)
+{
+	char *more = agent_format(
+		"%s%sswitch %s: %s", *errors ? *errors : "", *errors ? "\n" : "", t->name, error);
+
+	free(*errors);
+	*errors = more;
+}
+
 static void sync_switch(struct switches *s, const struct config *config,
 	const struct config_tenant *t, char **errors)
 {
@@ -286,16 +301,34 @@ static void sync_switch(struct switches *s, const struct config *config,
 	}
 	if (failed) {
 		log_error("switch %s: %s", t->name, error);
-		char *more = agent_format("%s%sswitch %s: %s", *errors ? *errors : "",
-			*errors ? "\n" : "", t->name, error);
-		free(*errors);
-		*errors = more;
+		add_error(errors, t, error);
 	}
 	if (!ts)
 		return;
 	ts->fail_mode = (enum agent_fail_mode)t->sw.fail_mode;
 	follow_fail_mode(ts);
 	session_switch_ready(ts->session, true);
+}
+
+char *switches_check(const struct config *config)
+{
+	struct tenant_switch nobody = {0};
+	struct model empty = {.tenants = {0}};
+	struct switches none = {.model = &empty};
+	char *errors = NULL;
+
+	nobody.owner = &none;
+	for (size_t i = 0; i < config->tenant_count; i++) {
+		const struct config_tenant *t = &config->tenants[i];
+		const char **targets = agent_array(t->sw.controller_count, sizeof(*targets));
+		struct agent_switch config_of = describe(&nobody, config, t, targets);
+		char error[256] = "";
+		if (t->sw.controller_count &&
+			session_switch_check(&config_of, error, sizeof(error)))
+			add_error(&errors, t, error);
+		free(targets);
+	}
+	return errors;
 }
 
 void switches_sync(struct switches *s, const struct config *config, char **errors)

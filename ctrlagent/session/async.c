@@ -4,7 +4,7 @@
 #include "session/conn.h"
 #include "session/handlers.h"
 
-#define PACKET_IN_ALL (1u << OFPR_NO_MATCH | 1u << OFPR_ACTION | 1u << OFPR_INVALID_TTL)
+#define PACKET_IN_DEFAULT (1u << OFPR_NO_MATCH | 1u << OFPR_ACTION)
 #define PORT_STATUS_ALL (1u << OFPPR_ADD | 1u << OFPPR_DELETE | 1u << OFPPR_MODIFY)
 #define FLOW_REMOVED_ALL                                                                           \
 	(1u << OFPRR_IDLE_TIMEOUT | 1u << OFPRR_HARD_TIMEOUT | 1u << OFPRR_DELETE |                \
@@ -14,7 +14,7 @@ void session_async_init(struct session_async *a)
 {
 	*a = (struct session_async){
 		.mask = {
-			[SESSION_ASYNC_PACKET_IN] = {PACKET_IN_ALL, 0},
+			[SESSION_ASYNC_PACKET_IN] = {PACKET_IN_DEFAULT, 0},
 			[SESSION_ASYNC_PORT_STATUS] = {PORT_STATUS_ALL, PORT_STATUS_ALL},
 			[SESSION_ASYNC_FLOW_REMOVED] = {FLOW_REMOVED_ALL, 0},
 		}};
@@ -26,6 +26,19 @@ bool session_async_wanted(
 	bool slave = c->role == OFPCR_ROLE_SLAVE;
 
 	return session_conn_is_up(c) && reason < 32 && c->async.mask[kind][slave] >> reason & 1;
+}
+
+void session_async_changed(struct session_switch *sw)
+{
+	struct session_conn *c;
+	bool any = false;
+
+	LIST_FOREACH(c, &sw->conns, link)
+	any |= session_async_wanted(c, SESSION_ASYNC_PACKET_IN, OFPR_INVALID_TTL);
+	if (any == sw->ttl_packet_in || !sw->ready)
+		return;
+	sw->ttl_packet_in = any;
+	sw->ops->ttl_packet_in(sw->arg, any);
 }
 
 int session_handle_get_async(struct session_conn *c, struct session_request *rq)
@@ -59,5 +72,6 @@ int session_handle_set_async(struct session_conn *c, struct session_request *rq)
 		sizeof(in.port_status_mask));
 	memcpy(a->mask[SESSION_ASYNC_FLOW_REMOVED], in.flow_removed_mask,
 		sizeof(in.flow_removed_mask));
+	session_async_changed(c->sw);
 	return 0;
 }

@@ -38,6 +38,7 @@ int session_handle_role(struct session_conn *c, struct session_request *rq)
 		demote_masters(c);
 	if (in.role != OFPCR_ROLE_NOCHANGE)
 		c->role = (uint8_t)in.role;
+	session_async_changed(sw);
 	out.role = c->role;
 	out.generation_id = sw->has_generation ? sw->generation : UINT64_MAX;
 	of_role_reply_write(session_begin(c), &out);

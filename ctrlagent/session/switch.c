@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "session/async.h"
 #include "session/conn.h"
 #include "session/endpoint.h"
 #include "session/flow.h"
@@ -65,12 +66,14 @@ static void start_alone(struct session_switch *sw)
 void session_switch_up(struct session_switch *sw)
 {
 	sw->up_count++;
+	session_async_changed(sw);
 	evtimer_del(sw->alone);
 	tell(sw, true);
 }
 
 void session_switch_down(struct session_switch *sw)
 {
+	session_async_changed(sw);
 	if (--sw->up_count == 0 && sw->ready)
 		start_alone(sw);
 }
@@ -135,6 +138,8 @@ static void get_ready(struct session_switch *sw)
 	if (sw->epoch && sw->epoch != epoch)
 		forget(sw);
 	sw->epoch = epoch;
+	sw->ttl_packet_in = false; // sessions begin without it, whatever an agent before left
+	sw->ops->ttl_packet_in(sw->arg, false);
 	start_alone(sw);
 }
 

@@ -501,7 +501,7 @@ def test_async_defaults_by_role(server):
         p, o = c.parser, c.ofp
         a = c.request(p.OFPGetAsyncRequest(c.dp))
         assert (a.packet_in_mask, a.port_status_mask, a.flow_removed_mask) == \
-            ([7, 0], [7, 7], [15, 0])
+            ([3, 0], [7, 7], [15, 0])
         role(c, 3, 1)
         server(f'punt 0 64 {0xffff} 1')
         server('port add 5')
@@ -535,7 +535,31 @@ def test_async_masks(server):
         assert c.quiet()
         # The other one has its own masks, and gets all.
         other.barrier()
-        assert sorted(e.msg_type for e in other.events) == [10, 10, 10, 11, 11, 12, 12]
+        assert sorted(e.msg_type for e in other.events) == [10, 10, 11, 11, 12, 12]
+
+
+def test_invalid_ttl_is_asked_for_while_somebody_wants_it(server):
+    with Client.connect(server.target) as c, Client.connect(server.target) as other:
+        p, o = c.parser, c.ofp
+        assert server.event() == 'connected 1'
+
+        def wants(client, master, slave=0):
+            client.send(p.OFPSetAsync(client.dp, [master, slave], [7, 7], [15, 0]))
+            client.barrier()
+
+        wants(c, 1 << o.OFPR_INVALID_TTL)
+        assert server.event() == 'ttl_packet_in 1'
+        wants(other, 7)
+        wants(c, 3)
+        assert server.events.empty()
+        role(other, 3, 1)  # as slave it does not want them
+        assert server.event() == 'ttl_packet_in 0'
+        wants(other, 0, 1 << o.OFPR_INVALID_TTL)
+        assert server.event() == 'ttl_packet_in 1'
+        server('punt 2 64 65535 1')
+        assert other.event(o.OFPT_PACKET_IN).reason == o.OFPR_INVALID_TTL
+        assert c.quiet()
+    assert server.event() == 'ttl_packet_in 0'
 
 
 # ---- bad controllers

@@ -19,7 +19,7 @@ static void on_told(void *arg, bool what)
 {
 }
 
-static const struct agent_switch_ops ops = {on_told, on_told};
+static const struct agent_switch_ops ops = {on_told, on_told, on_told};
 
 static void put_ports(struct weft_ipc_port_status *ports, struct dpc *dpc)
 {

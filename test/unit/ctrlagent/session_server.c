@@ -36,7 +36,16 @@ static void on_frag_drop(void *arg, bool drop)
 	printf("event frag_drop %d\n", drop);
 }
 
-static const struct agent_switch_ops ops = {on_connected, on_frag_drop};
+static void on_ttl_packet_in(void *arg, bool any)
+{
+	static bool told;
+
+	if (any != told)
+		printf("event ttl_packet_in %d\n", any);
+	told = any;
+}
+
+static const struct agent_switch_ops ops = {on_connected, on_frag_drop, on_ttl_packet_in};
 
 static struct weft_ipc_port_status make_port(uint32_t ofport)
 {
