@@ -101,7 +101,7 @@ static void on_reloaded(void *arg, const struct apply_result *result)
 	if (!result->ok)
 		log_error("%s", result->error);
 	else if (!result->difference[0])
-		log_info("read again, nothing differs");
+		log_info("read again, nothing to change");
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)

@@ -210,6 +210,19 @@ void command_underlay_list(struct request *r)
 
 // ---- apply
 
+// What was missing before, and is not part of the difference.
+static void out_missing(struct request *r)
+{
+	const struct missing *m = &r->agent->missing;
+
+	VEC_FOR_EACH (p, &m->ports) {
+		char *text = agent_format("! port %s%s%s: %s; it is tried again\n", p->tenant,
+			p->tenant[0] ? "/" : "", p->port.name, p->why);
+		request_out(r, text);
+		free(text);
+	}
+}
+
 static void on_applied(void *arg, const struct apply_result *result)
 {
 	struct request *r = arg;
@@ -223,7 +236,8 @@ static void on_applied(void *arg, const struct apply_result *result)
 				   "changed", (int)result->changed, "removed", (int)result->removed,
 				   "difference", result->difference));
 	} else {
-		request_out(r, result->difference[0] ? result->difference : "nothing differs\n");
+		request_out(r, result->difference[0] ? result->difference : "nothing to change\n");
+		out_missing(r);
 		request_end(r, 0);
 	}
 }

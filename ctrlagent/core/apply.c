@@ -96,10 +96,13 @@ static void on_settled(void *arg, struct model *m, enum weft_error error, const 
 	}
 	take_model(a, m);
 	if (ap->config) {
+		missing_keep_held(&a->missing);
 		config_free(a->config);
 		a->config = ap->config;
 		ap->config = NULL;
 		agent_retry_now(a);
+	} else if (missing_replace(&a->missing, &ap->missing)) {
+		a->retry_s = 0;
 	}
 	a->ready = true;
 	underlay_set(a->underlay, &a->model);
@@ -137,10 +140,6 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 		finish(ap, text);
 		return;
 	}
-	if (ap->config)
-		missing_keep_held(&ap->a->missing);
-	else if (missing_replace(&ap->a->missing, &ap->missing))
-		ap->a->retry_s = 0;
 	model_fetch(ap->a->dpc, on_settled, ap);
 }
 

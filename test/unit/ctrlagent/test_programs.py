@@ -140,6 +140,9 @@ class Programs(unittest.TestCase):
         self.assertIn('could not be opened', self.weft('show'))
         self.assertIn('weft_port_up{tenant="blue",port="p"} 0', self.metrics().splitlines())
         self.assertEqual(self.log().count('port blue/p failed:'), 1)
+        said = self.weft('apply').splitlines()
+        self.assertEqual(said[0], 'nothing to change')
+        self.assertTrue(said[1].startswith('! port blue/p: the device could not'))
 
     def test_drops(self):
         drops = self.json('drops', '--check')
@@ -199,7 +202,7 @@ class Programs(unittest.TestCase):
         self.assertEqual([t['name'] for t in self.json('tenant')], ['red', 'blue'])
         self.agent.send_signal(signal.SIGHUP)
         self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['red', 'green'])
-        self.assertEqual(self.weft('apply'), 'nothing differs\n')
+        self.assertEqual(self.weft('apply'), 'nothing to change\n')
         # Found before anything is changed: a controller's files, and its target.
         for spoilt, error in (
                 ("controllers: ['ssl:10.0.0.9'], tls: {key: /no/key, cert: /no/cert, ca: /no/ca}",
