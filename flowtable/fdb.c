@@ -208,7 +208,7 @@ static enum weft_error check(const struct ft_switch *sw, const struct weft_ipc_f
 	static const struct weft_mac none;
 
 	if (weft_mac_is_multicast(&f->mac) || weft_mac_equal(&f->mac, &none) || f->vlan > 4095 ||
-		(f->flags & ~WEFT_FDB_STATIC))
+		(f->flags & ~(WEFT_FDB_STATIC | WEFT_FDB_CONFIG)))
 		return WEFT_E_MALFORMED;
 	if (f->ofport == WEFT_OFPORT_OVERLAY)
 		return weft_ip_is_none(&f->vtep) ? WEFT_E_MALFORMED : WEFT_E_NONE;

@@ -73,7 +73,7 @@ void command_tenant_list(struct request *r)
 		{"PACKET-IN/S", "packet_in"}, {0}};
 
 	if (request_any_tenant(r))
-		request_end_rows(r, tenants_json(r), columns);
+		request_end_rows(r, tenants_json(r), columns, "no tenants");
 }
 
 // ---- switch
@@ -130,8 +130,8 @@ static json_t *controller_rows(const json_t *switches)
 
 static const struct column switch_columns[] = {{"TENANT", "tenant"}, {"DPID", "dpid"},
 	{"FAIL-MODE", "fail_mode"}, {"CONTROLLER", "target"}, {"STATE", "state"}, {"ROLE", "role"},
-	{"VERSION", "version"}, {"PEER", "peer"}, {"SINCE", "since_s"},
-	{"LAST ERROR", "last_error"}, {0}};
+	{"VERSION", "version"}, {"PEER", "peer"}, {"SINCE", "since_s", UNIT_SECONDS},
+	{"LAST ERROR", "last_error", UNIT_NONE, true}, {0}};
 
 void command_switch_list(struct request *r)
 {
@@ -146,7 +146,7 @@ void command_switch_list(struct request *r)
 	}
 	json_t *rows = controller_rows(switches);
 	json_decref(switches);
-	request_end_rows(r, rows, switch_columns);
+	request_end_rows(r, rows, switch_columns, "no tenants, no switches");
 }
 
 // ---- vtep, underlay
@@ -165,7 +165,7 @@ void command_vtep_list(struct request *r)
 			json_array_append_new(rows, json_pack("{s:s*, s:o}", "tenant",
 							    request_tenant_name(r, v->tenant),
 							    "vtep", ip_json(&v->ip)));
-	request_end_rows(r, rows, columns);
+	request_end_rows(r, rows, columns, "no remote VTEPs");
 }
 
 static json_t *uplink_name(const struct model *m, weft_port_id id)
@@ -200,12 +200,12 @@ void command_underlay_list(struct request *r)
 	static const struct column columns[] = {{"VTEP", "vtep"}, {"STATE", "state"},
 		{"UPLINK", "uplink"}, {"INTERFACE", "interface"}, {"NEXT HOP", "gateway"},
 		{"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"}, {"SOURCE", "source"},
-		{"WHY", "why"}, {0}};
+		{"WHY", "why", UNIT_NONE, true}, {0}};
 	json_t *rows = r->rows = json_array();
 
 	underlay_each(r->agent->underlay, add_way, r);
 	r->rows = NULL;
-	request_end_rows(r, rows, columns);
+	request_end_rows(r, rows, columns, "no tenant has remote VTEPs: nothing to reach");
 }
 
 // ---- apply
@@ -290,10 +290,12 @@ void command_version(struct request *r)
 
 static void add_table(struct text *t, const char *title, json_t *rows, const struct column *columns)
 {
-	char *table = render_table(rows, columns);
+	json_t *sorted = rows_sorted(rows);
+	char *table = json_array_size(sorted) ? render_table(sorted, columns) : NULL;
 
-	text_add(t, "\n%s\n%s", title, table);
+	text_add(t, "\n%s\n%s", title, table ? table : "none\n");
 	free(table);
+	json_decref(sorted);
 	json_decref(rows);
 }
 
@@ -338,23 +340,25 @@ static void show_text(struct request *r, const char *epoch)
 		{"STANDALONE", "standalone"}, {0}};
 	static const struct column ports[] = {{"TENANT", "tenant"}, {"PORT", "name"},
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
-		{"ERROR", "error"}, {0}};
+		{"ERROR", "error", UNIT_NONE, true}, {0}};
 	const struct agent *a = r->agent;
 	char ip[IP_TEXT_MAX];
+	char *up = duration_text(json_real_value(json_object_get(r->data, "uptime_s")));
+	long long workers = json_integer_value(json_object_get(r->data, "workers"));
 	struct text t = {0};
 
 	text_add(&t, "host %s, vtep %s, %s\n", a->config->host.name,
 		ip_format(&a->config->host.vtep, ip), host_state(a));
 	if (r->data)
-		text_add(&t, "data plane %s, up %.0f s, %lld workers, epoch %s\n",
-			json_string_value(json_object_get(r->data, "version")),
-			json_real_value(json_object_get(r->data, "uptime_s")),
-			(long long)json_integer_value(json_object_get(r->data, "workers")), epoch);
+		text_add(&t, "data plane %s, up %s, %lld worker%s, epoch %s\n",
+			json_string_value(json_object_get(r->data, "version")), up, workers,
+			workers == 1 ? "" : "s", epoch);
 	add_table(&t, "tenants", tenants_json(r), tenants);
 	json_t *switches = switches_json(r);
 	add_table(&t, "switches", controller_rows(switches), switch_columns);
 	json_decref(switches);
 	add_table(&t, "ports", port_rows(a), ports);
+	free(up);
 	request_out(r, t.at);
 	free(t.at);
 	request_end(r, 0);

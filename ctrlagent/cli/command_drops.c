@@ -74,8 +74,9 @@ static void print_ledgers(struct request *r)
 		{"IN FLIGHT", "in_flight"}, {0}};
 	static const struct column reasons[] = {{"TENANT", "tenant"}, {"REASON", "reason"},
 		{"PACKETS", "packets"}, {"MEANING", "text"}, {0}};
-	json_t *drops = drop_rows(r->rows);
-	char *a = render_table(r->rows, totals), *b = render_table(drops, reasons);
+	json_t *found = drop_rows(r->rows), *drops = rows_sorted(found),
+	       *rows = rows_sorted(r->rows);
+	char *a = render_table(rows, totals), *b = render_table(drops, reasons);
 
 	request_out(r, a);
 	request_out(r, json_array_size(drops) ? "\n" : "\nno drops\n");
@@ -84,6 +85,8 @@ static void print_ledgers(struct request *r)
 	free(a);
 	free(b);
 	json_decref(drops);
+	json_decref(found);
+	json_decref(rows);
 }
 
 static void end_drops(struct request *r)
@@ -101,6 +104,8 @@ static void end_drops(struct request *r)
 		json_decref(all);
 	} else {
 		print_ledgers(r);
+		if (check && !off)
+			request_out(r, "\nevery packet is accounted for\n");
 	}
 	if (check && off)
 		request_fail(r, "%lld packets are not accounted for", (long long)off);
@@ -137,10 +142,10 @@ static void end_rules(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"REASON", "reason"},
 		{"IN", "in_port"}, {"TABLE", "table"}, {"PRIORITY", "priority"},
-		{"COOKIE", "cookie"}, {"PACKETS", "packets"}, {"LAST", "last_s"},
+		{"COOKIE", "cookie"}, {"PACKETS", "packets"}, {"LAST", "last_s", UNIT_SECONDS},
 		{"MEANING", "text"}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r, json_incref(r->rows), columns, "no drops that are remembered");
 }
 
 void command_drops(struct request *r)

@@ -21,13 +21,14 @@ static void on_entry(void *arg, weft_tenant_id tenant, const void *body, size_t 
 
 	memcpy(&e, body, sizeof(e));
 	bool fixed = e.flags & WEFT_FDB_STATIC;
+	const char *from = !fixed ? NULL : e.flags & WEFT_FDB_CONFIG ? "configuration" : "command";
 	json_array_append_new(
-		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:o}", "tenant",
+		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:s?, s:o}", "tenant",
 				 request_tenant_name(r, tenant), "mac", mac_format(&e.mac, mac),
 				 "vlan", e.vlan ? json_integer(e.vlan) : json_null(), "port",
 				 port_json(&r->agent->model, tenant, e.ofport), "vtep",
 				 weft_ip_is_none(&e.vtep) ? NULL : ip_format(&e.vtep, ip), "kind",
-				 fixed ? "static" : "learned", "age_s",
+				 fixed ? "static" : "learned", "from", from, "age_s",
 				 fixed ? json_null() : json_integer(e.age_s)));
 }
 
@@ -35,9 +36,9 @@ static void end_list(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"MAC", "mac"},
 		{"VLAN", "vlan"}, {"PORT", "port"}, {"VTEP", "vtep"}, {"KIND", "kind"},
-		{"AGE", "age_s"}, {0}};
+		{"FROM", "from"}, {"IDLE", "age_s", UNIT_SECONDS}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r, json_incref(r->rows), columns, "no MAC addresses known");
 }
 
 void command_fdb_list(struct request *r)
@@ -55,8 +56,11 @@ static void on_changed(void *arg, enum weft_error error, const char *text)
 {
 	struct request *r = arg;
 
-	if (error)
-		request_fail(r, "%s%s%s", weft_error_text(error), text[0] ? ": " : "", text);
+	if (error == WEFT_E_NOT_FOUND)
+		request_fail(r, "tenant %s has no such MAC address; weft fdb list %s shows them",
+			r->operands[0], r->operands[0]);
+	else if (error)
+		request_fail_error(r, error, text);
 	else if (r->json)
 		request_end_json(r, json_object());
 	else

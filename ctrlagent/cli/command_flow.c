@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/connection.h"
+#include "cli/render.h"
 
 static const char *port_name(void *arg, uint32_t ofport)
 {
@@ -99,6 +101,9 @@ static void on_flow(void *arg, weft_tenant_id tenant, const struct dpc_flow *flo
 		collect_flow(r, flow);
 	else
 		print_flow(r, flow);
+	// A table may have a million rules, and the client may be a pager.
+	if (cli_connection_is_full(r->connection))
+		dpc_dump_pause(r->dump);
 }
 
 static void end_list(struct request *r)
@@ -132,7 +137,8 @@ void command_flow_list(struct request *r)
 	}
 	r->finish = end_list;
 	r->waiting = 1;
-	dpc_dump_flows(r->agent->dpc, r->tenant, &filter, &any, on_flow, request_dump_ended, r);
+	r->dump = dpc_dump_flows(
+		r->agent->dpc, r->tenant, &filter, &any, on_flow, request_dump_ended, r);
 }
 
 // ---- tables
@@ -154,7 +160,8 @@ static void end_tables(struct request *r)
 	static const struct column columns[] = {{"TABLE", "table"}, {"RULES", "rules"},
 		{"MAX", "max"}, {"LOOKUPS", "lookups"}, {"MATCHED", "matched"}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(
+		r, json_incref(r->rows), columns, "no table has rules, or was looked up in");
 }
 
 void command_table_list(struct request *r)
@@ -224,9 +231,12 @@ static void end_groups(struct request *r)
 {
 	static const struct column columns[] = {{"GROUP", "group"}, {"TYPE", "type"},
 		{"REFERENCES", "references"}, {"PACKETS", "packets"}, {"BYTES", "bytes"},
-		{"BUCKETS", "buckets"}, {0}};
+		{"BUCKET", "bucket"}, {"WEIGHT", "bucket_weight"}, {"PACKETS", "bucket_packets"},
+		{"BYTES", "bucket_bytes"}, {"ACTIONS", "bucket_actions"}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r,
+		r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "buckets", "bucket"),
+		columns, "no groups");
 }
 
 void command_group_list(struct request *r)
@@ -279,11 +289,14 @@ static void on_meter(void *arg, weft_tenant_id tenant, const void *body, size_t 
 
 static void end_meters(struct request *r)
 {
-	static const struct column columns[] = {{"METER", "meter"}, {"UNIT", "unit"},
-		{"FLOWS", "flows"}, {"PACKETS", "packets"}, {"BYTES", "bytes"}, {"BANDS", "bands"},
-		{0}};
+	static const struct column columns[] = {{"METER", "meter"}, {"FLOWS", "flows"},
+		{"PACKETS", "packets"}, {"BYTES", "bytes"}, {"BAND", "band"}, {"TYPE", "band_type"},
+		{"RATE", "band_rate"}, {"BURST", "band_burst"}, {"UNIT", "unit"},
+		{"PACKETS OVER", "band_packets"}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r,
+		r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "bands", "band"), columns,
+		"no meters");
 }
 
 void command_meter_list(struct request *r)

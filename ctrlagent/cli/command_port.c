@@ -50,12 +50,12 @@ static void end_port(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"PORT", "name"},
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
-		{"MAC", "mac"}, {"RX", "rx_packets"}, {"RX-BYTES", "rx_bytes"},
+		{"MTU", "mtu"}, {"MAC", "mac"}, {"RX", "rx_packets"}, {"RX-BYTES", "rx_bytes"},
 		{"RX-DROP", "rx_dropped"}, {"TX", "tx_packets"}, {"TX-BYTES", "tx_bytes"},
-		{"TX-DROP", "tx_dropped"}, {"ERROR", "error"}, {0}};
+		{"TX-DROP", "tx_dropped"}, {"ERROR", "error", UNIT_NONE, true}, {0}};
 
 	add_missing(r);
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r, json_incref(r->rows), columns, "no ports");
 }
 
 void command_port_list(struct request *r)

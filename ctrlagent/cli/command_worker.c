@@ -28,10 +28,11 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 static void end_workers(struct request *r)
 {
 	static const struct column columns[] = {{"WORKER", "worker"}, {"THREAD", "thread"},
-		{"PACKETS", "packets"}, {"A BURST", "packets_per_burst"},
-		{"BUSY %", "busy_percent"}, {"CYCLES A PACKET", "cycles_per_packet"}, {0}};
+		{"PACKETS", "packets"}, {"PACKETS/BURST", "packets_per_burst", UNIT_RATIO},
+		{"BUSY %", "busy_percent", UNIT_RATIO},
+		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns);
+	request_end_rows(r, json_incref(r->rows), columns, "no workers");
 }
 
 void command_worker_list(struct request *r)

@@ -3,8 +3,14 @@
 // What a request may do with its connection.
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct cli_connection;
 
 void cli_connection_write(struct cli_connection *c, json_t *line); // takes `line`
-void cli_connection_request_ended(struct cli_connection *c);       // the next one may begin
+// How much a client that reads slowly may leave unread before its dump waits for it.
+#define CLI_OUTPUT_HIGH (256u * 1024u)
+
+// Pause the request's dump, then; it is resumed when the client has read, and cancelled if it goes.
+bool cli_connection_is_full(const struct cli_connection *c);
+void cli_connection_request_ended(struct cli_connection *c); // the next one may begin

@@ -6,4 +6,14 @@
 
 #include "cli/request.h"
 
+// A new array of the same rows in the order of their tenants (none first), numbers and names, so
+// that two looks at the same thing look the same.
+json_t *rows_sorted(const json_t *rows);
+
+// One row for each element of each row's array `key`: the row's own columns, "<name>" with the
+// element's number, and "<name>_<member>" for each of its members.
+json_t *rows_unfolded(const json_t *rows, const char *key, const char *name);
+
+char *duration_text(double seconds); // 59s, 1m05s, 2h05m or 4d03h; free() it
+
 char *render_table(const json_t *rows, const struct column *columns); // free() it

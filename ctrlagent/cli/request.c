@@ -43,6 +43,14 @@ void request_fail(struct request *r, const char *format, ...)
 	free(text);
 }
 
+void request_fail_error(struct request *r, enum weft_error error, const char *text)
+{
+	const char *what = weft_error_text(error);
+	bool more = text[0] && strcmp(text, what) != 0;
+
+	request_fail(r, "%s%s%s", what, more ? ": " : "", more ? text : "");
+}
+
 const char *request_option(const struct request *r, const char *name)
 {
 	return json_string_value(json_object_get(r->args, name));
@@ -66,27 +74,50 @@ void request_end_json(struct request *r, json_t *value)
 	request_end(r, 0);
 }
 
-void request_end_rows(struct request *r, json_t *rows, const struct column *columns)
+void request_end_rows(
+	struct request *r, json_t *rows, const struct column *columns, const char *empty)
 {
+	json_t *sorted = rows_sorted(rows);
+
+	json_decref(rows);
 	if (r->json) {
-		request_end_json(r, rows);
+		request_end_json(r, sorted);
 		return;
 	}
-	char *text = render_table(rows, columns);
+	char *text = json_array_size(sorted) ? render_table(sorted, columns)
+					     : agent_format("%s\n", empty);
 	request_out(r, text);
 	free(text);
-	json_decref(rows);
+	json_decref(sorted);
 	request_end(r, 0);
 }
 
 // ---- tenants
+
+static void fail_no_tenant(struct request *r)
+{
+	const struct model *m = &r->agent->model;
+	struct text names = {0};
+
+	text_add(&names, "%s", "");
+	VEC_FOR_EACH (t, &m->tenants)
+		text_add(&names, "%s%s", names.len ? ", " : "", t->set.name);
+	if (!dpc_is_up(r->agent->dpc))
+		request_fail(r, "the data plane is not connected");
+	else if (names.len)
+		request_fail(
+			r, "there is no tenant \"%s\"; there are: %s", r->operands[0], names.at);
+	else
+		request_fail(r, "there is no tenant \"%s\", nor any other", r->operands[0]);
+	free(names.at);
+}
 
 bool request_tenant(struct request *r)
 {
 	const struct model_tenant *t = model_tenant_named(&r->agent->model, r->operands[0]);
 
 	if (!t) {
-		request_fail(r, "there is no tenant \"%s\"", r->operands[0]);
+		fail_no_tenant(r);
 		return false;
 	}
 	r->tenant = t->id;
@@ -111,11 +142,14 @@ void request_dump_ended(void *arg, enum weft_error error, const char *text)
 {
 	struct request *r = arg;
 
+	r->dump = NULL;
 	// The first failure is told; the request lives until the last dump has ended.
 	if (error && !r->failed) {
 		r->failed = true;
+		bool more = text[0] && strcmp(text, weft_error_text(error)) != 0;
 		json_object_set_new(r->args, "failure",
-			json_sprintf("%s%s%s", weft_error_text(error), text[0] ? ": " : "", text));
+			json_sprintf("%s%s%s", weft_error_text(error), more ? ": " : "",
+				more ? text : ""));
 	}
 	if (--r->waiting)
 		return;

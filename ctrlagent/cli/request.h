@@ -29,11 +29,20 @@ struct request {
 	char *cmd_text;
 	json_t *cmd;
 	weft_tenant_id tenant; // of operand 0, where the handler resolved it
+	struct dpc_dump *dump; // of rules, under way; NULL: none
+};
+
+enum column_unit {
+	UNIT_NONE,
+	UNIT_SECONDS, // shown as 5s, 3m20s, 2h05m, 4d03h
+	UNIT_RATIO,   // two digits
 };
 
 struct column {
 	const char *title;
 	const char *key;
+	enum column_unit unit;
+	bool optional; // not shown if no row has it
 };
 
 typedef void (*request_handler_fn)(struct request *r);
@@ -41,13 +50,17 @@ typedef void (*request_handler_fn)(struct request *r);
 void request_out(struct request *r, const char *text);
 void request_end(struct request *r, int status);
 void request_fail(struct request *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// What the data plane answered.
+void request_fail_error(struct request *r, enum weft_error error, const char *text);
 
 const char *request_option(const struct request *r, const char *name); // NULL: not given
 bool request_flag(const struct request *r, const char *name);
 
 // Prints `value` as JSON, or the rows of it as a table, and ends the request. Takes `value`.
 void request_end_json(struct request *r, json_t *value);
-void request_end_rows(struct request *r, json_t *rows, const struct column *columns);
+// `empty`: what is said instead of a table without rows.
+void request_end_rows(
+	struct request *r, json_t *rows, const struct column *columns, const char *empty);
 
 // Sets r->tenant from the first operand. False: there is no such tenant; the request has failed.
 bool request_tenant(struct request *r);

@@ -36,8 +36,12 @@ struct cli_server {
 
 static void connection_free(struct cli_connection *c)
 {
-	if (c->request)
-		c->request->connection = NULL;
+	struct request *r = c->request;
+
+	if (r)
+		r->connection = NULL;
+	if (r && r->dump)
+		dpc_dump_cancel(r->dump);
 	bufferevent_free(c->bev);
 	LIST_REMOVE(c, link);
 	c->server->count--;
@@ -54,6 +58,20 @@ void cli_connection_write(struct cli_connection *c, json_t *line)
 	}
 	free(text);
 	json_decref(line);
+}
+
+bool cli_connection_is_full(const struct cli_connection *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) >= CLI_OUTPUT_HIGH;
+}
+
+// The output is below the low watermark.
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct cli_connection *c = arg;
+
+	if (c->request && c->request->dump)
+		dpc_dump_resume(c->request->dump);
 }
 
 void cli_connection_request_ended(struct cli_connection *c)
@@ -158,7 +176,8 @@ static void on_accept(
 	struct cli_connection *c = agent_zalloc(sizeof(*c));
 	c->server = s;
 	c->bev = bufferevent_socket_new(s->agent->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_WRITE, CLI_OUTPUT_HIGH / 4, 0);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, CLI_MAX_LINE + 1);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	LIST_INSERT_HEAD(&s->connections, c, link);

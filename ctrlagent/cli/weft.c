@@ -142,8 +142,8 @@ static void check(const struct command *c, const struct cli_verb *v, size_t used
 	json_t *value;
 
 	if (c->count - used < v->min_operands)
-		wrong("%s %s: expected %s", v->noun, v->verbs ? c->words[used - 1] : "",
-			v->operands);
+		wrong("%s%s%s: expected %s", v->noun, used == 2 ? " " : "",
+			used == 2 ? c->words[1] : "", v->operands);
 	if (c->count - used > v->max_operands)
 		wrong("%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
 	json_object_foreach(c->args, key, value) if (!cli_option_find(v, key))
@@ -174,7 +174,9 @@ static FILE *open_agent(const char *path)
 		wrong("the socket's path is too long");
 	strcpy(addr.sun_path, path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		fprintf(stderr, "weft: no agent at %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "weft: no agent at %s: %s%s\n", path, strerror(errno),
+			errno == EACCES ? " (it is root's)"
+					: " (is weft-agent running? --socket names another)");
 		exit(1);
 	}
 	return fdopen(fd, "r+");

@@ -92,7 +92,7 @@ static void desire_fdb(const struct config_tenant *t, const struct config_fdb *f
 {
 	struct weft_ipc_fdb entry = {.mac = f->mac,
 		.vlan = (uint16_t)f->vlan,
-		.flags = WEFT_FDB_STATIC,
+		.flags = WEFT_FDB_STATIC | WEFT_FDB_CONFIG,
 		.vtep = f->vtep,
 		.ofport = WEFT_OFPORT_OVERLAY};
 

@@ -58,8 +58,8 @@ static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t le
 	struct weft_ipc_fdb entry;
 
 	memcpy(&entry, body, sizeof(entry));
-	if (!(entry.flags & WEFT_FDB_STATIC))
-		return;
+	if (!(entry.flags & WEFT_FDB_CONFIG))
+		return; // learned, or an operator's
 	entry.age_s = 0;
 	vec_add(&((struct fetch *)arg)->model->fdb, (struct model_fdb){tenant, entry});
 }

@@ -30,7 +30,7 @@ struct model_vtep {
 
 struct model_fdb {
 	weft_tenant_id tenant;
-	struct weft_ipc_fdb entry; // static ones
+	struct weft_ipc_fdb entry; // those of the configuration (WEFT_FDB_CONFIG)
 };
 
 struct model {

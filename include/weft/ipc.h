@@ -251,6 +251,7 @@ struct weft_ipc_nexthop {
 static_assert(sizeof(struct weft_ipc_nexthop) == 56, "travels");
 
 #define WEFT_FDB_STATIC 1u
+#define WEFT_FDB_CONFIG 2u // static, and of the configuration's: kept and told, of no other meaning
 struct weft_ipc_fdb {
 	struct weft_mac mac;
 	uint16_t vlan;       // 0: untagged

@@ -267,7 +267,8 @@ static enum weft_error operate(
 	case WEFT_IPC_FDB_ADD:
 		if (!has_place(dp, h->tenant, body))
 			return WEFT_E_NO_PORT;
-		return add(dp, WEFT_IPC_DUMP_FDB, h->tenant, 8, body, len);
+		put(&dp->state, WEFT_IPC_DUMP_FDB, h->tenant, 8, body, len);
+		return WEFT_E_NONE;
 	case WEFT_IPC_FDB_DEL:
 		return del(dp, WEFT_IPC_DUMP_FDB, h->tenant, 8, body);
 	case WEFT_IPC_FDB_FLUSH:

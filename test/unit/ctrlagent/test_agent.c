@@ -454,6 +454,55 @@ static void test_an_apply_waits_for_a_reconciliation(void **state)
 	assert_true(first.ok);
 }
 
+static bool has_fdb(struct world *w, uint8_t last)
+{
+	VEC_FOR_EACH (f, &w->agent.model.fdb)
+		if (f->entry.mac.b[5] == last)
+			return true;
+	return false;
+}
+
+static void fdb_op(struct world *w, enum weft_ipc_type type, uint8_t last)
+{
+	struct weft_ipc_fdb e = {.mac = {{2, 0, 0, 0, 0, last}},
+		.ofport = WEFT_OFPORT_OVERLAY,
+		.flags = WEFT_FDB_STATIC,
+		.vtep = *ip("172.16.0.2")};
+	weft_tenant_id red;
+
+	fake_dataplane_tenant(w->dp, "red", &red);
+	dpc_op(w->agent.dpc, type, red, &e, sizeof(e), NULL, NULL);
+}
+
+// An operator's static address is no business of the configuration's.
+static void test_an_apply_manages_its_own_addresses_only(void **state)
+{
+	struct world *w = *state;
+	size_t records = fake_dataplane_records(w->dp);
+
+	assert_true(has_fdb(w, 0x0a));
+	fdb_op(w, WEFT_IPC_FDB_ADD, 0x77);
+	struct outcome o = apply(w, two_tenants, false);
+	assert_string_equal(o.difference, "");
+	assert_int_equal(fake_dataplane_records(w->dp), records + 1);
+	fdb_op(w, WEFT_IPC_FDB_DEL, 0x0a);
+	o = apply(w, two_tenants, false);
+	assert_string_equal(o.difference, "+ fdb red 02:00:00:00:00:0a at 172.16.0.2\n");
+	// An operator's entry in the place of the configuration's gives way.
+	fdb_op(w, WEFT_IPC_FDB_ADD, 0x0a);
+	assert_string_equal(apply(w, two_tenants, false).difference,
+		"+ fdb red 02:00:00:00:00:0a at 172.16.0.2\n");
+	assert_int_equal(fake_dataplane_records(w->dp), records + 1);
+	// A new agent knows which are the configuration's, and so removes what went from the file.
+	agent_close(&w->agent);
+	write_config(w, HOST "tenants:\n" BLUE
+			     "  - {name: red, encap: vxlan, vni: 5001, vteps: [172.16.0.2]}\n");
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+	assert_int_equal(w->agent.model.fdb.count, 0);
+	assert_int_equal(fake_dataplane_records(w->dp), records + 1 - 1 - 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -471,6 +520,7 @@ int main(void)
 		TEST(test_a_new_data_plane_gets_everything),
 		TEST(test_every_vtep_has_a_next_hop),
 		TEST(test_apply_without_a_data_plane),
+		TEST(test_an_apply_manages_its_own_addresses_only),
 		TEST(test_a_port_without_a_device_misses_only_itself),
 		TEST(test_a_missing_port_does_not_hold_back_an_apply),
 		TEST(test_an_apply_waits_for_a_reconciliation),

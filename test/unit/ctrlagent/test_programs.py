@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -104,7 +105,7 @@ class Programs(unittest.TestCase):
             return answer.read().decode()
 
     def test_lists(self):
-        self.assertEqual([t['name'] for t in self.json('tenant', 'list')], ['red', 'blue'])
+        self.assertEqual([t['name'] for t in self.json('tenant', 'list')], ['blue', 'red'])
         self.assertEqual(self.json('tenant', 'show', 'red')[0]['network'], 5001)
         ports = [(p['tenant'], p['name'], p['number']) for p in self.json('port')]
         self.assertEqual(ports, [(None, 'up0', None), ('red', 'vm1', 1)])
@@ -123,7 +124,7 @@ class Programs(unittest.TestCase):
         lines = self.weft('tenant').splitlines()
         self.assertEqual(len(lines), 3)
         at = lines[0].index('ENCAP')
-        self.assertEqual([line[at:at + 5] for line in lines], ['ENCAP', 'vxlan', 'none '])
+        self.assertEqual([line[at:at + 5] for line in lines], ['ENCAP', 'none ', 'vxlan'])
 
     def test_a_port_that_failed_is_shown(self):
         self.write((CONFIG % {'dir': self.dir}).replace(
@@ -144,6 +145,58 @@ class Programs(unittest.TestCase):
         self.assertEqual(said[0], 'nothing to change')
         self.assertTrue(said[1].startswith('! port blue/p: the device could not'))
 
+    def add_rules(self, count):
+        """By OpenFlow 1.3, each with its own cookie and no match."""
+        def message(kind, body, xid):
+            return struct.pack('!BBHI', 4, kind, 8 + len(body), xid) + body
+        with socket.socket(socket.AF_UNIX) as switch:
+            self.wait(lambda: os.path.exists(self.path('red.mgmt')))
+            switch.connect(self.path('red.mgmt'))
+            switch.sendall(message(0, b'', 1))
+            for cookie in range(1, count + 1):
+                body = struct.pack('!QQBBHHHIIIH2xHH4x', cookie, 0, 0, 0, 0, 0, cookie & 0xffff,
+                                   0xffffffff, 0xffffffff, 0xffffffff, 0, 1, 4)
+                switch.sendall(message(14, body, cookie))
+            switch.sendall(message(20, b'', 7))  # barrier
+            said = b''
+            while message(21, b'', 7) not in said:
+                said += switch.recv(65536)
+
+    def test_a_long_list_waits_for_its_reader(self):
+        count = 9000
+        self.add_rules(count)
+        cookies = [line.split(',')[0].strip() for line in self.weft('flow', 'list', 'red').splitlines()]
+        self.assertEqual(sorted(cookies), sorted(f'cookie={n:#x}' for n in range(1, count + 1)))
+        self.assertEqual(len(self.json('flow', 'list', 'red')), count)
+        with socket.socket(socket.AF_UNIX) as slow, socket.socket(socket.AF_UNIX) as gone:
+            for client in (slow, gone):
+                client.connect(self.path('agent'))
+                client.sendall(b'{"cmd": ["flow", "list", "red"]}\n')
+                self.assertTrue(client.recv(10))
+            gone.close()  # in the middle of it
+            self.assertTrue(self.json('show')['ready'])  # the others are served
+            # What the agent has not read of the dump yet cannot be read any more.
+            self.assertEqual(self.end(self.fake), 0)
+            self.wait(lambda: not self.json('show')['ready'])
+            lines = list(self.until_status(slow))
+        self.assertLess(len(lines), count)
+        self.assertIn('data plane', lines[-1])  # is not connected, or was lost
+        self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
+        self.wait(lambda: self.json('show')['ready'])
+
+    def until_status(self, client):
+        for line in client.makefile():
+            yield line
+            if '"status"' in line:
+                return
+
+    def test_empty_lists_say_so(self):
+        for words, said in ((['flow', 'list', 'red'], 'no rules'), (['group', 'list', 'red'], 'no groups'),
+                            (['meter', 'list', 'red'], 'no meters'), (['fdb'], 'no MAC addresses known'),
+                            (['vtep', 'list', 'blue'], 'no remote VTEPs'), (['port', 'list', 'blue'], 'no ports')):
+            self.assertEqual(self.weft(*words), said + '\n')
+        self.assertIn('there are: red, blue', self.weft('flow', 'list', 'rde', status=1))
+
     def test_drops(self):
         drops = self.json('drops', '--check')
         self.assertTrue(drops['balanced'])
@@ -156,8 +209,13 @@ class Programs(unittest.TestCase):
         entry = self.json('fdb', 'list', 'red')[0]
         self.assertEqual((entry['mac'], entry['vlan'], entry['vtep'], entry['kind']),
                          (mac, 7, '172.31.255.2', 'static'))
-        self.assertIn('exists', self.weft('fdb', 'add', 'red', mac, '--port=vm1', '--vlan=7', status=1))
+        self.assertEqual(entry['from'], 'command')
+        self.weft('fdb', 'add', 'red', mac, '--port=vm1', '--vlan=7')
+        self.assertEqual(self.json('fdb', 'list', 'red')[0]['port'], 'vm1')
+        self.assertEqual(self.weft('apply'), 'nothing to change\n')
+        self.assertEqual(len(self.json('fdb', 'list', 'red')), 1)
         self.weft('fdb', 'del', 'red', mac, '--vlan', '7')
+        self.assertIn('no such MAC address', self.weft('fdb', 'del', 'red', mac, status=1))
         self.assertEqual(self.json('fdb', 'list', 'red'), [])
         for wrong in ([mac], ['03:00:00:00:00:01', '--port', 'vm1'], [mac, '--port', 'vm9'],
                       [mac, '--vtep', 'x'], [mac, '--port', 'vm1', '--vlan', '4095']):
@@ -199,9 +257,9 @@ class Programs(unittest.TestCase):
         self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
         said = self.weft('apply', self.config, '--dry-run')
         self.assertEqual(said, '- tenant blue\n+ tenant green: local\n')
-        self.assertEqual([t['name'] for t in self.json('tenant')], ['red', 'blue'])
+        self.assertEqual([t['name'] for t in self.json('tenant')], ['blue', 'red'])
         self.agent.send_signal(signal.SIGHUP)
-        self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['red', 'green'])
+        self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['green', 'red'])
         self.assertEqual(self.weft('apply'), 'nothing to change\n')
         # Found before anything is changed: a controller's files, and its target.
         for spoilt, error in (
@@ -211,7 +269,7 @@ class Programs(unittest.TestCase):
             text = (CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: white}')
             self.write(text.replace(f"controllers: ['punix:{self.dir}/red.mgmt']", spoilt))
             self.assertIn(error, self.weft('apply', status=1))
-            self.assertEqual([t['name'] for t in self.json('tenant')], ['red', 'green'])
+            self.assertEqual([t['name'] for t in self.json('tenant')], ['green', 'red'])
         self.write('host: 5\n')
         self.assertIn('weft.yaml:1:7: host: expected a mapping', self.weft('apply', status=1))
         self.write(CONFIG % {'dir': self.dir})
