@@ -15,9 +15,9 @@ static const char *port_name(void *arg, uint32_t ofport)
 
 static void add_flags(struct text *t, uint16_t flags)
 {
-	text_add(t, "%s%s%s", flags & WEFT_FLOW_SEND_REMOVED ? " send_flow_rem" : "",
-		flags & WEFT_FLOW_NO_PACKET_COUNTS ? " no_packet_counts" : "",
-		flags & WEFT_FLOW_NO_BYTE_COUNTS ? " no_byte_counts" : "");
+	text_add(t, "%s%s%s", flags & WEFT_FLOW_SEND_REMOVED ? "send_flow_rem " : "",
+		flags & WEFT_FLOW_NO_PACKET_COUNTS ? "no_packet_counts " : "",
+		flags & WEFT_FLOW_NO_BYTE_COUNTS ? "no_byte_counts " : "");
 }
 
 static char *match_text(struct request *r, const struct dpc_flow *f)
@@ -53,10 +53,9 @@ static void print_flow(struct request *r, const struct dpc_flow *f)
 		text_add(&t, "idle_timeout=%u, ", s->idle_timeout);
 	if (s->hard_timeout)
 		text_add(&t, "hard_timeout=%u, ", s->hard_timeout);
-	text_add(&t, "idle_age=%llu, priority=%u%s%s",
-		(unsigned long long)(s->idle_ns / 1000000000u), s->priority, match[0] ? "," : "",
-		match);
+	text_add(&t, "idle_age=%llu, ", (unsigned long long)(s->idle_ns / 1000000000u));
 	add_flags(&t, s->flags);
+	text_add(&t, "priority=%u%s%s", s->priority, match[0] ? "," : "", match);
 	text_add(&t, " actions=%s\n", actions);
 	request_out(r, t.at);
 	free(t.at);

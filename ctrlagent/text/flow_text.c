@@ -29,21 +29,21 @@ static const char *special_port(uint32_t ofport)
 {
 	switch (ofport) {
 	case WEFT_OFPORT_IN_PORT:
-		return "in_port";
+		return "IN_PORT";
 	case WEFT_OFPORT_TABLE:
-		return "table";
+		return "TABLE";
 	case WEFT_OFPORT_NORMAL:
-		return "normal";
+		return "NORMAL";
 	case WEFT_OFPORT_FLOOD:
-		return "flood";
+		return "FLOOD";
 	case WEFT_OFPORT_ALL:
-		return "all";
+		return "ALL";
 	case WEFT_OFPORT_CONTROLLER:
-		return "controller";
+		return "CONTROLLER";
 	case WEFT_OFPORT_LOCAL:
-		return "local";
+		return "LOCAL";
 	case WEFT_OFPORT_ANY:
-		return "any";
+		return "ANY";
 	case WEFT_OFPORT_OVERLAY:
 		return "overlay";
 	default:
@@ -64,6 +64,39 @@ void text_add_port(struct text *t, const struct flow_names *names, uint32_t ofpo
 }
 
 // ---- matches
+
+// As ovs-ofctl calls it, which is not always OpenFlow's name.
+static const char *field_name(unsigned field)
+{
+	switch (field) {
+	case WEFT_FIELD_IPV4_SRC:
+		return "nw_src";
+	case WEFT_FIELD_IPV4_DST:
+		return "nw_dst";
+	case WEFT_FIELD_IP_PROTO:
+		return "nw_proto";
+	case WEFT_FIELD_ICMPV4_TYPE:
+		return "icmp_type";
+	case WEFT_FIELD_ICMPV4_CODE:
+		return "icmp_code";
+	case WEFT_FIELD_IPV6_FLABEL:
+		return "ipv6_label";
+	case WEFT_FIELD_IPV6_ND_TARGET:
+		return "nd_target";
+	case WEFT_FIELD_IPV6_ND_SLL:
+		return "nd_sll";
+	case WEFT_FIELD_IPV6_ND_TLL:
+		return "nd_tll";
+	case WEFT_FIELD_TUNNEL_ID:
+		return "tun_id";
+	case WEFT_FIELD_TUN_SRC:
+		return "tun_src";
+	case WEFT_FIELD_TUN_DST:
+		return "tun_dst";
+	default:
+		return weft_field_infos[field].name;
+	}
+}
 
 struct fields {
 	struct weft_flow_key value, mask;
@@ -285,7 +318,7 @@ static void add_field(
 	if (!fresh || !prereq_is_met(f, info->prereq))
 		return;
 	memset(claimed, 0xff, info->bytes);
-	text_add(t, ",%s=", info->name);
+	text_add(t, ",%s=", field_name(field));
 	add_value(t, names, field, value, mask);
 }
 
@@ -311,10 +344,11 @@ static void add_output(struct text *t, const struct flow_names *names, const str
 {
 	const struct weft_action_output *out = weft_action_payload(a);
 
-	text_add(t, "output:");
+	if (!special_port(a->arg) || a->arg == WEFT_OFPORT_OVERLAY)
+		text_add(t, "output:");
 	text_add_port(t, names, a->arg);
-	if (a->arg == WEFT_OFPORT_CONTROLLER && out->max_len != WEFT_MAX_LEN_ALL)
-		text_add(t, "(max_len=%u)", out->max_len);
+	if (a->arg == WEFT_OFPORT_CONTROLLER)
+		text_add(t, ":%u", out->max_len);
 }
 
 static void add_set_field(
@@ -328,7 +362,7 @@ static void add_set_field(
 	}
 	text_add(t, "set_field:");
 	add_value(t, names, a->arg, set->value, set->mask);
-	text_add(t, "->%s", weft_field_infos[a->arg].name);
+	text_add(t, "->%s", field_name(a->arg));
 }
 
 static void add_action(struct text *t, const struct flow_names *names, const struct weft_action *a)
@@ -342,10 +376,15 @@ static void add_action(struct text *t, const struct flow_names *names, const str
 	case WEFT_ACTION_SET_FIELD:
 		add_set_field(t, names, a);
 		break;
+	case WEFT_ACTION_DEC_NW_TTL:
+		text_add(t, "dec_ttl");
+		break;
+	case WEFT_ACTION_SET_NW_TTL:
+		text_add(t, "mod_nw_ttl:%u", a->arg);
+		break;
 	case WEFT_ACTION_POP_VLAN:
 	case WEFT_ACTION_POP_PBB:
 	case WEFT_ACTION_DEC_MPLS_TTL:
-	case WEFT_ACTION_DEC_NW_TTL:
 	case WEFT_ACTION_COPY_TTL_OUT:
 	case WEFT_ACTION_COPY_TTL_IN:
 		text_add(t, "%s", name);

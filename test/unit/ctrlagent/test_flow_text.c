@@ -66,7 +66,7 @@ static void test_tcp(void **state)
 	set(WEFT_FIELD_IPV4_DST, "\x0a\1\0\0");
 	set_mask(WEFT_FIELD_IPV4_DST, "\xff\xff\0\0");
 	set(WEFT_FIELD_TCP_DST, "\0\x50");
-	expect(",tcp,in_port=vm1,ipv4_src=10.0.0.1,ipv4_dst=10.1.0.0/16,tcp_dst=80");
+	expect(",tcp,in_port=vm1,nw_src=10.0.0.1,nw_dst=10.1.0.0/16,tcp_dst=80");
 }
 
 static void test_arp_shares_words(void **state)
@@ -85,7 +85,7 @@ static void test_icmpv6_nd(void **state)
 	set(WEFT_FIELD_ICMPV6_TYPE, "\x87");
 	memset(&mask.l4_src, 0xff, 2); // the whole container, as ND asks
 	set(WEFT_FIELD_IPV6_ND_TARGET, "\xfc\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1");
-	expect(",icmp6,icmpv6_type=135,ipv6_nd_target=fc00::1");
+	expect(",icmp6,icmpv6_type=135,nd_target=fc00::1");
 }
 
 static void test_masks(void **state)
@@ -97,7 +97,7 @@ static void test_masks(void **state)
 	set(WEFT_FIELD_VLAN_VID, "\x10\x05");
 	set(WEFT_FIELD_TUNNEL_ID, "\0\0\0\0\0\0\x13\x89");
 	expect(",metadata=0x12/0xff,eth_dst=01:00:00:00:00:00/01:00:00:00:00:00,vlan_vid=0x1005,"
-	       "tunnel_id=0x1389");
+	       "tun_id=0x1389");
 }
 
 // ---- actions
@@ -137,8 +137,8 @@ static void test_instructions(void **state)
 	in->write_len = (uint16_t)put(at + n, WEFT_ACTION_GROUP, 3, NULL, 0);
 	text_add_instructions(&t, &names, in);
 	assert_string_equal(t.at,
-		"meter:4,set_field:02:00:00:00:00:09->eth_dst,push_vlan:0x8100,dec_nw_ttl,"
-		"output:overlay,output:controller(max_len=128),clear_actions,"
+		"meter:4,set_field:02:00:00:00:00:09->eth_dst,push_vlan:0x8100,dec_ttl,"
+		"output:overlay,CONTROLLER:128,clear_actions,"
 		"write_actions(group:3),write_metadata:0x5,goto_table:7");
 	free(t.at);
 }
