@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many rules, and a controller that reads them slowly: nobody else may notice."""
+import os
+import struct
+import time
+
+import pytest
+
+from lab.wait import wait_until
+from lab.weft import WeftHost
+from ofclient import Client, header
+
+RULES = 200_000
+
+
+def oxm(field, value, fmt):
+    return struct.pack('!HBB' + fmt, 0x8000, field << 1, struct.calcsize('!' + fmt), value)
+
+
+FIXED_MATCH = (oxm(0, 1, 'I') + oxm(5, 0x800, 'H') + oxm(10, 6, 'B') + oxm(11, 0x0a000001, 'I') +
+               oxm(14, 80, 'H'))
+
+
+def flow_add(xid, number):
+    """An OFPT_FLOW_MOD for one TCP connection, its address and port from `number`, as bytes."""
+    fields = FIXED_MATCH + oxm(12, 0x0b000000 + (number >> 12), 'I') + oxm(13, number & 0xfff, 'H')
+    match = struct.pack('!HH', 1, 4 + len(fields)) + fields
+    match += bytes(-len(match) % 8)
+    instruction = struct.pack('!HH4xHHIH6x', 4, 24, 0, 16, 2, 0)
+    fixed = struct.pack('!QQBBHHHIIIH2x', number, 0, 0, 0, 0, 0, 100, 0xffffffff, 0xffffffff,
+                        0xffffffff, 0)
+    return header(4, 14, xid, fixed + match + instruction)
+
+
+def rss(process):
+    """Bytes."""
+    with open(f'/proc/{process.pid}/statm', encoding='ascii') as f:
+        return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+@pytest.fixture
+def host(lab, fabric):
+    h = WeftHost(lab, fabric, 1)
+    for number, name in enumerate(('red', 'blue')):
+        path = lab.path(f'{name}.sock')
+        tenant = h.tenant(name, vni=5001 + number, dpid=1 + number, controllers=[f'punix:{path}'],
+                          quotas={'rules': 1_000_000})
+        tenant['ports'] = [{'name': f'{name}{n}', 'number': n, 'kind': 'null'} for n in (1, 2)]
+    h.up()
+    h.target = {name: f'unix:{lab.path(f"{name}.sock")}' for name in ('red', 'blue')}
+    wait_until(lambda: all(os.path.exists(t[5:]) for t in h.target.values()), 10,
+               'the switches listen')
+    return h
+
+
+def fill(c, count):
+    """Adds rules; flow-mods a second, the barrier included."""
+    step = 2000
+    blocks = [b''.join(flow_add(1, n) for n in range(start, min(start + step, count)))
+              for start in range(0, count, step)]
+    began = time.monotonic()
+    for block in blocks:
+        c.send_raw(block)
+    c.send_raw(header(4, 20, 2))
+    assert struct.unpack_from('!BBHI', c.recv_raw(120))[1::2] == (21, 2)
+    return count / (time.monotonic() - began)
+
+
+ALL_FLOWS = header(4, 18, 9, struct.pack('!HH4xB3xII4xQQHH4x', 1, 0, 255, 0xffffffff, 0xffffffff,
+                                         0, 0, 1, 4))
+
+
+def read_flows(c):
+    """Reads a whole reply to ALL_FLOWS; how many rules."""
+    n = 0
+    while True:
+        raw = c.recv_raw(30)
+        assert raw[1] == 19, raw[:80]
+        at = 16
+        while at < len(raw):
+            at += struct.unpack_from('!H', raw, at)[0]
+            n += 1
+        if not raw[11] & 1:
+            return n
+
+
+@pytest.mark.slow
+def test_a_slow_reader_of_many_rules_delays_nobody(host):
+    with Client.connect(host.target['red']) as red, Client.connect(host.target['blue']) as blue:
+        rate = fill(red, RULES)
+        print(f'{rate:.0f} flow-mods/s, agent {rss(host.agent) >> 20} MB, data plane '
+              f'{rss(host.dataplane) >> 20} MB')
+        before = rss(host.agent)
+        slow = [Client.connect(host.target['red']) for _ in range(4)]
+        for c in slow:
+            c.send_raw(ALL_FLOWS)
+        worst, count = 0, 0
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            blue.send_raw(flow_add(5, count))
+            began = time.monotonic()
+            blue.barrier()
+            worst = max(worst, time.monotonic() - began)
+            count += 1
+        print(f'worst barrier of {count}: {worst * 1e3:.1f} ms, agent {rss(host.agent) >> 20} MB')
+        assert worst < 1
+        assert rss(host.agent) - before < 64 << 20
+        assert len(blue.flows()) == count
+        # Far more than an agent keeps unanswered, past dumps that stand still.
+        fill(blue, 100_000)
+        for c in slow[2:]:
+            c.close()
+        assert read_flows(slow[0]) == RULES
+        red.send(red.flow(red.ofp.OFPFC_DELETE))
+        red.barrier()
+        # What is left of a dump whose rules have gone is its end.
+        assert 0 < read_flows(slow[1]) < RULES
+        assert slow[1].flows() == []
