@@ -5,7 +5,7 @@
 
 #include "flowtable/group.h"
 
-#define FT_MAX_BANDS 16u
+#define FT_MAX_BANDS WEFT_BANDS_MAX
 
 struct ft_meter_head {
 	uint32_t id;

@@ -3,7 +3,6 @@
 #include "session/dump.h"
 #include "session/handlers.h"
 
-#define MAX_BANDS 16u // of the data plane
 
 struct parts {
 	const struct weft_meter_stats *stats;
@@ -122,7 +121,7 @@ int session_handle_meter_features(struct session_conn *c, struct session_request
 		.max_meter = c->sw->set.max_meters,
 		.band_types = 1u << OFPMBT_DROP | 1u << OFPMBT_DSCP_REMARK,
 		.capabilities = OFPMF_KBPS | OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS,
-		.max_bands = MAX_BANDS,
+		.max_bands = WEFT_BANDS_MAX,
 	};
 
 	if (of_meter_features_request_read(&rq->r, &in))

@@ -172,6 +172,8 @@ struct weft_meter_mod {
 };
 static_assert(sizeof(struct weft_meter_mod) == 8, "travels");
 
+#define WEFT_BANDS_MAX 16u // of a meter
+
 struct weft_band {
 	uint32_t rate;  // kb/s or packets/s
 	uint32_t burst; // kb or packets, with WEFT_METER_BURST
