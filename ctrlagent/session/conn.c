@@ -18,6 +18,7 @@ struct session_conn *session_conn_new(
 	c->sw = sw;
 	c->endpoint = endpoint;
 	c->refs = 1;
+	c->share = session_share_ref(sw->share);
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
 	c->since = time(NULL);
@@ -40,6 +41,7 @@ void session_conn_unref(struct session_conn *c)
 		return;
 	session_pending_pool_free(&c->pool);
 	session_multipart_free(&c->multipart);
+	session_share_unref(c->share);
 	of_writer_free(&c->out);
 	free(c);
 }

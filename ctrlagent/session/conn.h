@@ -8,9 +8,10 @@
 // c->stream and c->sw are NULL then and answers go nowhere.
 //
 // Order. Messages are handled in the order they came, one at a time. While a barrier or a dump is
-// not answered, or the data plane is blocked, the session is paused and later messages wait. So
-// replies come in the order of requests, and a barrier's reply after every error and reply that it
-// covers. A dump of rules stands still in the data plane while its controller does not read.
+// not answered, or the data plane is blocked or the switch's share of it is spent, the session is
+// paused and later messages wait. So replies come in the order of requests, and a barrier's reply
+// after every error and reply that it covers. A dump of rules stands still in the data plane while
+// its controller does not read.
 //
 // A handler reads the message with its generated reader and returns what of_fail() returned if it
 // is not to be; the error is then sent with the head of the message. Errors that the data plane
@@ -24,12 +25,14 @@
 #include "session/async.h"
 #include "session/multipart.h"
 #include "session/pending.h"
+#include "session/share.h"
 #include "session/stream.h"
 #include "session/switch.h"
 
 #define SESSION_PAUSE_BARRIER 1u
 #define SESSION_PAUSE_DUMP 2u
-#define SESSION_PAUSE_DPC 4u // the data plane has enough to do
+#define SESSION_PAUSE_DPC 4u   // the data plane has enough to do
+#define SESSION_PAUSE_SHARE 8u // and this switch in particular has asked enough of it
 
 // Wire versions spoken here, a bit each: 4 is OpenFlow 1.3.
 #define SESSION_VERSIONS (1u << 4)
@@ -55,11 +58,13 @@ struct session_conn {
 	struct session_async async;
 	struct session_multipart multipart;
 	struct session_pending_pool pool;
-	struct dpc_dump *dump; // of rules, under way; NULL: none
+	struct session_share *share; // of its switch
+	struct dpc_dump *dump;       // of rules, under way; NULL: none
 	uint32_t barrier_xid;
 	bool barrier_done; // by the data plane; replies before it may still be due
 	struct event *probe;
-	uint64_t probe_seen; // messages received when the last echo request went out
+	uint64_t probe_seen; // messages received when the timer fired last
+	uint64_t probe_sent; // and bytes that had left
 	bool probing;
 	time_t since;
 	char peer[80];
@@ -101,7 +106,7 @@ bool session_end_offer(struct session_conn *c); // it may be lost; false: it was
 void session_hello_send(struct session_conn *c);
 void session_hello_receive(struct session_conn *c, struct session_request *rq);
 
-// probe.c: keep-alive (OpenFlow 1.3.5, 6.3.2)
+// probe.c: keep-alive (OpenFlow 1.3.5, 6.3.2). From the start, and anew when the stream is open.
 void session_probe_start(struct session_conn *c);
 void session_probe_stop(struct session_conn *c);
 

@@ -81,4 +81,6 @@ void session_dispatch(struct session_conn *c, struct session_request *rq)
 		session_multipart_free(&c->multipart);
 	if (c->sw && dpc_blocked(c->sw->dpc))
 		session_conn_pause(c, SESSION_PAUSE_DPC);
+	if (c->sw && c->share->spent)
+		session_conn_pause(c, SESSION_PAUSE_SHARE);
 }

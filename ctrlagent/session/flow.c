@@ -64,6 +64,7 @@ int session_handle_flow_mod(struct session_conn *c, struct session_request *rq)
 {
 	struct weft_instructions *instructions = (struct weft_instructions *)instruction_room;
 	struct of_flow_mod in;
+	struct session_pending *pending;
 	struct weft_flow_mod mod;
 	struct weft_match match;
 	struct of_error error;
@@ -78,8 +79,11 @@ int session_handle_flow_mod(struct session_conn *c, struct session_request *rq)
 	else if (of_instructions_read(in.instructions, c->version, instructions,
 			 sizeof(instruction_room), &error) < 0)
 		return of_fail_error(&rq->r, error);
+	pending = session_pending_new(c, rq);
+	if (in.command == OFPFC_DELETE || in.command == OFPFC_MODIFY)
+		session_pending_search(pending);
 	dpc_flow_mod(c->sw->dpc, c->sw->tenant, &mod, &match, instructions, session_pending_done,
-		session_pending_new(c, rq));
+		pending);
 	return 0;
 }
 

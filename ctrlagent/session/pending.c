@@ -52,7 +52,15 @@ struct session_pending *session_pending_new(
 	p->conn = session_conn_ref(c);
 	p->len = (uint16_t)(rq->len < SESSION_HEAD ? rq->len : SESSION_HEAD);
 	memcpy(p->head, rq->msg, p->len);
+	p->weight = 1;
+	session_share_take(c->share, p->weight);
 	return p;
+}
+
+void session_pending_search(struct session_pending *p)
+{
+	session_share_take(p->conn->share, SESSION_WEIGHT_SEARCH - p->weight);
+	p->weight = SESSION_WEIGHT_SEARCH;
 }
 
 void session_pending_done(void *arg, enum weft_error error, const char *text)
@@ -65,6 +73,7 @@ void session_pending_done(void *arg, enum weft_error error, const char *text)
 	p->next = c->pool.free;
 	c->pool.free = p;
 	c->pool.under_way--;
+	session_share_give_back(c->share, p->weight);
 	session_barrier_check(c);
 	session_conn_unref(c);
 }

@@ -4,7 +4,8 @@
 // can quote it (OpenFlow 1.3.5, 7.4.4: at least 64 bytes).
 //
 // A flow mod every three microseconds must not cost an allocation: records come from slabs that the
-// session keeps. Their number is bounded by the data plane's back-pressure (dpc_blocked()).
+// session keeps. Their number is bounded by the
+// switch's share of the data plane (share.h).
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct session_pending {
 	struct session_conn *conn; // referenced
 	struct session_pending *next;
 	uint16_t len;
+	uint16_t weight; // see share.h
 	uint8_t head[SESSION_HEAD];
 };
 
@@ -37,6 +39,9 @@ void session_pending_pool_free(struct session_pending_pool *pool);
 // The argument for session_pending_done().
 struct session_pending *session_pending_new(
 	struct session_conn *c, const struct session_request *rq);
+
+// It searches a table.
+void session_pending_search(struct session_pending *p);
 
 // A dpc_done_fn for operations: sends the error, if there is one.
 void session_pending_done(void *arg, enum weft_error error, const char *text);

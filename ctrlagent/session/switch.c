@@ -12,6 +12,7 @@
 #include "session/flow.h"
 #include "session/packet_in.h"
 #include "session/settings.h"
+#include "session/share.h"
 #include "session/tls.h"
 
 #define ALONE_S 15u // without a controller, if inactivity_s is 0
@@ -93,6 +94,7 @@ struct session_switch *session_switch_create(struct event_base *base, struct dpc
 	sw->dpc = dpc;
 	sw->tenant = config->tenant;
 	sw->told_connected = -1;
+	sw->share = session_share_new(sw);
 	sw->frag_drop = config->frag_drop;
 	LIST_INIT(&sw->endpoints);
 	LIST_INIT(&sw->conns);
@@ -116,6 +118,8 @@ void session_switch_destroy(struct session_switch *sw)
 	if (sw->alone)
 		event_free(sw->alone);
 	dpc_unlisten(sw->listener);
+	sw->share->sw = NULL;
+	session_share_unref(sw->share);
 	session_tls_free(sw->tls);
 	session_settings_free(&sw->set);
 	session_ports_free(&sw->ports);

@@ -9,6 +9,7 @@
 
 struct session_conn;
 struct session_endpoint;
+struct session_share;
 struct session_tls;
 
 LIST_HEAD(session_conn_list, session_conn);
@@ -36,6 +37,7 @@ struct session_switch {
 	struct session_tls *tls; // NULL: no key
 	struct session_endpoint_list endpoints;
 	struct session_conn_list conns; // every session, shaken hands or not
+	struct session_share *share;    // of the data plane
 	unsigned conn_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many rules, and a controller that reads them slowly: nobody else may notice."""
+import contextlib
 import os
 import struct
 import time
@@ -116,3 +117,32 @@ def test_a_slow_reader_of_many_rules_delays_nobody(host):
         # What is left of a dump whose rules have gone is its end.
         assert 0 < read_flows(slow[1]) < RULES
         assert slow[1].flows() == []
+
+
+def loose_delete(number):
+    """A flow-mod that looks at every rule of the table and finds none."""
+    fixed = struct.pack('!QQBBHHHIIIH2x', number, (1 << 64) - 1, 0, 3, 0, 0, 0, 0xffffffff,
+                        0xffffffff, 0xffffffff, 0)
+    return header(4, 14, 3, fixed + struct.pack('!HH4x', 1, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('flood', ['add', 'search'])
+def test_a_flood_of_one_tenant_leaves_the_other_its_turn(host, flood):
+    with Client.connect(host.target['red']) as red, Client.connect(host.target['blue']) as blue:
+        fill(red, 100_000)
+        block = b''.join(flow_add(1, n) if flood == 'add' else loose_delete((1 << 40) + n)
+                         for n in range(2000))
+        stop = time.monotonic() + 4
+        red.sock.settimeout(0)
+        worst = count = sent = 0
+        while time.monotonic() < stop:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent += red.sock.send(block[sent % len(block):])
+            began = time.monotonic()
+            blue.request(blue.parser.OFPBarrierRequest(blue.dp))
+            worst, count = max(worst, time.monotonic() - began), count + 1
+        print(f'{sent // len(block) * 2000} messages of the flood, {count} barriers, the worst '
+              f'{worst * 1e3:.0f} ms')
+        assert worst < 0.5
