@@ -69,6 +69,7 @@ static void connect_now(struct session_endpoint *e)
 		return;
 	}
 	e->conn = c;
+	session_probe_start(c);
 	enter(e, SESSION_CONNECTING);
 }
 
@@ -84,7 +85,9 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	}
 	c = session_conn_new(e->sw, e, peer);
 	c->stream = session_stream_accept(e->sw->base, fd, tls_of(e), &session_conn_ops, c);
-	if (!c->stream)
+	if (c->stream)
+		session_probe_start(c);
+	else
 		session_conn_close(c);
 }
 

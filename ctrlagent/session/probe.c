@@ -2,7 +2,8 @@
 // Is the controller still there? Echo requests both ways (OpenFlow 1.3.5, 6.3.2 and 7.5.2).
 //
 // After inactivity_s without a message an echo request goes out; after as long again without any
-// message the session ends. One that never says hello ends likewise.
+// message the session ends. One that never says hello, or never gets as far as to say it (TCP or
+// TLS hang half open), ends likewise.
 #include "session/conn.h"
 #include "session/handlers.h"
 
@@ -11,6 +12,20 @@
 static uint64_t received(const struct session_conn *c)
 {
 	return session_stream_stats(c->stream)->rx_messages;
+}
+
+// To the kernel, which takes no more when the peer does not read.
+static uint64_t sent(const struct session_conn *c)
+{
+	return session_stream_stats(c->stream)->tx_bytes - session_stream_backlog(c->stream);
+}
+
+// While paused it is we who do not listen; but answers that nobody reads are the peer's silence.
+static bool is_heard(const struct session_conn *c)
+{
+	bool reads = !session_stream_backlog(c->stream) || sent(c) != c->probe_sent;
+
+	return received(c) != c->probe_seen || (c->pauses && reads);
 }
 
 static void arm(struct session_conn *c)
@@ -36,11 +51,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct session_conn *c = arg;
 
 	if (!c->version) {
-		session_stream_finish(c->stream, "no OFPT_HELLO in time");
+		session_stream_finish(c->stream,
+			c->connected ? "no OFPT_HELLO in time" : "no connection in time");
 		return;
 	}
-	if (received(c) != c->probe_seen || c->pauses) {
-		// While paused it is we who do not listen.
+	if (is_heard(c)) {
 		c->probing = false;
 	} else if (c->probing) {
 		session_stream_finish(c->stream, "inactive");
@@ -49,12 +64,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		send_echo(c);
 	}
 	c->probe_seen = received(c);
+	c->probe_sent = sent(c);
 	arm(c);
 }
 
 void session_probe_start(struct session_conn *c)
 {
-	c->probe = evtimer_new(c->sw->base, on_timer, c);
+	if (!c->probe)
+		c->probe = evtimer_new(c->sw->base, on_timer, c);
 	arm(c);
 }
 

@@ -138,6 +138,21 @@ def test_an_idle_session_is_probed_and_a_dead_one_closed(start):
         c.wait_closed(5)
 
 
+def test_who_stops_reading_a_long_answer_is_closed(start):
+    server = start('--inactivity', 1)
+    with Client.connect(server.target) as c:
+        for i in range(400):
+            c.send(c.flow(priority=i, actions=[c.output(1)] * 1000))
+        c.barrier()
+        c.send(c.parser.OFPFlowStatsRequest(c.dp, 0, c.ofp.OFPTT_ALL, c.ofp.OFPP_ANY,
+                                            c.ofp.OFPG_ANY, 0, 0, c.parser.OFPMatch()))
+        for _ in range(30):  # slow, yet reading
+            time.sleep(0.1)
+            c.recv_raw()
+        assert sessions(server)
+        wait_for(lambda: not sessions(server), 15)
+
+
 def test_a_busy_session_is_not_probed(start):
     server = start('--inactivity', 1)
     with Client.connect(server.target) as c:
@@ -316,6 +331,30 @@ def test_tls_plain_text_is_refused(start, pki):
     with Client.open(f'tcp:127.0.0.1:{port}') as c:
         c.send_raw(hello())
         c.wait_closed()
+
+
+def test_tls_half_open_connections_make_room(start, pki):
+    port = free_port()
+    server = start('--inactivity', 1, f'pssl:{port}:127.0.0.1', *tls_args(pki))
+    idle = [Client.open(f'tcp:127.0.0.1:{port}') for _ in range(32)]  # all that a switch takes
+    time.sleep(0.2)
+    with Client.open(f'tcp:127.0.0.1:{port}') as one_more:
+        one_more.wait_closed()
+    for c in idle:
+        c.wait_closed()
+    with Client.connect(f'ssl:127.0.0.1:{port}', context(pki)) as c:
+        c.barrier()
+        assert len(sessions(server)) == 1
+
+
+def test_tls_active_does_not_wait_for_ever(pki):
+    controller = Controller()
+    with SessionServer('--inactivity', 1, *tls_args(pki),
+                       f'ssl:127.0.0.1:{controller.port}') as server:
+        c = controller.accept()
+        wait_for(lambda: server.describe()['controllers'][0]['state'] == 'backoff')
+        assert 'in time' in server.describe()['controllers'][0]['last_error']
+        c.close()
 
 
 @pytest.mark.parametrize('name,good', [('controller', True), ('stranger', False)])
