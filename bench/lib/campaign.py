@@ -16,8 +16,9 @@ _ARRIVED_MIN = 0.97  # of the packets; counters of two places are never read at 
 class Campaign:
     """`say` is told each step as it is done."""
 
-    def __init__(self, options, workdir, root, say):
+    def __init__(self, options, workdir, root, hugepages, say):
         self._o, self._workdir, self._root, self._say = options, workdir, root, say
+        self._hugepages = hugepages
 
     def measure(self, scenario):
         inputs = scenario.build(self._o.seed, os.path.join(self._workdir, 'rx.pcap'), self._root)
@@ -34,6 +35,7 @@ class Campaign:
             return
         try:
             took = time.monotonic()
+            self._hugepages.ensure()
             text = self._floor(outcome, inputs) if who == FLOOR else self._switch(outcome, who, inputs)
             self._say(f'  round {number + 1} {who}: {text} ({time.monotonic() - took:.0f} s)')
         except BenchError as error:

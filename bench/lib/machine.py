@@ -45,22 +45,34 @@ def _read(path):
 
 
 class Hugepages:
-    """So many MB of 2 MB pages while the block runs; then the number that there was before."""
+    """So many MB of free 2 MB pages; what was added is taken away again when the block ends.
+
+    Others may add and take away meanwhile, so ensure() is called before each use.
+    """
 
     def __init__(self, megabytes):
         self._pages = megabytes // 2
+        self._added = 0
 
     def __enter__(self):
-        self._before = self._count('nr')
-        self._set(self._before + max(0, self._pages - self._count('free')))
-        free = self._count('free')
-        if free < self._pages:
+        try:
+            self.ensure()
+        except BenchError:
             self.__exit__()
-            raise BenchError(f'{self._pages} hugepages of 2 MB needed, only {free} to be had')
+            raise
         return self
 
+    def ensure(self):
+        want, before = self._pages - self._count('free'), self._count('nr')
+        if want > 0:
+            self._set(before + want)
+            self._added += self._count('nr') - before
+        free = self._count('free')
+        if free < self._pages:
+            raise BenchError(f'{self._pages} hugepages of 2 MB needed, only {free} to be had')
+
     def __exit__(self, *_):
-        self._set(self._before)
+        self._set(max(0, self._count('nr') - self._added))
 
     @staticmethod
     def _count(which):
