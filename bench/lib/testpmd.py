@@ -28,7 +28,7 @@ class Testpmd:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,
                                              stderr=subprocess.STDOUT, text=True)
         try:
-            wait_until(lambda: self._process.poll() is not None or 'testpmd>' in self._said(), 30,
+            wait_until(lambda: self._process.poll() is not None or 'testpmd>' in self._said(), 60,
                        'dpdk-testpmd')
             self._core = Core(self._worker())
         except (BenchError, StopIteration, OSError):
