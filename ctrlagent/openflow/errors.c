@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/errors.h"
 
+#include "openflow/oxm.h"
+
 const char *of_error_name(const struct of_error *e, uint8_t version)
 {
 	for (size_t i = 0; i < of_error_names_count; i++) {
@@ -31,13 +33,67 @@ struct of_error of_error_from_weft(uint8_t version, enum weft_error e)
 	return (struct of_error){OFPET_BAD_REQUEST, OFPBRC_EPERM, 0};
 }
 
+struct of_error of_bundle_error(uint8_t version, uint16_t code)
+{
+	if (version >= 5)
+		return (struct of_error){OFPET_BUNDLE_FAILED, code, 0};
+	return (struct of_error){
+		OFPET_EXPERIMENTER, (uint16_t)(ONFERR_BUNDLE + code), OF_EXPERIMENTER_ONF};
+}
+
+// Flow-mod errors of 1.0 (1.0.2, 5.4.4): from 1.3's code to 1.0's.
+static uint16_t flow_mod_code_1_0(uint16_t code)
+{
+	switch (code) {
+	case OFPFMFC_TABLE_FULL:
+		return 0;
+	case OFPFMFC_OVERLAP:
+		return 1;
+	case OFPFMFC_EPERM:
+		return 2;
+	case OFPFMFC_BAD_COMMAND:
+		return 4;
+	default:
+		return 5; // unsupported
+	}
+}
+
+// The types of requests and actions, and their codes up to a point, are as they were.
+static struct of_error to_1_0(const struct of_error *e)
+{
+	const struct of_error refused = {OFPET_BAD_REQUEST, OFPBRC_EPERM, 0};
+
+	switch (e->type) {
+	case OFPET_HELLO_FAILED:
+		return *e;
+	case OFPET_BAD_REQUEST:
+		return e->code <= OFPBRC_BUFFER_UNKNOWN ? *e : refused;
+	case OFPET_BAD_ACTION:
+		if (e->code <= OFPBAC_BAD_QUEUE)
+			return *e;
+		return (struct of_error){OFPET_BAD_ACTION, OFPBAC_BAD_ARGUMENT, 0};
+	case OFPET_FLOW_MOD_FAILED:
+		return (struct of_error){3, flow_mod_code_1_0(e->code), 0};
+	case OFPET_BAD_MATCH:
+	case OFPET_BAD_INSTRUCTION:
+		return (struct of_error){3, 5, 0};
+	case OFPET_PORT_MOD_FAILED:
+		return e->code <= OFPPMFC_BAD_HW_ADDR ? (struct of_error){4, e->code, 0} : refused;
+	case OFPET_QUEUE_OP_FAILED:
+		return (struct of_error){5, e->code, 0};
+	default:
+		return refused;
+	}
+}
+
 int of_error_write(struct of_writer *w, const struct of_error *e, const void *request, size_t len)
 {
+	const struct of_error as = w->version == 1 ? to_1_0(e) : *e;
 	const struct of_error_msg m = {
 		.xid = len >= 8 ? of_load32((const uint8_t *)request + 4) : 0,
-		.type = e->type,
-		.code = e->code,
-		.experimenter = e->experimenter,
+		.type = as.type,
+		.code = as.code,
+		.experimenter = as.experimenter,
 		.data = {request, len < OF_ERROR_DATA ? len : OF_ERROR_DATA},
 	};
 

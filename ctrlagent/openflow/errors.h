@@ -14,9 +14,13 @@
 // WEFT_E_NONE.
 struct of_error of_error_from_weft(uint8_t version, enum weft_error e);
 
+// What went wrong with a bundle, OFPBFC_*: before 1.4 an error of the ONF's extension (EXT-230).
+struct of_error of_bundle_error(uint8_t version, uint16_t code);
+
 // "OFPBMC_BAD_PREREQ", or "unknown"; for logs.
 const char *of_error_name(const struct of_error *e, uint8_t version);
 
 // Appends the error message for `request`, a whole or broken message of `len` bytes; its
-// transaction id is taken over. 0 or the writer's error.
+// transaction id is taken over. In OpenFlow 1.0 types and codes have other numbers, and many are
+// missing: the nearest is written. 0 or the writer's error.
 int of_error_write(struct of_writer *w, const struct of_error *e, const void *request, size_t len);

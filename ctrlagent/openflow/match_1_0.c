@@ -87,12 +87,12 @@ static uint32_t prefix_mask(uint32_t wildcards, unsigned shift)
 	return ignored >= 32 ? 0 : UINT32_MAX << ignored;
 }
 
-// Whether a mask is one of a prefix, and how many low bits it ignores.
+// Whether a mask, not zero, is one of a prefix, and how many low bits it ignores.
 static bool ignored_bits(weft_be32 mask_be, uint32_t *out)
 {
 	uint32_t mask = ntohl(mask_be);
 
-	*out = mask ? (uint32_t)__builtin_ctz(mask) : 32;
+	*out = (uint32_t)__builtin_ctz(mask);
 	return mask == prefix_mask(*out, 0);
 }
 
@@ -252,11 +252,11 @@ static void get_l3(struct wire *m, const struct key_mask *k)
 
 	if (m->wildcards & W_DL_TYPE || (!arp && m->dl_type != 0x0800))
 		return;
-	if (ignored_bits(k->mask.ipv4_src, &src)) {
+	if (k->mask.ipv4_src && ignored_bits(k->mask.ipv4_src, &src)) {
 		m->wildcards = (m->wildcards & ~(63u << W_NW_SRC_SHIFT)) | src << W_NW_SRC_SHIFT;
 		m->nw_src = ntohl(k->value.ipv4_src);
 	}
-	if (ignored_bits(k->mask.ipv4_dst, &dst)) {
+	if (k->mask.ipv4_dst && ignored_bits(k->mask.ipv4_dst, &dst)) {
 		m->wildcards = (m->wildcards & ~(63u << W_NW_DST_SHIFT)) | dst << W_NW_DST_SHIFT;
 		m->nw_dst = ntohl(k->value.ipv4_dst);
 	}

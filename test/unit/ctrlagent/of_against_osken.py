@@ -13,6 +13,7 @@ import time
 
 try:
     from os_ken.ofproto import ofproto_parser
+    import of_samples_first
     import of_samples_late
     import of_samples_nicira
 except ImportError as e:
@@ -207,6 +208,22 @@ def nicira_actions(tool, samples):
             assert answer == want, f'{action}:\nos-ken {want}\nours   {answer}'
 
 
+def first_version(tool):
+    """OpenFlow 1.0: os-ken's bytes, messages and what the neutral form makes of actions and matches."""
+    samples = of_samples_first.Version10()
+    for name, _, data in samples.serialized():
+        tool.ask(f'decode {data.hex()}')
+        answer = tool.answer()[0]
+        assert answer == data.hex(), f'{name}:\nos-ken {data.hex()}\nours   {answer}'
+    for command, parts in (('actions', samples.actions()), ('match', samples.matches())):
+        for part in parts:
+            buf = bytearray()
+            part.serialize(buf, 0)
+            tool.ask(f'{command} 1 {buf.hex()}')
+            answer = tool.answer()[0]
+            assert answer == buf.hex(), f'{part}:\nos-ken {buf.hex()}\nours   {answer}'
+
+
 EXACT = ('pbb_isid',)  # given with a mask of all ones
 
 
@@ -214,6 +231,7 @@ def main(tool_path, seed=None):
     tool, c = Tool(tool_path), Comparison()
     seed = int(seed or time.time_ns() & 0xffffffff)
     print(f'seed {seed}')
+    first_version(tool)
     for wire in VERSIONS:
         samples = of_samples_late.version(wire)
         theirs_to_ours(tool, c, samples)

@@ -54,6 +54,48 @@ static void error_message(void **state)
 	of_writer_free(&w);
 }
 
+static void expect_1_0(uint16_t type, uint16_t code, uint16_t type_1_0, uint16_t code_1_0)
+{
+	const struct of_error e = {type, code, 0};
+	struct of_writer w = {.version = 1};
+
+	assert_int_equal(of_error_write(&w, &e, "\1\16\0\10\0\0\0\7", 8), 0);
+	assert_int_equal(w.len, 20);
+	assert_int_equal(w.data[0], 1);
+	assert_int_equal(of_load16(w.data + 8), type_1_0);
+	assert_int_equal(of_load16(w.data + 10), code_1_0);
+	of_writer_free(&w);
+}
+
+// OpenFlow 1.0.2, 5.4.4.
+static void error_in_1_0(void **state)
+{
+	expect_1_0(OFPET_HELLO_FAILED, OFPHFC_INCOMPATIBLE, 0, 0);
+	expect_1_0(OFPET_BAD_REQUEST, OFPBRC_BAD_LEN, 1, 6);
+	expect_1_0(OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE, 1, 5);
+	expect_1_0(OFPET_BAD_ACTION, OFPBAC_BAD_OUT_PORT, 2, 4);
+	expect_1_0(OFPET_BAD_ACTION, OFPBAC_MATCH_INCONSISTENT, 2, 5);
+	expect_1_0(OFPET_FLOW_MOD_FAILED, OFPFMFC_TABLE_FULL, 3, 0);
+	expect_1_0(OFPET_FLOW_MOD_FAILED, OFPFMFC_OVERLAP, 3, 1);
+	expect_1_0(OFPET_FLOW_MOD_FAILED, OFPFMFC_BAD_COMMAND, 3, 4);
+	expect_1_0(OFPET_BAD_MATCH, OFPBMC_BAD_VALUE, 3, 5);
+	expect_1_0(OFPET_PORT_MOD_FAILED, OFPPMFC_BAD_PORT, 4, 0);
+	expect_1_0(OFPET_QUEUE_OP_FAILED, OFPQOFC_BAD_QUEUE, 5, 1);
+	expect_1_0(OFPET_GROUP_MOD_FAILED, OFPGMFC_LOOP, 1, 5);
+}
+
+static void bundle_errors(void **state)
+{
+	struct of_error e = of_bundle_error(5, OFPBFC_BAD_ID);
+
+	assert_int_equal(e.type, OFPET_BUNDLE_FAILED);
+	assert_int_equal(e.code, OFPBFC_BAD_ID);
+	e = of_bundle_error(4, OFPBFC_BAD_ID);
+	assert_int_equal(e.type, OFPET_EXPERIMENTER);
+	assert_int_equal(e.code, 2302);
+	assert_int_equal(e.experimenter, 0x4f4e4600);
+}
+
 // Counts what comes out of a reply: messages, elements in order, MORE on all but the last.
 struct tally {
 	unsigned messages;
@@ -176,6 +218,8 @@ int main(void)
 		cmocka_unit_test(weft_errors),
 		cmocka_unit_test(error_names),
 		cmocka_unit_test(error_message),
+		cmocka_unit_test(error_in_1_0),
+		cmocka_unit_test(bundle_errors),
 		cmocka_unit_test(multipart_in_one_buffer),
 		cmocka_unit_test(multipart_flushed),
 		cmocka_unit_test(multipart_failures),
