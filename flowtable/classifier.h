@@ -19,12 +19,13 @@
 // The tuples lie in an array by the highest priority in them: a search ends at the first one that
 // cannot beat what it has.
 //
-// The bound. A key costs at most one probe per tuple of this one table. There are at most as many
-// tuples as the plan made (FT_PLAN_TUPLES) and shapes whose rules did not fit those; a probe reads
-// the bins of one hash, of which at most FT_TUPLE_CROWD lanes are let in (two bins; a few
-// more when neighbours run over), and looks at as many rules at most. The hash is keyed: neither a
-// packet nor a controller can choose other collisions. A packet creates nothing here, and another
-// tenant's rules are in another classifier.
+// The bound. A key costs at most one probe per tuple of this one table: FT_PLAN_TUPLES of the
+// latest plan of all rules; one for each shape whose rules fitted none of those; and one for every
+// FT_PLAN_CROWD rules that were linked since and fitted none, until all rules are planned for
+// again. A probe reads the bins of one hash, of which at most FT_TUPLE_CROWD lanes are let in (four
+// bins; a few more when neighbours run over), and looks at as many rules at most. The hash is
+// keyed: neither a packet nor a controller can choose other collisions. A packet creates nothing
+// here, and another tenant's rules are in another classifier.
 //
 // Readers hold no lock: a lane, a chain link and the array change by one store each, what is
 // replaced or unlinked is freed after a grace period, and a rule is seen only if its version is

@@ -151,9 +151,13 @@ static void stage_compare(const struct burst *b)
 		const struct ft_rule **best = &b->rules[f->key];
 
 		for (uint32_t lanes = f->lanes; lanes; lanes &= lanes - 1) {
-			const struct ft_rule *r = atomic_load_explicit(
-				&f->bin->rule[__builtin_ctz(lanes)], memory_order_acquire);
+			unsigned lane = (unsigned)__builtin_ctz(lanes);
+			const struct ft_rule *r;
 
+			if (*best && (uint16_t)atomic_load_explicit(&f->bin->sig[lane],
+					     memory_order_relaxed) <= (*best)->priority)
+				continue;
+			r = atomic_load_explicit(&f->bin->rule[lane], memory_order_acquire);
 			if (!rule_matches(r, b->keys[f->key]))
 				continue;
 			r = chain_visible(r, b->version);

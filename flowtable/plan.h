@@ -6,7 +6,7 @@
 #include "flowtable/tuple.h"
 
 #define FT_PLAN_TUPLES 24u
-#define FT_PLAN_CROWD 12u // below FT_TUPLE_CROWD: rules will come
+#define FT_PLAN_CROWD 12u // far below FT_TUPLE_CROWD: rules will come
 
 // From which of its tuples on is a plan worth the time now? From those that came since the latest
 // plan, or, if many came and a part of all rules was linked meanwhile, from the first. c->n: none.

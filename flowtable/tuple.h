@@ -29,7 +29,7 @@
 
 #define FT_LANES 16u
 #define FT_PIECES 3u
-#define FT_TUPLE_CROWD 24u
+#define FT_TUPLE_CROWD 48u
 #define FT_LANE_PASSED 15u
 #define FT_RULE_LANES 15u // of a bin
 #define FT_LANE_EMPTY 0u
