@@ -104,6 +104,10 @@ bool ft_run_actions(
 	{
 		enum weft_drop why;
 
+		if (!ft_budget_steps(run->budget, 1)) {
+			run->why = WEFT_DROP_RECURSION;
+			return false;
+		}
 		if (is_use(a)) {
 			bool last_use = last && !ft_any_use(weft_action_next(a), end);
 

@@ -44,6 +44,8 @@ enum ft_action_place {
 	FT_ACTIONS_PACKET_OUT, // may output to TABLE
 };
 
+#define FT_MAX_ACTIONS 1024 // of a list
+
 // `known` is what holds before the actions, and is left as what holds after them. Groups and meters
 // are looked up as staged.
 enum weft_error ft_check_actions(const struct ft_switch *, struct ft_known *known,

@@ -277,11 +277,22 @@ static enum weft_error check_set(
 	return WEFT_E_NONE;
 }
 
+static bool too_many(const void *actions, size_t len)
+{
+	unsigned n = 0;
+
+	WEFT_ACTION_FOR_EACH(a, actions, len)
+	n++;
+	return n > FT_MAX_ACTIONS;
+}
+
 enum weft_error ft_check_actions(const struct ft_switch *sw, struct ft_known *k,
 	enum ft_action_place place, const void *actions, size_t len)
 {
 	if (!weft_actions_ok(actions, len))
 		return WEFT_E_MALFORMED;
+	if (too_many(actions, len))
+		return WEFT_E_ACTION_TOO_MANY;
 	if (place == FT_ACTIONS_SET)
 		return check_set(sw, k, actions, len);
 	return check_list(sw, k, place, actions, len);

@@ -15,8 +15,11 @@
 // that came up last. The one packet that is sent and dropped, too, is that whose copy had to leave
 // before an edit and that then came to nothing itself.
 //
-// Bounds. A packet runs through 255 tables at most; groups nest FT_MAX_GROUP_DEPTH deep; and
-// FT_MAX_BUCKETS buckets are run for one packet received, whatever the groups say.
+// Bounds, for one packet received, whatever the tenant's rules and groups say: it runs through 255
+// tables at most; groups nest FT_MAX_GROUP_DEPTH deep; FT_MAX_BUCKETS buckets are run; and
+// FT_MAX_STEPS steps are taken, a step being an action, a port of a flood, or a bucket looked at in
+// choosing one. A step is some ten nanoseconds, so no tenant holds a worker for much longer than a
+// fifth of a millisecond with a packet, its copies aside (the sink bounds those).
 
 #include "flowtable/edit.h"
 #include "flowtable/fdb.h"
@@ -24,6 +27,7 @@
 
 #define FT_MAX_GROUP_DEPTH 16
 #define FT_MAX_BUCKETS 1024
+#define FT_MAX_STEPS 16384
 
 // What is the same for all packets of a burst.
 struct ft_burst {
@@ -58,6 +62,12 @@ enum ft_waiting {
 	FT_WAIT_CONTROLLER
 };
 
+// What one packet received may still cost; its copies take from the same.
+struct ft_budget {
+	unsigned buckets;
+	unsigned steps;
+};
+
 struct ft_run {
 	struct ft_packet *pkt;
 	enum weft_drop why;         // if nothing becomes of it
@@ -71,9 +81,20 @@ struct ft_run {
 	uint8_t depth;   // of groups
 	bool packet_out; // output to TABLE is allowed
 	int next;        // table, negative: none
-	unsigned *buckets_left;
+	struct ft_budget *budget;
 	struct ft_action_set *set;
 };
+
+// False: spent.
+static inline bool ft_budget_steps(struct ft_budget *b, unsigned n)
+{
+	if (b->steps < n) {
+		b->steps = 0;
+		return false;
+	}
+	b->steps -= n;
+	return true;
+}
 
 // ---- output.c
 

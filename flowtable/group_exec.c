@@ -7,12 +7,12 @@
 
 // ---- liveness: of the port, or of a group with a live bucket; one that watches nothing is alive
 
-// Watched groups may watch groups in turn: this bounds the search. When it runs out, the rest is
-// dead.
+// Watched groups may watch groups in turn: the packet's budget bounds the search. When it runs out,
+// the rest is dead.
 struct search {
 	const struct ft_burst *b;
+	struct ft_budget *budget;
 	unsigned depth;
-	unsigned buckets_left;
 };
 
 static bool group_live(struct search *, uint32_t id);
@@ -24,9 +24,8 @@ static bool bucket_live(struct search *s, const struct ft_bucket *bucket)
 
 	if (w->watch_port == WEFT_OFPORT_ANY && w->watch_group == WEFT_GROUP_ANY)
 		return true;
-	if (!s->buckets_left)
+	if (!ft_budget_steps(s->budget, 1))
 		return false;
-	s->buckets_left--;
 	if (w->watch_port != WEFT_OFPORT_ANY) {
 		p = ft_port_find(s->b->sw, w->watch_port);
 		if (p && ft_port_live(p) && !(ft_port_config(p) & WEFT_PORT_DOWN))
@@ -51,9 +50,10 @@ static bool group_live(struct search *s, uint32_t id)
 
 // ---- choosing; the index, or bucket_count: none
 
-static unsigned first_live(const struct ft_burst *b, const struct ft_group *g)
+static unsigned first_live(
+	const struct ft_burst *b, const struct ft_run *run, const struct ft_group *g)
 {
-	struct search s = {b, 0, FT_MAX_BUCKETS};
+	struct search s = {b, run->budget, 0};
 	unsigned i = 0;
 
 	while (i < g->bucket_count && !bucket_live(&s, &g->bucket[i]))
@@ -80,9 +80,10 @@ static unsigned by_weight(
 
 // Among the live only. They are told apart by a second hash: flows of live buckets stay where they
 // are when another dies, and its flows spread over all that are left.
-static unsigned select_live(const struct ft_burst *b, const struct ft_group *g, uint64_t hash)
+static unsigned select_live(
+	const struct ft_burst *b, const struct ft_run *run, const struct ft_group *g, uint64_t hash)
 {
-	struct search s = {b, 0, FT_MAX_BUCKETS};
+	struct search s = {b, run->budget, 0};
 	uint64_t weight[FT_MAX_BUCKETS], total = 0;
 
 	if (g->bucket_count > FT_MAX_BUCKETS)
@@ -97,20 +98,20 @@ static unsigned select_live(const struct ft_burst *b, const struct ft_group *g, 
 }
 
 static unsigned select_bucket(
-	const struct ft_burst *b, const struct ft_group *g, const struct weft_flow_key *k)
+	const struct ft_burst *b, const struct ft_run *run, const struct ft_group *g)
 {
 	// The group's number keeps chained groups from all choosing alike.
-	uint64_t hash = ft_hash_end(
-		ft_flow_hash(k, b->sw->env.seed) ^ ((uint64_t)g->head->id << 32) ^ b->sw->env.seed);
-	struct search s = {b, 0, FT_MAX_BUCKETS};
+	uint64_t hash = ft_hash_end(ft_flow_hash(&run->pkt->key, b->sw->env.seed) ^
+				    ((uint64_t)g->head->id << 32) ^ b->sw->env.seed);
+	struct search s = {b, run->budget, 0};
 	unsigned i;
 
-	if (!g->total_weight)
+	if (!g->total_weight || !ft_budget_steps(run->budget, g->bucket_count))
 		return g->bucket_count;
 	i = by_weight(g, NULL, g->total_weight, (uint32_t)(hash >> 32));
 	if (i < g->bucket_count && bucket_live(&s, &g->bucket[i]))
 		return i;
-	return select_live(b, g, hash);
+	return select_live(b, run, g, hash);
 }
 
 // ---- running
@@ -121,11 +122,11 @@ static void run_bucket_here(
 	const struct weft_bucket *spec = g->bucket[i].spec;
 	struct ft_action_set set;
 
-	if (!*run->buckets_left) {
+	if (!run->budget->buckets) {
 		run->why = WEFT_DROP_RECURSION;
 		return;
 	}
-	--*run->buckets_left;
+	run->budget->buckets--;
 	ft_bucket_count(g, i, b->worker, run->pkt->pkt.total_len);
 	ft_set_clear(&set);
 	ft_set_write(&set, ft_bucket_actions(&g->bucket[i]), spec->actions_len, false);
@@ -142,10 +143,10 @@ static void run_bucket_on_copy(
 		.why = WEFT_DROP_RULE,
 		.depth = run->depth,
 		.next = -1,
-		.buckets_left = run->buckets_left,
+		.budget = run->budget,
 	};
 
-	if (!*run->buckets_left) {
+	if (!run->budget->buckets) {
 		run->why = WEFT_DROP_RECURSION;
 		return;
 	}
@@ -197,13 +198,13 @@ void ft_run_group(struct ft_burst *b, struct ft_run *run, uint32_t id, bool last
 		run_all(b, run, g, last);
 		break;
 	case WEFT_GROUP_TYPE_SELECT:
-		run_bucket(b, run, g, select_bucket(b, g, &run->pkt->key), last);
+		run_bucket(b, run, g, select_bucket(b, run, g), last);
 		break;
 	case WEFT_GROUP_TYPE_INDIRECT:
 		run_bucket(b, run, g, 0, last);
 		break;
 	case WEFT_GROUP_TYPE_FF:
-		run_bucket(b, run, g, first_live(b, g), last);
+		run_bucket(b, run, g, first_live(b, run, g), last);
 		break;
 	}
 }

@@ -164,6 +164,10 @@ static void output_many(struct ft_burst *b, struct ft_run *run, uint32_t config)
 	const struct ft_port_entry *overlay = NULL;
 	uint32_t from = in_port(run);
 
+	if (!ft_budget_steps(run->budget, ports->n)) {
+		run->why = WEFT_DROP_RECURSION;
+		return;
+	}
 	for (uint32_t i = 0; i < ports->n; i++) {
 		const struct ft_port_entry *p = ports->port[i];
 

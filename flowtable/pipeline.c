@@ -21,14 +21,14 @@ static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker
 		     ft_port_find(sw, WEFT_OFPORT_OVERLAY);
 }
 
-static void run_init(struct ft_run *run, struct ft_packet *pkt, unsigned *buckets_left)
+static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *budget)
 {
-	*buckets_left = FT_MAX_BUCKETS;
+	*budget = (struct ft_budget){FT_MAX_BUCKETS, FT_MAX_STEPS};
 	*run = (struct ft_run){
 		.pkt = pkt,
 		.why = WEFT_DROP_RULE,
 		.next = -1,
-		.buckets_left = buckets_left,
+		.budget = budget,
 	};
 	pkt->rule = NULL;
 	pkt->table = 0;
@@ -184,12 +184,12 @@ void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 {
 	struct ft_run runs[FT_BURST];
 	struct ft_action_set sets[FT_BURST];
-	unsigned buckets_left[FT_BURST];
+	struct ft_budget budgets[FT_BURST];
 	struct ft_burst b;
 
 	burst_init(&b, sw, worker, now_ns, sink);
 	for (unsigned i = 0; i < n; i++) {
-		run_init(&runs[i], pkts[i], &buckets_left[i]);
+		run_init(&runs[i], pkts[i], &budgets[i]);
 		runs[i].set = &sets[i];
 		ft_set_clear(&sets[i]);
 		enter(&b, &runs[i]);
@@ -211,7 +211,7 @@ void ft_run_table(struct ft_burst *b, struct ft_run *run, bool last)
 	}
 	copy = (struct ft_run){
 		.why = WEFT_DROP_RULE,
-		.buckets_left = run->buckets_left,
+		.budget = run->budget,
 		.set = &set,
 	};
 	ft_set_clear(&set);
@@ -226,12 +226,12 @@ void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns
 	struct ft_packet *pkt, const void *actions, size_t len, struct ft_sink *sink)
 {
 	struct ft_action_set set;
-	unsigned buckets_left;
+	struct ft_budget budget;
 	struct ft_burst b;
 	struct ft_run run;
 
 	burst_init(&b, sw, worker, now_ns, sink);
-	run_init(&run, pkt, &buckets_left);
+	run_init(&run, pkt, &budget);
 	run.set = &set;
 	run.packet_out = true;
 	run.reason = WEFT_PACKET_IN_PACKET_OUT;

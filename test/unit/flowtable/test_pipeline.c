@@ -418,6 +418,71 @@ static void group_bounds(void **state)
 	bench_free(&t);
 }
 
+enum {
+	MANY = 512 // actions of a list
+};
+
+struct many {
+	struct weft_instructions instr;
+	struct {
+		struct weft_action head;
+		struct weft_action_output how;
+	} action[MANY + 1024];
+};
+
+// A hundred tables, each with a long list: all that is legal, but not for one packet.
+static void action_bounds(void **state)
+{
+	static struct many m;
+	struct bench t = bench_new(0);
+	struct weft_flow_mod mod = {.out_port = WEFT_OFPORT_ANY, .out_group = WEFT_GROUP_ANY};
+	struct weft_match any = {0};
+	struct ft_packet *p;
+
+	for (unsigned i = 0; i < MANY + 1024; i++)
+		m.action[i].head = (struct weft_action){
+			WEFT_ACTION_OUTPUT, sizeof(m.action[i]), i % 2 ? 2 : WEFT_OFPORT_ALL};
+	m.instr.apply_len = sizeof(m.action);
+	m.instr.flags = WEFT_INSTR_APPLY;
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &any, &m.instr), WEFT_E_ACTION_TOO_MANY);
+	m.instr.apply_len = MANY * sizeof(m.action[0]);
+	for (mod.table = 0; mod.table < 100; mod.table++) {
+		m.instr.flags = WEFT_INSTR_APPLY | (mod.table < 99 ? WEFT_INSTR_GOTO : 0);
+		m.instr.goto_table = mod.table + 1;
+		assert_int_equal(ft_flow_mod(t.w->sw, &mod, &any, &m.instr), 0);
+	}
+	p = books_packet(t.b, &t.f, 1);
+	ft_switch_process(t.w->sw, 0, t.w->now, &p, 1, &t.b->sink);
+	books_balance(t.b);
+	assert_in_range(t.b->n, FT_MAX_STEPS / 4, FT_MAX_STEPS);
+	bench_free(&t);
+}
+
+// Choosing costs too: a list that names a group of dead buckets again and again.
+static void choice_bounds(void **state)
+{
+	static struct many m;
+	struct bench t = bench_new(0);
+	struct group_of g = group_new(1, WEFT_GROUP_TYPE_SELECT);
+	struct weft_flow_mod mod = {.out_port = WEFT_OFPORT_ANY, .out_group = WEFT_GROUP_ANY};
+	struct weft_match any = {0};
+	struct weft_action *a = (void *)m.action;
+
+	for (unsigned i = 0; i < 60; i++)
+		group_bucket(&g, 1, 77, WEFT_ACTION_OUTPUT, 2);
+	group_add(&t, &g);
+	for (unsigned i = 0; i < MANY; i++)
+		a[i] = (struct weft_action){WEFT_ACTION_GROUP, sizeof(*a), 1};
+	m.instr.flags = WEFT_INSTR_APPLY;
+	m.instr.apply_len = 10 * sizeof(*a);
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &any, &m.instr), 0);
+	expect_drop(&t, 1, WEFT_DROP_GROUP_NO_BUCKET);
+	m.instr.apply_len = MANY * sizeof(*a);
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &any, &m.instr), 0);
+	expect_drop(&t, 1, WEFT_DROP_RECURSION);
+	bench_free(&t);
+}
+
 // ---- packet-out, tables, copies
 
 static void packet_out(void **state)
@@ -508,6 +573,8 @@ int main(void)
 		cmocka_unit_test(group_ff),
 		cmocka_unit_test(group_select),
 		cmocka_unit_test(group_bounds),
+		cmocka_unit_test(action_bounds),
+		cmocka_unit_test(choice_bounds),
 		cmocka_unit_test(packet_out),
 		cmocka_unit_test(copies_only_where_needed),
 		cmocka_unit_test(metadata_and_actions),
