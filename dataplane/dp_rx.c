@@ -72,6 +72,7 @@ static void dp_rx_process(
 	struct dp_worker *w, struct dp_tenant *t, struct ft_packet *p[], unsigned n)
 {
 	w->sink.tenant = t;
+	memset(w->copies, 0, sizeof(w->copies));
 	ft_switch_process(t->sw, w->id, w->now_ns, p, n, &w->sink.ft);
 }
 
@@ -269,6 +270,7 @@ void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po)
 	p->rule = NULL;
 	p->table = 0;
 	w->sink.tenant = po->tenant;
+	w->copies[0] = 0;
 	ft_switch_packet_out(
 		po->tenant->sw, w->id, w->now_ns, p, po->actions, po->actions_len, &w->sink.ft);
 }

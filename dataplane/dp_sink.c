@@ -28,22 +28,41 @@ static void dp_sink_done(struct dp_worker *w, struct ft_packet *p)
 		w->clone_free[w->n_clone_free++] = p;
 }
 
-// A copy of the packet as it is now, in `copy` (all but the key). False: no buffer, and that is
-// counted: a copy was due and died.
-static bool dp_sink_copy(struct dp_worker *w, struct dp_tenant *t, const struct ft_packet *p,
-	uint32_t max_len, struct weft_packet *copy)
+// Which packet of the burst it is, or is a copy of.
+static uint16_t dp_sink_root(const struct dp_worker *w, const struct ft_packet *p)
+{
+	if (p >= w->clones && p < w->clones + DP_CLONES)
+		return w->clone_of[p - w->clones];
+	return (uint16_t)(p - w->rx);
+}
+
+// A copy that is due does not come to be.
+static bool dp_sink_no_copy(
+	struct dp_worker *w, struct dp_tenant *t, const struct ft_packet *p, enum weft_drop reason)
 {
 	struct dp_cause cause = dp_sink_cause(p);
+
+	dp_worker_drop(w, t, NULL, reason, &cause);
+	return false;
+}
+
+// A copy of `from`, which is the packet as it is now, in `copy` (all but the key). False: none, and
+// that is counted.
+static bool dp_sink_copy(struct dp_worker *w, struct dp_tenant *t, const struct ft_packet *p,
+	const struct weft_packet *from, uint32_t max_len, struct weft_packet *copy)
+{
+	uint16_t *made = &w->copies[dp_sink_root(w, p)];
 	struct rte_mbuf *m;
 
 	dp_count(&dp_counters(w, t)->copies, 1);
-	dp_packet_to_mbuf(&p->pkt);
-	m = rte_pktmbuf_copy(p->pkt.owner, w->dp->pool, 0, max_len);
-	if (!m) {
-		dp_worker_drop(w, t, NULL, WEFT_DROP_NO_BUFFER, &cause);
-		return false;
-	}
-	*copy = p->pkt;
+	if (*made == DP_COPIES)
+		return dp_sink_no_copy(w, t, p, WEFT_DROP_COPIES);
+	++*made;
+	dp_packet_to_mbuf(from);
+	m = rte_pktmbuf_copy(from->owner, w->dp->pool, 0, max_len);
+	if (!m)
+		return dp_sink_no_copy(w, t, p, WEFT_DROP_NO_BUFFER);
+	*copy = *from;
 	copy->data = rte_pktmbuf_mtod(m, uint8_t *);
 	copy->len = m->data_len;
 	copy->total_len = m->pkt_len;
@@ -108,16 +127,19 @@ static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *
 	return !weft_ip_is_none(ip);
 }
 
-// Head-end replication: to every VTEP of the tenant, the last one getting the buffer itself.
+// Head-end replication: to every VTEP of the tenant, the last one getting the buffer itself. What
+// one packet may not become any more counts as one copy that died, however many VTEPs are left.
 static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
 {
-	for (unsigned i = 0; i + 1 < set->n; i++) {
-		struct ft_packet from = {.pkt = *view, .rule = p->rule};
+	const uint16_t *made = &s->worker->copies[dp_sink_root(s->worker, p)];
+	bool more = true;
+
+	for (unsigned i = 0; more && i + 1 < set->n; i++) {
 		struct weft_packet copy;
 
-		from.key.in_port = p->key.in_port;
-		if (dp_sink_copy(s->worker, s->tenant, &from, UINT32_MAX, &copy))
+		more = *made < DP_COPIES;
+		if (dp_sink_copy(s->worker, s->tenant, p, view, UINT32_MAX, &copy))
 			dp_encap_push(s->worker, s->tenant, &set->remote[i], &copy, cause);
 	}
 	dp_encap_push(s->worker, s->tenant, &set->remote[set->n - 1], view, cause);
@@ -160,7 +182,7 @@ static void dp_sink_output(
 	struct dp_cause cause = dp_sink_cause(p);
 	struct weft_packet view = p->pkt;
 
-	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, UINT32_MAX, &view))
+	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, &p->pkt, UINT32_MAX, &view))
 		return;
 	if (ofport == WEFT_OFPORT_OVERLAY)
 		dp_sink_to_overlay(s, p, &view, &cause);
@@ -178,7 +200,8 @@ static void dp_sink_packet_in(
 	struct weft_packet view = p->pkt;
 	uint32_t total_len = p->pkt.total_len;
 
-	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, in->max_len, &view))
+	if ((flags & FT_KEEP) &&
+		!dp_sink_copy(s->worker, s->tenant, p, &p->pkt, in->max_len, &view))
 		return;
 	dp_packet_to_mbuf(&view);
 	dp_punt_from_worker(s->worker, s->tenant, &p->key, view.owner, total_len, in, &cause);
@@ -199,27 +222,30 @@ static struct ft_packet *dp_sink_clone(struct ft_sink *sink, const struct ft_pac
 {
 	struct dp_sink *s = dp_sink(sink);
 	struct dp_worker *w = s->worker;
-	struct dp_cause cause = dp_sink_cause(p);
 	struct ft_packet *copy;
 
 	if (!w->n_clone_free) {
 		dp_count(&dp_counters(w, s->tenant)->copies, 1);
-		dp_worker_drop(w, s->tenant, NULL, WEFT_DROP_NO_BUFFER, &cause);
+		dp_sink_no_copy(w, s->tenant, p, WEFT_DROP_NO_BUFFER);
 		return NULL;
 	}
 	copy = w->clone_free[w->n_clone_free - 1];
-	if (!dp_sink_copy(w, s->tenant, p, UINT32_MAX, &copy->pkt))
+	if (!dp_sink_copy(w, s->tenant, p, &p->pkt, UINT32_MAX, &copy->pkt))
 		return NULL;
 	w->n_clone_free--;
+	w->clone_of[copy - w->clones] = dp_sink_root(w, p);
 	copy->key = p->key;
 	copy->rule = p->rule;
 	copy->table = p->table;
 	return copy;
 }
 
+// A tenant that sends from ever new addresses must not keep others' from being learned. What is not
+// told now is at the address' next packet.
 static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 {
 	struct dp_sink *s = dp_sink(sink);
+	struct dp_bucket *allowance = &s->tenant->learns[s->worker->id];
 	struct dp_event e = {
 		.type = WEFT_IPC_FDB_ADD,
 		.tenant = s->tenant->id,
@@ -228,6 +254,8 @@ static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 		.ofport = ntohl(p->key.in_port),
 	};
 
+	if (!dp_bucket_take(allowance, DP_LEARN_RATE, DP_LEARN_BURST, s->worker->now_ns))
+		return;
 	if (p->key.tun_src)
 		e.ip = weft_ip_from_v4(p->key.tun_src);
 	else

@@ -45,6 +45,7 @@ static void dp_tenant_free(void *obj)
 	free(t->vteps);
 	free(t->counters);
 	free(t->buckets);
+	free(t->learns);
 	free(t->vtep_list);
 	free(t);
 }
@@ -62,12 +63,14 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->vteps = dp_vtep_set_new(NULL, 0);
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
-	if (!t->ports || !t->vteps || !t->counters || !t->buckets) {
+	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
+	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns) {
 		dp_tenant_free(t);
 		return NULL;
 	}
 	memset(t->counters, 0, threads * sizeof(*t->counters));
 	memset(t->buckets, 0, threads * sizeof(*t->buckets));
+	memset(t->learns, 0, threads * sizeof(*t->learns));
 	return t;
 }
 

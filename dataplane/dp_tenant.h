@@ -39,8 +39,9 @@ static inline struct dp_port *dp_portmap_get(const struct dp_portmap *m, uint32_
 	}
 }
 
-// A worker's own allowance of packet-ins: keeps one tenant from filling the ring to the control
-// thread. Each worker grants the whole rate; the control thread then keeps the exact one.
+// A worker's own allowance of what it tells the control thread for one tenant, packet-ins or
+// learned addresses: keeps one tenant from filling the ring. Of packet-ins each worker grants the
+// whole rate; the control thread then keeps the exact one.
 struct dp_bucket {
 	uint64_t last_ns;
 	uint64_t tokens; // in billionths of a packet
@@ -58,7 +59,8 @@ struct dp_tenant {
 	struct dp_portmap *ports;     // RCU
 	struct dp_vtep_set *vteps;    // RCU
 	struct dp_counters *counters; // one a thread
-	struct dp_bucket *buckets;    // one a thread
+	struct dp_bucket *buckets;    // of packet-ins, one a thread
+	struct dp_bucket *learns;     // of learned addresses, one a thread
 	// The control thread's own.
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;

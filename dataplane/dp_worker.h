@@ -21,12 +21,16 @@
 
 #define DP_RX_BURST 32u
 #define DP_TX_BURST 64u
-#define DP_CLONES 512u // packets that groups may copy at once
+#define DP_CLONES 512u  // packets that groups may copy at once
+#define DP_COPIES 4096u // of one packet received, all floods, groups and VTEPs together
 #define DP_INBOX_SIZE 2048u
 #define DP_PUNTS_SIZE 1024u
 #define DP_EVENTS_SIZE 1024u
+#define DP_LEARN_RATE 10000u // addresses a second that a worker tells for one tenant
+#define DP_LEARN_BURST 128u  // of the ring, which others share
 #define DP_PACKET_OUTS_SIZE 4096u
 
+static_assert(DP_COPIES >= DP_VTEPS_MAX, "a tenant's broadcast reaches all of its VTEPs");
 static_assert(DP_PORT_LIVE_MAX <= 32, "a set of ports is a 32-bit mask");
 
 struct dp_poll {
@@ -110,6 +114,8 @@ struct dp_worker {
 	struct dp_encap_queue encap;
 	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
 	struct ft_packet rx[FT_BURST];
+	uint16_t copies[FT_BURST];    // made of each so far
+	uint16_t clone_of[DP_CLONES]; // index in rx
 	struct ft_packet *clone_free[DP_CLONES];
 	unsigned n_clone_free;
 	struct ft_packet clones[DP_CLONES];

@@ -54,7 +54,8 @@
 	WEFT_DROP(PUNT_FULL, "punt-full", "packet-in queue full")                                  \
 	WEFT_DROP(PUNT_RATE, "punt-rate", "over the tenant's packet-in rate")                      \
 	WEFT_DROP(NOT_OURS, "not-ours", "uplink frame for the kernel, but there is no way to it")  \
-	WEFT_DROP(TENANT_GONE, "tenant-gone", "its tenant or port was removed meanwhile")
+	WEFT_DROP(TENANT_GONE, "tenant-gone", "its tenant or port was removed meanwhile")          \
+	WEFT_DROP(COPIES, "too-many-copies", "more copies of one packet than the switch makes")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \

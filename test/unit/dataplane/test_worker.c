@@ -209,6 +209,72 @@ static void foreign_frames_reach_the_kernel(void **state)
 	assert_int_equal(dp_ledger_balance(&l), 0);
 }
 
+static struct ft_packet *received(struct dp_worker *w, uint32_t len)
+{
+	struct ft_packet *p = &w->rx[0];
+
+	memset(p, 0, sizeof(*p));
+	dp_packet_from_mbuf(&p->pkt, eal_frame(len, len, 0));
+	dp_count(&eal_dp.nobody->counters[0].received, 1);
+	w->copies[0] = 0;
+	w->sink.tenant = eal_dp.nobody;
+	return p;
+}
+
+// As many groups and floods as there may be: copies of a packet, and copies of those, count as one
+// packet's.
+static void copies_of_a_packet_have_an_end(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct ft_sink *sink = &w->sink.ft;
+	struct ft_packet *p = received(w, 60), *clone, *again;
+	struct weft_ipc_ledger l;
+
+	for (unsigned i = 0; i < DP_COPIES / 2; i++) {
+		clone = sink->clone(sink, p);
+		again = sink->clone(sink, clone);
+		assert_true(clone && again);
+		sink->output(sink, again, 7, 0); // no such port: dropped
+		sink->output(sink, clone, 7, 0);
+	}
+	clone = sink->clone(sink, p);
+	assert_null(clone);
+	sink->output(sink, p, 7, FT_KEEP);
+	sink->drop(sink, p, WEFT_DROP_RULE);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.copies, DP_COPIES + 2);
+	assert_int_equal(l.drops[WEFT_DROP_NO_PORT], DP_COPIES);
+	assert_int_equal(l.drops[WEFT_DROP_COPIES], 2);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	p = received(w, 60); // the next one has its own
+	clone = sink->clone(sink, p);
+	assert_non_null(clone);
+	sink->drop(sink, clone, WEFT_DROP_RULE);
+	sink->drop(sink, p, WEFT_DROP_RULE);
+}
+
+static void a_tenant_cannot_keep_others_from_learning(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	static struct dp_tenant *other; // the leak checker finds it here
+	struct ft_packet *p = received(w, 60);
+	unsigned before;
+
+	other = dp_tenant_nobody(&eal_dp);
+	w->now_ns = dp_now_ns();
+	for (unsigned i = 0; i < 2 * DP_EVENTS_SIZE; i++) {
+		memcpy(p->key.eth_src.b, &i, 4);
+		w->sink.ft.learn(&w->sink.ft, p);
+	}
+	before = rte_ring_count(w->events);
+	assert_in_range(before, DP_LEARN_BURST, DP_EVENTS_SIZE / 4);
+	w->sink.tenant = other;
+	w->sink.ft.learn(&w->sink.ft, p);
+	assert_int_equal(rte_ring_count(w->events), before + 1);
+	w->sink.ft.drop(&w->sink.ft, p, WEFT_DROP_RULE);
+	rte_ring_reset(w->events);
+}
+
 static void drops_are_noted_with_their_port(void **state)
 {
 	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
@@ -241,6 +307,8 @@ int main(void)
 		T(an_inbox_that_fills_up_again_does_not_hold_the_worker),
 		T(bad_frames_are_named),
 		T(foreign_frames_reach_the_kernel),
+		T(copies_of_a_packet_have_an_end),
+		T(a_tenant_cannot_keep_others_from_learning),
 		T(drops_are_noted_with_their_port),
 	};
 
