@@ -40,14 +40,16 @@ struct dp_port {
 	struct dp_port *peer;     // uplink and its kernel port; NULL: none
 	uint16_t dev;             // DPDK's port number, and our index in workers' tables
 	uint16_t n_rxq;
-	uint16_t n_txq;
+	uint16_t n_txq;        // that take frames now; atomic: a machine behind vhost may use fewer
 	uint16_t first_worker; // has receive queue 0; queue q is worker first + q's
 	uint8_t role;          // enum dp_role
 	bool kernel_copy;      // the kernel has its own copy of what comes in
 	bool raw_csum;         // frames from local senders may bear unfinished checksums
+	bool one_segment;      // the device sends frames in one segment alone
 	uint32_t cut_len;      // a frame that comes in so long was cut by the device; 0: never
 	uint32_t mtu;          // IP bytes; atomic
 
+	uint64_t txq_up; // vhost, its library's thread: tx queues that the machine uses
 	struct weft_mac mac;
 	// The control thread's own.
 	struct weft_ipc_port cfg;

@@ -9,6 +9,7 @@
 
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <rte_eth_vhost.h>
 
 #include <net/if.h>
 #include <stdio.h>
@@ -65,6 +66,10 @@ static enum weft_error dp_dev_configure(
 	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
 		conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	// These two do it and do not say so; AF_XDP's driver would read on behind the first
+	// segment.
+	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
+			 p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -92,12 +97,39 @@ static uint32_t dp_dev_mtu(struct dp_port *p)
 	return mtu;
 }
 
+// The machine behind a vhost port says which of its queues it uses, often but one; what is sent to
+// another is lost. Only those from 0 on without a gap count. The vhost library's thread.
+static int dp_dev_queue_state(uint16_t dev, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct dp_port *p = arg;
+	struct rte_eth_vhost_queue_event e;
+	uint16_t n = 0;
+
+	while (rte_eth_vhost_get_queue_event(dev, &e) == 0) {
+		if (e.rx || e.queue_id >= DP_MAX_WORKERS) // rx: what the machine sends
+			continue;
+		if (e.enable)
+			p->txq_up |= 1ull << e.queue_id;
+		else
+			p->txq_up &= ~(1ull << e.queue_id);
+	}
+	while (p->txq_up >> n & 1)
+		n++;
+	__atomic_store_n(&p->n_txq, n ? n : 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
 static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 {
 	struct rte_ether_addr mac;
 	int rc;
 
 	p->mtu = dp_dev_mtu(p);
+	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
+		p->n_txq = 1; // until the machine says more
+		rte_eth_dev_callback_register(
+			p->dev, RTE_ETH_EVENT_QUEUE_STATE, dp_dev_queue_state, p);
+	}
 	rc = rte_eth_dev_start(p->dev);
 	if (rc)
 		return dp_dev_failed(why, "start", rc);
@@ -218,6 +250,10 @@ enum weft_error dp_port_dev_open_kernel(
 void dp_port_dev_close(struct dp_port *p)
 {
 	rte_eth_dev_stop(p->dev);
+	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
+		while (rte_eth_dev_callback_unregister(
+			       p->dev, RTE_ETH_EVENT_QUEUE_STATE, dp_dev_queue_state, p) == -EAGAIN)
+			; // it is running at this moment
 	if (rte_eal_hotplug_remove(p->cfg.kind == WEFT_PORT_KIND_PCI ? "pci" : "vdev", p->devname))
 		DP_LOG(WARNING, "port %s: device %s does not close: %s", p->cfg.name, p->devname,
 			rte_strerror(rte_errno));

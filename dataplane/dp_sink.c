@@ -71,11 +71,13 @@ static bool dp_sink_copy(struct dp_worker *w, struct dp_tenant *t, const struct 
 	return true;
 }
 
+#define DP_L2_TAGS 2u // that an MTU does not count; what devices have room for
+
 static uint32_t dp_sink_l2_len(const struct weft_packet *p, bool *tagged)
 {
 	uint32_t ofs = 12;
 
-	while (ofs + 6 <= p->len) {
+	while (ofs + 6 <= p->len && ofs < 12 + 4 * DP_L2_TAGS) {
 		uint16_t type = (uint16_t)(p->data[ofs] << 8 | p->data[ofs + 1]);
 
 		if (type != 0x8100 && type != 0x88a8)

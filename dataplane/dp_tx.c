@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sending. A frame waits in its port's buffer until the burst it came with is done, then goes to
 // the device in one call. A device with fewer tx queues than there are workers gives queue q to
-// worker q; the others pass their frames through that worker's inbox.
+// worker q; the others pass their frames through that worker's inbox. So queue q is worker q's
+// alone, also while the number of queues changes.
 
 #include "dp_worker.h"
 
 static unsigned dp_tx_owner(const struct dp_port *port, const struct dp_worker *w)
 {
-	return w->id < port->n_txq ? w->id : w->id % port->n_txq;
+	uint16_t n = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
+
+	return w->id < n ? w->id : w->id % n;
 }
 
 static void dp_tx_refused(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
@@ -66,6 +69,15 @@ void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct 
 {
 	unsigned owner = dp_tx_owner(port, w);
 
+	if (port->one_segment && m->nb_segs > 1) {
+		struct rte_mbuf *flat = dp_mbuf_flatten(m, w->dp->pool);
+
+		if (!flat) {
+			dp_worker_drop(w, t, m, WEFT_DROP_NO_BUFFER, NULL);
+			return;
+		}
+		m = flat;
+	}
 	*dp_meta(m) = (struct dp_meta){.tenant = t, .port = port};
 	if (owner == w->id)
 		dp_tx_buffer(w, m, port);

@@ -82,8 +82,12 @@ def huge_pages():
 
 @pytest.mark.skipif(not shutil.which('dpdk-testpmd'), reason='no dpdk-testpmd to be the machine')
 @pytest.mark.skipif(huge_pages() < 64, reason="the machine's memory can only be shared as 64 huge pages")
-def test_vhost_user(lab, host):
-    """testpmd's virtio_user is the machine: it sends back what it gets. It restarts; so do we."""
+@pytest.mark.parametrize('workers', [1, 2])
+def test_vhost_user(lab, fabric, workers):
+    """testpmd's virtio_user is the machine: it sends back what it gets. It restarts; so do we. It has
+    one queue, whatever workers there are."""
+    host = BareHost(lab, fabric, 1, workers=workers)
+    host.tenant(1, encap=weftipc.NONE, network=0)
     vm1 = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
     path = lab.path('vhost.sock')
 
@@ -102,10 +106,19 @@ def test_vhost_user(lab, host):
     host.dp.port_add(1, 'vhost_user', id=20, ofport=2, device=path)
     first = machine('machine1')
     wait_until(echoed, timeout=20, what='an echo')
+    before = host.dp.ledgers()[1]
+    with vm1.raw('eth0') as raw:  # flows enough for every worker to have some
+        for port in range(64):
+            frame = FRAMES[0].copy()
+            frame[UDP].sport = 1000 + port
+            raw.send(bytes(frame))
+    wait_until(lambda: host.dp.ledgers()[1]['sent'] >= before['sent'] + 128, what='echoes of all')
+    assert host.dp.ledgers()[1]['drops'].get('tx-full') == before['drops'].get('tx-full')
     first.kill()
     os.unlink(path)  # as a hypervisor does before it listens
     machine('machine2')
     wait_until(echoed, timeout=20, what='an echo after the machine restarted')
+    host.check_balance()
 
 
 def test_uplink_that_the_kernel_does_not_see(lab, fabric):

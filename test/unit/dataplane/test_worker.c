@@ -103,6 +103,56 @@ static void frames_are_sent_in_order(void **state)
 	}
 }
 
+static struct ft_packet *received(struct dp_worker *w, uint32_t len)
+{
+	struct ft_packet *p = &w->rx[0];
+
+	memset(p, 0, sizeof(*p));
+	dp_packet_from_mbuf(&p->pkt, eal_frame(len, len, 0));
+	dp_count(&eal_dp.nobody->counters[0].received, 1);
+	w->copies[0] = 0;
+	w->sink.tenant = eal_dp.nobody;
+	return p;
+}
+
+static void segments_are_joined_for_a_device_that_knows_none(void **state)
+{
+	struct dp_port port = eal_port;
+	struct rte_mbuf *m = NULL;
+
+	port.one_segment = true;
+	dp_tx(eal_dp.worker[0], eal_dp.nobody, eal_frame(1500, 400, 5), &port);
+	dp_tx(eal_dp.worker[0], eal_dp.nobody, eal_frame(3000, 1000, 5), &port);
+	dp_tx_flush(eal_dp.worker[0]);
+	assert_int_equal(rte_ring_count(eal_wire), 1);
+	rte_ring_dequeue(eal_wire, (void **)&m);
+	assert_int_equal(m->nb_segs, 1);
+	assert_true(eal_frame_is(m, 1500, 5));
+	rte_pktmbuf_free(m);
+	assert_int_equal(ledger_of(eal_dp.nobody).drops[WEFT_DROP_NO_BUFFER], 1);
+}
+
+// A tag or two are beyond the MTU; a tower of them is payload.
+static void tags_are_not_counted_without_end(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_portmap *map = eal_dp.nobody->ports;
+
+	map->ofport[7] = 7;
+	map->port[7] = &eal_port;
+	for (unsigned tags = 0; tags < 20; tags++) {
+		struct ft_packet *p = received(w, 1514 + 4 * tags);
+
+		for (unsigned i = 0; i <= tags; i++)
+			memcpy(p->pkt.data + 12 + 4 * i, i < tags ? "\x81\0\0\x1" : "\x8\0\0\0", 4);
+		w->sink.ft.output(&w->sink.ft, p, 7, 0);
+	}
+	dp_tx_flush(w);
+	map->ofport[7] = 0;
+	assert_int_equal(ledger_of(eal_dp.nobody).sent, 3);
+	assert_int_equal(ledger_of(eal_dp.nobody).drops[WEFT_DROP_TOO_BIG], 17);
+}
+
 static void frames_come_through_the_inbox(void **state)
 {
 	struct dp_worker *w = eal_dp.worker[0];
@@ -209,18 +259,6 @@ static void foreign_frames_reach_the_kernel(void **state)
 	assert_int_equal(dp_ledger_balance(&l), 0);
 }
 
-static struct ft_packet *received(struct dp_worker *w, uint32_t len)
-{
-	struct ft_packet *p = &w->rx[0];
-
-	memset(p, 0, sizeof(*p));
-	dp_packet_from_mbuf(&p->pkt, eal_frame(len, len, 0));
-	dp_count(&eal_dp.nobody->counters[0].received, 1);
-	w->copies[0] = 0;
-	w->sink.tenant = eal_dp.nobody;
-	return p;
-}
-
 // As many groups and floods as there may be: copies of a packet, and copies of those, count as one
 // packet's.
 static void copies_of_a_packet_have_an_end(void **state)
@@ -303,6 +341,8 @@ int main(void)
 		T(segments_become_one),
 		T(what_the_device_does_not_take_is_dropped),
 		T(frames_are_sent_in_order),
+		T(segments_are_joined_for_a_device_that_knows_none),
+		T(tags_are_not_counted_without_end),
 		T(frames_come_through_the_inbox),
 		T(an_inbox_that_fills_up_again_does_not_hold_the_worker),
 		T(bad_frames_are_named),
