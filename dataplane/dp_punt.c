@@ -29,14 +29,14 @@ struct dp_punt {
 
 // ---- worker
 
-static void dp_punt_fill(struct dp_punt_msg *msg, const struct dp_tenant *t,
-	const struct weft_flow_key *key, uint32_t data_len, uint32_t total_len,
-	const struct ft_packet_in *in)
+// `at` has any alignment.
+static void dp_punt_fill(void *at, const struct dp_tenant *t, const struct weft_flow_key *key,
+	uint32_t data_len, uint32_t total_len, const struct ft_packet_in *in)
 {
-	*msg = (struct dp_punt_msg){
+	struct dp_punt_msg msg = {
 		.hdr =
 			{
-				.len = (uint32_t)sizeof(*msg) + ((data_len + 7) & ~7u),
+				.len = (uint32_t)sizeof(msg) + ((data_len + 7) & ~7u),
 				.type = WEFT_IPC_PUNT,
 				.tenant = t->id,
 			},
@@ -56,6 +56,8 @@ static void dp_punt_fill(struct dp_punt_msg *msg, const struct dp_tenant *t,
 				.max_len = in->max_len,
 			},
 	};
+
+	memcpy(at, &msg, sizeof(msg));
 }
 
 // One segment, no longer than is wanted, with room before it.
@@ -89,8 +91,8 @@ void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct 
 		return;
 	}
 	data_len = shaped->pkt_len;
-	dp_punt_fill((struct dp_punt_msg *)rte_pktmbuf_prepend(shaped, sizeof(struct dp_punt_msg)),
-		t, key, data_len, total_len, in);
+	dp_punt_fill(rte_pktmbuf_prepend(shaped, sizeof(struct dp_punt_msg)), t, key, data_len,
+		total_len, in);
 	*dp_meta(shaped) = (struct dp_meta){.tenant = t};
 	dp_count(&dp_counters(w, t)->queued, 1);
 	if (rte_ring_sp_enqueue(w->punts, shaped)) {
