@@ -54,6 +54,8 @@ static bool dp_ipc_room(struct dp_ipc *i, size_t len)
 
 	if (i->out_len + len <= i->out_size)
 		return true;
+	if (i->out_len + len > DP_IPC_OUT_MAX)
+		return false;
 	while (size < i->out_len + len)
 		size *= 2;
 	out = realloc(i->out, size);
@@ -252,7 +254,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 		if (len > i->in_len - done)
 			break;
 		if (n++ == DP_IPC_BATCH || dp_ipc_pending(i) > DP_IPC_OUT_SOFT) {
-			more = n > DP_IPC_BATCH;
+			more = true;
 			break;
 		}
 		if (!len || !dp_ipc_decode(msg, len, &r, &why)) {

@@ -25,6 +25,7 @@ struct ft_switch;
 
 #define DP_IPC_OUT_SOFT (1u << 20)
 #define DP_IPC_OUT_HARD (32u << 20)
+#define DP_IPC_OUT_MAX (1u << 30) // of one dump; longer, and the agent is disconnected
 
 // Listens. NULL after a message.
 struct dp_ipc *dp_ipc_new(struct dp *dp, const char *path);

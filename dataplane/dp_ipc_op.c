@@ -227,8 +227,20 @@ static enum weft_error dp_op_flow_mod(struct dp_op *op)
 		op->r->instructions ? op->r->instructions : &none);
 }
 
+// A dump tells of a group in one message.
+static bool dp_op_group_fits(const struct dp_op *op)
+{
+	const struct weft_group_mod *mod = op->r->body;
+
+	return sizeof(struct weft_ipc_hdr) + sizeof(struct weft_group_stats) + op->r->tail_len +
+		       mod->bucket_count * sizeof(struct weft_bucket_counters) <=
+	       WEFT_IPC_MAX_LEN;
+}
+
 static enum weft_error dp_op_group_mod(struct dp_op *op)
 {
+	if (!dp_op_group_fits(op))
+		return WEFT_E_GROUP_BUCKETS;
 	dp_txn_switch(op->txn, op->tenant);
 	return ft_group_mod(op->tenant->sw, op->r->body, op->r->tail, op->r->tail_len);
 }

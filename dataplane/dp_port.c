@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DP_PORT_CONFIG                                                                             \
+	(WEFT_PORT_DOWN | WEFT_PORT_NO_RECV | WEFT_PORT_NO_FWD | WEFT_PORT_NO_PACKET_IN |          \
+		WEFT_PORT_NO_FLOOD)
+
 struct dp_port *dp_port_find(struct dp *dp, weft_port_id id)
 {
 	for (struct dp_port *p = dp->ports.head; p; p = p->next)
@@ -49,6 +53,8 @@ static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *
 		return WEFT_E_NO_TENANT;
 	else if (cfg->mtu && (cfg->mtu < 68 || cfg->mtu > 65000))
 		snprintf(why, 100, "mtu: want 68 to 65000");
+	else if (cfg->config & ~DP_PORT_CONFIG)
+		snprintf(why, 100, "config: unknown bits %#x", cfg->config & ~DP_PORT_CONFIG);
 	else if (dp_port_find(dp, cfg->id)) {
 		snprintf(why, 100, "port id %u is taken", cfg->id);
 		return WEFT_E_EXISTS;
@@ -195,11 +201,9 @@ void dp_port_del(struct dp *dp, struct dp_port *p)
 
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod)
 {
-	const uint32_t known = WEFT_PORT_DOWN | WEFT_PORT_NO_RECV | WEFT_PORT_NO_FWD |
-			       WEFT_PORT_NO_PACKET_IN | WEFT_PORT_NO_FLOOD;
 	uint32_t config = (p->config & ~mod->mask) | (mod->config & mod->mask);
 
-	if (!weft_mac_equal(&mod->mac, &p->mac) || (config & ~known))
+	if (!weft_mac_equal(&mod->mac, &p->mac) || (config & ~DP_PORT_CONFIG))
 		return WEFT_E_PORT_CONFIG;
 	__atomic_store_n(&p->config, config, __ATOMIC_RELAXED);
 	p->cfg.config = config;

@@ -322,6 +322,7 @@ def test_a_next_hop_through_a_removed_uplink_comes_back(two):
     (lambda dp: dp.port_add(1, 'af_packet', id=9, ofport=3, device='nosuch'), 'DEVICE'),
     (lambda dp: dp.port_add(1, 'pcap', id=9, ofport=3, device='rx=/nonexistent'), 'DEVICE'),
     (lambda dp: dp.port_add(1, 'pci', id=9, ofport=3, device='here'), 'MALFORMED'),
+    (lambda dp: dp.port_add(1, 'null', id=9, ofport=3, config=2), 'MALFORMED'),
     (lambda dp: dp.port_del(9), 'NO_PORT'),
     (lambda dp: dp.port_mod(1, 9, 1, 1, MAC1), 'NO_PORT'),
     (lambda dp: dp.vtep_del(1, '172.16.0.77'), 'NOT_FOUND'),
@@ -362,6 +363,20 @@ def test_a_broken_stream_is_closed(shared, message):
         while True:
             shared.dp.receive()
     shared.connect().echo()
+
+
+def test_every_group_fits_its_dump(shared):
+    """A group that can be made can be told of: its answer has counters besides."""
+    def add(buckets):
+        body = struct.pack('=IBBH', 7, 0, 1, buckets) + struct.pack('=IIIHH', 0, *[2**32 - 1] * 2, 1, 0) * buckets
+        shared.dp.op('GROUP_MOD', body, 1)
+
+    with pytest.raises(Refused, match='GROUP_BUCKETS'):
+        add(12000)
+    add(8000)
+    (_, raw), = shared.dp.dump('DUMP_GROUPS', None, struct.pack('=II', 7, 0), 1)
+    assert len(raw) == 40 + 8000 * 32
+    shared.dp.op('GROUP_MOD', struct.pack('=IBBH', 7, 2, 1, 0), 1)
 
 
 def test_one_agent_at_a_time(shared):
