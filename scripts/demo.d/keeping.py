@@ -8,6 +8,7 @@ import sys
 import time
 
 from lab.process import run
+from lab.weft import program
 
 STATE = '/run/weft-demo.json'
 
@@ -32,18 +33,19 @@ def keep(lab, stage):
         json.dump({'dir': lab.dir, 'namespaces': [ns.name for ns in lab.namespaces.values()],
                    'processes': [[p.pid, _started(p.pid)] for p in lab.processes if p.alive()]}, file)
     h1, red1, red2 = stage.hosts[1], stage.vms['red1'], stage.vms['red2']
-    weft = ' '.join(h1.weft_command())
     print(f'''
-The network is left running. To try:
-  ip netns exec {red1.ns.name} ping {red2.ip}                 red1 to red2, over VXLAN
-  {weft} show                  what host h1 is
-  {weft} flow show red         the rules of red's switch on h1
-  {weft} fdb show              which MAC is where
-  {weft} drops                 why packets died
-  {weft} drops --check         whether the books balance
+The network is left running. To try, with
+  weft="{program('weft')} --socket {h1.agent_socket}"
+
+  ip netns exec {red1.ns.name} ping {red2.ip}      red1 to red2, over VXLAN
+  $weft show                       what host h1 is
+  $weft flow show red              the rules of red's switch on h1
+  $weft fdb show                   which MAC address is where
+  $weft drops --rules              which rule dropped the latest packets
+  $weft drops --check              whether the books balance
   ip netns exec {stage.fabric.ns.name} tcpdump -ni any udp port 4789 or proto gre
-  $EDITOR {h1.config_path} && {weft} apply {h1.config_path}
-  scripts/demo --stop          end it
+  $EDITOR {h1.config_path} && $weft apply
+  scripts/demo --stop              end it
 ''')
 
 
