@@ -26,6 +26,7 @@ FIXED_ADDRESSES = ['setarch', '-R']
 SANITIZER_ENV = {
     'ASAN_OPTIONS': 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:'
                     'abort_on_error=1',
+    'LSAN_OPTIONS': f'suppressions={ROOT}/test/lsan.supp:print_suppressions=0',
     'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
     'TSAN_OPTIONS': 'halt_on_error=1:second_deadlock_stack=1',
 }
@@ -99,7 +100,7 @@ def meson_tests(label, folder, sanitizer=False):
             '--num-processes', str(os.cpu_count() or 1)]
     if sanitizer:
         args += ['--suite', 'unit', '--wrapper', ' '.join(FIXED_ADDRESSES),
-                 '--timeout-multiplier', '5']
+                 '--timeout-multiplier', '20']
     status = call(args, {**SANITIZER_ENV, 'CMOCKA_MESSAGE_OUTPUT': 'TAP'})
     if os.path.exists(log):
         with open(log, encoding='utf-8') as file:
