@@ -158,7 +158,10 @@ class Core:
         os.sched_setscheduler(self._tid, os.SCHED_FIFO, os.sched_param(1))
 
     def __exit__(self, *_):
-        os.sched_setscheduler(self._tid, os.SCHED_OTHER, os.sched_param(0))
+        try:
+            os.sched_setscheduler(self._tid, os.SCHED_OTHER, os.sched_param(0))
+        except ProcessLookupError:
+            pass  # ended meanwhile; why is for others to say
 
     def waited_ns(self):
         """How long the thread has wanted to run while others did."""
