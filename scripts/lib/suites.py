@@ -137,15 +137,13 @@ def tsan(_options):
 # ---- fuzzing
 
 def fuzz_targets(folder):
-    """(name, path of the program, its seed corpus) of each fuzz target in a build folder."""
-    out = subprocess.run(['meson', 'introspect', '--targets', folder], cwd=ROOT, check=True,
+    """(name, path of the program, its seeds) of each fuzz target: meson knows them as tests."""
+    out = subprocess.run(['meson', 'introspect', '--tests', folder], cwd=ROOT, check=True,
                          capture_output=True, text=True).stdout
-    for target in json.loads(out):
-        if target['type'] != 'executable' or not target['name'].startswith('fuzz_'):
-            continue
-        where = os.path.dirname(target['defined_in'])
-        name = target['name'][len('fuzz_'):].removeprefix(os.path.basename(where) + '_')
-        yield target['name'], target['filename'][0], os.path.join(where, 'corpus', name)
+    for test in json.loads(out):
+        program = test['cmd'][0]
+        if os.path.basename(program).startswith('fuzz_'):
+            yield os.path.basename(program), program, test['cmd'][-1]
 
 
 def fuzz(options):
