@@ -253,7 +253,7 @@ static void bad_input(void **state)
 	assert_int_equal(ft_fdb_add(w->sw, &f), WEFT_E_MALFORMED);
 	f = ok, f.vtep = weft_ip_from_v4(1);
 	assert_int_equal(ft_fdb_add(w->sw, &f), WEFT_E_MALFORMED);
-	f = ok, f.flags = 2;
+	f = ok, f.flags = 4;
 	assert_int_equal(ft_fdb_add(w->sw, &f), WEFT_E_MALFORMED);
 	f = ok, f.ofport = 99;
 	assert_int_equal(ft_fdb_add(w->sw, &f), WEFT_E_NO_PORT);
