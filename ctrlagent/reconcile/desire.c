@@ -68,7 +68,10 @@ static void desire_port(const struct model *current, struct model_ids *ids, stru
 static void desire_uplink(const struct config_uplink *u, const struct model *current,
 	struct model_ids *ids, struct model *desired)
 {
-	struct weft_ipc_port port = {.kind = u->kind, .mtu = u->mtu, .queues = (uint16_t)u->queues};
+	struct weft_ipc_port port = {.kind = u->kind,
+		.mtu = u->mtu,
+		.mtu_asked = (uint16_t)u->mtu,
+		.queues = (uint16_t)u->queues};
 
 	copy_name(port.name, u->name);
 	snprintf(port.device, sizeof(port.device), "%s", u->device);
@@ -79,8 +82,11 @@ static void desire_uplink(const struct config_uplink *u, const struct model *cur
 static void desire_tenant_port(const struct config_port *p, const struct model *current,
 	struct model_ids *ids, struct model *desired, weft_tenant_id tenant)
 {
-	struct weft_ipc_port port = {
-		.ofport = p->number, .kind = p->kind, .mtu = p->mtu, .queues = (uint16_t)p->queues};
+	struct weft_ipc_port port = {.ofport = p->number,
+		.kind = p->kind,
+		.mtu = p->mtu,
+		.mtu_asked = (uint16_t)p->mtu,
+		.queues = (uint16_t)p->queues};
 
 	copy_name(port.name, p->name);
 	snprintf(port.device, sizeof(port.device), "%s", p->device);

@@ -197,7 +197,7 @@ struct weft_ipc_port {
 	uint32_t config;  // WEFT_PORT_* (DOWN, NO_RECV, …)
 	uint32_t mtu;     // 0: the device's own
 	uint16_t queues;  // receive queues, 0: one a worker where the device can
-	uint16_t mtu_asked; // replies: `mtu` as PORT_ADD said it, while `mtu` is what came of it
+	uint16_t mtu_asked; // `mtu` as PORT_ADD said it, where a reply's `mtu` is what came of it
 	char name[WEFT_NAME_MAX + 1];
 	char device[WEFT_DEVICE_MAX + 1];
 	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,

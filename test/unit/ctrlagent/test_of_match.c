@@ -315,7 +315,7 @@ static void vlan(void **state)
 // A match of a few random fields with whatever they need, some masked.
 static void random_match(struct list *l)
 {
-	uint64_t have = 0;
+	bool have[WEFT_FIELD_MAX] = {0};
 	const struct weft_field_info *last;
 	enum weft_field f;
 
@@ -329,7 +329,7 @@ static void random_match(struct list *l)
 		struct of_oxm o;
 
 		of_oxm_read(&it, &o);
-		have |= 1ull << o.form->field;
+		have[o.form->field] = true;
 	}
 	const unsigned free_fields[] = {f, WEFT_FIELD_METADATA, WEFT_FIELD_ETH_SRC,
 		WEFT_FIELD_ETH_DST, WEFT_FIELD_TUNNEL_ID, WEFT_FIELD_TUN_DST, WEFT_FIELD_IN_PORT};
@@ -337,9 +337,9 @@ static void random_match(struct list *l)
 		const struct of_oxm_form *form = of_oxm_form_of_field(free_fields[i], VERSION);
 		uint8_t v[16], k[16];
 
-		if (have >> free_fields[i] & 1 || (i && kit_rand(&kit) % 2))
+		if (have[free_fields[i]] || (i && kit_rand(&kit) % 2))
 			continue;
-		have |= 1ull << free_fields[i];
+		have[free_fields[i]] = true;
 		random_value(form, v);
 		if (!(weft_field_infos[form->field].flags & WEFT_FIELD_M) || kit_rand(&kit) % 2) {
 			add(l, form, v, NULL);
