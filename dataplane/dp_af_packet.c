@@ -91,3 +91,14 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	}
 	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }
+
+// The driver makes its sockets for every protocol at once, and binds them to the interface only
+// after the receive ring was set up: until then the ring takes the frames of all interfaces, other
+// tenants' among them, and they would come out of the new port. A socket for no protocol hears
+// nothing before bind(), which names protocol and interface together (packet(7)).
+int socket(int domain, int type, int protocol)
+{
+	if (domain == AF_PACKET)
+		protocol = 0;
+	return (int)syscall(SYS_socket, domain, type, protocol);
+}

@@ -427,6 +427,8 @@ def test_packet_in_fields_and_lengths(c, server):
     e = c.event(o.OFPT_PACKET_IN)
     assert (e.reason, e.total_len, e.data or b'') == (o.OFPR_ACTION, 200, b'')
     c.send(p.OFPSetConfig(c.dp, 0, 50))
+    # Invalid TTLs are told to who asks for them.
+    c.send(p.OFPSetAsync(c.dp, [7, 0], [7, 7], [15, 0]))
     c.barrier()
     server(f'punt 2 200 {0xffff} 1')
     e = c.event(o.OFPT_PACKET_IN)
