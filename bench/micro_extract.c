@@ -3,31 +3,12 @@
 // whole way of a burst through a switch (extract, one lookup, one output). The frames stay in the
 // core's own caches. The median of the bursts is printed, with the fastest beside it.
 
+#include "bench/clock.h"
 #include "flowtable/extract.h"
 #include "flowtable/flowtable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-#if defined(__x86_64__)
-#define UNIT "cycles"
-static uint64_t now(void)
-{
-	unsigned aux;
-
-	return __builtin_ia32_rdtscp(&aux);
-}
-#else
-#define UNIT "ns"
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-#endif
 
 enum {
 	FRAMES = 64,

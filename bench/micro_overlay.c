@@ -6,32 +6,13 @@
 // lie 2 KiB apart, so that each comes from the shared cache, as after a NIC with DDIO, or from
 // memory. The median of the runs is printed, with the fastest beside it.
 
+#include "bench/clock.h"
 #include "overlay/decap.h"
 #include "overlay/encap.h"
 #include "overlay/flow_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-#if defined(__x86_64__)
-#define UNIT "cycles"
-static uint64_t now(void)
-{
-	unsigned aux;
-
-	return __builtin_ia32_rdtscp(&aux);
-}
-#else
-#define UNIT "ns"
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-#endif
 
 enum {
 	SLOT = 2048,
