@@ -25,9 +25,11 @@ RULES = {
     'dataplane': (('overlay', 'flowtable'), f'{LIBC}|{DPDK}'),
     'ctrlagent': ((), f'{LIBC}|{AGENT}'),
     # Tests and benchmarks may use what they are about; the others stay out of their reach.
-    'test/unit/overlay': (('overlay',), f'{LIBC}|{TEST}'),
-    'test/unit/flowtable': (('flowtable',), f'{LIBC}|{TEST}'),
-    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane'), f'{LIBC}|{DPDK}|{TEST}'),
+    'test/unit': ((), LIBC),  # what all unit tests share
+    'test/unit/overlay': (('overlay', 'test/unit'), f'{LIBC}|{TEST}'),
+    'test/unit/flowtable': (('flowtable', 'test/unit'), f'{LIBC}|{TEST}'),
+    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit'),
+                            f'{LIBC}|{DPDK}|{TEST}'),
     'test/unit/ctrlagent': (('ctrlagent',), f'{LIBC}|{AGENT}|{TEST}'),
     'test/fuzz/overlay': (('overlay',), LIBC),
     'test/fuzz/flowtable': (('flowtable',), LIBC),

@@ -4,7 +4,7 @@
 #include "dp_ipc_decode.h"
 #include "ipc_messages.h"
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

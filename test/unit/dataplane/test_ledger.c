@@ -3,7 +3,7 @@
 
 #include "dp_ledger.h"
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 
 #include <rte_rcu_qsbr.h>
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

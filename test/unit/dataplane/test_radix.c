@@ -3,7 +3,7 @@
 
 #include "dp_radix.h"
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <errno.h>
 #include <setjmp.h>

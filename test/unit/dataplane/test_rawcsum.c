@@ -6,7 +6,7 @@
 #include <weft/checksum.h>
 #include <weft/crc32c.h>
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 
 #include "eal.h"
 
-#include "rng.h"
+#include "../rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 #include <weft/checksum.h>
 #include <weft/crc32c.h>
 
-#include "rng.h"
+#include "../rng.h"
 
 #define FRAME_MAX 2048
 #define FRAME_ROOM 256 // headroom

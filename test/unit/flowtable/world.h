@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "rng.h"
+#include "../rng.h"
 
 #define SECOND 1000000000ull
 

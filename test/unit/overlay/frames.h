@@ -13,7 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "rng.h"
+#include "../rng.h"
 
 // Offsets in the untagged frames below.
 #define AT_IP 14u
