@@ -42,7 +42,7 @@ static int take(struct of_reader *it, struct parsed *p, const struct of_instruct
 		return take_goto(it, p, in->goto_table.table_id);
 	case OF_INSTRUCTION_WRITE_METADATA:
 		p->i.metadata_mask = weft_htonll(in->write_metadata.metadata_mask);
-		p->i.metadata = weft_htonll(in->write_metadata.metadata) & p->i.metadata_mask;
+		p->i.metadata = weft_htonll(in->write_metadata.metadata);
 		return 0;
 	case OF_INSTRUCTION_WRITE_ACTIONS:
 		p->i.flags |= WEFT_INSTR_WRITE;

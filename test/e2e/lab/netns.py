@@ -106,15 +106,18 @@ class RawPort:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             self._socket.bind((device, _ETH_P_ALL))
 
+    def fileno(self):
+        """For select()."""
+        return self._socket.fileno()
+
     def send(self, frame):
         self._socket.send(bytes(frame))
 
     def receive(self, timeout=1.0):
-        """The next frame that came in from the network, or None."""
+        """The next frame that came in from the network, or None; 0: one that is there already."""
         end = time.monotonic() + timeout
         while True:
-            left = end - time.monotonic()
-            if left < 0 or not select.select([self._socket], [], [], left)[0]:
+            if not select.select([self._socket], [], [], max(end - time.monotonic(), 0))[0]:
                 return None
             try:
                 frame, where = self._socket.recvfrom(65536)

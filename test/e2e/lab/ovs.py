@@ -21,6 +21,7 @@ class OvsHost:
         self._number = number
         self._rundir = lab.path(self.label)
         self._env = {f'OVS_{which}DIR': self._rundir for which in ('RUN', 'DB', 'LOG')}
+        self.bridge_socket = f'{self._rundir}/br-int.mgmt'  # where ovs-ofctl finds the VMs' bridge
         self._start()
         self._bridges()
 
@@ -32,8 +33,8 @@ class OvsHost:
                                     f'--remote=punix:{self._rundir}/db.sock'], self.ns, self._env)
         wait_until(lambda: self.vsctl('--no-wait', 'init') == '', what='ovsdb-server')
         self._switch = self.lab.start(
-            f'{self.label}-vswitchd', [f'{DAEMONS}/ovs-vswitchd', f'unix:{self._rundir}/db.sock'],
-            self.ns, self._env)
+            f'{self.label}-vswitchd', [f'{DAEMONS}/ovs-vswitchd', f'--unixctl={self._rundir}/ctl',
+                                        f'unix:{self._rundir}/db.sock'], self.ns, self._env)
 
     def _bridges(self):
         mac = self.ns.mac('eth0')
@@ -56,7 +57,7 @@ class OvsHost:
         return run(['ovs-ofctl', '-O', 'OpenFlow13', *map(str, args)], env=self._env)
 
     def appctl(self, *args):
-        return run(['ovs-appctl', *map(str, args)], env=self._env)
+        return run(['ovs-appctl', f'--target={self._rundir}/ctl', *map(str, args)], env=self._env)
 
     def vxlan(self, name, vni, remote, *options):
         """A VXLAN port of br-int towards one remote VTEP."""
