@@ -8,6 +8,7 @@
 #include "dp_log.h"
 #include "dp_meter.h"
 #include "dp_punt.h"
+#include "dp_suppress.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
 #include "kernel_guard.h"
@@ -147,6 +148,8 @@ static void dp_control_second(struct dp *dp)
 		ft_expire(t->sw);
 		if (dp->host.fdb_age_s)
 			ft_fdb_age(t->sw, dp->host.fdb_age_s);
+		ft_fdb_release(t->sw);
+		dp_suppress_age(dp, t);
 	}
 }
 

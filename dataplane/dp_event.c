@@ -29,6 +29,15 @@ static void dp_event_learned(struct dp *dp, const struct dp_event *e)
 		ft_fdb_add(t->sw, &fdb); // full, or static already: not learned
 }
 
+static void dp_event_neigh(struct dp *dp, const struct dp_event *e)
+{
+	struct dp_tenant *t = dp_tenant_find(dp, e->tenant);
+	struct weft_ipc_neigh n = {.ip = e->ip, .vlan = e->vlan, .mac = e->mac, .flags = e->flags};
+
+	if (t && t->flags & WEFT_TENANT_SUPPRESS)
+		dp_neigh_add(dp, t->neighs, &n, t->cfg.max_fdb); // full, or static: not learned
+}
+
 static void dp_event_wanted(struct dp *dp, const struct dp_event *e, uint64_t now)
 {
 	struct dp_nexthop *h = dp_nexthop_find(dp, &e->ip);
@@ -51,6 +60,8 @@ void dp_event_poll(struct dp *dp)
 				break;
 			if (e.type == WEFT_IPC_FDB_ADD)
 				dp_event_learned(dp, &e);
+			else if (e.type == WEFT_IPC_NEIGH_ADD)
+				dp_event_neigh(dp, &e);
 			else
 				dp_event_wanted(dp, &e, now);
 		}

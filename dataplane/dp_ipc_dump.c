@@ -129,6 +129,30 @@ static void dp_dump_fdb(struct dp_dump *d, struct dp_tenant *t)
 	ft_fdb_walk(t->sw, dp_dump_fdb_entry, &of);
 }
 
+static void dp_dump_neigh(void *arg, const struct weft_ipc_neigh *n)
+{
+	struct dp_dump *d = arg;
+
+	dp_dump_item(d, d->tenant, n, sizeof(*n));
+}
+
+static void dp_dump_neighs(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct dp_dump of = *d;
+
+	of.tenant = t->id;
+	dp_neigh_walk(t->neighs, dp_dump_neigh, &of);
+}
+
+static void dp_dump_fdb_stats(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_fdb_stats s;
+
+	ft_fdb_stats(t->sw, &s);
+	s.neighbours = dp_neigh_count(t->neighs);
+	dp_dump_item(d, t->id, &s, sizeof(s));
+}
+
 static void dp_dump_tenant(struct dp_dump *d, struct dp_tenant *t)
 {
 	dp_dump_item(d, t->id, &t->cfg, sizeof(t->cfg));
@@ -290,6 +314,12 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEXTHOPS:
 		dp_dump_nexthops(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_NEIGHS:
+		dp_dump_tenants(d, dp_dump_neighs, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_FDB_STATS:
+		dp_dump_tenants(d, dp_dump_fdb_stats, false);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_FDB:
 		dp_dump_tenants(d, dp_dump_fdb, false);

@@ -190,8 +190,10 @@ static void dp_op_fdb_seek(void *arg, const struct weft_ipc_fdb *e)
 {
 	struct weft_ipc_fdb *want = arg;
 
-	if (weft_mac_equal(&e->mac, &want->mac) && e->vlan == want->vlan)
+	if (weft_mac_equal(&e->mac, &want->mac) && e->vlan == want->vlan) {
 		*want = *e;
+		want->flags &= ~WEFT_FDB_HELD;
+	}
 }
 
 static enum weft_error dp_op_fdb(struct dp_op *op)
@@ -210,6 +212,42 @@ static enum weft_error dp_op_fdb(struct dp_op *op)
 	if (!e && op->undo)
 		op->undo->fdb = was;
 	return e ? e : dp_op_noted(op, DP_UNDO_FDB);
+}
+
+static enum weft_error dp_op_port_set(struct dp_op *op)
+{
+	const struct weft_ipc_port_set *set = op->r->body;
+	struct dp_port *port = dp_port_find(op->dp, set->id);
+	struct weft_ipc_port was;
+	enum weft_error e;
+
+	if (!port)
+		return WEFT_E_NO_PORT;
+	was = port->cfg;
+	e = dp_port_set_limits(op->dp, port, &set->limits);
+	if (!e && op->undo)
+		op->undo->port_cfg = was;
+	return e ? e : dp_op_noted(op, DP_UNDO_PORT_SET);
+}
+
+static enum weft_error dp_op_neigh(struct dp_op *op)
+{
+	struct weft_ipc_neigh n = *(const struct weft_ipc_neigh *)op->r->body;
+	struct dp_neigh *table = op->tenant->neighs;
+	const struct weft_ipc_neigh *old = dp_neigh_find(table, &n.ip, n.vlan);
+	struct weft_ipc_neigh was = {.ip = n.ip, .vlan = n.vlan, .flags = UINT32_MAX};
+	enum weft_error e;
+
+	if (old)
+		was = *old;
+	n.flags |= WEFT_NEIGH_STATIC;
+	if (op->r->hdr.type == WEFT_IPC_NEIGH_ADD)
+		e = dp_neigh_add(op->dp, table, &n, op->tenant->cfg.max_fdb);
+	else
+		e = dp_neigh_del(op->dp, table, &n.ip, n.vlan);
+	if (!e && op->undo)
+		op->undo->neigh = was;
+	return e ? e : dp_op_noted(op, DP_UNDO_NEIGH);
 }
 
 static enum weft_error dp_op_fdb_flush(struct dp_op *op)
@@ -269,6 +307,9 @@ static const struct {
 	[WEFT_IPC_FDB_ADD] = {dp_op_fdb, true},
 	[WEFT_IPC_FDB_DEL] = {dp_op_fdb, true},
 	[WEFT_IPC_FDB_FLUSH] = {dp_op_fdb_flush, true},
+	[WEFT_IPC_PORT_SET] = {dp_op_port_set, false},
+	[WEFT_IPC_NEIGH_ADD] = {dp_op_neigh, true},
+	[WEFT_IPC_NEIGH_DEL] = {dp_op_neigh, true},
 	[WEFT_IPC_FLOW_MOD] = {dp_op_flow_mod, true},
 	[WEFT_IPC_GROUP_MOD] = {dp_op_group_mod, true},
 	[WEFT_IPC_METER_MOD] = {dp_op_meter_mod, true},

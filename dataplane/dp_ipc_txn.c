@@ -125,6 +125,14 @@ static void dp_undo_fdb(struct dp_undo *u)
 		ft_fdb_add(u->tenant->sw, &u->fdb);
 }
 
+// Likewise.
+static void dp_undo_neigh(struct dp *dp, struct dp_undo *u)
+{
+	dp_neigh_del(dp, u->tenant->neighs, &u->neigh.ip, u->neigh.vlan);
+	if (u->neigh.flags != UINT32_MAX)
+		dp_neigh_add(dp, u->tenant->neighs, &u->neigh, DP_NEIGH_MAX);
+}
+
 // By its id: the port may have been removed since, and made again when that was undone.
 static void dp_undo_port_mod(struct dp *dp, struct dp_undo *u)
 {
@@ -174,6 +182,14 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 		return;
 	case DP_UNDO_NEXTHOP:
 		dp_undo_nexthop(dp, u);
+		return;
+	case DP_UNDO_PORT_SET:
+		port = dp_port_find(dp, u->port_cfg.id);
+		if (port)
+			dp_port_set_limits(dp, port, &u->port_cfg.limits);
+		return;
+	case DP_UNDO_NEIGH:
+		dp_undo_neigh(dp, u);
 		return;
 	case DP_UNDO_FDB:
 		dp_undo_fdb(u);

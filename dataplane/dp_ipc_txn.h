@@ -47,8 +47,10 @@ enum dp_undo_type {
 	DP_UNDO_PORT_MOD,   // port_cfg.id, port_cfg.config: as it was
 	DP_UNDO_VTEP_ADD,   // tenant, ip
 	DP_UNDO_VTEP_DEL,
-	DP_UNDO_NEXTHOP, // nexthop: as it was; flags UINT32_MAX: there was none
-	DP_UNDO_FDB,     // tenant, fdb: as it was; ofport 0: there was none
+	DP_UNDO_NEXTHOP,  // nexthop: as it was; flags UINT32_MAX: there was none
+	DP_UNDO_PORT_SET, // port_cfg.id, port_cfg.limits: as it was
+	DP_UNDO_NEIGH,    // tenant, neigh: as it was; flags UINT32_MAX: there was none
+	DP_UNDO_FDB,      // tenant, fdb: as it was; ofport 0: there was none
 };
 
 struct dp_undo {
@@ -62,6 +64,7 @@ struct dp_undo {
 		struct weft_ip ip;
 		struct weft_ipc_nexthop nexthop;
 		struct weft_ipc_fdb fdb;
+		struct weft_ipc_neigh neigh;
 	};
 };
 

@@ -6,6 +6,7 @@
 #include "dp_event.h"
 #include "dp_log.h"
 #include "dp_port_dev.h"
+#include "dp_storm.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
 
@@ -68,7 +69,11 @@ static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *
 
 static void dp_port_tell_switch(const struct dp_port *p)
 {
-	struct ft_port port = {.ofport = p->ofport, .config = dp_port_config(p)};
+	struct ft_port port = {
+		.ofport = p->ofport,
+		.config = dp_port_config(p),
+		.max_macs = p->cfg.limits.max_macs,
+	};
 
 	port.live = p->link_up && !(port.config & WEFT_PORT_DOWN);
 	if (p->role == DP_LOCAL)
@@ -138,6 +143,7 @@ static void dp_port_discard(struct dp *dp, struct dp_port *p)
 	}
 	dp_port_unlink(dp, p);
 	dp_port_dev_close(p);
+	free(p->storm);
 	free(p);
 }
 
@@ -159,7 +165,9 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	p->tenant = tenant ? tenant : dp->nobody;
 	p->role = tenant ? DP_LOCAL : DP_UPLINK;
 	dp_port_link_in(dp, p);
-	e = dp_port_add_kernel(dp, p, why);
+	e = dp_storm_set(dp, p, &cfg->limits);
+	if (!e)
+		e = dp_port_add_kernel(dp, p, why);
 	if (e) {
 		dp_port_discard(dp, p);
 		return e;
@@ -197,6 +205,18 @@ void dp_port_del(struct dp *dp, struct dp_port *p)
 	dp_rcu_synchronize(dp->rcu);
 	dp_rcu_synchronize(dp->rcu);
 	dp_port_discard(dp, p);
+}
+
+enum weft_error dp_port_set_limits(
+	struct dp *dp, struct dp_port *p, const struct weft_port_limits *limits)
+{
+	enum weft_error e = dp_storm_set(dp, p, limits);
+
+	if (e)
+		return e;
+	p->cfg.limits = *limits;
+	dp_port_tell_switch(p);
+	return WEFT_E_NONE;
 }
 
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod)

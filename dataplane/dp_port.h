@@ -48,6 +48,7 @@ struct dp_port {
 	bool one_segment;      // the device sends frames in one segment alone
 	uint32_t cut_len;      // a frame that comes in so long was cut by the device; 0: never
 	uint32_t mtu;          // IP bytes; atomic
+	struct dp_storm *storm; // limits on what comes in; NULL: never had any
 
 	uint64_t txq_up; // vhost, its library's thread: tx queues that the machine uses
 	struct weft_mac mac;
@@ -82,6 +83,9 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 void dp_port_del(struct dp *dp, struct dp_port *p);
 // Takes the port out of, or back into, what workers and dumps see, leaving the device open.
 void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden);
+// Limits that may change at any time.
+enum weft_error dp_port_set_limits(
+	struct dp *dp, struct dp_port *p, const struct weft_port_limits *limits);
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod);
 struct dp_port *dp_port_find(struct dp *dp, weft_port_id id);
 struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, uint32_t ofport);

@@ -11,6 +11,8 @@
 #include "dp_worker.h"
 
 #include "dp_rawcsum.h"
+#include "dp_storm.h"
+#include "dp_suppress.h"
 
 #define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
 
@@ -73,6 +75,8 @@ static void dp_rx_process(
 {
 	w->sink.tenant = t;
 	memset(w->copies, 0, sizeof(w->copies));
+	if (dp_suppress_is_on(t))
+		dp_suppress_watch(w, t, p, n);
 	ft_switch_process(t->sw, w->id, w->now_ns, p, n, &w->sink.ft);
 }
 
@@ -80,6 +84,8 @@ static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mb
 {
 	struct ft_packet *p[DP_RX_BURST];
 
+	if (dp_storm_is_limited(port))
+		n = dp_storm_admit(w, port, m, n);
 	for (unsigned i = 0; i < n; i++) {
 		p[i] = &w->rx[i];
 		if (port->raw_csum && m[i]->nb_segs == 1)

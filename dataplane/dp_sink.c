@@ -8,6 +8,7 @@
 #include "dp_worker.h"
 
 #include "dp_punt.h"
+#include "dp_suppress.h"
 
 #include <rte_ring_elem.h>
 
@@ -158,6 +159,9 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	bool tagged, one = dp_sink_tunnel_dst(&p->key, &ip);
 	uint32_t l2 = dp_sink_l2_len(view, &tagged);
 
+	if (!one && dp_suppress_is_on(s->tenant) &&
+		dp_suppress_answer(s->worker, s->tenant, p, view))
+		return;
 	if (tagged &&
 		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN))
 		reason = WEFT_DROP_ENCAP_VLAN;

@@ -9,27 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
-{
-	const uint64_t one = 1000000000u;
-	uint64_t cap = (burst ? burst : 1) * one, gone = now_ns - b->last_ns;
-
-	if (!rate)
-		return false;
-	// Time is bounded first, so that the product cannot overflow.
-	if (!b->last_ns || gone > cap / rate)
-		b->tokens = cap;
-	else
-		b->tokens += gone * rate;
-	b->last_ns = now_ns;
-	if (b->tokens > cap)
-		b->tokens = cap;
-	if (b->tokens < one)
-		return false;
-	b->tokens -= one;
-	return true;
-}
-
 static struct dp_radix *dp_tenant_radix(struct dp *dp, const struct dp_tenant *t)
 {
 	if (t->cfg.encap == WEFT_ENCAP_VXLAN)
@@ -46,6 +25,7 @@ static void dp_tenant_free(void *obj)
 	free(t->counters);
 	free(t->buckets);
 	free(t->learns);
+	dp_neigh_free(t->neighs);
 	free(t->vtep_list);
 	free(t);
 }
@@ -64,7 +44,8 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
-	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns) {
+	t->neighs = dp_neigh_new(dp->seed);
+	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns || !t->neighs) {
 		dp_tenant_free(t);
 		return NULL;
 	}
@@ -97,17 +78,28 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
 		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
 			WEFT_VSID_MIN, WEFT_VSID_MAX);
-	else if (cfg->flags >> 6)
+	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
 		return WEFT_E_NONE;
 	return WEFT_E_MALFORMED;
 }
 
+static struct ft_limits dp_tenant_limits(const struct weft_ipc_tenant *cfg)
+{
+	return (struct ft_limits){
+		.max_rules = cfg->max_rules,
+		.max_groups = cfg->max_groups,
+		.max_meters = cfg->max_meters,
+		.max_fdb = cfg->max_fdb,
+		.moves = {cfg->max_moves, cfg->move_within_s, cfg->move_hold_s},
+	};
+}
+
 // Everything of `cfg` that may change at any time.
 static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
 {
-	struct ft_limits limits = {cfg->max_rules, cfg->max_groups, cfg->max_meters, cfg->max_fdb};
+	struct ft_limits limits = dp_tenant_limits(cfg);
 	unsigned flags = 0;
 
 	if (cfg->flags & WEFT_TENANT_LEARN)
@@ -130,7 +122,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 static enum weft_error dp_tenant_start(
 	struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
 {
-	struct ft_limits limits = {cfg->max_rules, cfg->max_groups, cfg->max_meters, cfg->max_fdb};
+	struct ft_limits limits = dp_tenant_limits(cfg);
 	struct dp_radix *map;
 
 	t->network = cfg->vni;

@@ -9,7 +9,9 @@
 //
 // "Nobody" is tenant 0: no switch, no ports. It stands in the ledger for packets of no tenant.
 
+#include "dp_bucket.h"
 #include "dp_ledger.h"
+#include "dp_neigh.h"
 #include "dp_port.h"
 #include "dp_vtep.h"
 
@@ -39,14 +41,6 @@ static inline struct dp_port *dp_portmap_get(const struct dp_portmap *m, uint32_
 	}
 }
 
-// A worker's own allowance of what it tells the control thread for one tenant, packet-ins or
-// learned addresses: keeps one tenant from filling the ring. Of packet-ins each worker grants the
-// whole rate; the control thread then keeps the exact one.
-struct dp_bucket {
-	uint64_t last_ns;
-	uint64_t tokens; // in billionths of a packet
-} __attribute__((aligned(64)));
-
 struct dp_tenant {
 	// What workers read.
 	struct ft_switch *sw;
@@ -59,6 +53,7 @@ struct dp_tenant {
 	struct dp_portmap *ports;     // RCU
 	struct dp_vtep_set *vteps;    // RCU
 	struct dp_counters *counters; // one a thread
+	struct dp_neigh *neighs;      // bindings; never NULL
 	struct dp_bucket *buckets;    // of packet-ins, one a thread
 	struct dp_bucket *learns;     // of learned addresses, one a thread
 	// The control thread's own.
@@ -71,9 +66,6 @@ struct dp_tenant {
 	bool in_txn; // its switch has a transaction open
 	struct dp_tenant *next;
 };
-
-// Takes what is due from a bucket. `rate` 0: never.
-bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns);
 
 // ---- control thread
 

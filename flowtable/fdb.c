@@ -19,14 +19,23 @@ struct array {
 	_Atomic(struct ft_fdb_entry *) slot[];
 };
 
+struct conflicts {
+	_Atomic uint64_t n;
+	char pad[56];
+};
+static_assert(sizeof(struct conflicts) == 64, "no line is shared by workers");
+
 struct ft_fdb {
 	_Atomic(struct array *) array; // never NULL
 	uint64_t seed;
 	// the writer's
 	unsigned workers;
 	uint32_t live;
+	uint32_t held; // of those
 	struct slab *slabs;
 	struct ft_fdb_entry *free;
+	struct weft_ipc_fdb_stats stats; // what the writer counts
+	struct conflicts *conflicts;     // one a worker
 };
 
 #define GONE ((struct ft_fdb_entry *)1) // was used: probing goes on
@@ -95,7 +104,11 @@ struct ft_fdb *ft_fdb_new(struct ft_switch *sw)
 	struct ft_fdb *fdb = ft_alloc_lines(sizeof(*fdb));
 	struct array *a = array_new(MIN_SLOTS);
 
-	if (!fdb || !a) {
+	if (fdb)
+		fdb->conflicts = ft_alloc_lines(sw->env.workers * sizeof(*fdb->conflicts));
+	if (!fdb || !a || !fdb->conflicts) {
+		if (fdb)
+			free(fdb->conflicts);
 		free(fdb);
 		free(a);
 		return NULL;
@@ -114,6 +127,7 @@ void ft_fdb_destroy(struct ft_fdb *fdb)
 		free(s);
 	}
 	free(atomic_load_explicit(&fdb->array, memory_order_relaxed));
+	free(fdb->conflicts);
 	free(fdb);
 }
 
@@ -155,6 +169,19 @@ const struct ft_fdb_entry *ft_fdb_find(
 	}
 }
 
+bool ft_fdb_knows(const struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan)
+{
+	return ft_fdb_find(sw->fdb, mac, vlan);
+}
+
+void ft_fdb_conflict(struct ft_fdb *fdb, unsigned worker)
+{
+	_Atomic uint64_t *n = &fdb->conflicts[worker].n;
+
+	atomic_store_explicit(
+		n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 static struct array *writer_array(const struct ft_fdb *fdb)
 {
 	return atomic_load_explicit(&fdb->array, memory_order_relaxed);
@@ -186,11 +213,23 @@ static bool array_reserve(struct ft_switch *sw)
 	return true;
 }
 
+// Of what was learned at a port. An entry whose port has gone counts for nobody.
+static void count_learned(struct ft_switch *sw, const struct ft_fdb_entry *e, int by)
+{
+	struct ft_port_entry *p = ft_port_of_writer(sw, e->ofport);
+
+	if (e->flags & WEFT_FDB_HELD)
+		sw->fdb->held += (uint32_t)by;
+	if (p && !(e->flags & WEFT_FDB_STATIC))
+		p->learned += (uint32_t)by;
+}
+
 static void slot_clear(struct ft_switch *sw, uint32_t i)
 {
 	struct array *a = writer_array(sw->fdb);
 	struct ft_fdb_entry *e = slot_entry(a, i);
 
+	count_learned(sw, e, -1);
 	atomic_store_explicit(&a->slot[i], GONE, memory_order_relaxed);
 	sw->fdb->live--;
 	ft_garbage_add(&sw->garbage, &e->garbage, entry_garbage);
@@ -226,9 +265,14 @@ static void entry_fill(struct ft_fdb_entry *e, const struct weft_ipc_fdb *f, uin
 	atomic_store_explicit(&e->renewed_s, when_s, memory_order_relaxed);
 }
 
+static bool entry_is_at(const struct ft_fdb_entry *e, const struct weft_ipc_fdb *f)
+{
+	return e->ofport == f->ofport && weft_ip_equal(&e->vtep, &f->vtep);
+}
+
 static bool entry_says(const struct ft_fdb_entry *e, const struct weft_ipc_fdb *f)
 {
-	return e->ofport == f->ofport && e->flags == f->flags && weft_ip_equal(&e->vtep, &f->vtep);
+	return (e->flags & ~WEFT_FDB_HELD) == f->flags && entry_is_at(e, f);
 }
 
 // Seconds since the last packet. A worker's clock may be a little ahead of ours.
@@ -275,8 +319,10 @@ static enum weft_error put(
 	struct array *a;
 
 	if (!old && fdb->live >= sw->limits.max_fdb &&
-		(!(f->flags & WEFT_FDB_STATIC) || !evict_learned(sw)))
+		(!(f->flags & WEFT_FDB_STATIC) || !evict_learned(sw))) {
+		fdb->stats.over_tenant++;
 		return WEFT_E_TABLE_FULL;
+	}
 	e = entry_new(fdb);
 	if (!e)
 		return WEFT_E_NO_MEMORY;
@@ -286,9 +332,12 @@ static enum weft_error put(
 		return WEFT_E_NO_MEMORY;
 	}
 	entry_fill(e, f, now_s(sw));
+	e->moves = old ? old->moves : (struct ft_fdb_moves){0};
+	count_learned(sw, e, 1);
 	a = writer_array(fdb);
 	atomic_store_explicit(&a->slot[probe(fdb, a, e->id)], e, memory_order_release);
 	if (old) {
+		count_learned(sw, old, -1);
 		ft_garbage_add(&sw->garbage, &old->garbage, entry_garbage);
 		return WEFT_E_NONE;
 	}
@@ -304,6 +353,52 @@ static struct ft_fdb_entry *writer_find(const struct ft_fdb *fdb, uint64_t id)
 	return slot_entry(a, probe(fdb, a, id));
 }
 
+static struct weft_ipc_fdb entry_tell(const struct ft_fdb_entry *e)
+{
+	struct weft_ipc_fdb f = {
+		.vlan = (uint16_t)e->id,
+		.ofport = e->ofport,
+		.flags = e->flags,
+		.moves = e->moves.total,
+		.vtep = e->vtep,
+	};
+
+	for (unsigned b = 0; b < 6; b++)
+		f.mac.b[b] = (uint8_t)(e->id >> (56 - 8 * b));
+	return f;
+}
+
+// It has moved once too often: it stays where it is, and says so.
+static void hold(struct ft_switch *sw, struct ft_fdb_entry *e)
+{
+	struct weft_ipc_fdb f = entry_tell(e);
+
+	sw->fdb->stats.held++;
+	f.flags |= WEFT_FDB_HELD;
+	put(sw, &f, e);
+}
+
+// What a packet says of an address; `old` is what the FDB says, NULL: nothing.
+static enum weft_error learn(
+	struct ft_switch *sw, const struct weft_ipc_fdb *f, struct ft_fdb_entry *old)
+{
+	const struct ft_port_entry *p = ft_port_find(sw, f->ofport);
+
+	if (old && old->flags & (WEFT_FDB_STATIC | WEFT_FDB_HELD))
+		return WEFT_E_EXISTS;
+	if (p && p->max_macs && p->learned >= p->max_macs) {
+		sw->fdb->stats.over_port++;
+		return WEFT_E_TABLE_FULL;
+	}
+	if (!old)
+		return put(sw, f, NULL);
+	sw->fdb->stats.moves++;
+	if (ft_fdb_moved(&old->moves, &sw->limits.moves, now_s(sw)))
+		return put(sw, f, old);
+	hold(sw, old);
+	return WEFT_E_EXISTS;
+}
+
 enum weft_error ft_fdb_add(struct ft_switch *sw, const struct weft_ipc_fdb *f)
 {
 	struct ft_fdb_entry *old = writer_find(sw->fdb, ft_fdb_id(&f->mac, f->vlan));
@@ -311,16 +406,50 @@ enum weft_error ft_fdb_add(struct ft_switch *sw, const struct weft_ipc_fdb *f)
 
 	if (error)
 		return error;
-	if (old && (old->flags & WEFT_FDB_STATIC) && !(f->flags & WEFT_FDB_STATIC))
-		return WEFT_E_EXISTS;
 	if (old && entry_says(old, f)) {
 		atomic_store_explicit(&old->renewed_s, now_s(sw), memory_order_relaxed);
 		return WEFT_E_NONE;
 	}
 	ft_enter(sw);
-	error = put(sw, f, old);
+	error = f->flags & WEFT_FDB_STATIC ? put(sw, f, old) : learn(sw, f, old);
 	ft_leave(sw);
 	return error;
+}
+
+// Replaced by the same without WEFT_FDB_HELD. With no memory for it, it is held a second longer.
+static void release(struct ft_switch *sw, struct ft_fdb_entry *e)
+{
+	struct weft_ipc_fdb f = entry_tell(e);
+
+	f.flags &= ~WEFT_FDB_HELD;
+	put(sw, &f, e);
+}
+
+void ft_fdb_release(struct ft_switch *sw)
+{
+	const struct array *a = writer_array(sw->fdb);
+	uint32_t now = now_s(sw);
+
+	if (!sw->fdb->held)
+		return;
+	ft_enter(sw);
+	for (uint32_t i = 0; i <= a->mask; i++) {
+		struct ft_fdb_entry *e = slot_entry(a, i);
+		if (e && e != GONE && e->flags & WEFT_FDB_HELD && ft_fdb_hold_over(&e->moves, now))
+			release(sw, e);
+	}
+	ft_leave(sw);
+}
+
+void ft_fdb_stats(struct ft_switch *sw, struct weft_ipc_fdb_stats *out)
+{
+	const struct ft_fdb *fdb = sw->fdb;
+
+	*out = fdb->stats;
+	out->entries = fdb->live;
+	out->held_now = fdb->held;
+	for (unsigned w = 0; w < fdb->workers; w++)
+		out->conflicts += atomic_load_explicit(&fdb->conflicts[w].n, memory_order_relaxed);
 }
 
 enum weft_error ft_fdb_del(struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan)
@@ -402,16 +531,11 @@ void ft_fdb_walk(
 
 	for (uint32_t i = 0; i <= a->mask; i++) {
 		const struct ft_fdb_entry *e = slot_entry(a, i);
-		struct weft_ipc_fdb f = {0};
+		struct weft_ipc_fdb f;
 
 		if (!e || e == GONE)
 			continue;
-		for (unsigned b = 0; b < 6; b++)
-			f.mac.b[b] = (uint8_t)(e->id >> (56 - 8 * b));
-		f.vlan = (uint16_t)e->id;
-		f.ofport = e->ofport;
-		f.flags = e->flags;
-		f.vtep = e->vtep;
+		f = entry_tell(e);
 		f.age_s = entry_age(sw->fdb, e, now);
 		fn(arg, &f);
 	}

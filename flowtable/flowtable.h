@@ -22,6 +22,8 @@
 #include <weft/ipc.h>
 #include <weft/packet.h>
 
+#include "flowtable/fdb_move.h"
+
 struct ft_switch;
 struct ft_rule;
 
@@ -51,6 +53,7 @@ struct ft_limits {
 	uint32_t max_groups;
 	uint32_t max_meters;
 	uint32_t max_fdb;
+	struct ft_fdb_move_limits moves;
 };
 
 // ---- the switch
@@ -98,6 +101,7 @@ struct ft_port {
 	uint32_t ofport;
 	uint32_t config; // WEFT_PORT_*
 	bool live;
+	uint32_t max_macs; // that may be learned there; 0: as many as the switch takes
 };
 enum weft_error ft_port_set(struct ft_switch *, const struct ft_port *);
 void ft_port_del(struct ft_switch *, uint32_t ofport);
@@ -148,7 +152,13 @@ void ft_fdb_flush(struct ft_switch *);                       // learned entries
 void ft_fdb_flush_port(struct ft_switch *, uint32_t ofport); // of one port; ft_port_del() does so
 void ft_fdb_flush_vtep(struct ft_switch *, const struct weft_ip *vtep); // behind one VTEP
 unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s); // returns how many went
+// Lets go of the addresses whose hold is over (fdb_move.h). Call about once a second.
+void ft_fdb_release(struct ft_switch *);
+void ft_fdb_stats(struct ft_switch *, struct weft_ipc_fdb_stats *out);
 void ft_fdb_walk(struct ft_switch *, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg);
+
+// Workers: the FDB has the address, wherever that is.
+bool ft_fdb_knows(const struct ft_switch *, const struct weft_mac *, uint16_t vlan);
 
 // ---- packets (workers)
 

@@ -267,9 +267,10 @@ void ft_learn(struct ft_burst *b, const struct ft_packet *pkt)
 	if (from == WEFT_OFPORT_OVERLAY && weft_ip_is_none(&vtep))
 		return;
 	e = ft_fdb_find(b->sw->fdb, &k->eth_src, ft_fdb_vlan(k));
-	if (!e || (!(e->flags & WEFT_FDB_STATIC) &&
-			  (e->ofport != from || !weft_ip_equal(&e->vtep, &vtep))))
-		b->sink->learn(b->sink, pkt);
-	else
+	if (e && e->ofport == from && weft_ip_equal(&e->vtep, &vtep))
 		ft_fdb_touch(e, b->worker, b->now_s);
+	else if (e && e->flags & (WEFT_FDB_STATIC | WEFT_FDB_HELD))
+		ft_fdb_conflict(b->sw->fdb, b->worker);
+	else
+		b->sink->learn(b->sink, pkt);
 }

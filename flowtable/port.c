@@ -15,6 +15,11 @@ const struct ft_port_list *ft_ports(const struct ft_switch *sw)
 	return atomic_load_explicit(&sw->port_list, memory_order_acquire);
 }
 
+struct ft_port_entry *ft_port_of_writer(struct ft_switch *sw, uint32_t ofport)
+{
+	return ft_idmap_find(&sw->ports, ofport);
+}
+
 static struct ft_port_list *list_new(uint32_t room)
 {
 	return calloc(1, sizeof(struct ft_port_list) +
@@ -65,6 +70,7 @@ static enum weft_error port_add(struct ft_switch *sw, const struct ft_port *port
 	p->ofport = port->ofport;
 	atomic_init(&p->config, port->config);
 	atomic_init(&p->live, port->live);
+	p->max_macs = port->max_macs;
 	list_insert(list, old, p);
 	ft_idmap_set(&sw->ports, p->ofport, p);
 	list_replace(sw, list);
@@ -86,6 +92,7 @@ enum weft_error ft_port_set(struct ft_switch *sw, const struct ft_port *port)
 	if (p) {
 		atomic_store_explicit(&p->config, port->config, memory_order_relaxed);
 		atomic_store_explicit(&p->live, port->live, memory_order_relaxed);
+		p->max_macs = port->max_macs;
 		return WEFT_E_NONE;
 	}
 	ft_enter(sw);

@@ -10,6 +10,8 @@ struct ft_port_entry {
 	uint32_t ofport;
 	_Atomic uint32_t config; // WEFT_PORT_*
 	_Atomic bool live;
+	uint32_t max_macs; // the writer's, as the next
+	uint32_t learned;  // addresses in the FDB
 };
 
 // All ports, by ascending number; replaced as a whole.
@@ -36,6 +38,8 @@ static inline bool ft_port_live(const struct ft_port_entry *p)
 
 // ---- writer
 
+// NULL: no such port.
+struct ft_port_entry *ft_port_of_writer(struct ft_switch *, uint32_t ofport);
 // The empty list. False: no memory.
 bool ft_ports_init(struct ft_switch *);
 void ft_ports_fini(struct ft_switch *);

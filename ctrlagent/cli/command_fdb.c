@@ -20,23 +20,26 @@ static void on_entry(void *arg, weft_tenant_id tenant, const void *body, size_t 
 	char mac[MAC_TEXT_MAX], ip[IP_TEXT_MAX];
 
 	memcpy(&e, body, sizeof(e));
-	bool fixed = e.flags & WEFT_FDB_STATIC;
+	bool fixed = e.flags & WEFT_FDB_STATIC, held = e.flags & WEFT_FDB_HELD;
 	const char *from = !fixed ? NULL : e.flags & WEFT_FDB_CONFIG ? "configuration" : "command";
 	json_array_append_new(
-		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:s?, s:o}", "tenant",
+		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:s?, s:o, s:o}", "tenant",
 				 request_tenant_name(r, tenant), "mac", mac_format(&e.mac, mac),
 				 "vlan", e.vlan ? json_integer(e.vlan) : json_null(), "port",
 				 port_json(&r->agent->model, tenant, e.ofport), "vtep",
 				 weft_ip_is_none(&e.vtep) ? NULL : ip_format(&e.vtep, ip), "kind",
-				 fixed ? "static" : "learned", "from", from, "age_s",
-				 fixed ? json_null() : json_integer(e.age_s)));
+				 fixed  ? "static"
+				 : held ? "held"
+					: "learned",
+				 "from", from, "age_s", fixed ? json_null() : json_integer(e.age_s),
+				 "moves", fixed ? json_null() : json_integer(e.moves)));
 }
 
 static void end_list(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"MAC", "mac"},
 		{"VLAN", "vlan"}, {"PORT", "port"}, {"VTEP", "vtep"}, {"KIND", "kind"},
-		{"FROM", "from"}, {"IDLE", "age_s", UNIT_SECONDS}, {0}};
+		{"FROM", "from"}, {"IDLE", "age_s", UNIT_SECONDS}, {"MOVES", "moves"}, {0}};
 
 	request_end_rows(r, json_incref(r->rows), columns, "no MAC addresses known");
 }
@@ -48,6 +51,76 @@ void command_fdb_list(struct request *r)
 	r->rows = json_array();
 	r->finish = end_list;
 	request_dump(r, WEFT_IPC_DUMP_FDB, NULL, 0, on_entry);
+}
+
+// ---- what became of learning
+
+static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_fdb_stats s;
+
+	memcpy(&s, body, sizeof(s));
+	json_array_append_new(r->rows,
+		json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "tenant",
+			request_tenant_name(r, tenant), "entries", (json_int_t)s.entries,
+			"held_now", (json_int_t)s.held_now, "neighbours", (json_int_t)s.neighbours,
+			"moves", (json_int_t)s.moves, "held", (json_int_t)s.held, "conflicts",
+			(json_int_t)s.conflicts, "over_port", (json_int_t)s.over_port,
+			"over_tenant", (json_int_t)s.over_tenant));
+}
+
+static void end_stats(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"ENTRIES", "entries"},
+		{"HELD", "held_now"}, {"NEIGHBOURS", "neighbours"}, {"MOVES", "moves"},
+		{"TIMES HELD", "held"}, {"CONFLICTS", "conflicts"}, {"OVER PORT", "over_port"},
+		{"OVER TENANT", "over_tenant"}, {0}};
+
+	request_end_rows(r, json_incref(r->rows), columns, "no tenants");
+}
+
+void command_fdb_stats(struct request *r)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->rows = json_array();
+	r->finish = end_stats;
+	request_dump(r, WEFT_IPC_DUMP_FDB_STATS, NULL, 0, on_stats);
+}
+
+// ---- bindings
+
+static void on_neighbour(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_neigh n;
+	char mac[MAC_TEXT_MAX], ip[IP_TEXT_MAX];
+
+	memcpy(&n, body, sizeof(n));
+	json_array_append_new(r->rows,
+		json_pack("{s:s, s:s, s:o, s:s, s:s, s:b}", "tenant",
+			request_tenant_name(r, tenant), "ip", ip_format(&n.ip, ip), "vlan",
+			n.vlan ? json_integer(n.vlan) : json_null(), "mac", mac_format(&n.mac, mac),
+			"kind", n.flags & WEFT_NEIGH_STATIC ? "static" : "learned", "router",
+			!!(n.flags & WEFT_NEIGH_ROUTER)));
+}
+
+static void end_neighbours(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"IP", "ip"},
+		{"VLAN", "vlan"}, {"MAC", "mac"}, {"KIND", "kind"}, {"ROUTER", "router"}, {0}};
+
+	request_end_rows(r, json_incref(r->rows), columns, "no bindings known");
+}
+
+void command_neighbour_list(struct request *r)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->rows = json_array();
+	r->finish = end_neighbours;
+	request_dump(r, WEFT_IPC_DUMP_NEIGHS, NULL, 0, on_neighbour);
 }
 
 // ---- changes

@@ -15,6 +15,8 @@ static const struct {
 	{"fdb", "add", command_fdb_add},
 	{"fdb", "del", command_fdb_del},
 	{"fdb", "flush", command_fdb_flush},
+	{"fdb", "stats", command_fdb_stats},
+	{"neighbour", "list", command_neighbour_list},
 	{"flow", "list", command_flow_list},
 	{"group", "list", command_group_list},
 	{"meter", "list", command_meter_list},

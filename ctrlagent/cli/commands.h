@@ -15,6 +15,8 @@ void command_fdb_list(struct request *r);
 void command_fdb_add(struct request *r);
 void command_fdb_del(struct request *r);
 void command_fdb_flush(struct request *r);
+void command_fdb_stats(struct request *r);
+void command_neighbour_list(struct request *r);
 void command_flow_list(struct request *r);
 void command_group_list(struct request *r);
 void command_meter_list(struct request *r);

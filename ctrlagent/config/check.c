@@ -160,6 +160,32 @@ static void check_fdb(struct config_reader *r, const struct config_tenant *t)
 	config_values_finish(r, &seen);
 }
 
+static bool is_link_multicast(const struct weft_ip *ip)
+{
+	return weft_ip_is_v4(ip) ? ip->b[12] >= 224 : ip->b[0] == 0xff;
+}
+
+// VLAN and address together name a binding.
+static void check_neighbours(struct config_reader *r, const struct config_tenant *t)
+{
+	struct config_values seen = {0};
+	char text[IP_TEXT_MAX];
+
+	static_assert(offsetof(struct config_neighbour, vlan) == 16, "the name is one piece");
+	for (size_t i = 0; i < t->neighbour_count; i++) {
+		const struct config_neighbour *n = &t->neighbours[i];
+		if (weft_ip_is_none(&n->ip))
+			continue; // was told as missing
+		if (is_link_multicast(&n->ip))
+			config_error(r, &n->ip, NULL, "expected an address of a host, got \"%s\"",
+				ip_format(&n->ip, text));
+		if (weft_mac_is_multicast(&n->mac))
+			config_error(r, &n->mac, NULL, "expected a unicast address");
+		config_values_add(&seen, n, n, 20);
+	}
+	config_values_finish(r, &seen);
+}
+
 static void check_ports(struct config_reader *r, const struct config_tenant *t)
 {
 	struct config_values names = {0}, numbers = {0};
@@ -183,6 +209,7 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 	check_network(r, c, t);
 	check_vteps(r, c, t);
 	check_fdb(r, t);
+	check_neighbours(r, t);
 	check_ports(r, t);
 	config_check_switch(r, t);
 }

@@ -38,6 +38,12 @@ struct config_uplink {
 	uint32_t queues;
 };
 
+struct config_storm {
+	uint32_t broadcast; // packets a second; 0: any number
+	uint32_t multicast;
+	uint32_t unknown;
+};
+
 struct config_port {
 	char name[WEFT_NAME_MAX + 1];
 	uint32_t number;
@@ -45,6 +51,20 @@ struct config_port {
 	char device[WEFT_DEVICE_MAX + 1];
 	uint32_t mtu;
 	uint32_t queues;
+	uint32_t macs; // 0: no limit but the tenant's
+	struct config_storm storm;
+};
+
+struct config_neighbour {
+	struct weft_ip ip;
+	uint32_t vlan;
+	struct weft_mac mac;
+};
+
+struct config_moves {
+	uint32_t most; // 0: any number
+	uint32_t within_s;
+	uint32_t hold_s;
 };
 
 struct config_fdb {
@@ -93,12 +113,16 @@ struct config_tenant {
 	bool learn;
 	bool inner_vlan;
 	bool any_vtep;
+	bool suppress;
 	uint32_t mtu;
+	struct config_moves moves;
 	struct config_quotas quotas;
 	struct weft_ip *vteps;
 	size_t vtep_count;
 	struct config_fdb *fdb;
 	size_t fdb_count;
+	struct config_neighbour *neighbours;
+	size_t neighbour_count;
 	struct config_switch sw;
 	struct config_port *ports;
 	size_t port_count;

@@ -55,6 +55,16 @@ static const struct schema_field uplink_fields[] = {
 	{0}};
 static const struct schema uplink = {sizeof(struct config_uplink), uplink_fields};
 
+static const struct schema_field storm_fields[] = {
+	{"broadcast", NUMBER(1, 100000000, 0), .offset = AT(config_storm, broadcast),
+	 .help = "broadcasts a second; if absent, any number"},
+	{"multicast", NUMBER(1, 100000000, 0), .offset = AT(config_storm, multicast),
+	 .help = "multicasts a second; if absent, any number"},
+	{"unknown", NUMBER(1, 100000000, 0), .offset = AT(config_storm, unknown),
+	 .help = "unicasts to unknown MAC addresses a second; if absent, any number"},
+	{0}};
+static const struct schema storm = {sizeof(struct config_storm), storm_fields};
+
 static const struct schema_field port_fields[] = {
 	{"name", NAME(15), .offset = AT(config_port, name), .required = true,
 	 .help = "unique in the tenant; OpenFlow shows it"},
@@ -68,6 +78,10 @@ static const struct schema_field port_fields[] = {
 	 .help = "IP bytes; if absent, the device's own"},
 	{"queues", NUMBER(1, 64, 0), .offset = AT(config_port, queues),
 	 .help = "receive queues; if absent, one a worker"},
+	{"macs", NUMBER(1, 10000000, 0), .offset = AT(config_port, macs),
+	 .help = "MAC addresses that may be learned there; if absent, the tenant's quota"},
+	{"storm", SCHEMA_MAP, .offset = AT(config_port, storm), .sub = &storm,
+	 .help = "what of a storm may come in there"},
 	{0}};
 static const struct schema port = {sizeof(struct config_port), port_fields};
 
@@ -82,6 +96,26 @@ static const struct schema_field fdb_fields[] = {
 	 .help = "or behind this port"},
 	{0}};
 static const struct schema fdb = {sizeof(struct config_fdb), fdb_fields};
+
+static const struct schema_field neighbour_fields[] = {
+	{"ip", SCHEMA_IP, .offset = AT(config_neighbour, ip), .required = true,
+	 .help = "address of a VM, IPv4 or IPv6"},
+	{"vlan", NUMBER(1, 4094, 0), .offset = AT(config_neighbour, vlan),
+	 .help = "inner VLAN; if absent, untagged"},
+	{"mac", SCHEMA_MAC, .offset = AT(config_neighbour, mac), .required = true,
+	 .help = "its MAC address"},
+	{0}};
+static const struct schema neighbour = {sizeof(struct config_neighbour), neighbour_fields};
+
+static const struct schema_field moves_fields[] = {
+	{"most", NUMBER(0, 1000000, 5), .offset = AT(config_moves, most),
+	 .help = "so often may a MAC address move; 0: any number"},
+	{"within", NUMBER(1, 86400, 180), .offset = AT(config_moves, within_s),
+	 .help = "in so many seconds"},
+	{"hold", NUMBER(1, 86400, 180), .offset = AT(config_moves, hold_s),
+	 .help = "or it is held where it is for so many"},
+	{0}};
+static const struct schema moves = {sizeof(struct config_moves), moves_fields};
 
 static const struct schema_field quota_fields[] = {
 	{"rules", NUMBER(0, 100000000, 100000), .offset = AT(config_quotas, rules),
@@ -142,6 +176,10 @@ static const struct schema_field tenant_fields[] = {
 	 .help = "let VLAN tags into and out of the overlay"},
 	{"any_vtep", YES_NO(0), .offset = AT(config_tenant, any_vtep),
 	 .help = "accept encapsulated packets from sources that are not in vteps"},
+	{"suppress", YES_NO(0), .offset = AT(config_tenant, suppress),
+	 .help = "answer ARP and neighbour discovery from known bindings, where they would be replicated"},
+	{"moves", SCHEMA_MAP, .offset = AT(config_tenant, moves), .sub = &moves,
+	 .help = "when a MAC address that changes its place is a duplicate"},
 	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_tenant, mtu),
 	 .help = "IP bytes of the tenant's frames; if absent, not limited"},
 	{"quotas", SCHEMA_MAP, .offset = AT(config_tenant, quotas), .sub = &quotas,
@@ -150,6 +188,8 @@ static const struct schema_field tenant_fields[] = {
 	 .help = "remote VTEPs: where broadcasts go, and who may send"},
 	{"fdb", SCHEMA_MAPS, LIST(config_tenant, fdb, fdb_count), .sub = &fdb,
 	 .help = "static MAC addresses"},
+	{"neighbours", SCHEMA_MAPS, LIST(config_tenant, neighbours, neighbour_count), .sub = &neighbour,
+	 .help = "static bindings of IP to MAC addresses, for suppress"},
 	{"switch", SCHEMA_MAP, .offset = AT(config_tenant, sw), .sub = &sw,
 	 .help = "its OpenFlow side"},
 	{"ports", SCHEMA_MAPS, LIST(config_tenant, ports, port_count), .sub = &port,

@@ -101,6 +101,10 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_ledger);
 	case WEFT_IPC_DUMP_DROP_RULES:
 		return sizeof(struct weft_ipc_drop_rule);
+	case WEFT_IPC_DUMP_NEIGHS:
+		return sizeof(struct weft_ipc_neigh);
+	case WEFT_IPC_DUMP_FDB_STATS:
+		return sizeof(struct weft_ipc_fdb_stats);
 	case WEFT_IPC_DUMP_HOST:
 		return sizeof(struct weft_ipc_host);
 	case WEFT_IPC_DUMP_WORKERS:

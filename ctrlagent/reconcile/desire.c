@@ -58,9 +58,11 @@ static void desire_port(const struct model *current, struct model_ids *ids, stru
 {
 	const struct model_port *old = model_port_named(current, tenant, port.name);
 
-	if (old && is_same_port(&port, &old->status.port))
+	if (old && is_same_port(&port, &old->status.port)) {
+		struct weft_port_limits limits = port.limits;
 		port = old->status.port;
-	else
+		port.limits = limits;
+	} else
 		port.id = ids->next_port++;
 	vec_add(&desired->ports, (struct model_port){tenant, {.port = port}});
 }
@@ -86,7 +88,8 @@ static void desire_tenant_port(const struct config_port *p, const struct model *
 		.kind = p->kind,
 		.mtu = p->mtu,
 		.mtu_asked = (uint16_t)p->mtu,
-		.queues = (uint16_t)p->queues};
+		.queues = (uint16_t)p->queues,
+		.limits = {p->macs, {p->storm.broadcast, p->storm.multicast, p->storm.unknown}}};
 
 	copy_name(port.name, p->name);
 	snprintf(port.device, sizeof(port.device), "%s", p->device);
@@ -108,6 +111,19 @@ static void desire_fdb(const struct config_tenant *t, const struct config_fdb *f
 	vec_add(&desired->fdb, (struct model_fdb){tenant, entry});
 }
 
+static void desire_neighbour(
+	const struct config_neighbour *n, struct model *desired, weft_tenant_id tenant)
+{
+	struct weft_ipc_neigh entry = {
+		.ip = n->ip,
+		.vlan = (uint16_t)n->vlan,
+		.mac = n->mac,
+		.flags = WEFT_NEIGH_STATIC,
+	};
+
+	vec_add(&desired->neighs, (struct model_neigh){tenant, entry});
+}
+
 static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 {
 	struct weft_ipc_tenant set = {
@@ -115,7 +131,8 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.vni = config_tenant_network(t),
 		.flags = (t->inner_vlan ? WEFT_TENANT_INNER_VLAN : 0) |
 			 (t->learn ? WEFT_TENANT_LEARN : 0) |
-			 (t->any_vtep ? WEFT_TENANT_ANY_VTEP : 0),
+			 (t->any_vtep ? WEFT_TENANT_ANY_VTEP : 0) |
+			 (t->suppress ? WEFT_TENANT_SUPPRESS : 0),
 		.max_rules = t->quotas.rules,
 		.max_groups = t->quotas.groups,
 		.max_meters = t->quotas.meters,
@@ -123,6 +140,9 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.punt_rate = t->quotas.packet_in,
 		.punt_burst = t->quotas.packet_in_burst,
 		.mtu = t->mtu,
+		.max_moves = t->moves.most,
+		.move_within_s = t->moves.within_s,
+		.move_hold_s = t->moves.hold_s,
 	};
 
 	copy_name(set.name, t->name);
@@ -160,6 +180,8 @@ static void desire_tenant(const struct config_tenant *t, const struct model *cur
 		desire_tenant_port(&t->ports[i], current, ids, desired, id);
 	for (size_t i = 0; i < t->fdb_count; i++)
 		desire_fdb(t, &t->fdb[i], desired, id);
+	for (size_t i = 0; i < t->neighbour_count; i++)
+		desire_neighbour(&t->neighbours[i], desired, id);
 }
 
 void model_desire(const struct config *config, const struct model *current, struct model_ids *ids,

@@ -64,6 +64,17 @@ static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t le
 	vec_add(&((struct fetch *)arg)->model->fdb, (struct model_fdb){tenant, entry});
 }
 
+static void on_neigh(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct weft_ipc_neigh entry;
+
+	memcpy(&entry, body, sizeof(entry));
+	if (!(entry.flags & WEFT_NEIGH_STATIC))
+		return; // learned
+	entry.flags = WEFT_NEIGH_STATIC;
+	vec_add(&((struct fetch *)arg)->model->neighs, (struct model_neigh){tenant, entry});
+}
+
 static void on_nexthop(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
 	memcpy(vec_new(&((struct fetch *)arg)->model->nexthops), body,
@@ -100,6 +111,7 @@ void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg)
 		{WEFT_IPC_DUMP_PORTS, on_port},
 		{WEFT_IPC_DUMP_VTEPS, on_vtep},
 		{WEFT_IPC_DUMP_FDB, on_fdb},
+		{WEFT_IPC_DUMP_NEIGHS, on_neigh},
 		{WEFT_IPC_DUMP_NEXTHOPS, on_nexthop},
 	};
 	struct fetch *f = agent_zalloc(sizeof(*f));

@@ -7,6 +7,7 @@ void model_free(struct model *m)
 	vec_free(&m->ports);
 	vec_free(&m->vteps);
 	vec_free(&m->fdb);
+	vec_free(&m->neighs);
 	vec_free(&m->nexthops);
 }
 

@@ -33,12 +33,18 @@ struct model_fdb {
 	struct weft_ipc_fdb entry; // those of the configuration (WEFT_FDB_CONFIG)
 };
 
+struct model_neigh {
+	weft_tenant_id tenant;
+	struct weft_ipc_neigh entry; // those of the configuration (WEFT_NEIGH_STATIC)
+};
+
 struct model {
 	struct weft_ipc_host host; // without a name: the data plane was never told
 	VEC(struct model_tenant) tenants;
 	VEC(struct model_port) ports;
 	VEC(struct model_vtep) vteps;
 	VEC(struct model_fdb) fdb;
+	VEC(struct model_neigh) neighs;
 	VEC(struct weft_ipc_nexthop) nexthops;
 };
 

@@ -64,6 +64,14 @@ static char *fdb_name(const struct model *m, const struct model_fdb *f)
 		mac_format(&f->entry.mac, mac), f->entry.vlan ? " vlan " : "", f->entry.vlan);
 }
 
+static char *neigh_name(const struct model *m, const struct model_neigh *n)
+{
+	char ip[IP_TEXT_MAX];
+
+	return agent_format("neighbour %s %s%s%.0u", tenant_name(m, n->tenant),
+		ip_format(&n->entry.ip, ip), n->entry.vlan ? " vlan " : "", n->entry.vlan);
+}
+
 static char *vtep_name(const struct model *m, const struct model_vtep *v)
 {
 	char ip[IP_TEXT_MAX];
@@ -89,6 +97,14 @@ static bool has_fdb(const struct model *m, const struct model_fdb *f)
 	return false;
 }
 
+static bool has_neigh(const struct model *m, const struct model_neigh *n)
+{
+	VEC_FOR_EACH (o, &m->neighs)
+		if (o->tenant == n->tenant && memcmp(&o->entry, &n->entry, sizeof(n->entry)) == 0)
+			return true;
+	return false;
+}
+
 // ---- removals
 
 static void remove_fdb(struct planner *p)
@@ -99,6 +115,17 @@ static void remove_fdb(struct planner *p)
 		char *what = fdb_name(p->current, f);
 		line(p->plan, "- %s", what);
 		operation(p, WEFT_IPC_FDB_DEL, f->tenant, &f->entry, sizeof(f->entry), what);
+	}
+}
+
+static void remove_neighs(struct planner *p)
+{
+	VEC_FOR_EACH (n, &p->current->neighs) {
+		if (has_neigh(p->desired, n))
+			continue;
+		char *what = neigh_name(p->current, n);
+		line(p->plan, "- %s", what);
+		operation(p, WEFT_IPC_NEIGH_DEL, n->tenant, &n->entry, sizeof(n->entry), what);
 	}
 }
 
@@ -202,6 +229,10 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "packet_in", old->punt_rate, new->punt_rate);
 	setting(&text, "packet_in_burst", old->punt_burst, new->punt_burst);
 	setting(&text, "mtu", old->mtu, new->mtu);
+	setting(&text, "suppress", !!(of & WEFT_TENANT_SUPPRESS), !!(nf & WEFT_TENANT_SUPPRESS));
+	setting(&text, "moves.most", old->max_moves, new->max_moves);
+	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
+	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);
 	return text;
 }
 
@@ -224,6 +255,30 @@ static void set_tenants(struct planner *p)
 		}
 		operation(p, type, t->id, &t->set, sizeof(t->set),
 			agent_format("tenant %s", t->set.name));
+	}
+}
+
+static char *limits_text(const struct weft_port_limits *l)
+{
+	return agent_format("macs %u, broadcast %u/s, multicast %u/s, unknown %u/s", l->max_macs,
+		l->storm[WEFT_STORM_BROADCAST], l->storm[WEFT_STORM_MULTICAST],
+		l->storm[WEFT_STORM_UNKNOWN]);
+}
+
+// Of a port that stays. What a new one has comes with it.
+static void set_limits(struct planner *p)
+{
+	VEC_FOR_EACH (port, &p->desired->ports) {
+		const struct model_port *old =
+			model_port_by_id(p->current, port->tenant, port->status.port.id);
+		struct weft_ipc_port_set set = {
+			.id = port->status.port.id, .limits = port->status.port.limits};
+		if (!old || memcmp(&old->status.port.limits, &set.limits, sizeof(set.limits)) == 0)
+			continue;
+		char *what = port_name(p->desired, port), *limits = limits_text(&set.limits);
+		line(p->plan, "~ %s: %s", what, limits);
+		operation(p, WEFT_IPC_PORT_SET, port->tenant, &set, sizeof(set), what);
+		free(limits);
 	}
 }
 
@@ -254,6 +309,18 @@ static void add_vteps(struct planner *p)
 	}
 }
 
+static void add_neighs(struct planner *p)
+{
+	VEC_FOR_EACH (n, &p->desired->neighs) {
+		char mac[MAC_TEXT_MAX];
+		if (has_neigh(p->current, n))
+			continue;
+		char *what = neigh_name(p->desired, n);
+		line(p->plan, "+ %s at %s", what, mac_format(&n->entry.mac, mac));
+		operation(p, WEFT_IPC_NEIGH_ADD, n->tenant, &n->entry, sizeof(n->entry), what);
+	}
+}
+
 static void add_fdb(struct planner *p)
 {
 	VEC_FOR_EACH (f, &p->desired->fdb) {
@@ -275,6 +342,7 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 
 	*plan = (struct plan){.text = agent_strdup("")};
 	remove_fdb(&p);
+	remove_neighs(&p);
 	remove_vteps(&p);
 	remove_ports(&p);
 	remove_tenants(&p);
@@ -283,7 +351,9 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 	set_tenants(&p);
 	add_vteps(&p);
 	add_ports(&p, false);
+	set_limits(&p);
 	add_fdb(&p);
+	add_neighs(&p);
 }
 
 void plan_free(struct plan *plan)

@@ -55,7 +55,10 @@
 	WEFT_DROP(PUNT_RATE, "punt-rate", "over the tenant's packet-in rate")                      \
 	WEFT_DROP(NOT_OURS, "not-ours", "uplink frame for the kernel, but there is no way to it")  \
 	WEFT_DROP(TENANT_GONE, "tenant-gone", "its tenant or port was removed meanwhile")          \
-	WEFT_DROP(COPIES, "too-many-copies", "more copies of one packet than the switch makes")
+	WEFT_DROP(COPIES, "too-many-copies", "more copies of one packet than the switch makes")    \
+	WEFT_DROP(STORM_BROADCAST, "storm-broadcast", "over the port's limit of broadcasts")       \
+	WEFT_DROP(STORM_MULTICAST, "storm-multicast", "over the port's limit of multicasts")       \
+	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \

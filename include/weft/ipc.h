@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The protocol between weft-agent and weft-dataplane, version 1.
+// The protocol between weft-agent and weft-dataplane, version 2.
 //
 // Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
 // data plane's own user.
@@ -31,7 +31,7 @@
 #include <weft/drop.h>
 #include <weft/flow.h>
 
-#define WEFT_IPC_VERSION 1u
+#define WEFT_IPC_VERSION 2u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -72,9 +72,12 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(FDB_ADD, 27, weft_ipc_fdb)          /* a static entry */                                 \
 	X(FDB_DEL, 28, weft_ipc_fdb)                                                               \
 	X(FDB_FLUSH, 29, none)                /* learned entries only */                           \
+	X(PORT_SET, 30, weft_ipc_port_set)    /* of a port that is there */                        \
+	X(NEIGH_ADD, 31, weft_ipc_neigh)      /* a static binding */                               \
 	X(FLOW_MOD, 32, weft_flow_mod)        /* match, instructions: see weft_ipc_flow_tail */    \
 	X(GROUP_MOD, 33, weft_group_mod)      /* buckets */                                        \
 	X(METER_MOD, 34, weft_meter_mod)      /* bands */                                          \
+	X(NEIGH_DEL, 35, weft_ipc_neigh)                                                           \
 	/* not a change of state, and not within a transaction's fate */                           \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
 	/* dumps: the request's body, and below the reply's */                                     \
@@ -94,6 +97,8 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_WORKERS, 61, none)             /* weft_ipc_worker, one a worker */                  \
 	X(DUMP_MORE, 62, weft_ipc_dump_more)  /* has the xid of a dump; not answered */            \
 	X(DUMP_HOST, 63, none)                /* weft_ipc_host; no name: it was never set */       \
+	X(DUMP_NEIGHS, 64, none)              /* weft_ipc_neigh, of hdr.tenant or of all */        \
+	X(DUMP_FDB_STATS, 65, none)           /* weft_ipc_fdb_stats, one a tenant */               \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -154,6 +159,8 @@ struct weft_ipc_host {
 #define WEFT_TENANT_STANDALONE 8u // no controller, fail-standalone: act as a learning switch
 #define WEFT_TENANT_FRAG_DROP 16u // OFPC_FRAG_DROP
 #define WEFT_TENANT_TTL_PACKET_IN 32u // a controller asked for packets with an invalid TTL
+#define WEFT_TENANT_SUPPRESS 64u // answer ARP and neighbour solicitations from known bindings
+#define WEFT_TENANT_FLAGS 127u   // all of them
 
 struct weft_ipc_tenant {
 	char name[WEFT_NAME_MAX + 1];
@@ -167,8 +174,12 @@ struct weft_ipc_tenant {
 	uint32_t punt_rate;  // packet-ins a second; 0: none
 	uint32_t punt_burst;
 	uint32_t mtu;        // of the tenant's frames (IP bytes); 0: not limited here
+	uint32_t max_moves;  // of a MAC in move_within_s, or it is held for move_hold_s; 0: never
+	uint32_t move_within_s;
+	uint32_t move_hold_s;
+	uint32_t pad;
 };
-static_assert(sizeof(struct weft_ipc_tenant) == 104, "travels");
+static_assert(sizeof(struct weft_ipc_tenant) == 120, "travels");
 
 // X(ID, name, what `device` says)
 #define WEFT_PORT_KINDS(X)                                                                         \
@@ -190,6 +201,27 @@ enum weft_port_kind {
 
 #define WEFT_DEVICE_MAX 127
 
+// Kinds of frames that a storm may be made of.
+enum weft_storm {
+	WEFT_STORM_BROADCAST,
+	WEFT_STORM_MULTICAST,
+	WEFT_STORM_UNKNOWN, // unicast, to an address that the FDB does not have
+	WEFT_STORM_MAX
+};
+
+// What may change of a port while it lives.
+struct weft_port_limits {
+	uint32_t max_macs;              // that may be learned there; 0: no limit but the tenant's
+	uint32_t storm[WEFT_STORM_MAX]; // packets a second that may come in; 0: any number
+};
+
+struct weft_ipc_port_set {
+	uint32_t id;
+	uint32_t pad;
+	struct weft_port_limits limits;
+};
+static_assert(sizeof(struct weft_ipc_port_set) == 24, "travels");
+
 struct weft_ipc_port {
 	uint32_t id;      // weft_port_id, chosen by the agent
 	uint32_t ofport;  // 0: an uplink
@@ -202,8 +234,9 @@ struct weft_ipc_port {
 	char device[WEFT_DEVICE_MAX + 1];
 	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,
 			    // else a TAP is made under the port's name
+	struct weft_port_limits limits;
 };
-static_assert(sizeof(struct weft_ipc_port) == 232, "travels");
+static_assert(sizeof(struct weft_ipc_port) == 248, "travels");
 
 struct weft_ipc_port_ref {
 	uint32_t id;
@@ -229,7 +262,7 @@ struct weft_ipc_port_status {
 	struct weft_mac mac;
 	uint8_t pad[6];
 };
-static_assert(sizeof(struct weft_ipc_port_status) == 232 + 72 + 24, "travels");
+static_assert(sizeof(struct weft_ipc_port_status) == 248 + 72 + 24, "travels");
 
 struct weft_ipc_vtep {
 	struct weft_ip ip;
@@ -252,16 +285,44 @@ static_assert(sizeof(struct weft_ipc_nexthop) == 56, "travels");
 
 #define WEFT_FDB_STATIC 1u
 #define WEFT_FDB_CONFIG 2u // static, and of the configuration's: kept and told, of no other meaning
+#define WEFT_FDB_HELD 4u   // replies: it moved too often, and stays here for a while
 struct weft_ipc_fdb {
 	struct weft_mac mac;
 	uint16_t vlan;       // 0: untagged
 	uint32_t ofport;     // WEFT_OFPORT_OVERLAY: behind `vtep`
 	uint32_t flags;      // WEFT_FDB_*
 	uint32_t age_s;      // replies: seconds since the last packet
-	uint32_t pad;
+	uint32_t moves;      // replies: how often it was learned elsewhere
 	struct weft_ip vtep;
 };
 static_assert(sizeof(struct weft_ipc_fdb) == 40, "travels");
+
+// What became of learning in one tenant since it was made.
+struct weft_ipc_fdb_stats {
+	uint64_t moves;       // addresses learned at another place than before
+	uint64_t held;        // times that one moved too often
+	uint64_t conflicts;   // packets from elsewhere than a static or held entry says
+	uint64_t over_port;   // times that a port had as many addresses as it may
+	uint64_t over_tenant; // times that the tenant had
+	uint32_t entries;     // now
+	uint32_t held_now;
+	uint32_t neighbours;  // bindings known now
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_fdb_stats) == 56, "travels");
+
+// A binding of an IP address to a MAC address, from which the switch answers ARP and neighbour
+// solicitations itself (WEFT_TENANT_SUPPRESS).
+#define WEFT_NEIGH_STATIC 1u // of the configuration
+#define WEFT_NEIGH_ROUTER 2u // IPv6: a router, by its advertisement (RFC 4861, 4.4)
+struct weft_ipc_neigh {
+	struct weft_ip ip;
+	uint16_t vlan; // 0: untagged
+	struct weft_mac mac;
+	uint32_t flags; // WEFT_NEIGH_*
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_neigh) == 32, "travels");
 
 // The tail of FLOW_MOD, FLOW_REMOVED, DUMP_FLOWS (request: match only): `match_words` words of
 // value and as many of mask, then the instructions.

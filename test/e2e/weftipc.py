@@ -57,6 +57,7 @@ CONSUMED = _reasons("CONSUMED")
 ERRORS = _names("error.h", "WEFT_ERRORS")
 KINDS = [n.lower() for n in _names("ipc.h", "WEFT_PORT_KINDS")]
 TYPES = _types()
+VERSION = int(re.search(r"#define WEFT_IPC_VERSION (\d+)u", (INCLUDE / "ipc.h").read_text()).group(1))
 TYPE_NAMES = {v: k for k, v in TYPES.items()}
 
 
@@ -99,17 +100,19 @@ HELLO = Struct(16, "version:I", "pid:I", "epoch:Q")
 ERR = Struct(120, "error:I", "_:4x", "text:112s")
 HOST = Struct(104, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
               "name:64s")
-TENANT = Struct(104, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
-                "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I")
-PORT = Struct(232, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
-              "device:128s", "kernel_if:16s")
+TENANT = Struct(120, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
+                "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
+                "move_within_s:I", "move_hold_s:I", "_:4x")
+PORT = Struct(248, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
+              "device:128s", "kernel_if:16s", "max_macs:I", "storm_broadcast:I", "storm_multicast:I",
+              "storm_unknown:I")
 PORT_STATS = Struct(72, "rx_packets:Q", "tx_packets:Q", "rx_bytes:Q", "tx_bytes:Q", "rx_dropped:Q",
                     "tx_dropped:Q", "rx_errors:Q", "tx_errors:Q", "duration_ns:Q")
 PORT_STATE = Struct(24, "state:I", "speed_mbps:I", "reason:I", "mac:6s", "_:6x")
 PORT_MOD = Struct(24, "ofport:I", "config:I", "mask:I", "_:4x", "mac:6s", "_:2x")
 NEXTHOP = Struct(56, "vtep:16s", "src:16s", "port:I", "flags:I", "src_mac:6s", "dst_mac:6s", "vlan:H",
                  "mtu:H")
-FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "_:4x", "vtep:16s")
+FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
                 "version:32s")
 DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
@@ -274,7 +277,7 @@ class Client:
         self._check(hdr, reply)
         return reply
 
-    def hello(self, version=1):
+    def hello(self, version=VERSION):
         return HELLO.unpack(self.call("HELLO", HELLO.pack(version=version, pid=os.getpid())))
 
     def echo(self):
@@ -405,8 +408,8 @@ class Client:
         out = []
         for owner, raw in self.dump("DUMP_PORTS", None, tenant=tenant):
             port = PORT.unpack(raw)
-            port.update(PORT_STATS.unpack(raw[232:]))
-            port.update(PORT_STATE.unpack(raw[304:]))
+            port.update(PORT_STATS.unpack(raw[PORT.size:]))
+            port.update(PORT_STATE.unpack(raw[PORT.size + PORT_STATS.size:]))
             out.append(dict(port, tenant=owner))
         return out
 

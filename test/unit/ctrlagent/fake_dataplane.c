@@ -176,6 +176,17 @@ static enum weft_error port_add(struct fake_dataplane *dp, weft_tenant_id tenant
 	return WEFT_E_NONE;
 }
 
+static enum weft_error port_set(struct fake_dataplane *dp, weft_tenant_id tenant, const void *body)
+{
+	const struct weft_ipc_port_set *set = body;
+	struct record *r = find(&dp->state, WEFT_IPC_DUMP_PORTS, tenant, &set->id, 4);
+
+	if (!r)
+		return WEFT_E_NO_PORT;
+	((struct weft_ipc_port_status *)(void *)r->bytes)->port.limits = set->limits;
+	return WEFT_E_NONE;
+}
+
 // A thing that is no more than its key.
 static enum weft_error add(struct fake_dataplane *dp, uint16_t dump, weft_tenant_id tenant,
 	size_t key, const void *body, size_t len)
@@ -255,6 +266,12 @@ static enum weft_error operate(
 		return port_add(dp, h->tenant, body);
 	case WEFT_IPC_PORT_DEL:
 		return del(dp, WEFT_IPC_DUMP_PORTS, h->tenant, 4, body);
+	case WEFT_IPC_PORT_SET:
+		return port_set(dp, h->tenant, body);
+	case WEFT_IPC_NEIGH_ADD:
+		return add(dp, WEFT_IPC_DUMP_NEIGHS, h->tenant, 18, body, len);
+	case WEFT_IPC_NEIGH_DEL:
+		return del(dp, WEFT_IPC_DUMP_NEIGHS, h->tenant, 18, body);
 	case WEFT_IPC_VTEP_ADD:
 		return add(dp, WEFT_IPC_DUMP_VTEPS, h->tenant, 16, body, len);
 	case WEFT_IPC_VTEP_DEL:

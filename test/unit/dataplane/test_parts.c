@@ -4,6 +4,7 @@
 #include "eal.h"
 
 #include "dp_meter.h"
+#include "dp_neigh.h"
 #include "dp_port_kind.h"
 
 #include <rte_rcu_qsbr.h>
@@ -43,6 +44,128 @@ static void vtep_sets_find_what_is_in_them(void **state)
 		}
 		free(set);
 	}
+}
+
+// ---- bindings
+
+enum {
+	NEIGHS = 200,
+	NEIGH_VLANS = 2,
+	NEIGH_LIMIT = 300
+};
+
+struct neigh_books {
+	struct weft_ipc_neigh is[NEIGHS][NEIGH_VLANS]; // flags UINT32_MAX: not there
+	unsigned n;
+};
+
+static bool keep_even(void *arg, const struct weft_ipc_neigh *n)
+{
+	return n->mac.b[5] % 2 == 0;
+}
+
+static void count_one(void *arg, const struct weft_ipc_neigh *n)
+{
+	++*(unsigned *)arg;
+}
+
+static void neigh_add(struct dp_neigh *t, struct neigh_books *b, unsigned i, unsigned vlan)
+{
+	struct weft_ipc_neigh *is = &b->is[i][vlan],
+			      add = {.ip = an_ip(i + 1),
+				      .vlan = (uint16_t)vlan,
+				      .mac = {{2, 0, 0, 0, 0, (uint8_t)rng()}},
+				      .flags = rng() % 4};
+	bool there = is->flags != UINT32_MAX;
+	enum weft_error want = WEFT_E_NONE;
+
+	if (there && is->flags & WEFT_NEIGH_STATIC && !(add.flags & WEFT_NEIGH_STATIC))
+		want = WEFT_E_EXISTS;
+	else if (!there && b->n == NEIGH_LIMIT)
+		want = WEFT_E_TABLE_FULL;
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &add, NEIGH_LIMIT), want);
+	if (want)
+		return;
+	if (there && weft_mac_equal(&is->mac, &add.mac))
+		add.flags |= is->flags & WEFT_NEIGH_ROUTER;
+	b->n += !there;
+	*is = add;
+}
+
+static void neigh_sweep(struct dp_neigh *t, struct neigh_books *b)
+{
+	dp_neigh_sweep(&eal_dp, t, keep_even, NULL);
+	for (unsigned i = 0; i < NEIGHS * NEIGH_VLANS; i++) {
+		struct weft_ipc_neigh *is = &b->is[i / NEIGH_VLANS][i % NEIGH_VLANS];
+
+		if (is->flags == UINT32_MAX || is->flags & WEFT_NEIGH_STATIC || keep_even(NULL, is))
+			continue;
+		is->flags = UINT32_MAX;
+		b->n--;
+	}
+}
+
+static void bindings_are_those_of_an_array(void **state)
+{
+	static struct neigh_books b;
+	struct dp_neigh *t = dp_neigh_new(rng());
+
+	for (unsigned i = 0; i < NEIGHS; i++)
+		for (unsigned v = 0; v < NEIGH_VLANS; v++)
+			b.is[i][v].flags = UINT32_MAX;
+	for (unsigned round = 0; round < 100000; round++) {
+		unsigned what = rng() % 1000, i = rng() % NEIGHS, v = rng() % NEIGH_VLANS;
+		struct weft_ip ip = an_ip(i + 1);
+		struct weft_ipc_neigh *is = &b.is[i][v];
+		const struct weft_ipc_neigh *have;
+		unsigned n = 0;
+
+		if (what < 600) {
+			neigh_add(t, &b, i, v);
+		} else if (what < 900) {
+			bool there = is->flags != UINT32_MAX;
+
+			assert_int_equal(dp_neigh_del(&eal_dp, t, &ip, (uint16_t)v),
+				there ? WEFT_E_NONE : WEFT_E_NOT_FOUND);
+			b.n -= there;
+			is->flags = UINT32_MAX;
+		} else if (what < 903) {
+			neigh_sweep(t, &b);
+		}
+		have = dp_neigh_find(t, &ip, (uint16_t)v);
+		assert_int_equal(have != NULL, is->flags != UINT32_MAX);
+		if (have)
+			assert_memory_equal(have, is, sizeof(*is));
+		assert_int_equal(dp_neigh_count(t), b.n);
+		if (what == 999) {
+			dp_neigh_walk(t, count_one, &n);
+			assert_int_equal(n, b.n);
+		}
+		if (round % 64 == 0)
+			dp_rcu_poll(eal_dp.rcu);
+	}
+	dp_neigh_free(t);
+}
+
+static void bindings_of_no_host_are_refused(void **state)
+{
+	struct dp_neigh *t = dp_neigh_new(1);
+	struct weft_ipc_neigh ok = {.ip = an_ip(1), .mac = {{2, 0, 0, 0, 0, 1}}}, n;
+
+	n = ok, n.ip = weft_ip_from_v4(htonl(0xe0000001));
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	n = ok, n.ip = (struct weft_ip){.b = {0xff, 2, [15] = 1}};
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	n = ok, n.ip = (struct weft_ip){.q = {0, 0}};
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	n = ok, n.mac.b[0] = 3;
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	n = ok, n.vlan = 4095;
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	n = ok, n.flags = 4;
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &n, 9), WEFT_E_MALFORMED);
+	assert_int_equal(dp_neigh_add(&eal_dp, t, &ok, 9), WEFT_E_NONE);
+	dp_neigh_free(t);
 }
 
 // As many packets of random lengths and gaps as take ten seconds, at about `load` times the rate.
@@ -238,6 +361,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vtep_sets_find_what_is_in_them),
+		cmocka_unit_test(bindings_are_those_of_an_array),
+		cmocka_unit_test(bindings_of_no_host_are_refused),
 		cmocka_unit_test(meters_keep_their_rate),
 		cmocka_unit_test(the_highest_exceeded_band_applies),
 		cmocka_unit_test(a_meter_does_not_go_back_in_time),

@@ -4,6 +4,8 @@
 
 #include "eal.h"
 
+#include "dp_storm.h"
+
 #include "../rng.h"
 
 #include <setjmp.h>
@@ -313,6 +315,51 @@ static void a_tenant_cannot_keep_others_from_learning(void **state)
 	rte_ring_reset(w->events);
 }
 
+static struct rte_mbuf *frame_to(uint8_t first)
+{
+	struct rte_mbuf *m = eal_frame(60, 60, 0);
+
+	memset(rte_pktmbuf_mtod(m, void *), first, 6);
+	memset(rte_pktmbuf_mtod_offset(m, void *, 12), 0, 2);
+	return m;
+}
+
+// Ten seconds at a hundred frames a second against limits of 20 and 30.
+static void storms_are_limited_by_kind(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct weft_port_limits limits = {.storm = {20, 30, 0}};
+	struct dp_port port = eal_port;
+	unsigned passed[2] = {0, 0};
+	struct weft_ipc_ledger l;
+
+	assert_int_equal(dp_storm_set(&eal_dp, &port, &limits), WEFT_E_NONE);
+	assert_true(dp_storm_is_limited(&port));
+	for (unsigned i = 0; i < 1000; i++) {
+		struct rte_mbuf *m[3] = {frame_to(0xff), frame_to(0x33), frame_to(0x02)};
+
+		w->now_ns = 1000000000ull + i * 10000000ull;
+		for (unsigned n = dp_storm_admit(w, &port, m, 3); n; n--) {
+			uint8_t first = *rte_pktmbuf_mtod(m[n - 1], uint8_t *);
+
+			passed[0] += first == 0xff;
+			passed[1] += first == 0x33;
+			rte_pktmbuf_free(m[n - 1]);
+		}
+	}
+	// What 9.99 seconds bring, and the first second's worth.
+	assert_in_range(passed[0], 218, 220);
+	assert_in_range(passed[1], 328, 330);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.drops[WEFT_DROP_STORM_BROADCAST], 1000 - passed[0]);
+	assert_int_equal(l.drops[WEFT_DROP_STORM_MULTICAST], 1000 - passed[1]);
+	assert_int_equal(l.drops[WEFT_DROP_STORM_UNKNOWN], 0);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	assert_int_equal(dp_storm_set(&eal_dp, &port, &(struct weft_port_limits){0}), 0);
+	assert_false(dp_storm_is_limited(&port));
+	free(port.storm);
+}
+
 static void drops_are_noted_with_their_port(void **state)
 {
 	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
@@ -349,6 +396,7 @@ int main(void)
 		T(foreign_frames_reach_the_kernel),
 		T(copies_of_a_packet_have_an_end),
 		T(a_tenant_cannot_keep_others_from_learning),
+		T(storms_are_limited_by_kind),
 		T(drops_are_noted_with_their_port),
 	};
 
