@@ -14,6 +14,8 @@
 #include "dp_storm.h"
 #include "dp_suppress.h"
 
+#include "overlay/ecn.h"
+
 #define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
 
 static void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_tenant *t,
@@ -151,6 +153,7 @@ static struct dp_tenant *dp_rx_inner(
 		dp_radix_get(rx->encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, rx->vni);
 	struct dp_cause cause = {.in_port = t ? WEFT_OFPORT_OVERLAY : 0};
 	enum weft_drop reason = t ? dp_rx_admit(t, rx) : WEFT_DROP_UNKNOWN_VNI;
+	bool uniform;
 
 	if (!t)
 		t = port->tenant;
@@ -160,6 +163,12 @@ static struct dp_tenant *dp_rx_inner(
 		return NULL;
 	}
 	overlay_strip(&p->pkt, rx);
+	uniform = __atomic_load_n(&t->dscp_uniform, __ATOMIC_RELAXED);
+	if (overlay_tos_egress_matters(rx->tos, uniform) &&
+		!overlay_tos_egress(p->pkt.data, p->pkt.len, rx->tos, uniform)) {
+		dp_worker_drop(w, t, m, WEFT_DROP_ECN, &cause);
+		return NULL;
+	}
 	dp_packet_to_mbuf(&p->pkt);
 	if (m->nb_segs > 1)
 		dp_mbuf_cut(m);

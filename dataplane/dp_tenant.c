@@ -78,6 +78,8 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
 		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
 			WEFT_VSID_MIN, WEFT_VSID_MAX);
+	else if (cfg->dscp > 63 || cfg->tos & ~(WEFT_TOS_UNIFORM | WEFT_TOS_NO_ECN))
+		snprintf(why, 100, "dscp: want 0 to 63; tos: unknown bits");
 	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
@@ -113,6 +115,8 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 	t->cfg = *cfg;
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
+	t->stale = true; // outer headers say some of it
 	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->punt_burst, cfg->punt_burst, __ATOMIC_RELAXED);
 	ft_switch_set_limits(t->sw, &limits);

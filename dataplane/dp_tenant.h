@@ -47,6 +47,7 @@ struct dp_tenant {
 	uint32_t id;
 	uint32_t flags;               // WEFT_TENANT_*; atomic
 	uint32_t mtu;                 // atomic; 0: no limit
+	bool dscp_uniform;            // atomic
 	uint32_t network;             // VNI or VSID
 	uint32_t punt_rate;           // atomic
 	uint32_t punt_burst;          // atomic

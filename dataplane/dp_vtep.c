@@ -58,7 +58,10 @@ static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
 		.vlan = h->vlan != 0,
 		.vlan_vid = h->vlan,
 		.ttl = dp->host.ttl,
-		.udp_csum = dp->host.udp_csum,
+		.dscp = t->cfg.dscp,
+		.dscp_uniform = t->cfg.tos & WEFT_TOS_UNIFORM,
+		.ecn = !(t->cfg.tos & WEFT_TOS_NO_ECN),
+		.udp_csum = weft_ip_is_v4(&h->vtep) ? dp->host.udp_csum : dp->host.udp6_csum,
 		.udp_port = dp->host.vxlan_port,
 	};
 	const char *why;
@@ -168,8 +171,9 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 	struct overlay_vtep *vtep;
 	const struct overlay_vtep *old = dp->vtep;
 
-	if (!cfg->vxlan_port || cfg->udp_csum > 1) {
-		snprintf(why, 100, "vxlan_port: want 1 to 65535; udp_csum: want 0 or 1");
+	if (!cfg->vxlan_port || cfg->udp_csum > 1 || cfg->udp6_csum > 1 ||
+		cfg->zero_csum > WEFT_ZERO_CSUM_REFUSE) {
+		snprintf(why, 100, "vxlan_port: want 1 to 65535; checksums: want 0 or 1; 0 to 2");
 		return WEFT_E_MALFORMED;
 	}
 	if ((!weft_ip_is_none(&cfg->vtep4) && !weft_ip_is_v4(&cfg->vtep4)) ||
@@ -186,7 +190,8 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 		.ipv6 = cfg->vtep6,
 		.vxlan_port = cfg->vxlan_port,
 		.nvgre = true,
-		.udp6_zero_csum_ok = true,
+		.udp6_zero_csum_ok = cfg->zero_csum == WEFT_ZERO_CSUM_ACCEPT,
+		.udp4_zero_csum_bad = cfg->zero_csum == WEFT_ZERO_CSUM_REFUSE,
 		.tail = dp_vtep_tail,
 	};
 	dp->host = *cfg;

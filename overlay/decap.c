@@ -91,7 +91,7 @@ static bool udp_sum_ok(const struct walk *w, uint32_t len)
 static bool udp_csum_ok(const struct walk *w, const uint8_t *udp, uint32_t len)
 {
 	if (!(udp[6] | udp[7]))
-		return !w->v6 || w->vtep->udp6_zero_csum_ok;
+		return w->v6 ? w->vtep->udp6_zero_csum_ok : !w->vtep->udp4_zero_csum_bad;
 	if (w->hints & OVERLAY_HINT_UDP_BAD)
 		return false;
 	return w->hints & OVERLAY_HINT_UDP_GOOD || udp_sum_ok(w, len);

@@ -18,8 +18,8 @@
 // Read strictly, as the RFCs say:
 //
 // - VXLAN (RFC 7348, 5): the I flag must be set; all other flags and reserved fields are ignored.
-//   A zero UDP checksum is accepted over IPv4; over IPv6 if the VTEP says so (RFC 6935, 6936). Any
-//   other is verified. The UDP length, not the IP length, ends the packet.
+//   A zero UDP checksum is accepted over IPv4 unless the VTEP says no; over IPv6 if it says so
+//   (RFC 6935, 6936). Any other is verified. The UDP length, not the IP length, ends the packet.
 // - NVGRE (RFC 7637, 3.2): K set, C and S clear, version 0. Bit 1, nameless in RFC 7637, must be
 //   clear: it is RFC 1701's "routing present", after which bytes of unknown length would follow.
 //   Reserved0, which RFC 7637 draws as bits 4 to 12, is ignored; RFC 2784, 2.3 would have bits 4
@@ -69,8 +69,9 @@ struct overlay_vtep {
 	struct weft_ip ipv6;
 	uint16_t vxlan_port; // host order, usually OVERLAY_VXLAN_PORT; 0: no VXLAN
 	bool nvgre;
-	bool udp6_zero_csum_ok; // accept zero UDP checksums over IPv6
-	overlay_tail_fn *tail;  // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
+	bool udp6_zero_csum_ok;  // accept zero UDP checksums over IPv6 (RFC 6935, 6936)
+	bool udp4_zero_csum_bad; // refuse them over IPv4 too
+	overlay_tail_fn *tail;   // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
 };
 
 // The result. Whatever parsing did not reach is zero.

@@ -2,6 +2,7 @@
 #include "overlay/encap.h"
 
 #include "overlay/checksum.h"
+#include "overlay/ecn.h"
 
 // Headers are 42 to 74 bytes: two moves of a fixed size, overlapping in the middle, copy any length
 // of a class without a loop and without a byte too many before the frame.
@@ -64,6 +65,18 @@ uint8_t *overlay_encap(const struct overlay_template *t, uint8_t *inner, uint32_
 		l4[7] = (uint8_t)(flow_hash >> 24);
 	}
 	return frame;
+}
+
+uint8_t overlay_encap_tos_flip(const struct overlay_template *t, const uint8_t *inner, uint32_t len)
+{
+	int tos = overlay_tos_get(inner, len);
+
+	return tos < 0 ? 0 : ((uint8_t)tos ^ t->tos) & t->tos_mask;
+}
+
+void overlay_encap_flip_tos(const struct overlay_template *t, uint8_t *frame, uint8_t flip)
+{
+	overlay_tos_set(frame, t->tos ^ flip);
 }
 
 struct weft_csum overlay_udp_csum_begin(const struct overlay_template *t, const uint8_t *frame)
@@ -137,7 +150,7 @@ uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct
 	for (unsigned i = 0; i < n; i++) {
 		const struct overlay_template *t = tmpl[i];
 		struct weft_packet *pkt = &pkts[i];
-		uint8_t *frame;
+		uint8_t *frame, flip;
 
 		// The headroom is written, and nobody has touched it yet.
 		if (i + AHEAD < n)
@@ -146,6 +159,9 @@ uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct
 			continue;
 		frame = overlay_encap(
 			t, pkt->data, pkt->total_len, pkt->hash, (uint16_t)(ip_id + i));
+		flip = t->tos_mask ? overlay_encap_tos_flip(t, pkt->data, pkt->len) : 0;
+		if (__builtin_expect(flip, 0))
+			overlay_encap_flip_tos(t, frame, flip);
 		if (__builtin_expect(t->udp_csum, 0))
 			burst_csum(t, frame, pkt, tail);
 		move_to_outer(pkt, t, frame);

@@ -43,7 +43,9 @@ struct overlay_tunnel {
 	uint8_t vlan_pcp;        // 0 to 7
 	uint16_t vlan_vid;       // 1 to 4094
 	uint8_t ttl;             // 0: 64
-	uint8_t dscp;            // 0 to 63
+	uint8_t dscp;            // 0 to 63; with dscp_uniform, of frames that are not IP
+	bool dscp_uniform;       // IP frames: the outer DSCP is the inner one (RFC 2983)
+	bool ecn;                // IP frames: the outer ECN field too (RFC 6040, 4.1, normal mode)
 	bool udp_csum;           // VXLAN: fill in the UDP checksum
 	uint16_t udp_port;       // VXLAN, destination; 0: 4789
 	uint16_t src_port_min;   // VXLAN, source, inclusive; both 0: 49152 to 65535, the
@@ -59,6 +61,8 @@ struct overlay_template {
 	uint8_t encap; // enum weft_encap
 	bool v6;
 	bool udp_csum;
+	uint8_t tos;         // of the header
+	uint8_t tos_mask;    // bits of it that an inner IP header overrides
 	uint16_t port_base;  // first source port
 	uint32_t port_count; // 1 to 65535
 	uint32_t ip_sum;     // of the IPv4 header without length, identification and checksum
@@ -90,6 +94,14 @@ void overlay_udp_csum(const struct overlay_template *t, uint8_t *frame, uint32_t
 struct weft_csum overlay_udp_csum_begin(const struct overlay_template *t, const uint8_t *frame);
 void overlay_udp_csum_end(
 	const struct overlay_template *t, uint8_t *frame, const struct weft_csum *csum);
+
+// Which bits of the outer TOS byte differ from the template's, for this inner frame of which `len`
+// bytes are readable: those that are copied from its IP header (ecn.h). overlay_encap_burst() asks
+// by itself.
+uint8_t overlay_encap_tos_flip(
+	const struct overlay_template *t, const uint8_t *inner, uint32_t len);
+// Flips them in the outer `frame` that overlay_encap() returned. No UDP checksum covers them.
+void overlay_encap_flip_tos(const struct overlay_template *t, uint8_t *frame, uint8_t flip);
 
 // Encapsulates `n` packets, at most OVERLAY_BURST_MAX, packet i by tmpl[i] with pkts[i].hash and
 // identification ip_id + i, UDP checksums included. `data`, lengths, headroom and layer offsets of

@@ -4,6 +4,7 @@
 #include "overlay/encap.h"
 
 #include "overlay/checksum.h"
+#include "overlay/ecn.h"
 
 #include <errno.h>
 
@@ -137,6 +138,9 @@ int overlay_template_build(
 	t->encap = (uint8_t)tunnel->encap;
 	t->v6 = !weft_ip_is_v4(&tunnel->local);
 	t->udp_csum = vxlan && tunnel->udp_csum;
+	t->tos = (uint8_t)(tunnel->dscp << 2);
+	t->tos_mask = (uint8_t)((tunnel->dscp_uniform ? OVERLAY_DSCP_MASK : 0) |
+				(tunnel->ecn ? OVERLAY_ECN_MASK : 0));
 	l3 = put_ethernet(t->header, tunnel);
 	l4 = t->v6 ? put_ipv6(l3, tunnel, proto, ttl) : put_ipv4(l3, tunnel, proto, ttl);
 	end = vxlan ? put_vxlan(l4, tunnel) : put_nvgre(l4, tunnel);

@@ -25,6 +25,8 @@ struct config_host {
 	struct weft_ip vtep6; // a second one, of the other family
 	uint32_t vxlan_port;
 	bool udp_checksum;
+	bool udp6_checksum;
+	uint32_t zero_checksum; // enum weft_zero_csum
 	uint32_t ttl;
 	uint32_t fdb_age_s;
 };
@@ -116,6 +118,9 @@ struct config_tenant {
 	bool suppress;
 	uint32_t mtu;
 	struct config_moves moves;
+	uint32_t dscp;
+	uint32_t dscp_mode; // 0 pipe, 1 uniform
+	bool ecn;
 	struct config_quotas quotas;
 	struct weft_ip *vteps;
 	size_t vtep_count;

@@ -10,6 +10,8 @@ static const char *const kinds[] = {
 		NULL};
 
 static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
+static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
+static const char *const dscp_modes[] = {"pipe", "uniform", NULL};
 static const char *const fail_modes[] = {"secure", "standalone", NULL};
 
 // clang-format off
@@ -32,6 +34,11 @@ static const struct schema_field host_fields[] = {
 	 .help = "UDP destination port of VXLAN"},
 	{"udp_checksum", YES_NO(0), .offset = AT(config_host, udp_checksum),
 	 .help = "send outer UDP checksums"},
+	{"udp6_checksum", YES_NO(0), .offset = AT(config_host, udp6_checksum),
+	 .help = "send them over IPv6, even if not over IPv4"},
+	{"zero_checksum", CHOICE(zero_checksums, WEFT_ZERO_CSUM_ACCEPT),
+	 .offset = AT(config_host, zero_checksum),
+	 .help = "VXLAN packets that come without a UDP checksum: accept, over ipv4 alone, refuse"},
 	{"ttl", NUMBER(1, 255, 64), .offset = AT(config_host, ttl),
 	 .help = "TTL or hop limit of outer headers"},
 	{"fdb_age", NUMBER(1, 1000000, 300), .offset = AT(config_host, fdb_age_s),
@@ -182,6 +189,12 @@ static const struct schema_field tenant_fields[] = {
 	 .help = "when a MAC address that changes its place is a duplicate"},
 	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_tenant, mtu),
 	 .help = "IP bytes of the tenant's frames; if absent, not limited"},
+	{"dscp", NUMBER(0, 63, 0), .offset = AT(config_tenant, dscp),
+	 .help = "of outer headers; with dscp_mode uniform, of frames that are not IP"},
+	{"dscp_mode", CHOICE(dscp_modes, 0), .offset = AT(config_tenant, dscp_mode),
+	 .help = "pipe: outer and inner DSCP are apart; uniform: copied into and out of the overlay"},
+	{"ecn", YES_NO(1), .offset = AT(config_tenant, ecn),
+	 .help = "outer headers bear the inner ECN field (RFC 6040), else Not-ECT"},
 	{"quotas", SCHEMA_MAP, .offset = AT(config_tenant, quotas), .sub = &quotas,
 	 .help = "what it may use"},
 	{"vteps", SCHEMA_IPS, LIST(config_tenant, vteps, vtep_count),

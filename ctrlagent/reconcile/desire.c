@@ -37,6 +37,8 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	out->vtep6 = v4 ? h->vtep6 : h->vtep;
 	out->vxlan_port = (uint16_t)h->vxlan_port;
 	out->udp_csum = h->udp_checksum;
+	out->udp6_csum = h->udp_checksum || h->udp6_checksum;
+	out->zero_csum = (uint8_t)h->zero_checksum;
 	out->ttl = (uint8_t)h->ttl;
 	out->fdb_age_s = h->fdb_age_s;
 	copy_name(out->name, h->name);
@@ -143,6 +145,9 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.max_moves = t->moves.most,
 		.move_within_s = t->moves.within_s,
 		.move_hold_s = t->moves.hold_s,
+		.dscp = (uint8_t)t->dscp,
+		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
+				 (t->ecn ? 0 : WEFT_TOS_NO_ECN)),
 	};
 
 	copy_name(set.name, t->name);

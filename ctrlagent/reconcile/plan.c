@@ -179,16 +179,18 @@ static void remove_tenants(struct planner *p)
 static void set_host(struct planner *p)
 {
 	const struct weft_ipc_host *now = &p->current->host, *want = &p->desired->host;
+	static const char *const zero_csums[] = {"accept", "ipv4", "refuse"};
 	char ip4[IP_TEXT_MAX], ip6[IP_TEXT_MAX];
 
 	if (memcmp(now, want, sizeof(*want)) == 0)
 		return;
 	line(p->plan,
-		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, fdb age %u "
-		"s",
+		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, over IPv6 "
+		"%s, zero checksum %s, fdb age %u s",
 		now->name[0] ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
 		ip_format(&want->vtep6, ip6), want->vxlan_port, want->ttl,
-		want->udp_csum ? "on" : "off", want->fdb_age_s);
+		want->udp_csum ? "on" : "off", want->udp6_csum ? "on" : "off",
+		zero_csums[want->zero_csum], want->fdb_age_s);
 	operation(
 		p, WEFT_IPC_HOST_SET, 0, want, sizeof(*want), agent_format("host %s", want->name));
 }
@@ -233,6 +235,10 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
 	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);
+	setting(&text, "dscp", old->dscp, new->dscp);
+	setting(&text, "dscp_uniform", !!(old->tos & WEFT_TOS_UNIFORM),
+		!!(new->tos &WEFT_TOS_UNIFORM));
+	setting(&text, "ecn", !(old->tos & WEFT_TOS_NO_ECN), !(new->tos &WEFT_TOS_NO_ECN));
 	return text;
 }
 

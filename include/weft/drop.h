@@ -58,7 +58,8 @@
 	WEFT_DROP(COPIES, "too-many-copies", "more copies of one packet than the switch makes")    \
 	WEFT_DROP(STORM_BROADCAST, "storm-broadcast", "over the port's limit of broadcasts")       \
 	WEFT_DROP(STORM_MULTICAST, "storm-multicast", "over the port's limit of multicasts")       \
-	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses")
+	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses") \
+	WEFT_DROP(ECN, "ecn-congestion", "outer ECN is CE, inner is Not-ECT (RFC 6040, 4.2)")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \

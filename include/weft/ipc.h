@@ -142,16 +142,27 @@ struct weft_ipc_dump_more {
 	uint32_t pad;
 };
 
+// Whether received VXLAN packets may do without a UDP checksum.
+enum weft_zero_csum {
+	WEFT_ZERO_CSUM_ACCEPT = 0, // over IPv4 and IPv6 (RFC 7348, 5; RFC 6935)
+	WEFT_ZERO_CSUM_IPV4 = 1,   // over IPv4 alone (RFC 8200, 8.1)
+	WEFT_ZERO_CSUM_REFUSE = 2,
+};
+
 // What is true of the whole host.
 struct weft_ipc_host {
 	struct weft_ip vtep4; // this host's own VTEP addresses; none: not set
 	struct weft_ip vtep6;
 	uint16_t vxlan_port;  // UDP destination port, 4789
-	uint8_t udp_csum;     // 1: send outer UDP checksums
+	uint8_t udp_csum;     // 1: send outer UDP checksums over IPv4
 	uint8_t ttl;          // of outer headers
 	uint32_t fdb_age_s;   // learned entries expire after so long without a packet
 	char name[WEFT_NAME_MAX + 1];
+	uint8_t udp6_csum;    // 1: send outer UDP checksums over IPv6
+	uint8_t zero_csum;    // enum weft_zero_csum
+	uint8_t pad[6];
 };
+static_assert(sizeof(struct weft_ipc_host) == 112, "travels");
 
 #define WEFT_TENANT_INNER_VLAN 1u // VLAN tags may enter and leave the overlay
 #define WEFT_TENANT_LEARN 2u      // learn MAC addresses from packets
@@ -177,9 +188,15 @@ struct weft_ipc_tenant {
 	uint32_t max_moves;  // of a MAC in move_within_s, or it is held for move_hold_s; 0: never
 	uint32_t move_within_s;
 	uint32_t move_hold_s;
-	uint32_t pad;
+	uint8_t dscp;        // of outer headers, 0 to 63; if uniform, of frames that are not IP
+	uint8_t tos;         // WEFT_TOS_*
+	uint8_t pad[2];
 };
 static_assert(sizeof(struct weft_ipc_tenant) == 120, "travels");
+
+// overlay/ecn.h has the models. 0: DSCP by the pipe model, ECN by RFC 6040's normal mode.
+#define WEFT_TOS_UNIFORM 1u // DSCP: the outer value is the inner one, both ways
+#define WEFT_TOS_NO_ECN 2u  // outer headers are Not-ECT
 
 // X(ID, name, what `device` says)
 #define WEFT_PORT_KINDS(X)                                                                         \

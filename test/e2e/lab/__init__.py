@@ -4,6 +4,7 @@
     netns      namespaces, veth pairs, packet sockets inside them
     process    programs that are started, waited for and ended
     fabric     the underlay between hosts, and what is captured on it
+    middlebox  a router of the underlay that changes what passes
     weft       a host that runs weft-dataplane and weft-agent
     ovs        an Open vSwitch of its own, userspace data path: a peer
     linuxvx    Linux's VXLAN device: a peer

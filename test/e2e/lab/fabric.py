@@ -12,10 +12,13 @@ from .wait import wait_until
 
 UNDERLAY = '172.16.0.{}'
 PREFIX_LENGTH = 24
+UNDERLAY6 = 'fd10:16::{:x}'
+PREFIX_LENGTH6 = 64
 
 
 class Fabric:
-    """`mtu` is the underlay's; hosts are numbered by their address 172.16.0.N."""
+    """`mtu` is the underlay's; hosts are numbered by their address 172.16.0.N, and fd10:16::N for those
+    that attach6() gave one."""
 
     def __init__(self, lab, mtu=1600, label='fabric'):
         self.lab = lab
@@ -41,6 +44,13 @@ class Fabric:
         if addressed:
             ns.address(device, f'{address}/{PREFIX_LENGTH}')
         self.cables[ns.label] = cable
+        return address
+
+    def attach6(self, ns, number, device='eth0'):
+        """Gives a host that is attached its IPv6 address, which is returned."""
+        ns.enable_ipv6(device)
+        address = UNDERLAY6.format(number)
+        ns.address(device, f'{address}/{PREFIX_LENGTH6}')
         return address
 
     def capture(self, label, name=None):

@@ -10,20 +10,26 @@ class LinuxVxlanHost:
     learned from what is decapsulated unless `learning` is False.
     """
 
-    def __init__(self, lab, fabric, number, vni, remotes, port=4789, learning=True, udp_csum=False):
+    def __init__(self, lab, fabric, number, vni, remotes, port=4789, learning=True, udp_csum=False,
+                 ipv6=False, zero_csum6=False, options=(), mtu=1450):
+        """ipv6: over an IPv6 underlay. zero_csum6: send no UDP checksum there, and take packets without."""
         self.lab = lab
         self.label = f'linux{number}'
         self.ns = lab.namespace(self.label)
         self.vtep = fabric.attach(self.ns, number)
+        if ipv6:
+            self.vtep = fabric.attach6(self.ns, number)
+            options = [*options, *(('udp6zerocsumtx', 'udp6zerocsumrx') if zero_csum6 else
+                                   ('noudp6zerocsumtx', 'noudp6zerocsumrx'))]
         self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'id', vni, 'dstport', port, 'local',
                    self.vtep, 'dev', 'eth0', 'learning' if learning else 'nolearning',
-                   'udpcsum' if udp_csum else 'noudpcsum')
+                   'udpcsum' if udp_csum else 'noudpcsum', *options)
         self.ns.ip('link', 'add', 'br0', 'type', 'bridge')
         for device in ('vx', 'br0'):
             self.ns.offloads_off(device)
         self.ns.ip('link', 'set', 'vx', 'master', 'br0')
         for device in ('vx', 'br0'):
-            self.ns.ip('link', 'set', device, 'mtu', 1450)
+            self.ns.ip('link', 'set', device, 'mtu', mtu)
             self.ns.ip('link', 'set', device, 'up')
         for remote in remotes:
             self.fdb('00:00:00:00:00:00', remote)

@@ -62,6 +62,11 @@ class Namespace:
             self.ip('addr', 'add', address, 'dev', device)
         self.ip('link', 'set', device, 'up')
 
+    def enable_ipv6(self, device):
+        """IPv6 on one device, with no router solicitations and no duplicate address detection."""
+        self.run('sysctl', '-qw', f'net.ipv6.conf.{device}.accept_ra=0', f'net.ipv6.conf.{device}.accept_dad=0',
+                 f'net.ipv6.conf.{device}.router_solicitations=0', f'net.ipv6.conf.{device}.disable_ipv6=0')
+
     def mac(self, device):
         return self.run('cat', f'/sys/class/net/{device}/address').strip()
 
@@ -112,6 +117,9 @@ class RawPort:
 
     def send(self, frame):
         self._socket.send(bytes(frame))
+
+    def fileno(self):
+        return self._socket.fileno()
 
     def receive(self, timeout=1.0):
         """The next frame that came in from the network, or None; 0: one that is there already."""

@@ -13,7 +13,8 @@ SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
 
 
 class OvsHost:
-    def __init__(self, lab, fabric, number):
+    def __init__(self, lab, fabric, number, ipv6=False):
+        """ipv6: br-phy has an IPv6 address too, vtep6."""
         self.lab = lab
         self.label = f'ovs{number}'
         self.ns = lab.namespace(self.label)
@@ -24,6 +25,7 @@ class OvsHost:
         self.bridge_socket = f'{self._rundir}/br-int.mgmt'  # where ovs-ofctl finds the VMs' bridge
         self._start()
         self._bridges()
+        self.vtep6 = fabric.attach6(self.ns, number, 'br-phy') if ipv6 else None
 
     def _start(self):
         run(['mkdir', '-p', self._rundir])

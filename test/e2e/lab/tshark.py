@@ -7,6 +7,7 @@ from .process import run
 # Checksums are verified wherever they may be wrong on the wire; Wireshark leaves that off because of
 # offloading network cards, of which there is none here.
 CHECKS = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE',
+          '-o', 'udp.ignore_ipv6_zero_checksum:TRUE',  # RFC 6935 allows it to tunnels
           '-o', 'tcp.check_checksum:TRUE', '-o', 'sctp.checksum:crc32c',
           # Opinions on a TCP conversation (retransmissions, windows) are not about our bytes.
           '-o', 'tcp.analyze_sequence_numbers:FALSE',

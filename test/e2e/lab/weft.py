@@ -82,6 +82,12 @@ class WeftHost:
 
     # ---- what the configuration says
 
+    def add_ipv6(self, alone=False):
+        """Gives the host an IPv6 VTEP address beside its IPv4 one, or instead of it."""
+        self.vtep6 = self.fabric.attach6(self.ns, self.number)
+        self.config['host']['vtep' if alone else 'vtep6'] = self.vtep6
+        return self.vtep6
+
     def tenant(self, name, vni=None, vsid=None, vteps=(), dpid=None, controllers=(),
                fail_mode='secure', switch=None, **more):
         """Adds a tenant; returns its part of the configuration."""
