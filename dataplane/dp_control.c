@@ -145,7 +145,8 @@ static void dp_control_second(struct dp *dp)
 	if (dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
-		ft_expire(t->sw);
+		if (!t->stage)
+			ft_expire(t->sw);
 		if (dp->host.fdb_age_s)
 			ft_fdb_age(t->sw, dp->host.fdb_age_s);
 		ft_fdb_release(t->sw);

@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "dp_ipc_txn.h"
 #include "dp_log.h"
+#include "dp_stage.h"
 #include "dp_unix.h"
 
 #include <errno.h>
@@ -210,6 +211,10 @@ static void dp_ipc_punted_out(struct dp_ipc *i, const struct dp_ipc_request *r)
 
 static void dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 {
+	if (r->hdr.flags & WEFT_IPC_STAGED) {
+		dp_stage_serve(i->dp, r);
+		return;
+	}
 	switch (r->hdr.type) {
 	case WEFT_IPC_HELLO:
 		dp_ipc_hello(i, r);
@@ -223,6 +228,9 @@ static void dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 	case WEFT_IPC_ECHO:
 		if (dp_ipc_begin(i, WEFT_IPC_ECHO, 0, r->hdr.xid, r->hdr.tenant, false))
 			dp_ipc_end(i);
+		return;
+	case WEFT_IPC_ABORT:
+		dp_ipc_result(i, &r->hdr, WEFT_E_STATE, "nothing is staged");
 		return;
 	case WEFT_IPC_PACKET_OUT:
 		dp_ipc_punted_out(i, r);
@@ -288,6 +296,7 @@ static void dp_ipc_close(struct dp_ipc *i)
 	i->greeted = i->broken = false;
 	dp_ipc_dump_cancel(NULL);
 	dp_txn_abandon(i->txn);
+	dp_stage_drop(i->dp, NULL);
 	DP_LOG(NOTICE, "agent disconnected");
 }
 
@@ -372,6 +381,8 @@ bool dp_ipc_run(struct dp_ipc *i)
 		dp_ipc_read(i);
 		more = dp_ipc_serve_all(i);
 	}
+	if (dp_stage_run(i->dp))
+		more = true;
 	if (dp_ipc_dump_run(i->dp))
 		more = true;
 	dp_ipc_write(i);

@@ -6,6 +6,7 @@
 //	dp_ipc_decode.c  bytes to requests, pure
 //	dp_ipc_op.c      one function an operation
 //	dp_ipc_txn.c     transactions: what an operation did, and how it is undone
+//	dp_stage.c       staged transactions, beside the stream's
 //	dp_ipc_dump.c    dumps, long ones in pieces between which rules go on being served
 //	dp_event.c       what happens without being asked for
 //
@@ -63,6 +64,13 @@ enum weft_error dp_ipc_op(
 	struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r, char why[static 100]);
 enum weft_error dp_ipc_packet_out(
 	struct dp *dp, const struct dp_ipc_request *r, char why[static 100]);
+
+// The parts of it that dp_stage.c needs. Rules, groups and meters: staged or done, as the switch
+// has a transaction open or not.
+struct dp_tenant;
+enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request *r);
+enum weft_error dp_ipc_packet_out_check(
+	struct dp *dp, struct dp_tenant *t, const struct dp_ipc_request *r, char why[static 100]);
 
 // Starts a dump, all of it if it is short.
 void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r);

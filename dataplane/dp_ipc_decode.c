@@ -182,7 +182,21 @@ static bool dp_ipc_tails(struct dp_cursor *c, struct dp_ipc_request *r)
 
 static uint16_t dp_ipc_flags(unsigned type)
 {
-	return type == WEFT_IPC_DUMP_FLOWS ? WEFT_IPC_REPLY | WEFT_IPC_PACED : WEFT_IPC_REPLY;
+	switch (type) {
+	case WEFT_IPC_DUMP_FLOWS:
+		return WEFT_IPC_REPLY | WEFT_IPC_PACED;
+	case WEFT_IPC_BEGIN:
+	case WEFT_IPC_COMMIT:
+	case WEFT_IPC_ABORT:
+	case WEFT_IPC_PORT_MOD:
+	case WEFT_IPC_FLOW_MOD:
+	case WEFT_IPC_GROUP_MOD:
+	case WEFT_IPC_METER_MOD:
+	case WEFT_IPC_PACKET_OUT:
+		return WEFT_IPC_REPLY | WEFT_IPC_STAGED;
+	default:
+		return WEFT_IPC_REPLY;
+	}
 }
 
 bool dp_ipc_decode(const void *msg, uint32_t len, struct dp_ipc_request *r, const char **why)

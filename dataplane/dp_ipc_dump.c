@@ -25,7 +25,7 @@ struct dp_dump {
 	uint32_t xid;
 	uint32_t tenant;
 	struct ft_flow_walk *walk;
-	struct ft_switch *sw;
+	struct dp_tenant *of;
 	int64_t credit; // bytes that may be written; 0 or less: it waits
 	TAILQ_ENTRY(dp_dump) link;
 };
@@ -256,7 +256,7 @@ static enum weft_error dp_dump_start_flows(
 	if (!job)
 		return WEFT_E_NO_MEMORY;
 	*job = *d;
-	job->sw = t->sw;
+	job->of = t;
 	job->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
 	if (!job->walk) {
 		free(job);
@@ -404,7 +404,7 @@ bool dp_ipc_dump_run(struct dp *dp)
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = job == last ? NULL : TAILQ_NEXT(job, link);
-		if (job->credit <= 0)
+		if (job->credit <= 0 || job->of->stage)
 			continue;
 		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
 			return true;
@@ -420,7 +420,7 @@ void dp_ipc_dump_cancel(const struct ft_switch *sw)
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (!sw || job->sw == sw)
+		if (!sw || job->of->sw == sw)
 			dp_dump_finish(job); // of what there was; nothing if nobody listens
 	}
 }

@@ -256,37 +256,41 @@ static enum weft_error dp_op_fdb_flush(struct dp_op *op)
 	return WEFT_E_NONE;
 }
 
-static enum weft_error dp_op_flow_mod(struct dp_op *op)
-{
-	static const struct weft_instructions none;
-
-	dp_txn_switch(op->txn, op->tenant);
-	return ft_flow_mod(op->tenant->sw, op->r->body, &op->r->match,
-		op->r->instructions ? op->r->instructions : &none);
-}
-
 // A dump tells of a group in one message.
-static bool dp_op_group_fits(const struct dp_op *op)
+static bool dp_op_group_fits(const struct dp_ipc_request *r)
 {
-	const struct weft_group_mod *mod = op->r->body;
+	const struct weft_group_mod *mod = r->body;
 
-	return sizeof(struct weft_ipc_hdr) + sizeof(struct weft_group_stats) + op->r->tail_len +
+	return sizeof(struct weft_ipc_hdr) + sizeof(struct weft_group_stats) + r->tail_len +
 		       mod->bucket_count * sizeof(struct weft_bucket_counters) <=
 	       WEFT_IPC_MAX_LEN;
 }
 
-static enum weft_error dp_op_group_mod(struct dp_op *op)
+enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request *r)
 {
-	if (!dp_op_group_fits(op))
-		return WEFT_E_GROUP_BUCKETS;
-	dp_txn_switch(op->txn, op->tenant);
-	return ft_group_mod(op->tenant->sw, op->r->body, op->r->tail, op->r->tail_len);
+	static const struct weft_instructions none;
+
+	switch (r->hdr.type) {
+	case WEFT_IPC_FLOW_MOD:
+		return ft_flow_mod(
+			t->sw, r->body, &r->match, r->instructions ? r->instructions : &none);
+	case WEFT_IPC_GROUP_MOD:
+		if (!dp_op_group_fits(r))
+			return WEFT_E_GROUP_BUCKETS;
+		return ft_group_mod(t->sw, r->body, r->tail, r->tail_len);
+	case WEFT_IPC_METER_MOD:
+		return ft_meter_mod(t->sw, r->body, r->tail);
+	default:
+		return WEFT_E_UNSUPPORTED;
+	}
 }
 
-static enum weft_error dp_op_meter_mod(struct dp_op *op)
+static enum weft_error dp_op_rules(struct dp_op *op)
 {
+	if (op->tenant->stage)
+		return WEFT_E_IN_USE;
 	dp_txn_switch(op->txn, op->tenant);
-	return ft_meter_mod(op->tenant->sw, op->r->body, op->r->tail);
+	return dp_ipc_op_rules(op->tenant, op->r);
 }
 
 static const struct {
@@ -310,9 +314,9 @@ static const struct {
 	[WEFT_IPC_PORT_SET] = {dp_op_port_set, false},
 	[WEFT_IPC_NEIGH_ADD] = {dp_op_neigh, true},
 	[WEFT_IPC_NEIGH_DEL] = {dp_op_neigh, true},
-	[WEFT_IPC_FLOW_MOD] = {dp_op_flow_mod, true},
-	[WEFT_IPC_GROUP_MOD] = {dp_op_group_mod, true},
-	[WEFT_IPC_METER_MOD] = {dp_op_meter_mod, true},
+	[WEFT_IPC_FLOW_MOD] = {dp_op_rules, true},
+	[WEFT_IPC_GROUP_MOD] = {dp_op_rules, true},
+	[WEFT_IPC_METER_MOD] = {dp_op_rules, true},
 };
 
 enum weft_error dp_ipc_op(
@@ -358,6 +362,21 @@ static struct dp_packet_out *dp_packet_out_new(
 	return po;
 }
 
+enum weft_error dp_ipc_packet_out_check(
+	struct dp *dp, struct dp_tenant *t, const struct dp_ipc_request *r, char why[static 100])
+{
+	enum weft_error e = ft_actions_check(t->sw, r->tail, r->tail_len);
+
+	if (e)
+		return e;
+	if (r->frame_len < RTE_ETHER_HDR_LEN || r->frame_len > dp->opt.max_frame) {
+		snprintf(why, 100, "frame of %u bytes: want %u to %u", r->frame_len,
+			RTE_ETHER_HDR_LEN, dp->opt.max_frame);
+		return WEFT_E_MALFORMED;
+	}
+	return WEFT_E_NONE;
+}
+
 enum weft_error dp_ipc_packet_out(
 	struct dp *dp, const struct dp_ipc_request *r, char why[static 100])
 {
@@ -368,14 +387,9 @@ enum weft_error dp_ipc_packet_out(
 
 	if (!t)
 		return WEFT_E_NO_TENANT;
-	e = ft_actions_check(t->sw, r->tail, r->tail_len);
+	e = dp_ipc_packet_out_check(dp, t, r, why);
 	if (e)
 		return e;
-	if (r->frame_len < RTE_ETHER_HDR_LEN || r->frame_len > dp->opt.max_frame) {
-		snprintf(why, 100, "frame of %u bytes: want %u to %u", r->frame_len,
-			RTE_ETHER_HDR_LEN, dp->opt.max_frame);
-		return WEFT_E_MALFORMED;
-	}
 	dp_count(&t->counters[dp_control(dp)].received, 1);
 	po = dp_packet_out_new(dp, t, r);
 	if (!po) {

@@ -219,12 +219,25 @@ enum weft_error dp_port_set_limits(
 	return WEFT_E_NONE;
 }
 
+static uint32_t dp_port_config_after(const struct dp_port *p, const struct weft_ipc_port_mod *mod)
+{
+	return (p->config & ~mod->mask) | (mod->config & mod->mask);
+}
+
+enum weft_error dp_port_mod_check(const struct dp_port *p, const struct weft_ipc_port_mod *mod)
+{
+	if (!weft_mac_equal(&mod->mac, &p->mac))
+		return WEFT_E_PORT_CONFIG;
+	return dp_port_config_after(p, mod) & ~DP_PORT_CONFIG ? WEFT_E_PORT_CONFIG : WEFT_E_NONE;
+}
+
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod)
 {
-	uint32_t config = (p->config & ~mod->mask) | (mod->config & mod->mask);
+	uint32_t config = dp_port_config_after(p, mod);
+	enum weft_error e = dp_port_mod_check(p, mod);
 
-	if (!weft_mac_equal(&mod->mac, &p->mac) || (config & ~DP_PORT_CONFIG))
-		return WEFT_E_PORT_CONFIG;
+	if (e)
+		return e;
 	__atomic_store_n(&p->config, config, __ATOMIC_RELAXED);
 	p->cfg.config = config;
 	dp_port_tell_switch(p);

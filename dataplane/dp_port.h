@@ -86,6 +86,8 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden);
 // Limits that may change at any time.
 enum weft_error dp_port_set_limits(
 	struct dp *dp, struct dp_port *p, const struct weft_port_limits *limits);
+// Whether dp_port_mod() would do it.
+enum weft_error dp_port_mod_check(const struct dp_port *p, const struct weft_ipc_port_mod *mod);
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod);
 struct dp_port *dp_port_find(struct dp *dp, weft_port_id id);
 struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, uint32_t ofport);

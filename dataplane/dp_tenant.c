@@ -5,6 +5,7 @@
 #include "dp_ipc.h"
 #include "dp_log.h"
 #include "dp_punt.h"
+#include "dp_stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,7 @@ void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 {
 	struct dp_tenant **at = &dp->tenants;
 
+	dp_stage_drop(dp, t);
 	if (!t->hidden)
 		dp_tenant_hide(dp, t, true);
 	while (*at != t)

@@ -62,9 +62,10 @@ struct dp_tenant {
 	struct weft_ipc_tenant cfg;
 	struct weft_ip *vtep_list;
 	unsigned n_vteps;
-	bool stale;  // its VTEP set must be rebuilt
-	bool hidden; // removed, but its transaction may yet be undone
-	bool in_txn; // its switch has a transaction open
+	bool stale;             // its VTEP set must be rebuilt
+	bool hidden;            // removed, but its transaction may yet be undone
+	bool in_txn;            // its switch has a transaction open: the stream's
+	struct dp_stage *stage; // or its own (dp_stage.h); NULL: none
 	struct dp_tenant *next;
 };
 

@@ -86,6 +86,9 @@ void ft_switch_set_network(struct ft_switch *, uint32_t network_id);
 bool ft_txn_begin(struct ft_switch *);
 void ft_txn_commit(struct ft_switch *);
 void ft_txn_abort(struct ft_switch *);
+// The same in steps: undoes at most `max` changes. True: the transaction is still open, and nothing
+// may be staged in it any more; call again.
+bool ft_txn_abort_some(struct ft_switch *, size_t max);
 
 enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *);

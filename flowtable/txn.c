@@ -69,13 +69,18 @@ static void undo(struct ft_switch *sw, struct ft_op *op)
 	op->type = FT_OP_NONE;
 }
 
-void ft_txn_undo(struct ft_switch *sw, size_t mark)
+static void undo_range(struct ft_switch *sw, size_t from, size_t end)
 {
-	for (size_t i = sw->txn->n; i-- > mark;) {
+	for (size_t i = end; i-- > from;) {
 		if (sw->txn->ops[i].type == FT_OP_RULE_RESET)
 			sw->txn->ops[i].type = FT_OP_NONE;
 		undo(sw, &sw->txn->ops[i]);
 	}
+}
+
+void ft_txn_undo(struct ft_switch *sw, size_t mark)
+{
+	undo_range(sw, mark, sw->txn->n);
 }
 
 // ---- the end of a transaction
@@ -92,13 +97,19 @@ static struct ft_txn *txn_of(struct ft_garbage *g)
 	return (struct ft_txn *)(void *)g; // the first member
 }
 
+// Where the next step of entries ends.
+static size_t step_end(const struct ft_txn *t)
+{
+	return t->n - t->done > FT_RECLAIM_STEP ? t->done + FT_RECLAIM_STEP : t->n;
+}
+
 // No worker stands on any of it.
 static void reclaim(struct ft_garbage *g)
 {
 	struct ft_txn *t = txn_of(g);
 
-	for (size_t i = 0; i < t->n; i++) {
-		struct ft_op *op = &t->ops[i];
+	for (size_t end = step_end(t); t->done < end; t->done++) {
+		struct ft_op *op = &t->ops[t->done];
 
 		if (op->type == FT_OP_RULE_DEL || op->type == FT_OP_DEAD_RULE)
 			ft_rule_free(g->sw, op->obj);
@@ -107,7 +118,10 @@ static void reclaim(struct ft_garbage *g)
 		else if (op->type == FT_OP_METER_DEL || op->type == FT_OP_DEAD_METER)
 			ft_meter_free(g->sw, op->obj);
 	}
-	txn_free(t);
+	if (t->done < t->n)
+		ft_garbage_add(&g->sw->garbage, g, reclaim);
+	else
+		txn_free(t);
 }
 
 // No worker is at a version that still has what was removed: its counters are final.
@@ -117,8 +131,8 @@ static void unlink_removed(struct ft_garbage *g)
 	struct ft_txn *t = txn_of(g);
 
 	ft_enter(sw);
-	for (size_t i = 0; i < t->n; i++) {
-		struct ft_op *op = &t->ops[i];
+	for (size_t end = step_end(t); t->done < end; t->done++) {
+		struct ft_op *op = &t->ops[t->done];
 
 		if (op->type == FT_OP_RULE_DEL) {
 			ft_rule_tell_removed(sw, op->obj, op->reason, t->removed_ns);
@@ -130,7 +144,12 @@ static void unlink_removed(struct ft_garbage *g)
 		}
 	}
 	ft_tables_publish(sw);
-	ft_garbage_add(&sw->garbage, g, reclaim);
+	if (t->done < t->n) {
+		ft_garbage_add(&sw->garbage, g, unlink_removed);
+	} else {
+		t->done = 0;
+		ft_garbage_add(&sw->garbage, g, reclaim);
+	}
 	ft_leave(sw);
 }
 
@@ -145,6 +164,7 @@ static bool has_dead(const struct ft_txn *t)
 static void txn_end(struct ft_switch *sw, struct ft_txn *t, bool removed)
 {
 	sw->txn = NULL;
+	t->done = 0;
 	if (removed)
 		ft_garbage_add(&sw->garbage, &t->garbage, unlink_removed);
 	else if (has_dead(t))
@@ -169,11 +189,19 @@ static void commit(struct ft_switch *sw)
 	txn_end(sw, t, removed);
 }
 
-static void abort_txn(struct ft_switch *sw)
+// From the end; t->done entries are undone already. True: some are left.
+static bool abort_txn(struct ft_switch *sw, size_t max)
 {
-	ft_txn_undo(sw, 0);
+	struct ft_txn *t = sw->txn;
+	size_t end = t->n - t->done, from = end > max ? end - max : 0;
+
+	undo_range(sw, from, end);
+	t->done += end - from;
+	if (from)
+		return true;
 	ft_tables_publish(sw);
-	txn_end(sw, sw->txn, false);
+	txn_end(sw, t, false);
+	return false;
 }
 
 // ---- begin … commit
@@ -205,13 +233,21 @@ void ft_txn_commit(struct ft_switch *sw)
 	ft_leave(sw);
 }
 
+bool ft_txn_abort_some(struct ft_switch *sw, size_t max)
+{
+	bool more;
+
+	if (!sw->txn)
+		return false;
+	ft_enter(sw);
+	more = abort_txn(sw, max);
+	ft_leave(sw);
+	return more;
+}
+
 void ft_txn_abort(struct ft_switch *sw)
 {
-	if (!sw->txn)
-		return;
-	ft_enter(sw);
-	abort_txn(sw);
-	ft_leave(sw);
+	ft_txn_abort_some(sw, SIZE_MAX);
 }
 
 struct ft_txn *ft_request_begin(struct ft_switch *sw, size_t *mark)

@@ -5,7 +5,9 @@
 // Each staged change is one entry: an object that was added or one that was marked as removed.
 // Committing publishes the version; then the removed are unlinked after a grace period and freed
 // after another (version.h). Aborting, or a request that fails half-way, undoes entries from the
-// end, in memory alone, and cannot fail. Costs are linear in the number of entries.
+// end, in memory alone, and cannot fail. Costs are linear in the number of entries; what follows a
+// grace period is done FT_RECLAIM_STEP entries at a time, with another grace period between, so
+// that the end of a million rules does not hold up the writer's other work.
 //
 // Garbage is queued while a public call runs and handed to env->retire when it ends: so whatever
 // the surroundings do inside retire, even calling back at once, finds the switch in order.
@@ -46,6 +48,8 @@ enum ft_op_type {
 	FT_OP_DEAD_METER,
 };
 
+#define FT_RECLAIM_STEP 2048u
+
 #define FT_REASON_SILENT 0xff // replaced, not removed: nobody is told
 
 struct ft_op {
@@ -60,6 +64,7 @@ struct ft_txn {
 	uint64_t removed_ns; // time of the commit
 	bool implicit;       // made for one call
 	size_t removals;
+	size_t done; // entries that are unlinked, freed, or (from the end) undone so far
 	size_t n, room;
 	struct ft_op *ops;
 	struct ft_op inline_ops[4];

@@ -22,6 +22,18 @@
 // means: published; every packet received from now on meets the new state.
 // The order of messages is the order of effects. A dump sees everything before it, committed.
 //
+// Staged transactions. A bundle of OpenFlow may have a hundred thousand operations, and nobody else
+// shall wait for them. So each tenant's switch may have a transaction beside the stream's: messages
+// with WEFT_IPC_STAGED belong to the one of hdr.tenant, and whatever other tenants ask for may come
+// between them.
+//   - BEGIN opens it. It is atomic, and may hold FLOW_MOD, GROUP_MOD, METER_MOD, PORT_MOD and
+//     PACKET_OUT; these two are checked when they come and done when it is published.
+//   - COMMIT is answered as a dump without items: at once or later, whatever else is answered in
+//     between; with WEFT_E_STATE if an operation had failed. ABORT likewise.
+//   - Until then the switch takes no other FLOW_MOD, GROUP_MOD or METER_MOD (WEFT_E_IN_USE), dumps
+//     of its rules stand still, and other dumps of it tell of what is staged.
+// An agent that goes away aborts what it had staged.
+//
 // Dumps. A request, then zero or more replies of the same type with WEFT_IPC_MORE, then one without
 // a body and without MORE. Other replies may come in between; xid tells them apart. A DUMP_FLOWS
 // with WEFT_IPC_PACED is sent only as far as the agent asks: it waits, and nothing else with it,
@@ -49,6 +61,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 #define WEFT_IPC_REPLY 2u // answer even if it succeeds
 #define WEFT_IPC_ERROR 4u // this is an error reply: the body is struct weft_ipc_error
 #define WEFT_IPC_PACED 8u // DUMP_FLOWS: wait for DUMP_MORE, at first and when it is used up
+#define WEFT_IPC_STAGED 16u // of the tenant's own transaction
 
 // X(ID, number, body)
 #define WEFT_IPC_TYPES(X)                                                                          \
@@ -57,6 +70,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(COMMIT, 3, none)                                                                         \
 	X(RESULT, 4, weft_ipc_error)          /* answer to an operation */                         \
 	X(ECHO, 5, none)                      /* answered in order */                              \
+	X(ABORT, 6, none)                     /* staged: as if nothing had been asked */           \
 	/* operations */                                                                           \
 	X(HOST_SET, 16, weft_ipc_host)                                                             \
 	X(TENANT_ADD, 17, weft_ipc_tenant)                                                         \
@@ -78,7 +92,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(GROUP_MOD, 33, weft_group_mod)      /* buckets */                                        \
 	X(METER_MOD, 34, weft_meter_mod)      /* bands */                                          \
 	X(NEIGH_DEL, 35, weft_ipc_neigh)                                                           \
-	/* not a change of state, and not within a transaction's fate */                           \
+	/* not a change of state, and not within a transaction's fate unless staged */            \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
 	/* dumps: the request's body, and below the reply's */                                     \
 	X(DUMP_STATUS, 48, none)              /* weft_ipc_status */                                \

@@ -338,7 +338,8 @@ static void random_step(struct world *w)
 		}
 	} else if (what < 92) {
 		if (oracle->open) {
-			ft_txn_abort(w->sw);
+			while (ft_txn_abort_some(w->sw, 1 + rng() % 8))
+				;
 			oracle_abort(oracle);
 		}
 	} else if (what < 95) {

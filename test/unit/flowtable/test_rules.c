@@ -191,6 +191,36 @@ static void large_transaction(void **state)
 	world_free(w);
 }
 
+// Undone and unlinked in steps, each of which is bounded; nothing is left over.
+static void large_transaction_in_steps(void **state)
+{
+	const uint32_t n = 10000;
+	struct world *w = world_new(1, n);
+	unsigned steps = 0;
+
+	w->deferred = true;
+	assert_int_equal(put(w, WEFT_FLOW_ADD, n, 0, 1), WEFT_E_NONE);
+	assert_true(ft_txn_begin(w->sw));
+	for (uint32_t i = 1; i <= n; i++) // one replaces
+		assert_int_equal(put(w, WEFT_FLOW_ADD, i, 0, 2), WEFT_E_NONE);
+	while (ft_txn_abort_some(w->sw, 100)) {
+		assert_int_equal(out_of(w, n), 1);
+		steps++;
+	}
+	assert_int_equal(steps, 100);
+	assert_int_equal(w->sw->rules, 1);
+	assert_false(ft_txn_abort_some(w->sw, 100));
+	for (uint32_t i = 1; i <= n; i++)
+		assert_int_equal(put(w, WEFT_FLOW_ADD, i, WEFT_FLOW_SEND_REMOVED, 3), WEFT_E_NONE);
+	world_drain(w);
+	assert_int_equal(delete_all(w, 0), WEFT_E_NONE);
+	for (size_t told = w->told_n; told < n; told = w->told_n) {
+		world_grace(w);
+		assert_in_range(w->told_n - told, 1, FT_RECLAIM_STEP);
+	}
+	world_free(w);
+}
+
 // As many masks and priorities as there may be, up and down.
 static void many_masks(void **state)
 {
@@ -349,6 +379,7 @@ int main(void)
 		cmocka_unit_test(hidden_rules),
 		cmocka_unit_test(walk_under_changes),
 		cmocka_unit_test(large_transaction),
+		cmocka_unit_test(large_transaction_in_steps),
 		cmocka_unit_test(many_masks),
 		cmocka_unit_test(one_priority_each),
 		cmocka_unit_test(no_memory),

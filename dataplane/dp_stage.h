@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Staged transactions: one beside the stream's for each tenant's switch (weft/ipc.h).
+//
+// A bundle of a hundred thousand rules arrives in pieces between which other tenants are served.
+// Its operations are staged in the flow tables, where no worker sees them, and published by one
+// store. What could take long is done in steps of some hundred microseconds, one a turn of the
+// control loop: to undo what was staged, if an operation failed, and to send packets out. Port
+// configuration has no versions: it is changed right before the store, within the same turn.
+//
+//   open --COMMIT--> published --packets out--> answered, gone
+//     |
+//   fails, or ABORT --> undone step by step --COMMIT or ABORT--> answered, gone
+//
+// All on the control thread.
+
+#include <stdbool.h>
+
+struct dp;
+struct dp_ipc_request;
+struct dp_tenant;
+
+// Serves a message with WEFT_IPC_STAGED.
+void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r);
+
+// Goes on with what takes several turns. True: there is more to do at once.
+bool dp_stage_run(struct dp *dp);
+
+// Undoes at once what a tenant has open, unanswered; of all tenants, if NULL.
+void dp_stage_drop(struct dp *dp, struct dp_tenant *t);
