@@ -126,6 +126,32 @@ void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, con
 void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, const void *actions,
 	size_t actions_len, const void *frame, size_t frame_len, dpc_done_fn done, void *arg);
 
+// ---- recordings and staged transactions (weft/ipc.h), for bundles
+//
+// While dpc_record() is in force, operations and packet-outs are written down instead of sent, and
+// their `done` is never called. dpc_stage_begin … commit play them into the transaction that the
+// tenant's switch has beside the stream's. Unlike the others it may stay open while the event loop
+// runs; each `done` of dpc_stage_play() is called when the next dpc_barrier() is through, or with
+// an error before; then the rest of the transaction is passed over until it is committed (which
+// fails) or aborted. Nobody else may change rules of this switch meanwhile.
+
+struct dpc_recording {
+	uint8_t *data; // free() it
+	size_t len;
+	size_t room;
+};
+
+void dpc_record(struct dpc *dpc, struct dpc_recording *into); // appends; NULL: no longer
+
+void dpc_stage_begin(struct dpc *dpc, weft_tenant_id tenant);
+// What dpc_record() wrote: `len` bytes at `messages`, 8-byte aligned, of this very tenant. `done`
+// is called for each operation in it.
+void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages, size_t len,
+	dpc_done_fn done, void *arg);
+// Operations after this are not overtaken by its answer, but may overtake it.
+void dpc_stage_commit(struct dpc *dpc, weft_tenant_id tenant, dpc_done_fn done, void *arg);
+void dpc_stage_abort(struct dpc *dpc, weft_tenant_id tenant, dpc_done_fn done, void *arg);
+
 // ---- dumps; not within an explicit transaction
 
 #define DPC_DUMP_WINDOW (256u << 10) // bytes of a dump of rules that may be under way

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What the files of this folder share. connection.c owns the sockets, request.c what goes out,
-// receive.c what comes in, dump.c the dumps under way, listener.c who is told.
+// stage.c what goes out later, receive.c what comes in, dump.c the dumps under way, listener.c who
+// is told.
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -56,9 +57,10 @@ struct dpc {
 
 	struct pending_ring pending;
 	struct dump_table dumps;
-	struct event *flush; // end of this iteration of the loop
-	uint32_t txn;        // number of the latest transaction
-	unsigned batch;      // operations in the open transaction
+	struct dpc_recording *recording; // NULL: operations are sent
+	struct event *flush;             // end of this iteration of the loop
+	uint32_t txn;                    // number of the latest transaction
+	unsigned batch;                  // operations in the open transaction
 	bool txn_open;
 	bool txn_explicit;
 	bool txn_atomic;
@@ -83,9 +85,20 @@ struct iovec;
 // One message, the parts of which are a multiple of 8 bytes together. The connection is there.
 void dpc_send(struct dpc *dpc, const struct weft_ipc_hdr *hdr, const struct iovec *parts,
 	unsigned count); // fills in hdr.len
+// Sends it and lets it wait for its answer, or fails it from the loop.
+void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint16_t flags,
+	const struct iovec *parts, unsigned count);
+// What is answered out of order: dumps, and the ends of staged transactions.
+struct dpc_dump *dpc_start_dump(struct dpc *dpc, weft_tenant_id tenant, struct dpc_dump like,
+	uint16_t flags, const struct iovec *parts, unsigned count);
+void dpc_end_implicit(struct dpc *dpc); // commits what operations without a transaction opened
 void dpc_send_hello(struct dpc *dpc);
 void dpc_on_flush(evutil_socket_t fd, short what, void *arg);
 void dpc_check_unblocked(struct dpc *dpc);
+
+// stage.c
+void dpc_record_message(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant,
+	const struct iovec *parts, unsigned count);
 
 // receive.c
 // Takes whole messages from the control connection's input until there is none, or it was lost.

@@ -32,9 +32,10 @@ void dpc_send(
 }
 
 static void send_parts(struct dpc *dpc, enum weft_ipc_type type, uint32_t xid,
-	weft_tenant_id tenant, const struct iovec *parts, unsigned count)
+	weft_tenant_id tenant, uint16_t flags, const struct iovec *parts, unsigned count)
 {
-	const struct weft_ipc_hdr hdr = {.type = (uint16_t)type, .xid = xid, .tenant = tenant};
+	const struct weft_ipc_hdr hdr = {
+		.type = (uint16_t)type, .xid = xid, .tenant = tenant, .flags = flags};
 
 	dpc_send(dpc, &hdr, parts, count);
 }
@@ -45,7 +46,7 @@ void dpc_send_hello(struct dpc *dpc)
 	struct pending p = {.kind = PENDING_CHECKPOINT, .type = WEFT_IPC_HELLO};
 	struct iovec part = {&hello, sizeof(hello)};
 
-	send_parts(dpc, WEFT_IPC_HELLO, pending_add(&dpc->pending, &p), 0, &part, 1);
+	send_parts(dpc, WEFT_IPC_HELLO, pending_add(&dpc->pending, &p), 0, 0, &part, 1);
 }
 
 // Whatever is asked for, `done` is to be called from the loop and not from here.
@@ -73,10 +74,10 @@ static void spoil_atomic(struct dpc *dpc)
 	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_PORT_DEL, .txn = dpc->txn};
 	struct iovec part = {&none, sizeof(none)};
 
-	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), 0, &part, 1);
+	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), 0, 0, &part, 1);
 }
 
-static void request(struct dpc *dpc, struct pending p, weft_tenant_id tenant,
+void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint16_t flags,
 	const struct iovec *parts, unsigned count)
 {
 	if (dpc->state != DPC_UP) {
@@ -89,7 +90,7 @@ static void request(struct dpc *dpc, struct pending p, weft_tenant_id tenant,
 			spoil_atomic(dpc);
 		return;
 	}
-	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, parts, count);
+	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, flags, parts, count);
 	if (p.kind == PENDING_OP) {
 		dpc->unanswered = true;
 		event_active(dpc->flush, EV_TIMEOUT, 0);
@@ -115,7 +116,7 @@ static void begin(struct dpc *dpc, bool explicit, uint32_t flags)
 		.type = WEFT_IPC_BEGIN,
 		.txn = dpc->txn,
 		.atomic = dpc->txn_atomic};
-	request(dpc, p, 0, &part, 1);
+	dpc_request(dpc, p, 0, 0, &part, 1);
 }
 
 static void commit(struct dpc *dpc, dpc_done_fn done, void *arg)
@@ -129,10 +130,10 @@ static void commit(struct dpc *dpc, dpc_done_fn done, void *arg)
 
 	dpc->txn_open = false;
 	dpc->txn_explicit = false;
-	request(dpc, p, 0, NULL, 0);
+	dpc_request(dpc, p, 0, 0, NULL, 0);
 }
 
-static void end_implicit(struct dpc *dpc)
+void dpc_end_implicit(struct dpc *dpc)
 {
 	assert(!dpc->txn_explicit);
 	if (dpc->txn_open)
@@ -144,12 +145,12 @@ static void echo(struct dpc *dpc, dpc_done_fn done, void *arg)
 	struct pending p = {
 		.kind = PENDING_CHECKPOINT, .type = WEFT_IPC_ECHO, .done = done, .arg = arg};
 
-	request(dpc, p, 0, NULL, 0);
+	dpc_request(dpc, p, 0, 0, NULL, 0);
 }
 
 void dpc_txn_begin(struct dpc *dpc, uint32_t flags)
 {
-	end_implicit(dpc);
+	dpc_end_implicit(dpc);
 	begin(dpc, true, flags);
 }
 
@@ -177,7 +178,7 @@ void dpc_on_flush(evutil_socket_t fd, short what, void *arg)
 		pending_settle_refused(&dpc->pending);
 		dump_settle_refused(&dpc->dumps);
 	}
-	end_implicit(dpc);
+	dpc_end_implicit(dpc);
 	if (dpc->unanswered)
 		echo(dpc, NULL, NULL); // packet-outs: nothing else would settle them
 }
@@ -198,8 +199,12 @@ void dpc_check_unblocked(struct dpc *dpc)
 static void operation(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant,
 	const struct iovec *parts, unsigned count, dpc_done_fn done, void *arg)
 {
+	if (dpc->recording) {
+		dpc_record_message(dpc, type, tenant, parts, count);
+		return;
+	}
 	if (dpc->txn_open && !dpc->txn_explicit && dpc->batch >= DPC_BATCH)
-		end_implicit(dpc);
+		dpc_end_implicit(dpc);
 	if (!dpc->txn_open)
 		begin(dpc, false, 0);
 	dpc->batch++;
@@ -209,7 +214,7 @@ static void operation(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id t
 		.atomic = dpc->txn_atomic,
 		.done = done,
 		.arg = arg};
-	request(dpc, p, tenant, parts, count);
+	dpc_request(dpc, p, tenant, 0, parts, count);
 }
 
 void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
@@ -287,29 +292,32 @@ void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, co
 	struct pending p = {
 		.kind = PENDING_OP, .type = WEFT_IPC_PACKET_OUT, .done = done, .arg = arg};
 
-	end_implicit(dpc); // the packet meets the rules that were asked for before it
-	request(dpc, p, tenant, parts, 4);
+	if (dpc->recording) {
+		dpc_record_message(dpc, p.type, tenant, parts, 4);
+		return;
+	}
+	dpc_end_implicit(dpc); // the packet meets the rules that were asked for before it
+	dpc_request(dpc, p, tenant, 0, parts, 4);
 }
 
 // ---- dumps
 
-static struct dpc_dump *dump(struct dpc *dpc, weft_tenant_id tenant, struct dpc_dump like,
-	const struct iovec *parts, unsigned count)
+struct dpc_dump *dpc_start_dump(struct dpc *dpc, weft_tenant_id tenant, struct dpc_dump like,
+	uint16_t flags, const struct iovec *parts, unsigned count)
 {
-	struct weft_ipc_hdr hdr = {.type = like.type, .tenant = tenant};
+	struct weft_ipc_hdr hdr = {.type = like.type, .tenant = tenant, .flags = flags};
 	struct dpc_dump *d;
 
-	end_implicit(dpc);
+	dpc_end_implicit(dpc);
 	like.dpc = dpc;
 	like.refused = dpc->state == DPC_UP ? WEFT_E_NONE : WEFT_E_STATE;
-	like.paced = like.type == WEFT_IPC_DUMP_FLOWS;
+	like.paced = flags & WEFT_IPC_PACED;
 	d = dump_add(&dpc->dumps, &like);
 	if (d->refused) {
 		settle_soon(dpc);
 		return d;
 	}
 	hdr.xid = d->xid;
-	hdr.flags = d->paced ? WEFT_IPC_PACED : 0;
 	dpc_send(dpc, &hdr, parts, count);
 	dump_start(d);
 	return d;
@@ -320,8 +328,8 @@ void dpc_dump(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, c
 {
 	struct iovec part = {(void *)(uintptr_t)body, len};
 
-	dump(dpc, tenant,
-		(struct dpc_dump){.type = (uint16_t)type, .item = item, .done = end, .arg = arg},
+	dpc_start_dump(dpc, tenant,
+		(struct dpc_dump){.type = (uint16_t)type, .item = item, .done = end, .arg = arg}, 0,
 		&part, len ? 1 : 0);
 }
 
@@ -333,10 +341,10 @@ struct dpc_dump *dpc_dump_flows(struct dpc *dpc, weft_tenant_id tenant,
 	struct weft_ipc_flow_tail tail;
 	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
 
-	return dump(dpc, tenant,
+	return dpc_start_dump(dpc, tenant,
 		(struct dpc_dump){
 			.type = WEFT_IPC_DUMP_FLOWS, .flow = flow, .done = end, .arg = arg},
-		parts, n);
+		WEFT_IPC_PACED, parts, n);
 }
 
 void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
@@ -347,8 +355,8 @@ void dpc_dump_aggregate(struct dpc *dpc, weft_tenant_id tenant,
 	struct weft_ipc_flow_tail tail;
 	unsigned n = match_parts(parts, filter, sizeof(*filter), &tail, match, NULL);
 
-	dump(dpc, tenant,
+	dpc_start_dump(dpc, tenant,
 		(struct dpc_dump){
 			.type = WEFT_IPC_DUMP_AGGREGATE, .item = item, .done = end, .arg = arg},
-		parts, n);
+		0, parts, n);
 }

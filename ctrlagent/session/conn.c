@@ -23,6 +23,7 @@ struct session_conn *session_conn_new(
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
 	c->since = time(NULL);
 	session_async_init(&c->async);
+	session_bundles_init(&c->bundles);
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	LIST_INSERT_HEAD(&sw->conns, c, link);
 	sw->conn_count++;
@@ -54,6 +55,7 @@ void session_conn_close(struct session_conn *c)
 	LIST_REMOVE(c, link);
 	sw->conn_count--;
 	session_probe_stop(c);
+	session_bundles_close(c);
 	if (c->dump)
 		dpc_dump_cancel(c->dump);
 	session_stream_free(c->stream);
@@ -73,6 +75,8 @@ static void on_open(void *arg)
 	c->since = time(NULL);
 	session_hello_send(c);
 	session_probe_start(c);
+	if (session_bundle_is_committing(c->sw))
+		session_conn_pause(c, SESSION_PAUSE_BUNDLE);
 }
 
 static void on_message(void *arg, const uint8_t *msg, size_t len)

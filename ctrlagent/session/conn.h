@@ -23,6 +23,7 @@
 
 #include "openflow/of_wire.h"
 #include "session/async.h"
+#include "session/bundle.h"
 #include "session/multipart.h"
 #include "session/pending.h"
 #include "session/share.h"
@@ -31,8 +32,9 @@
 
 #define SESSION_PAUSE_BARRIER 1u
 #define SESSION_PAUSE_DUMP 2u
-#define SESSION_PAUSE_DPC 4u   // the data plane has enough to do
-#define SESSION_PAUSE_SHARE 8u // and this switch in particular has asked enough of it
+#define SESSION_PAUSE_DPC 4u     // the data plane has enough to do
+#define SESSION_PAUSE_SHARE 8u   // and this switch in particular has asked enough of it
+#define SESSION_PAUSE_BUNDLE 16u // a bundle of the switch is being committed
 
 // Wire versions spoken here, a bit each: 4 is OpenFlow 1.3.
 #define SESSION_VERSIONS (1u << 4)
@@ -58,6 +60,7 @@ struct session_conn {
 	struct session_async async;
 	struct session_multipart multipart;
 	struct session_pending_pool pool;
+	struct session_bundles bundles;
 	struct session_share *share; // of its switch
 	struct dpc_dump *dump;       // of rules, under way; NULL: none
 	uint32_t barrier_xid;

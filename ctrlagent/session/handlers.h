@@ -13,6 +13,9 @@ session_handler session_handle_hello_again, session_handle_error, session_handle
 session_handler session_handle_features, session_handle_get_config, session_handle_set_config;
 session_handler session_handle_packet_out, session_handle_flow_mod, session_handle_group_mod,
 	session_handle_port_mod, session_handle_table_mod, session_handle_meter_mod;
+session_handler session_handle_bundle_control, session_handle_bundle_add,
+	session_handle_onf_bundle_control, session_handle_onf_bundle_add,
+	session_handle_bundle_features;
 session_handler session_handle_barrier, session_handle_queue_get_config, session_handle_role,
 	session_handle_get_async, session_handle_set_async;
 

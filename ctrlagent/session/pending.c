@@ -44,6 +44,8 @@ struct session_pending *session_pending_new(
 	struct session_pending_pool *pool = &c->pool;
 	struct session_pending *p;
 
+	if (c->bundles.recording)
+		return NULL; // the bundle keeps the message's head, and is told what becomes of it
 	if (!pool->free)
 		grow(pool);
 	p = pool->free;
@@ -59,6 +61,8 @@ struct session_pending *session_pending_new(
 
 void session_pending_search(struct session_pending *p)
 {
+	if (!p)
+		return;
 	session_share_take(p->conn->share, SESSION_WEIGHT_SEARCH - p->weight);
 	p->weight = SESSION_WEIGHT_SEARCH;
 }

@@ -36,7 +36,7 @@ struct session_pending_pool {
 
 void session_pending_pool_free(struct session_pending_pool *pool);
 
-// The argument for session_pending_done().
+// The argument for session_pending_done(); NULL while a message is added to a bundle.
 struct session_pending *session_pending_new(
 	struct session_conn *c, const struct session_request *rq);
 

@@ -98,6 +98,7 @@ struct session_switch *session_switch_create(struct event_base *base, struct dpc
 	sw->frag_drop = config->frag_drop;
 	LIST_INIT(&sw->endpoints);
 	LIST_INIT(&sw->conns);
+	TAILQ_INIT(&sw->committing);
 	sw->alone = evtimer_new(base, on_alone, sw);
 	sw->listener = dpc_listen(dpc, sw->tenant, &listener_ops, sw);
 	copy_ports(sw, config);
@@ -113,6 +114,7 @@ void session_switch_destroy(struct session_switch *sw)
 	if (!sw)
 		return;
 	sw->ready = false;
+	session_bundles_abandon(sw);
 	while (!LIST_EMPTY(&sw->endpoints))
 		session_endpoint_free(LIST_FIRST(&sw->endpoints));
 	if (sw->alone)

@@ -13,6 +13,7 @@ struct session_share;
 struct session_tls;
 
 LIST_HEAD(session_conn_list, session_conn);
+TAILQ_HEAD(session_bundle_queue, session_bundle);
 LIST_HEAD(session_endpoint_list, session_endpoint);
 
 // Strings of the configuration that are kept.
@@ -36,8 +37,10 @@ struct session_switch {
 	void *arg;
 	struct session_tls *tls; // NULL: no key
 	struct session_endpoint_list endpoints;
-	struct session_conn_list conns; // every session, shaken hands or not
-	struct session_share *share;    // of the data plane
+	struct session_conn_list conns;         // every session, shaken hands or not
+	struct session_share *share;            // of the data plane
+	struct session_bundle_queue committing; // bundles; the first is under way
+	size_t bundle_bytes;                    // of all its sessions
 	unsigned conn_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;

@@ -6,11 +6,6 @@
 #include "session/conn.h"
 #include "session/handlers.h"
 
-int session_handle_experimenter(struct session_conn *c, struct session_request *rq)
-{
-	return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
-}
-
 int session_handle_experimenter_multipart(struct session_conn *c, struct session_request *rq)
 {
 	return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);

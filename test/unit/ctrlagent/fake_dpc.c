@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_dpc.h"
+#include "fake_stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,13 @@ struct dpc {
 	enum weft_error fail_next;
 	bool blocked;
 	uint64_t epoch;
+	struct fake_stage stage;
 };
+
+struct fake_stage *fake_dpc_stage(struct dpc *d)
+{
+	return &d->stage;
+}
 
 void (*fake_dpc_on_port_mod)(const struct weft_ipc_port_mod *mod);
 
@@ -303,8 +310,11 @@ void dpc_flow_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_m
 	const struct weft_match *match, const struct weft_instructions *instructions,
 	dpc_done_fn done, void *arg)
 {
-	enum weft_error e = take_failure(d);
+	enum weft_error e;
 
+	if (fake_record_flow(&d->stage, mod, match, instructions))
+		return;
+	e = take_failure(d);
 	if (!e && !weft_match_ok(match))
 		e = WEFT_E_MALFORMED;
 	if (!e && mod->command < WEFT_FLOW_DELETE)
@@ -356,8 +366,11 @@ void dpc_group_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_group
 		.duration_ns = 2000000001u,
 		.buckets_len = (uint32_t)bytes,
 		.group = *mod};
-	enum weft_error e = take_failure(d);
+	enum weft_error e;
 
+	if (fake_record(&d->stage, WEFT_IPC_GROUP_MOD, mod, sizeof(*mod), buckets, bytes))
+		return;
+	e = take_failure(d);
 	if (!e && mod->command == WEFT_GROUP_ADD && find(&d->groups, mod->group))
 		e = WEFT_E_GROUP_EXISTS;
 	if (!e && mod->command == WEFT_GROUP_MODIFY && !find(&d->groups, mod->group))
@@ -375,8 +388,12 @@ void dpc_meter_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_meter
 {
 	const struct weft_meter_stats s = {
 		.packets = 9, .bytes = 900, .duration_ns = 1000000002u, .meter = *mod};
-	enum weft_error e = take_failure(d);
+	enum weft_error e;
 
+	if (fake_record(&d->stage, WEFT_IPC_METER_MOD, mod, sizeof(*mod), bands,
+		    mod->band_count * sizeof(*bands)))
+		return;
+	e = take_failure(d);
 	if (!e && mod->command == WEFT_METER_ADD && find(&d->meters, mod->meter))
 		e = WEFT_E_METER_EXISTS;
 	if (!e && mod->command == WEFT_METER_MODIFY && !find(&d->meters, mod->meter))
@@ -390,13 +407,91 @@ void dpc_meter_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_meter
 	ask(d, done, arg, e);
 }
 
+// ---- a copy of it all, to go back to
+
+struct fake_saved {
+	struct rules rules;
+	struct objects groups, meters;
+};
+
+static void copy_objects(struct objects *to, const struct objects *from)
+{
+	const struct object *o;
+
+	TAILQ_INIT(to);
+	TAILQ_FOREACH(o, from, link)
+	{
+		struct object *copy = agent_zalloc(sizeof(*o) + o->len);
+
+		memcpy(copy, o, sizeof(*o) + o->len);
+		TAILQ_INSERT_TAIL(to, copy, link);
+	}
+}
+
+struct fake_saved *fake_dpc_save(const struct dpc *d)
+{
+	struct fake_saved *s = agent_zalloc(sizeof(*s));
+	const struct rule *r;
+
+	TAILQ_INIT(&s->rules);
+	TAILQ_FOREACH(r, &d->rules, link)
+	{
+		struct rule *copy = agent_zalloc(sizeof(*copy));
+
+		*copy = *r;
+		copy->instructions = copy_instructions(r->instructions);
+		TAILQ_INSERT_TAIL(&s->rules, copy, link);
+	}
+	copy_objects(&s->groups, &d->groups);
+	copy_objects(&s->meters, &d->meters);
+	return s;
+}
+
+static void forget_all(struct dpc *d)
+{
+	while (!TAILQ_EMPTY(&d->rules))
+		free_rule(d, TAILQ_FIRST(&d->rules));
+	delete_objects(&d->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
+	delete_objects(&d->meters, WEFT_METER_ALL, WEFT_METER_ALL);
+}
+
+void fake_dpc_restore(struct dpc *d, struct fake_saved *s, bool back)
+{
+	struct rule *r;
+
+	if (back) {
+		forget_all(d);
+		TAILQ_CONCAT(&d->rules, &s->rules, link);
+		TAILQ_CONCAT(&d->groups, &s->groups, link);
+		TAILQ_CONCAT(&d->meters, &s->meters, link);
+		TAILQ_FOREACH(r, &d->rules, link)
+		d->rule_count++;
+	}
+	while ((r = TAILQ_FIRST(&s->rules))) {
+		TAILQ_REMOVE(&s->rules, r, link);
+		free(r->instructions);
+		free(r);
+	}
+	delete_objects(&s->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
+	delete_objects(&s->meters, WEFT_METER_ALL, WEFT_METER_ALL);
+	free(s);
+}
+
+void fake_dpc_answer(struct dpc *d, dpc_done_fn done, void *arg, enum weft_error error)
+{
+	ask(d, done, arg, error);
+}
+
 // ---- ports and packets
 
 void dpc_op(struct dpc *d, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
 	size_t len, dpc_done_fn done, void *arg)
 {
-	enum weft_error e = take_failure(d);
+	enum weft_error e;
 
+	if (fake_record(&d->stage, type, body, len, NULL, 0))
+		return;
+	e = take_failure(d);
 	if (!e && type == WEFT_IPC_PORT_MOD && fake_dpc_on_port_mod)
 		fake_dpc_on_port_mod(body);
 	ask(d, done, arg, e);
@@ -414,8 +509,11 @@ void fake_dpc_punt(struct dpc *d, const struct weft_ipc_punt *punt, const void *
 void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, const void *actions,
 	size_t actions_len, const void *frame, size_t frame_len, dpc_done_fn done, void *arg)
 {
-	enum weft_error e = take_failure(d);
+	enum weft_error e;
 
+	if (fake_record_packet(&d->stage, in_port, actions, actions_len, frame, frame_len))
+		return;
+	e = take_failure(d);
 	WEFT_ACTION_FOR_EACH(a, actions, actions_len)
 	{
 		const struct weft_action_output *o = weft_action_payload(a);
@@ -657,10 +755,11 @@ void fake_dpc_lose(struct dpc *d)
 	struct request *rq;
 
 	d->epoch++;
-	while (!TAILQ_EMPTY(&d->rules))
-		free_rule(d, TAILQ_FIRST(&d->rules));
-	delete_objects(&d->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
-	delete_objects(&d->meters, WEFT_METER_ALL, WEFT_METER_ALL);
+	forget_all(d);
+	d->stage.failed = true;
+	if (d->stage.saved)
+		fake_dpc_restore(d, d->stage.saved, false);
+	d->stage.saved = NULL;
 	TAILQ_CONCAT(&d->requests, &d->paused, link);
 	TAILQ_FOREACH(rq, &d->requests, link)
 	{

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "openflow/errors.h"
+#include "session/bundle.h"
+#include "session/conn.h"
+
+#define STEP_MESSAGES 256u
+#define STEPS 2u // under way at once
+
+static void start_next(struct session_switch *sw);
+static void step(struct session_bundle *b);
+
+static void pause_all(struct session_switch *sw, bool paused)
+{
+	struct session_conn *c;
+
+	LIST_FOREACH(c, &sw->conns, link)
+	if (paused)
+		session_conn_pause(c, SESSION_PAUSE_BUNDLE);
+	else
+		session_conn_resume(c, SESSION_PAUSE_BUNDLE);
+}
+
+bool session_bundle_is_committing(const struct session_switch *sw)
+{
+	return !TAILQ_EMPTY(&sw->committing);
+}
+
+// ---- the end
+
+static void tell(struct session_bundle *b, bool ok)
+{
+	struct session_conn *c = b->conn;
+
+	if (!session_conn_is_up(c))
+		return;
+	if (ok)
+		session_bundle_reply(b, &b->commit, OFPBCT_COMMIT_REQUEST);
+	else
+		session_error_send(c, session_bundle_error(c->version, OFPBFC_MSG_FAILED),
+			b->commit.head, b->commit.len);
+}
+
+static void finish(struct session_bundle *b, bool ok)
+{
+	struct session_switch *sw = b->sw;
+	struct session_conn *c = b->conn;
+
+	if (sw)
+		TAILQ_REMOVE(&sw->committing, b, waiting);
+	tell(b, ok);
+	session_bundle_free(b);
+	session_conn_unref(c);
+	if (sw)
+		start_next(sw);
+}
+
+static void on_committed(void *arg, enum weft_error error, const char *text)
+{
+	finish(arg, error == WEFT_E_NONE);
+}
+
+static void on_aborted(void *arg, enum weft_error error, const char *text)
+{
+	finish(arg, false);
+}
+
+// ---- steps
+
+static void on_op(void *arg, enum weft_error error, const char *text)
+{
+	struct session_bundle_message *m = arg;
+	struct session_bundle *b = m->bundle;
+	struct session_conn *c = b->conn;
+
+	if (!error || b->failed)
+		return;
+	b->failed = true;
+	if (session_conn_is_up(c))
+		session_error_send(c, of_error_from_weft(c->version, error), m->head, m->head_len);
+}
+
+static void on_step(void *arg, enum weft_error error, const char *text)
+{
+	struct session_bundle *b = arg;
+
+	b->steps--;
+	b->failed |= error != WEFT_E_NONE;
+	step(b);
+}
+
+static bool play(struct session_bundle *b)
+{
+	struct session_bundle_message *m;
+
+	for (unsigned n = 0; n < STEP_MESSAGES; n++) {
+		m = session_bundle_next(b, &b->chunk, &b->offset);
+		if (!m)
+			return n > 0;
+		dpc_stage_play(b->sw->dpc, b->sw->tenant, m->recording, m->recording_len, on_op, m);
+	}
+	return true;
+}
+
+// Sends what may be under way; ends when nothing is.
+static void step(struct session_bundle *b)
+{
+	while (b->sw && !b->failed && b->steps < STEPS && play(b)) {
+		b->steps++;
+		dpc_barrier(b->sw->dpc, on_step, b);
+	}
+	if (b->steps)
+		return;
+	if (!b->sw)
+		finish(b, false); // abandoned
+	else if (b->failed)
+		dpc_stage_abort(b->sw->dpc, b->sw->tenant, on_aborted, b);
+	else
+		dpc_stage_commit(b->sw->dpc, b->sw->tenant, on_committed, b);
+}
+
+static void start_next(struct session_switch *sw)
+{
+	struct session_bundle *b = TAILQ_FIRST(&sw->committing);
+
+	if (!b) {
+		pause_all(sw, false);
+		return;
+	}
+	dpc_stage_begin(sw->dpc, sw->tenant);
+	step(b);
+}
+
+void session_bundle_commit(struct session_bundle *b)
+{
+	struct session_switch *sw = b->sw;
+	bool first = TAILQ_EMPTY(&sw->committing);
+
+	session_bundle_detach(b);
+	session_conn_ref(b->conn);
+	b->state = SESSION_BUNDLE_COMMITTING;
+	TAILQ_INSERT_TAIL(&sw->committing, b, waiting);
+	pause_all(sw, true);
+	if (first)
+		start_next(sw);
+}
+
+// The first one is under way, and its callbacks will come; the others have nothing to wait for.
+void session_bundles_abandon(struct session_switch *sw)
+{
+	struct session_bundle *b = TAILQ_FIRST(&sw->committing), *next;
+
+	for (bool first = true; b; b = next, first = false) {
+		next = TAILQ_NEXT(b, waiting);
+		TAILQ_REMOVE(&sw->committing, b, waiting);
+		sw->bundle_bytes -= b->bytes;
+		b->sw = NULL;
+		if (first)
+			dpc_stage_abort(sw->dpc, sw->tenant, NULL, NULL);
+		else
+			finish(b, false);
+	}
+}
