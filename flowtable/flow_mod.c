@@ -113,14 +113,15 @@ static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
 static enum weft_error flow_add(const struct request *rq)
 {
 	struct ft_selector s = selector_of(rq);
+	enum weft_error error = WEFT_E_NONE;
 	struct ft_rule *old;
 
 	if ((rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP) && overlaps(rq, &s))
 		return WEFT_E_OVERLAP;
 	old = ft_select_strict(rq->sw, &s, rq->mod->priority);
 	if (!old && rq->sw->rules >= rq->sw->limits.max_rules)
-		return WEFT_E_TABLE_FULL;
-	return stage_new(rq, old);
+		error = ft_evict(rq->sw, rq->mod->table, rq->mod->importance);
+	return error ? error : stage_new(rq, old);
 }
 
 // ---- modify: the same rule with other instructions

@@ -187,6 +187,7 @@ static void commit(struct ft_switch *sw)
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
 	txn_end(sw, t, removed);
+	ft_vacancy_check(sw);
 }
 
 // From the end; t->done entries are undone already. True: some are left.

@@ -15,13 +15,13 @@ struct parts {
 static bool split(const void *body, size_t len, struct parts *p)
 {
 	const struct weft_group_stats *s = body;
-	size_t left = len - sizeof(*s);
+	size_t left = len - sizeof(*s), masks = 8 * (size_t)__builtin_popcountll(s->group.hash_map);
 
 	p->stats = s;
 	p->buckets = (const char *)(s + 1);
 	p->counters = (const void *)(p->buckets + s->buckets_len);
 	return s->buckets_len <= left && s->buckets_len % 8 == 0 &&
-	       s->group.bucket_count * sizeof(*p->counters) == left - s->buckets_len;
+	       s->group.bucket_count * sizeof(*p->counters) + masks == left - s->buckets_len;
 }
 
 static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t len)
