@@ -70,6 +70,7 @@ void ft_switch_set_limits(struct ft_switch *, const struct ft_limits *);
 #define FT_SWITCH_STANDALONE 2u // every packet as by NORMAL, whatever the tables say
 #define FT_SWITCH_FRAG_DROP 4u
 #define FT_SWITCH_TTL_PACKET_IN 8u // a controller asked for packets with an invalid TTL
+#define FT_SWITCH_MISS_PACKET_IN 16u // and one for packets that no rule matches
 void ft_switch_set_flags(struct ft_switch *, unsigned flags);
 // Tunnel destinations and ids that set-field may name: tunnel_id must be `network_id` (host
 // order); 0: the switch has no overlay, and any will do.

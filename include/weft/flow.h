@@ -26,6 +26,7 @@ enum weft_flow_command { // as ofp_flow_mod_command
 #define WEFT_FLOW_NO_PACKET_COUNTS 8u
 #define WEFT_FLOW_NO_BYTE_COUNTS 16u
 #define WEFT_FLOW_HIDDEN 32u // the switch's own rule (fail-standalone): not dumped, not modified
+#define WEFT_FLOW_OR_ADD 64u // modify: add, to table 0 if it is about all, if no rule is found
 
 struct weft_flow_mod {
 	uint64_t cookie;
@@ -38,7 +39,7 @@ struct weft_flow_mod {
 	uint16_t flags;       // WEFT_FLOW_*
 	uint16_t importance;  // OpenFlow 1.4 eviction
 	uint8_t command;      // enum weft_flow_command
-	uint8_t table;        // or WEFT_TABLE_ALL to delete from every table
+	uint8_t table;        // or WEFT_TABLE_ALL to delete from, or modify in, every table
 	uint32_t pad;
 };
 static_assert(sizeof(struct weft_flow_mod) == 40, "travels");
@@ -290,4 +291,5 @@ enum weft_packet_in_reason {
 	WEFT_PACKET_IN_ACTION_SET,
 	WEFT_PACKET_IN_GROUP,
 	WEFT_PACKET_IN_PACKET_OUT,
+	WEFT_PACKET_IN_IMPLICIT_MISS, // no rule, not even a table-miss rule, matched; OpenFlow 1.0's alone
 };

@@ -188,7 +188,8 @@ static_assert(sizeof(struct weft_ipc_host) == 112, "travels");
 #define WEFT_TENANT_FRAG_DROP 16u // OFPC_FRAG_DROP
 #define WEFT_TENANT_TTL_PACKET_IN 32u // a controller asked for packets with an invalid TTL
 #define WEFT_TENANT_SUPPRESS 64u // answer ARP and neighbour solicitations from known bindings
-#define WEFT_TENANT_FLAGS 127u   // all of them
+#define WEFT_TENANT_MISS_PACKET_IN 128u // a controller gets packets that no rule matches (OpenFlow 1.0)
+#define WEFT_TENANT_FLAGS 255u   // all of them
 
 struct weft_ipc_tenant {
 	char name[WEFT_NAME_MAX + 1];
