@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/exec.h"
+#include "flowtable/trace.h"
 
 #define BIT(type) (1u << WEFT_ACTION_##type)
 #define USES (BIT(OUTPUT) | BIT(GROUP))
@@ -53,6 +54,8 @@ static bool edit(struct ft_burst *b, struct ft_run *run, const struct weft_actio
 	enum weft_drop why;
 
 	ft_run_flush(b, run);
+	if (run->pkt->trace)
+		ft_trace_action(run->pkt, a);
 	why = ft_edit(run->pkt, a);
 	if (why == FT_EDITED)
 		return true;

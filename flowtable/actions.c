@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/exec.h"
+#include "flowtable/trace.h"
 
 enum weft_drop ft_edit(struct ft_packet *pkt, const struct weft_action *a)
 {
@@ -54,6 +55,7 @@ bool ft_run_meter(struct ft_burst *b, struct ft_run *run, uint32_t id)
 	struct ft_packet *pkt = run->pkt;
 	int band;
 
+	ft_trace_spoil(pkt);
 	if (!m)
 		return true; // went with its rules; they are not far
 	band = ft_meter_run(b->sw, m, b->worker, b->now_ns, pkt->pkt.total_len);
@@ -108,6 +110,8 @@ bool ft_run_actions(
 			run->why = WEFT_DROP_RECURSION;
 			return false;
 		}
+		if (run->pkt->trace)
+			ft_trace_action(run->pkt, a);
 		if (is_use(a)) {
 			bool last_use = last && !ft_any_use(weft_action_next(a), end);
 

@@ -107,7 +107,7 @@ void ft_run_flush(struct ft_burst *, struct ft_run *);
 // The final call.
 void ft_run_end(struct ft_burst *, struct ft_run *);
 // The packet's source address, if it is news.
-void ft_learn(struct ft_burst *, const struct ft_packet *);
+void ft_learn(struct ft_burst *, struct ft_packet *);
 
 // ---- actions.c
 

@@ -231,6 +231,7 @@ static void slot_clear(struct ft_switch *sw, uint32_t i)
 
 	count_learned(sw, e, -1);
 	atomic_store_explicit(&a->slot[i], GONE, memory_order_relaxed);
+	ft_fdb_changed(sw);
 	sw->fdb->live--;
 	ft_garbage_add(&sw->garbage, &e->garbage, entry_garbage);
 }
@@ -336,6 +337,7 @@ static enum weft_error put(
 	count_learned(sw, e, 1);
 	a = writer_array(fdb);
 	atomic_store_explicit(&a->slot[probe(fdb, a, e->id)], e, memory_order_release);
+	ft_fdb_changed(sw);
 	if (old) {
 		count_learned(sw, old, -1);
 		ft_garbage_add(&sw->garbage, &old->garbage, entry_garbage);
@@ -521,18 +523,6 @@ unsigned ft_fdb_age(struct ft_switch *sw, uint32_t max_age_s)
 	if (!max_age_s)
 		return 0;
 	return sweep(sw, &(struct condition){.min_age = max_age_s, .ofport = WEFT_OFPORT_ANY});
-}
-
-bool ft_fdb_get(
-	struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan, struct weft_ipc_fdb *out)
-{
-	const struct ft_fdb_entry *e = writer_find(sw->fdb, ft_fdb_id(mac, vlan));
-
-	if (!e)
-		return false;
-	*out = entry_tell(e);
-	out->age_s = entry_age(sw->fdb, e, now_s(sw));
-	return true;
 }
 
 void ft_fdb_walk(

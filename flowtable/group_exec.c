@@ -2,8 +2,9 @@
 // Groups at work: which bucket, and on which copy of the packet (OpenFlow 1.3.5, 5.6.1).
 
 #include "flowtable/exec.h"
+#include "flowtable/trace.h"
 #include "flowtable/extract.h"
-#include "flowtable/shape.h"
+#include "flowtable/hash.h"
 
 // ---- liveness: of the port, or of a group with a live bucket; one that watches nothing is alive
 
@@ -97,30 +98,12 @@ static unsigned select_live(
 	return by_weight(g, weight, total, (uint32_t)(ft_hash_end(hash + 1) >> 32));
 }
 
-// By the flow, or by what the group names of it. The parameter is a seed: two groups with the same
-// one and the same fields choose alike.
-static uint64_t select_hash(
-	const struct ft_burst *b, const struct weft_flow_key *key, const struct ft_group *g)
-{
-	uint64_t h = b->sw->env.seed;
-	unsigned i = 0;
-
-	// The group's number keeps chained groups from all choosing alike.
-	if (g->select == WEFT_SELECT_DEFAULT)
-		return ft_hash_end(ft_flow_hash(key, h) ^ ((uint64_t)g->v.head->id << 32) ^ h);
-	if (!g->hash_map)
-		return ft_hash_end(ft_flow_hash(key, h) ^ ft_hash_end(g->select_param ^ h));
-	for (uint64_t map = g->hash_map; map; map &= map - 1, i++)
-		h = ft_hash_word(h,
-			ft_key_word(key, (unsigned)__builtin_ctzll(map)) & g->hash_mask[i],
-			b->sw->env.seed);
-	return ft_hash_end(h ^ g->select_param);
-}
-
 static unsigned select_bucket(
 	const struct ft_burst *b, const struct ft_run *run, const struct ft_group *g)
 {
-	uint64_t hash = select_hash(b, &run->pkt->key, g);
+	// The group's number keeps chained groups from all choosing alike.
+	uint64_t hash = ft_hash_end(ft_flow_hash(&run->pkt->key, b->sw->env.seed) ^
+				    ((uint64_t)g->head->id << 32) ^ b->sw->env.seed);
 	struct search s = {b, run->budget, 0};
 	unsigned i;
 
@@ -173,6 +156,7 @@ static void run_bucket_on_copy(
 		run->why = WEFT_DROP_NO_BUFFER;
 		return;
 	}
+	copy.pkt->trace = NULL;
 	run_bucket_here(b, &copy, g, i);
 	ft_run_end(b, &copy);
 }
@@ -210,6 +194,7 @@ void ft_run_group(struct ft_burst *b, struct ft_run *run, uint32_t id, bool last
 		run->why = WEFT_DROP_GROUP_DEPTH;
 		return;
 	}
+	ft_trace_spoil(run->pkt);
 	ft_group_count(g, b->worker, run->pkt->pkt.total_len);
 	switch (g->type) {
 	case WEFT_GROUP_TYPE_ALL:

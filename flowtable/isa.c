@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "flowtable/cache_key.h"
 #include "flowtable/classifier.h"
 #include "flowtable/lookup.h"
 
 static ft_lookup_fn *lookup = ft_lookup_scalar;
+ft_prints_fn *ft_prints = ft_prints_scalar;
 
-bool ft_isa_use(enum ft_isa isa)
+static void use_prints(enum ft_isa isa)
+{
+	ft_prints = ft_prints_scalar;
+#ifdef FT_HAVE_VECTORS
+	if (isa >= FT_ISA_AVX2 && __builtin_cpu_supports("aes"))
+		ft_prints = ft_prints_aes;
+	if (isa >= FT_ISA_AVX512 && __builtin_cpu_supports("vaes"))
+		ft_prints = ft_prints_vaes;
+#endif
+}
+
+static bool use_lookup(enum ft_isa isa)
 {
 	switch (isa) {
 	case FT_ISA_SCALAR:
@@ -26,6 +39,14 @@ bool ft_isa_use(enum ft_isa isa)
 	default:
 		return false;
 	}
+}
+
+bool ft_isa_use(enum ft_isa isa)
+{
+	if (!use_lookup(isa))
+		return false;
+	use_prints(isa);
+	return true;
 }
 
 __attribute__((constructor)) static void use_the_best(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/exec.h"
 #include "flowtable/port.h"
+#include "flowtable/trace.h"
 
 #include "flowtable/extract.h"
 
@@ -62,16 +63,21 @@ static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 
 void ft_run_flush(struct ft_burst *b, struct ft_run *run)
 {
-	if (run->waiting != FT_WAIT_NONE)
-		send_waiting(b, run, FT_KEEP);
+	if (run->waiting == FT_WAIT_NONE)
+		return;
+	ft_trace_spoil(run->pkt);
+	send_waiting(b, run, FT_KEEP);
 }
 
 void ft_run_end(struct ft_burst *b, struct ft_run *run)
 {
-	if (run->waiting != FT_WAIT_NONE)
+	if (run->waiting != FT_WAIT_NONE) {
 		send_waiting(b, run, 0);
-	else
+	} else {
+		if (run->pkt->trace)
+			ft_trace_drop(run->pkt, run->why);
 		b->sink->drop(b->sink, run->pkt, run->why);
+	}
 	run->pkt = NULL;
 }
 
@@ -91,6 +97,7 @@ void ft_output_controller(struct ft_burst *b, struct ft_run *run, uint16_t max_l
 
 	if (from && (ft_port_config(from) & WEFT_PORT_NO_PACKET_IN))
 		return;
+	ft_trace_spoil(run->pkt);
 	wait_for(b, run, FT_WAIT_CONTROLLER);
 	run->in = (struct ft_packet_in){
 		.cookie = run->rule ? run->rule->cookie : UINT64_MAX,
@@ -138,8 +145,9 @@ static void output_overlay(struct ft_burst *b, struct ft_run *run, const struct 
 	}
 }
 
-static const struct ft_fdb_entry *fdb_find(struct ft_burst *b, const struct ft_packet *pkt)
+static const struct ft_fdb_entry *fdb_find(struct ft_burst *b, struct ft_packet *pkt)
 {
+	ft_trace_fdb(pkt);
 	if (weft_mac_is_multicast(&pkt->key.eth_dst))
 		return NULL;
 	return ft_fdb_find(b->sw->fdb, &pkt->key.eth_dst, ft_fdb_vlan(&pkt->key));
@@ -250,7 +258,7 @@ static struct weft_ip source_vtep(const struct weft_flow_key *k)
 	return ip;
 }
 
-void ft_learn(struct ft_burst *b, const struct ft_packet *pkt)
+void ft_learn(struct ft_burst *b, struct ft_packet *pkt)
 {
 	static const struct weft_mac none;
 	const struct weft_flow_key *k = &pkt->key;
@@ -267,9 +275,14 @@ void ft_learn(struct ft_burst *b, const struct ft_packet *pkt)
 	if (from == WEFT_OFPORT_OVERLAY && weft_ip_is_none(&vtep))
 		return;
 	e = ft_fdb_find(b->sw->fdb, &k->eth_src, ft_fdb_vlan(k));
-	if (e && e->ofport == from && weft_ip_equal(&e->vtep, &vtep))
+	if (e && e->ofport == from && weft_ip_equal(&e->vtep, &vtep)) {
+		if (pkt->trace)
+			ft_trace_source(pkt, e);
 		ft_fdb_touch(e, b->worker, b->now_s);
-	else if (e && e->flags & (WEFT_FDB_STATIC | WEFT_FDB_HELD))
+		return;
+	}
+	ft_trace_spoil(pkt);
+	if (e && e->flags & (WEFT_FDB_STATIC | WEFT_FDB_HELD))
 		ft_fdb_conflict(b->sw->fdb, b->worker);
 	else
 		b->sink->learn(b->sink, pkt);

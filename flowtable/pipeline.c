@@ -4,6 +4,7 @@
 
 #include "flowtable/exec.h"
 #include "flowtable/extract.h"
+#include "flowtable/trace.h"
 
 static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	struct ft_sink *sink)
@@ -32,6 +33,7 @@ static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget
 	};
 	pkt->rule = NULL;
 	pkt->table = 0;
+	pkt->trace = NULL;
 }
 
 // ---- instructions, in the order of OpenFlow 1.3.5, 5.9
@@ -78,6 +80,8 @@ static void run_rule(
 	struct ft_packet *pkt = run->pkt;
 
 	ft_rule_count(b->sw, rule, b->worker, 1, pkt->pkt.total_len, b->now_ns);
+	if (pkt->trace)
+		ft_trace_rule(pkt, rule, table);
 	pkt->rule = rule;
 	pkt->table = table;
 	run->next = -1;
@@ -109,19 +113,6 @@ static int next_stage(struct ft_run runs[], unsigned n, struct ft_run *due[], un
 	return table;
 }
 
-// Not even a table-miss rule, so it ends here; before OpenFlow 1.3 at the controller.
-static void run_miss(struct ft_burst *b, struct ft_run *run, uint8_t table)
-{
-	run->next = -1;
-	run->why = WEFT_DROP_TABLE_MISS;
-	if (b->flags & FT_SWITCH_MISS_PACKET_IN) {
-		run->pkt->rule = NULL;
-		run->pkt->table = table;
-		ft_output_controller(b, run, WEFT_MAX_LEN_ALL, WEFT_PACKET_IN_IMPLICIT_MISS);
-	}
-	ft_run_end(b, run);
-}
-
 static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], unsigned n)
 {
 	const struct weft_flow_key *keys[FT_BURST] = {NULL};
@@ -135,9 +126,13 @@ static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], u
 		if (rules[i]) {
 			matched++;
 			run_rule(b, due[i], rules[i], table);
-		} else {
-			run_miss(b, due[i], table);
+			continue;
 		}
+		due[i]->next = -1;
+		due[i]->why = WEFT_DROP_TABLE_MISS;
+		if (due[i]->pkt->trace)
+			ft_trace_rule(due[i]->pkt, NULL, table);
+		ft_run_end(b, due[i]);
 	}
 	ft_table_count(b->sw, b->worker, table, n, matched);
 }
@@ -190,8 +185,8 @@ static void enter(struct ft_burst *b, struct ft_run *run)
 	run->next = 0;
 }
 
-void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
-	struct ft_packet *pkts[], unsigned n, struct ft_sink *sink)
+void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, struct ft_sink *sink)
 {
 	struct ft_run runs[FT_BURST];
 	struct ft_action_set sets[FT_BURST];
@@ -202,10 +197,17 @@ void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	for (unsigned i = 0; i < n; i++) {
 		run_init(&runs[i], pkts[i], &budgets[i]);
 		runs[i].set = &sets[i];
+		pkts[i]->trace = traces ? traces[i] : NULL;
 		ft_set_clear(&sets[i]);
 		enter(&b, &runs[i]);
 	}
 	run_tables(&b, runs, n);
+}
+
+void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+	struct ft_packet *pkts[], unsigned n, struct ft_sink *sink)
+{
+	ft_switch_process_traced(sw, worker, now_ns, pkts, NULL, n, sink);
 }
 
 // ---- from a controller
@@ -227,10 +229,12 @@ void ft_run_table(struct ft_burst *b, struct ft_run *run, bool last)
 	};
 	ft_set_clear(&set);
 	copy.pkt = b->sink->clone(b->sink, run->pkt);
-	if (copy.pkt)
-		run_tables(b, &copy, 1);
-	else
+	if (!copy.pkt) {
 		run->why = WEFT_DROP_NO_BUFFER;
+		return;
+	}
+	copy.pkt->trace = NULL;
+	run_tables(b, &copy, 1);
 }
 
 void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns,

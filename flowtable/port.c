@@ -74,6 +74,7 @@ static enum weft_error port_add(struct ft_switch *sw, const struct ft_port *port
 	list_insert(list, old, p);
 	ft_idmap_set(&sw->ports, p->ofport, p);
 	list_replace(sw, list);
+	ft_switch_changed(sw);
 	return WEFT_E_NONE;
 }
 
@@ -93,6 +94,7 @@ enum weft_error ft_port_set(struct ft_switch *sw, const struct ft_port *port)
 		atomic_store_explicit(&p->config, port->config, memory_order_relaxed);
 		atomic_store_explicit(&p->live, port->live, memory_order_relaxed);
 		p->max_macs = port->max_macs;
+		ft_switch_changed(sw);
 		return WEFT_E_NONE;
 	}
 	ft_enter(sw);
@@ -115,6 +117,7 @@ void ft_port_del(struct ft_switch *sw, uint32_t ofport)
 		atomic_store_explicit(&p->live, false, memory_order_relaxed);
 		atomic_store_explicit(
 			&p->config, WEFT_PORT_DOWN | WEFT_PORT_NO_FWD, memory_order_relaxed);
+		ft_switch_changed(sw);
 		return;
 	}
 	ft_enter(sw);
@@ -123,6 +126,7 @@ void ft_port_del(struct ft_switch *sw, uint32_t ofport)
 			list->port[list->n++] = old->port[i];
 	ft_idmap_del(&sw->ports, ofport);
 	list_replace(sw, list);
+	ft_switch_changed(sw);
 	ft_garbage_add(&sw->garbage, &p->garbage, entry_garbage);
 	ft_fdb_flush_port(sw, ofport);
 	ft_leave(sw);

@@ -5,6 +5,18 @@
 #include "flowtable/lines.h"
 #include "flowtable/tables.h"
 
+// A switch may lie where another one lay: its epochs begin where no path of that one's ends.
+static void cache_init(struct ft_switch *sw)
+{
+	static _Atomic uint64_t born;
+	uint64_t serial = atomic_fetch_add(&born, 1) + 1;
+
+	sw->cache.serial = (uint32_t)serial;
+	atomic_init(&sw->cache.epoch, serial << 40);
+	atomic_init(&sw->cache.fdb_epoch, serial << 40);
+	ft_relevance_init(sw);
+}
+
 static void switch_init(struct ft_switch *sw, const struct ft_env *env)
 {
 	uint64_t seed = ft_hash_end(env->seed);
@@ -18,6 +30,7 @@ static void switch_init(struct ft_switch *sw, const struct ft_env *env)
 	ft_idmap_init(&sw->groups, seed);
 	ft_idmap_init(&sw->meters, seed);
 	ft_idmap_init(&sw->ports, seed);
+	cache_init(sw);
 }
 
 struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits *limits, void *ctx)
@@ -72,15 +85,21 @@ void ft_switch_free(struct ft_switch *sw)
 void ft_switch_set_limits(struct ft_switch *sw, const struct ft_limits *limits)
 {
 	sw->limits = *limits;
-	ft_vacancy_check(sw);
 }
 
 void ft_switch_set_flags(struct ft_switch *sw, unsigned flags)
 {
 	atomic_store_explicit(&sw->flags, flags, memory_order_relaxed);
+	ft_switch_changed(sw);
 }
 
 void ft_switch_set_network(struct ft_switch *sw, uint32_t network_id)
 {
 	atomic_store_explicit(&sw->network_id, network_id, memory_order_relaxed);
+	ft_switch_changed(sw);
+}
+
+void ft_switch_changed(struct ft_switch *sw)
+{
+	atomic_fetch_add_explicit(&sw->cache.epoch, 1, memory_order_release);
 }

@@ -10,8 +10,8 @@
 #include "flowtable/meter.h"
 #include "flowtable/port.h"
 #include "flowtable/program.h"
+#include "flowtable/relevance.h"
 #include "flowtable/table.h"
-#include "flowtable/table_config.h"
 #include "flowtable/timer.h"
 #include "flowtable/txn.h"
 
@@ -46,6 +46,12 @@ struct ft_switch {
 	_Atomic(struct ft_port_list *) port_list;
 	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
 	_Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
+	struct {
+		_Alignas(64) _Atomic uint64_t epoch; // moves with every change that a path depends on
+		_Atomic uint64_t fdb_epoch;          // with every change of the FDB
+		uint32_t serial;                     // of all switches there ever were
+		struct ft_relevance relevance;
+	} cache; // for the flow caches (cache.h)
 
 	// ---- the writer's alone
 	_Alignas(64) void *ctx; // for env.removed
@@ -65,8 +71,7 @@ struct ft_switch {
 	uint32_t meter_count;
 	uint64_t group_mark;    // of the latest loop check
 	struct ft_table *dirty; // tables whose order of subtables is to be published
-	struct ft_table_config config[WEFT_TABLES];
-	unsigned vacancies; // tables that tell of theirs
+	bool shapes_went;       // the relevance may shrink
 };
 
 // Workers, once a burst: the version to look at everything by.
@@ -78,6 +83,23 @@ static inline uint64_t ft_version(const struct ft_switch *sw)
 static inline unsigned ft_flags(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->flags, memory_order_relaxed);
+}
+
+// Workers: before they look at anything else of the switch.
+static inline uint64_t ft_epoch(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.epoch, memory_order_acquire);
+}
+
+static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.fdb_epoch, memory_order_acquire);
+}
+
+// Writer: the FDB has changed.
+static inline void ft_fdb_changed(struct ft_switch *sw)
+{
+	atomic_fetch_add_explicit(&sw->cache.fdb_epoch, 1, memory_order_release);
 }
 
 // With no worker left and nothing handed to env.retire.

@@ -19,5 +19,9 @@ void ft_table_count(
 void ft_rule_count(struct ft_switch *, const struct ft_rule *, unsigned worker, uint64_t packets,
 	uint64_t bytes, uint64_t now_ns);
 
+// Where ft_rule_count() counts, for as long as the rule is there.
+struct ft_counter *ft_rule_counter(
+	const struct ft_switch *, const struct ft_rule *, unsigned worker);
+
 // Whether it is its table's table-miss rule: priority 0, every field wildcarded (OpenFlow 1.3.5, 5.4).
 bool ft_rule_is_miss(const struct ft_rule *);

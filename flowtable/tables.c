@@ -28,11 +28,18 @@ void ft_table_count(
 	ft_counter_bump(&c->table[table].matched, matched);
 }
 
+struct ft_counter *ft_rule_counter(
+	const struct ft_switch *sw, const struct ft_rule *r, unsigned worker)
+{
+	struct ft_counter_dir *dir = atomic_load_explicit(&sw->counters, memory_order_acquire);
+
+	return ft_counter_at(dir, r->id, worker);
+}
+
 void ft_rule_count(struct ft_switch *sw, const struct ft_rule *r, unsigned worker, uint64_t packets,
 	uint64_t bytes, uint64_t now_ns)
 {
-	struct ft_counter_dir *dir = atomic_load_explicit(&sw->counters, memory_order_acquire);
-	struct ft_counter *c = ft_counter_at(dir, r->id, worker);
+	struct ft_counter *c = ft_rule_counter(sw, r, worker);
 
 	ft_counter_bump(&c->packets, packets);
 	ft_counter_bump(&c->bytes, bytes);
@@ -77,6 +84,9 @@ void ft_tables_publish(struct ft_switch *sw)
 		t->dirty = false;
 	}
 	sw->dirty = NULL;
+	if (sw->shapes_went)
+		ft_relevance_shrink(sw);
+	sw->shapes_went = false;
 }
 
 static bool free_each(void *arg, struct ft_rule *r)
@@ -103,7 +113,6 @@ static void table_free(struct ft_switch *sw, struct ft_table *t)
 		ft_rule_free(sw, r);
 	}
 	ft_classifier_fini(&t->classifier);
-	ft_heap_fini(&t->evictable);
 	free(t);
 }
 
@@ -159,8 +168,7 @@ static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_s
 	if (!r)
 		return NULL;
 	r->shape = ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match);
-	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw)) ||
-		!ft_evict_reserve(sw, t)) {
+	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw))) {
 		free(r);
 		return NULL;
 	}
@@ -184,11 +192,11 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	}
 	ft_program_join(sw, r);
 	ft_classifier_link(&t->classifier, r);
+	ft_relevance_grow(sw, r->shape);
 	table_dirty(sw, t);
 	rule_counted(sw, r, 1);
 	if (ft_rule_times_out(r))
 		ft_timers_add(sw, r, ft_rule_due_ns(r, 0));
-	ft_evict_enter(sw, t, r);
 	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
 	return r;
 }
@@ -215,13 +223,13 @@ void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r)
 	ft_ids_own(sw, r);
 	ft_program_rejoin(sw, r);
 	rule_counted(sw, r, 1);
-	ft_evict_reenter(sw, ft_table_of(sw, r->table), r);
 }
 
 void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)
 {
 	struct ft_table *t = ft_table_of(sw, r->table);
 
+	sw->shapes_went |= r->shape->rules == 1;
 	ft_classifier_unlink(&t->classifier, &sw->garbage, r);
 	table_dirty(sw, t);
 }

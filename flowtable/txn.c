@@ -185,9 +185,12 @@ static void commit(struct ft_switch *sw)
 			ft_ids_reset(sw, t->ops[i].obj);
 	}
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);
+	// Before: a path found out by the new version is not taken for one of the old epoch. After:
+	// nor the other way round.
+	ft_switch_changed(sw);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
+	ft_switch_changed(sw);
 	txn_end(sw, t, removed);
-	ft_vacancy_check(sw);
 }
 
 // From the end; t->done entries are undone already. True: some are left.

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/cache.h"
+
+#include "flowtable/cache_key.h"
+#include "flowtable/exec.h"
+#include "flowtable/extract.h"
+#include "flowtable/hash.h"
+#include "flowtable/switch.h"
+#include "flowtable/table.h"
+#include "flowtable/trace.h"
+
+#include <assert.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define WAYS 4u
+#define MARKS 65536u
+#define MIN_FLOWS 256u
+#define MAX_FLOWS (1u << 24)
+
+// Four flows. A flow's path is its number + 1; 0: no flow.
+struct line {
+	uint32_t path[WAYS];
+	uint32_t tag[WAYS];   // the upper half of the print's `lo`, whose lower half found the line
+	uint64_t check[WAYS]; // its `hi`
+};
+static_assert(sizeof(struct line) == 64, "one look, one cache line");
+static_assert(
+	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 192, "three lines");
+
+struct ft_cache {
+	struct ft_print_keys keys;
+	// of the latest lookup
+	struct ft_print print[FT_BURST];
+	uint64_t epoch[FT_BURST], fdb_epoch[FT_BURST];
+	struct ft_switch *sw[FT_BURST];
+	uint64_t printed; // bit: has a print
+	uint64_t traced;  // was given a trace
+	struct ft_trace trace[FT_BURST];
+
+	uint64_t seed;
+	uint64_t lives; // how often all was forgotten
+	uint32_t mask;  // lines - 1
+	uint32_t room;  // paths
+	uint32_t used;
+	uint32_t turn; // which way gives way next
+	unsigned worker;
+	struct line *line;
+	struct ft_path *path;
+	uint32_t *known; // hash of a path to its number + 1; a hint
+	uint16_t mark[MARKS];
+};
+
+// ---- memory
+
+static uint32_t rounded(unsigned flows)
+{
+	uint32_t n = MIN_FLOWS;
+
+	while (n < flows && n < MAX_FLOWS)
+		n *= 2;
+	return n;
+}
+
+static size_t lines(size_t bytes)
+{
+	return (bytes + 63) & ~(size_t)63;
+}
+
+size_t ft_cache_bytes(unsigned flows)
+{
+	size_t n = rounded(flows);
+
+	return lines(sizeof(struct ft_cache)) + n / WAYS * sizeof(struct line) +
+	       n * sizeof(struct ft_path) + n * sizeof(uint32_t);
+}
+
+static void new_keys(struct ft_cache *c)
+{
+	ft_print_keys_init(&c->keys, c->seed ^ ft_hash_end(++c->lives));
+	c->used = 0;
+}
+
+struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed)
+{
+	struct ft_cache *c = memory;
+	uint32_t n = rounded(flows);
+
+	c->line = (void *)((char *)memory + lines(sizeof(*c)));
+	c->path = (void *)(c->line + n / WAYS);
+	c->known = (void *)(c->path + n);
+	c->mask = n / WAYS - 1;
+	c->room = n;
+	c->worker = worker;
+	c->seed = ft_hash_end(seed ^ (0xcac4e + worker));
+	new_keys(c);
+	return c;
+}
+
+// ---- looking up
+
+// Which of the four have the tag.
+static inline unsigned tags_equal(const struct line *l, uint32_t tag)
+{
+#if defined(__SSE2__)
+	__m128i tags = _mm_load_si128((const __m128i *)(const void *)l->tag);
+
+	return (unsigned)_mm_movemask_ps(
+		_mm_castsi128_ps(_mm_cmpeq_epi32(tags, _mm_set1_epi32((int)tag))));
+#else
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < WAYS; i++)
+		m |= (unsigned)(l->tag[i] == tag) << i;
+	return m;
+#endif
+}
+
+static inline struct line *line_of(const struct ft_cache *c, const struct ft_print *p)
+{
+	return &c->line[(uint32_t)p->lo & c->mask];
+}
+
+// The way, or WAYS.
+static inline unsigned find(const struct line *l, const struct ft_print *p)
+{
+	for (unsigned m = tags_equal(l, (uint32_t)(p->lo >> 32)); m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctz(m);
+
+		if (l->check[i] == p->hi && l->path[i])
+			return i;
+	}
+	return WAYS;
+}
+
+static inline bool holds(const struct ft_path *p, uint64_t epoch, uint64_t fdb_epoch)
+{
+	return p->epoch == epoch && (!p->asks_fdb || p->fdb_epoch == fdb_epoch);
+}
+
+void ft_cache_lookup(
+	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
+{
+	c->traced = 0;
+	// The epochs first: what is found out from here on is at least as new.
+	for (unsigned i = 0; i < n; i++) {
+		c->sw[i] = a[i].sw;
+		c->epoch[i] = ft_epoch(a[i].sw);
+		c->fdb_epoch[i] = ft_fdb_epoch(a[i].sw);
+	}
+	c->printed = ft_prints(&c->keys, a, n, c->print);
+	for (uint64_t left = c->printed; left; left &= left - 1)
+		__builtin_prefetch(line_of(c, &c->print[__builtin_ctzll(left)]));
+	for (unsigned i = 0; i < n; i++) {
+		const struct line *l = line_of(c, &c->print[i]);
+		unsigned way = c->printed >> i & 1 ? find(l, &c->print[i]) : WAYS;
+
+		paths[i] = way == WAYS ? NULL : &c->path[l->path[way] - 1];
+		if (paths[i]) {
+			__builtin_prefetch(paths[i]);
+			__builtin_prefetch(paths[i]->counter);
+		}
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (paths[i] && !holds(paths[i], c->epoch[i], c->fdb_epoch[i]))
+			paths[i] = NULL;
+}
+
+// ---- learning
+
+// Seen before, and not long ago? If not, it has been now.
+static bool second_sight(struct ft_cache *c, const struct ft_print *p)
+{
+	uint16_t *mark = &c->mark[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
+	bool seen = *mark == now;
+
+	*mark = now;
+	return seen;
+}
+
+struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
+{
+	struct ft_trace *t = &c->trace[i];
+	const struct ft_print *p = &c->print[i];
+
+	if (!(c->printed >> i & 1))
+		return NULL;
+	if (find(line_of(c, p), p) == WAYS && !second_sight(c, p))
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	c->traced |= 1ull << i;
+	return t;
+}
+
+static bool same_path(const struct ft_path *a, const struct ft_path *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+// The number + 1 of a path like this one. All paths being used, all is forgotten.
+static uint32_t path_number(struct ft_cache *c, const struct ft_path *p)
+{
+	uint64_t hash = ft_hash_bytes(p, sizeof(*p), c->seed);
+	uint32_t *known = &c->known[hash & (c->room - 1)];
+
+	if (*known && *known <= c->used && same_path(&c->path[*known - 1], p))
+		return *known;
+	if (c->used == c->room)
+		return 0;
+	c->path[c->used++] = *p;
+	return *known = c->used;
+}
+
+static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
+{
+	unsigned way = find(l, &c->print[i]);
+
+	for (unsigned w = 0; way == WAYS && w < WAYS; w++) {
+		const struct ft_path *p = &c->path[l->path[w] - 1];
+
+		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
+		// may be gone.
+		if (!l->path[w] || l->path[w] > c->used ||
+			(p->sw == c->sw[i] && !holds(p, c->epoch[i], c->fdb_epoch[i])))
+			way = w;
+	}
+	return way == WAYS ? c->turn++ % WAYS : way;
+}
+
+static bool learn(struct ft_cache *c, unsigned i)
+{
+	struct ft_trace *t = &c->trace[i];
+	struct line *l = line_of(c, &c->print[i]);
+	uint32_t number;
+	unsigned way;
+
+	if (t->spoilt || !t->ended)
+		return true;
+	t->path.sw = c->sw[i];
+	t->path.epoch = c->epoch[i];
+	t->path.fdb_epoch = t->path.asks_fdb ? c->fdb_epoch[i] : 0;
+	for (unsigned r = 0; r < t->path.rules; r++)
+		t->path.counter[r] = ft_rule_counter(t->path.sw, t->rule[r], c->worker);
+	number = path_number(c, &t->path);
+	if (!number)
+		return false;
+	way = choose_way(c, l, i);
+	l->path[way] = number;
+	l->tag[way] = (uint32_t)(c->print[i].lo >> 32);
+	l->check[way] = c->print[i].hi;
+	return true;
+}
+
+void ft_cache_learn(struct ft_cache *c)
+{
+	for (uint64_t left = c->traced; left; left &= left - 1)
+		if (!learn(c, (unsigned)__builtin_ctzll(left))) {
+			new_keys(c);
+			break;
+		}
+	c->traced = 0;
+}
+
+// ---- going a path
+
+void ft_path_count(
+	const struct ft_path *p, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
+{
+	struct ft_table_counters *tables = &p->sw->table_counters[worker];
+
+	for (unsigned i = 0; i < p->rules; i++) {
+		ft_counter_bump(&p->counter[i]->packets, n);
+		ft_counter_bump(&p->counter[i]->bytes, bytes);
+		atomic_store_explicit(&p->counter[i]->used_ns, now_ns, memory_order_relaxed);
+	}
+	for (unsigned i = 0; i < p->tables; i++) {
+		ft_counter_bump(&tables->table[p->at[i]].lookups, n);
+		if (i < p->rules)
+			ft_counter_bump(&tables->table[p->at[i]].matched, n);
+	}
+	if (p->asks_fdb && p->source)
+		ft_fdb_touch(p->source, worker, (uint32_t)(now_ns / 1000000000u));
+}
+
+void ft_path_edit(const struct ft_path *p, struct ft_packet *pkt)
+{
+	ft_extract(&pkt->pkt, &pkt->key);
+	for (unsigned i = 0; i < p->edits; i++)
+		ft_edit(pkt, p->edit[i]);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The flow cache: what became of a packet like this one, a moment ago.
+//
+// A worker's own, in front of the tables of all switches. From the print of a packet (cache_key.h)
+// it leads to a path: the rules to count, and what became of the packet in the end, its edits
+// included. The data plane then does just that. It is an optimisation and nothing else: with it or
+// without it the same packets leave, with the same bytes, and every counter says the same.
+//
+//	lookup      a burst of arrivals to paths (ft_cache_lookup()); NULL: the full way
+//	record      on the full way a packet may carry a trace (trace.h), in which the pipeline
+//	            writes what it did, or that it can't be repeated
+//	learn       a good trace becomes a path, and the print leads to it (ft_cache_learn())
+//
+// What can't be repeated: packet-ins, several outputs, meters, groups, pushed tags, and whatever
+// the recorder has not been taught. These packets always go the full way.
+//
+// Validity is one comparison. A switch has an epoch, which moves with every commit, port change or
+// flag, and a second one for its FDB; a path holds the epoch that it was recorded in. So nothing is
+// looked for and thrown away when rules change: a path of yesterday just never fits again. The
+// writer moves the epoch before and after it publishes a version, so that a path recorded across
+// the change never fits either.
+//
+// Memory. Sixteen bytes a flow, four flows a cache line, at which a lookup looks once: 96 of the
+// print's bits and the number of a path (the line's own number is 16 bits more). Paths are three
+// lines each, and flows that met the same rules share one: in an ordinary switch there are few.
+// They are handed out one after the other; when all are used the print's keys are changed, by which
+// all is forgotten at once, at no cost.
+//
+// Only the second packet of a flow is recorded: the first leaves a mark of 16 bits. So a flood of
+// packets that are never seen again costs two cache lines each and leaves what is there alone.
+//
+// One worker's; nothing here is shared or locked.
+
+#include "flowtable/flowtable.h"
+
+#include <stdatomic.h>
+
+struct ft_cache;
+struct ft_counter;
+struct ft_fdb_entry;
+
+// A packet that came in, as little of it as it takes. `data` is an Ethernet header of which `len`
+// bytes lie in one piece.
+struct ft_arrival {
+	const uint8_t *data;
+	struct ft_switch *sw;
+	uint32_t len;
+	uint32_t total_len;
+	uint32_t in_port;           // host order
+	weft_be32 tun_src, tun_dst; // 0: from no IPv4 tunnel
+	const struct weft_ip *tun6; // source and destination of an IPv6 tunnel; NULL: from none
+};
+
+#define FT_PATH_RULES 8
+#define FT_PATH_EDITS 4
+
+enum ft_path_end {
+	FT_PATH_OUTPUT, // to `target`
+	FT_PATH_DROP,   // for `why`
+};
+
+// What becomes of a packet. The data plane reads what lies above the line; all of it is good until
+// the worker's next quiescent state.
+struct ft_path {
+	struct ft_switch *sw;
+	const void *target;         // what the sink said at ft_trace_target()
+	const struct ft_rule *rule; // the latest that matched, or that asked for the output
+	uint32_t max_len;           // bytes: a longer packet goes the full way
+	uint8_t end;                // enum ft_path_end
+	uint8_t why;                // enum weft_drop
+	uint8_t flags;              // as the sink said
+	uint8_t table;              // of the rule
+	uint8_t edits;              // to be made first
+	// ---- ours
+	uint8_t rules, tables;
+	bool asks_fdb;
+	uint64_t epoch;
+	uint64_t fdb_epoch;
+	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed
+	struct ft_counter *counter[FT_PATH_RULES];
+	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
+	const struct weft_action *edit[FT_PATH_EDITS];
+} __attribute__((aligned(64)));
+
+// ---- the worker's
+
+// `flows` is rounded up to a power of two. Memory that a full cache takes in the worst case, of
+// which what is not used is never touched: ft_cache_bytes(). `memory`: so many zeros, aligned to
+// 64 bytes, the caller's; it can go when the cache is not used any more.
+size_t ft_cache_bytes(unsigned flows);
+struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed);
+
+// What is known of n (at most FT_BURST) packets. paths[i] NULL: the full way, and then a packet for
+// which ft_cache_trace() gives a trace should carry it.
+void ft_cache_lookup(
+	struct ft_cache *, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[]);
+// Of the latest lookup's packet i. NULL: not worth recording.
+struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
+// Takes in what the traces given since the lookup say.
+void ft_cache_learn(struct ft_cache *);
+
+// n packets of `bytes` in all went this path: counters and ages.
+void ft_path_count(
+	const struct ft_path *, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns);
+// The edits; the packet's key is to be extracted (ft_switch_extract()) before.
+void ft_path_edit(const struct ft_path *, struct ft_packet *);

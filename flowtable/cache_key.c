@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints of a burst. Compiled for each instruction set, with FT_PRINTS as the name.
+//
+// The masks are loaded while the writer may change them (relevance.h): words at a time, which these
+// processors load whole.
+#include "flowtable/cache_key.h"
+
+#include "flowtable/hash.h"
+
+#if defined(__AES__)
+#include <immintrin.h>
+#endif
+
+static inline uint16_t load16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, 2);
+	return v;
+}
+
+static inline unsigned length_at(const uint8_t *p)
+{
+	return ntohs(load16(p));
+}
+
+#define TCP_BYTES 20u
+#define OTHER_BYTES 8u
+#define IPV4_MIN (14u + 20 + TCP_BYTES)
+#define IPV6_MIN (14u + 40 + TCP_BYTES)
+
+// An IPv4 header without options, no fragment, a TTL that can be decremented, and after it what
+// extraction takes for a header of this protocol.
+static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a)
+{
+	const uint8_t *d = a->data;
+	unsigned total = length_at(d + 16), need = OTHER_BYTES;
+	enum ft_frame_kind kind;
+
+	switch (d[23]) {
+	case 6:
+		kind = FT_FRAME_TCP4;
+		need = TCP_BYTES;
+		break;
+	case 17:
+		kind = FT_FRAME_UDP4;
+		break;
+	case 1:
+		kind = FT_FRAME_ICMP4;
+		break;
+	default:
+		return FT_FRAME_OTHER;
+	}
+	if (d[14] != 0x45 || (load16(d + 20) & htons(0x3fff)) || d[22] < 2 || total < 20 + need ||
+		14 + total > a->total_len)
+		return FT_FRAME_OTHER;
+	return kind;
+}
+
+static inline enum ft_frame_kind kind_ipv6(const struct ft_arrival *a)
+{
+	const uint8_t *d = a->data;
+	unsigned payload = length_at(d + 18), tcp = d[20] == 6;
+
+	if ((d[20] != 17 && !tcp) || d[14] >> 4 != 6 || d[21] < 2 || a->len < IPV6_MIN ||
+		payload < (tcp ? TCP_BYTES : OTHER_BYTES) || 54 + payload > a->total_len)
+		return FT_FRAME_OTHER;
+	if (tcp && __atomic_load_n(&a->sw->cache.relevance.all_tcp6, __ATOMIC_RELAXED))
+		return FT_FRAME_OTHER;
+	return tcp ? FT_FRAME_TCP6 : FT_FRAME_UDP6;
+}
+
+static inline enum ft_frame_kind kind_of(const struct ft_arrival *a)
+{
+	if (a->len < IPV4_MIN)
+		return FT_FRAME_OTHER;
+	if (__builtin_expect(load16(a->data + 12) == htons(0x0800), 1))
+		return kind_ipv4(a);
+	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a) : FT_FRAME_OTHER;
+}
+
+// How many of a frame's 16-byte parts the masks of its kind reach into.
+static inline unsigned parts_of(enum ft_frame_kind kind)
+{
+	return kind <= FT_FRAME_ICMP4 ? 3 : 4;
+}
+
+#if defined(__AES__)
+
+static inline __m128i load(const void *p)
+{
+	return _mm_loadu_si128(p);
+}
+
+static inline const void *mask_part(
+	const struct ft_arrival *a, enum ft_frame_kind kind, unsigned part)
+{
+	return (const void *)(uintptr_t)&a->sw->cache.relevance.mask[kind][2 * part];
+}
+
+static inline __m128i four_rounds(
+	__m128i v, const uint64_t *r0, const uint64_t *r1, const uint64_t *r2, const uint64_t *r3)
+{
+	v = _mm_aesenc_si128(_mm_xor_si128(v, load(r0)), load(r1));
+	v = _mm_aesenc_si128(v, load(r2));
+	v = _mm_aesenc_si128(v, load(r3));
+	return _mm_aesenc_si128(v, _mm_setzero_si128());
+}
+
+static inline __m128i hash_from(const struct ft_print_keys *k, const struct ft_arrival *a)
+{
+	__m128i from = _mm_set_epi32(
+		(int)a->tun_dst, (int)a->tun_src, (int)a->in_port, (int)a->sw->cache.serial);
+	__m128i h = four_rounds(from, k->from[0], k->from[1], k->from[2], k->from[3]);
+
+	if (__builtin_expect(a->tun6 != NULL, 0))
+		for (unsigned i = 0; i < 2; i++) {
+			const uint64_t(*t)[2] = &k->tunnel[4 * i];
+
+			h = _mm_xor_si128(
+				h, four_rounds(load(&a->tun6[i]), t[0], t[1], t[2], t[3]));
+		}
+	return h;
+}
+
+#if defined(__VAES__)
+
+static inline __m128i hash_frame(
+	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+{
+	__mmask64 there = ~0ull >> (64 - 16 * parts_of(kind));
+	__m512i v = _mm512_maskz_loadu_epi8(there, a->data);
+	__m256i half;
+
+	v = _mm512_and_si512(v, _mm512_load_si512(mask_part(a, kind, 0)));
+	v = _mm512_xor_si512(v, _mm512_load_si512(k->round[0]));
+	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[1]));
+	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[2]));
+	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[3]));
+	v = _mm512_aesenc_epi128(v, _mm512_setzero_si512());
+	half = _mm256_xor_si256(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+	return _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+#else
+
+static inline __m128i hash_frame(
+	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+{
+	__m128i h = _mm_setzero_si128();
+
+	for (unsigned i = 0, n = parts_of(kind); i < n; i++) {
+		__m128i v = _mm_and_si128(load(a->data + 16 * i), load(mask_part(a, kind, i)));
+
+		h = _mm_xor_si128(h, four_rounds(v, &k->round[0][2 * i], &k->round[1][2 * i],
+					     &k->round[2][2 * i], &k->round[3][2 * i]));
+	}
+	return h;
+}
+
+#endif
+
+static inline struct ft_print print_of(
+	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+{
+	struct ft_print p;
+
+	_mm_storeu_si128(
+		(__m128i *)(void *)&p, _mm_xor_si128(hash_frame(k, a, kind), hash_from(k, a)));
+	return p;
+}
+
+#else
+
+static inline struct ft_print print_of(
+	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+{
+	const _Atomic uint64_t *mask = a->sw->cache.relevance.mask[kind];
+	uint64_t word[14] = {(uint64_t)a->sw->cache.serial << 32 | a->in_port,
+		(uint64_t)a->tun_src << 32 | a->tun_dst};
+	unsigned n = 2;
+
+	for (unsigned i = 0, words = 2 * parts_of(kind); i < words; i++, n++) {
+		memcpy(&word[n], a->data + 8 * i, 8);
+		word[n] &= atomic_load_explicit(&mask[i], memory_order_relaxed);
+	}
+	if (a->tun6) {
+		memcpy(&word[n], a->tun6, 32);
+		n += 4;
+	}
+	return (struct ft_print){
+		ft_hash_bytes(word, 8 * n, k->from[0][0]),
+		ft_hash_bytes(word, 8 * n, k->from[0][1]),
+	};
+}
+
+#endif
+
+uint64_t FT_PRINTS(const struct ft_print_keys *k, const struct ft_arrival a[], unsigned n,
+	struct ft_print prints[])
+{
+	uint64_t have = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		enum ft_frame_kind kind = kind_of(&a[i]);
+
+		if (__builtin_expect(kind == FT_FRAME_OTHER, 0))
+			continue;
+		prints[i] = print_of(k, &a[i], kind);
+		have |= 1ull << i;
+	}
+	return have;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/relevance.h"
+
+#include "flowtable/shape.h"
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
+
+// Offsets in the frame.
+enum {
+	TOS = 15,
+	TTL4 = 22,
+	PROTO4 = 23,
+	ADDR4 = 26,
+	L4_4 = 34,
+	FLAGS4 = 46,
+	FLOW6 = 14,
+	PROTO6 = 20,
+	TTL6 = 21,
+	ADDR6 = 22,
+	L4_6 = 54
+};
+
+static void put(uint8_t *mask, unsigned at, const void *field, unsigned bytes)
+{
+	memcpy(mask + at, field, bytes);
+}
+
+static void mask_ethernet(uint8_t mask[64])
+{
+	memset(mask, 0xff, 14);
+}
+
+static void mask_ipv4(uint8_t mask[64], const struct weft_flow_key *f)
+{
+	mask_ethernet(mask);
+	mask[TOS] = (uint8_t)(f->ip_dscp << 2 | f->ip_ecn);
+	mask[TTL4] = f->ip_ttl;
+	mask[PROTO4] = 0xff;
+	put(mask, ADDR4, &f->ipv4_src, 8); // and ipv4_dst
+}
+
+static void mask_ipv6(uint8_t mask[64], const struct weft_flow_key *f)
+{
+	uint32_t first = (uint32_t)(f->ip_dscp << 2 | f->ip_ecn) << 20 | ntohl(f->ipv6_flabel);
+	weft_be32 word = htonl(first);
+
+	mask_ethernet(mask);
+	put(mask, FLOW6, &word, 4);
+	mask[PROTO6] = 0xff;
+	mask[TTL6] = f->ip_ttl;
+	put(mask, ADDR6, f->ipv6_src, 32); // and ipv6_dst
+}
+
+static void mask_ports(uint8_t mask[64], unsigned at, const struct weft_flow_key *f)
+{
+	put(mask, at, &f->l4_src, 4); // and l4_dst
+}
+
+static void publish(struct ft_relevance *r)
+{
+	const struct weft_flow_key *f = &r->fields;
+	uint8_t mask[FT_FRAME_KINDS][64] = {{0}};
+
+	mask_ipv4(mask[FT_FRAME_TCP4], f);
+	mask_ports(mask[FT_FRAME_TCP4], L4_4, f);
+	put(mask[FT_FRAME_TCP4], FLAGS4, &f->tcp_flags, 2);
+	mask_ipv4(mask[FT_FRAME_UDP4], f);
+	mask_ports(mask[FT_FRAME_UDP4], L4_4, f);
+	mask_ipv4(mask[FT_FRAME_ICMP4], f);
+	mask[FT_FRAME_ICMP4][L4_4] = 0xff; // type and code are a byte each in the frame
+	mask[FT_FRAME_ICMP4][L4_4 + 1] = 0xff;
+	mask_ipv6(mask[FT_FRAME_TCP6], f);
+	mask_ports(mask[FT_FRAME_TCP6], L4_6, f);
+	mask_ipv6(mask[FT_FRAME_UDP6], f);
+	mask_ports(mask[FT_FRAME_UDP6], L4_6, f);
+	__atomic_store_n(&r->all_tcp6, f->tcp_flags != 0, __ATOMIC_RELAXED);
+	for (unsigned kind = 0; kind < FT_FRAME_KINDS; kind++)
+		for (unsigned i = 0; i < 8; i++) {
+			uint64_t word;
+
+			memcpy(&word, &mask[kind][8 * i], 8);
+			atomic_store_explicit(&r->mask[kind][i], word, memory_order_relaxed);
+		}
+}
+
+// False: nothing is new.
+static bool add_shape(struct weft_flow_key *fields, const struct ft_shape *s)
+{
+	uint64_t news = 0;
+
+	for (unsigned i = 0; i < s->words; i++) {
+		uint64_t word = ft_key_word(fields, s->word[i]);
+
+		news |= s->mask[i] & ~word;
+		word |= s->mask[i];
+		memcpy((char *)fields + 8 * s->word[i], &word, 8);
+	}
+	return news;
+}
+
+void ft_relevance_init(struct ft_switch *sw)
+{
+	publish(&sw->cache.relevance);
+}
+
+void ft_relevance_grow(struct ft_switch *sw, const struct ft_shape *shape)
+{
+	if (add_shape(&sw->cache.relevance.fields, shape))
+		publish(&sw->cache.relevance);
+}
+
+void ft_relevance_shrink(struct ft_switch *sw)
+{
+	struct ft_relevance *r = &sw->cache.relevance;
+
+	memset(&r->fields, 0, sizeof(r->fields));
+	for (unsigned n = 0; n < WEFT_TABLES; n++) {
+		const struct ft_table *t = ft_table_of(sw, (uint8_t)n);
+
+		for (uint32_t i = 0; t && i < t->classifier.shapes.n; i++)
+			add_shape(&r->fields, t->classifier.shapes.at[i]);
+	}
+	publish(r);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Which bits of a frame the rules of a switch may look at: the union of the masks of all rules in
+// all tables, as masks over the frame's first 64 bytes. For the flow cache (cache_key.h).
+//
+// The writer changes it in place, word by word, while workers read. That is enough: whatever mix of
+// an older and a newer mask a worker sees lies between the two, and both, the older because the new
+// rules cannot be seen yet, the newer because those that went cannot be seen any more, hold all
+// that the rules of its version look at.
+
+#include <stdatomic.h>
+#include <weft/flow_key.h>
+
+// Frames whose fields lie at fixed places.
+enum ft_frame_kind {
+	FT_FRAME_TCP4,
+	FT_FRAME_UDP4,
+	FT_FRAME_ICMP4,
+	FT_FRAME_TCP6,
+	FT_FRAME_UDP6,
+	FT_FRAME_KINDS,
+	FT_FRAME_OTHER = FT_FRAME_KINDS
+};
+
+struct ft_relevance {
+	_Alignas(64) _Atomic uint64_t mask[FT_FRAME_KINDS][8];
+	bool all_tcp6; // rules look at what lies beyond 64 bytes: TCP flags over IPv6
+	// the writer's
+	struct weft_flow_key fields;
+};
+
+struct ft_shape;
+struct ft_switch;
+
+void ft_relevance_init(struct ft_switch *);
+// A rule of this shape is about to be published.
+void ft_relevance_grow(struct ft_switch *, const struct ft_shape *);
+// Shapes have gone, and no worker sees a rule of theirs any more: from what is left.
+void ft_relevance_shrink(struct ft_switch *);

@@ -1,0 +1,663 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flow cache changes nothing. Two switches get the same rules, ports, addresses and packets,
+// one with a cache before it and one without: what leaves, how, why the rest died, by which rule,
+// what there was to learn, and every counter must be the same, while everything changes underway.
+
+#include "sink.h"
+
+#include "flowtable/cache.h"
+#include "flowtable/fdb.h"
+#include "flowtable/lookup.h"
+#include "flowtable/trace.h"
+
+enum {
+	PORTS = 5,
+	MACS = 6,
+	POOL = 120,
+	LONGEST = 1200 // of a frame on a remembered way
+};
+
+// An output as the sink of a data plane would have it, kept apart by port and VTEP.
+struct target {
+	uint32_t port;
+	weft_be32 tun_dst;
+};
+
+struct side {
+	struct world *w;
+	struct books *b;
+	struct ft_cache *cache; // NULL: the side without
+	void *memory;
+	unsigned hits, edited;
+};
+
+static struct target targets[64];
+static unsigned n_targets;
+
+static const struct target *target_of(uint32_t port, weft_be32 tun_dst)
+{
+	unsigned i = 0;
+
+	while (i < n_targets && (targets[i].port != port || targets[i].tun_dst != tun_dst))
+		i++;
+	assert_true(i < 64);
+	if (i == n_targets)
+		targets[n_targets++] = (struct target){port, tun_dst};
+	return &targets[i];
+}
+
+// Whose doing it was goes into what is compared.
+static void blame(struct sent *s, const struct ft_rule *rule, uint8_t table)
+{
+	s->in.cookie = rule ? rule->cookie : UINT64_MAX;
+	s->in.table = table;
+}
+
+static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
+{
+	struct books *b = books_of(sink);
+	const struct ft_rule *rule = p->rule;
+	uint8_t table = p->table;
+
+	ft_trace_target(
+		p, target_of(port, port == WEFT_OFPORT_OVERLAY ? p->key.tun_dst : 0), LONGEST, 7);
+	books_output(sink, p, port, flags);
+	blame(&b->sent[b->n - 1], rule, table);
+}
+
+static void drop(struct books *b, struct ft_packet *p, enum weft_drop why,
+	const struct ft_rule *rule, uint8_t table)
+{
+	struct sent *s = books_send(b, p);
+
+	memset(s->bytes, 0, sizeof(s->bytes)); // nobody sees them any more
+	s->kind = (enum sent_kind)2;
+	s->port = why;
+	blame(s, rule, table);
+	books_drop(&b->sink, p, why);
+}
+
+static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
+{
+	drop(books_of(sink), p, why, p->rule, p->table);
+}
+
+static void go_path(struct side *s, const struct ft_path *path, struct ft_packet *p)
+{
+	const struct target *t = path->target;
+	struct sent *sent;
+
+	s->hits++;
+	s->edited += path->edits != 0;
+	ft_path_count(path, 0, 1, p->pkt.total_len, s->w->now);
+	if (path->edits)
+		ft_path_edit(path, p);
+	if (path->end == FT_PATH_DROP) {
+		drop(s->b, p, (enum weft_drop)path->why, path->rule, path->table);
+		return;
+	}
+	assert_int_equal(path->flags, 7);
+	sent = books_send(s->b, p);
+	sent->kind = SENT_PORT;
+	sent->port = t->port;
+	sent->tun_dst = t->tun_dst;
+	blame(sent, path->rule, path->table);
+	books_end(s->b, p);
+}
+
+static void cached_burst(struct side *s, struct ft_packet *pkts[], unsigned n)
+{
+	const struct ft_path *path[FT_BURST];
+	struct ft_arrival a[FT_BURST];
+	struct ft_trace *trace[FT_BURST];
+	struct ft_packet *left[FT_BURST];
+	unsigned n_left = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		a[i] = (struct ft_arrival){
+			.data = pkts[i]->pkt.data,
+			.sw = s->w->sw,
+			.len = pkts[i]->pkt.len,
+			.total_len = pkts[i]->pkt.total_len,
+			.in_port = ntohl(pkts[i]->key.in_port),
+			.tun_src = pkts[i]->key.tun_src,
+			.tun_dst = pkts[i]->key.tun_dst,
+		};
+	ft_cache_lookup(s->cache, a, n, path);
+	for (unsigned i = 0; i < n; i++) {
+		if (path[i] && pkts[i]->pkt.total_len <= path[i]->max_len) {
+			go_path(s, path[i], pkts[i]);
+			continue;
+		}
+		trace[n_left] = ft_cache_trace(s->cache, i);
+		left[n_left++] = pkts[i];
+	}
+	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, &s->b->sink);
+	ft_cache_learn(s->cache);
+}
+
+// ---- the same on both sides
+
+static void flow_mod(struct side s[2], uint8_t command, uint8_t table, uint16_t priority,
+	const struct pattern *pattern, const struct program *p, uint64_t cookie)
+{
+	struct weft_flow_mod mod = flow_mod_of(command, table, priority);
+	struct weft_match match = pattern_match(pattern);
+
+	mod.cookie = cookie;
+	assert_int_equal(ft_flow_mod(s[0].w->sw, &mod, &match, &p->instr),
+		ft_flow_mod(s[1].w->sw, &mod, &match, &p->instr));
+}
+
+static struct pattern random_pattern(void)
+{
+	struct pattern p = {0};
+	static const uint16_t types[] = {0x800, 0x800, 0x86dd};
+	unsigned type = types[rng() % 3];
+
+	if (rng() % 4 == 0)
+		pattern_exact(&p, WEFT_FIELD_IN_PORT, rng() % 4 ? rng() % PORTS + 1 : 65000);
+	if (rng() % 5 == 0)
+		pattern_masked(&p, WEFT_FIELD_METADATA, rng(), 3);
+	if (rng() % 5 == 0)
+		pattern_exact(&p, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % MACS);
+	if (rng() % 9 == 0)
+		pattern_exact(&p, WEFT_FIELD_TUN_SRC, 0x0a000001 + rng() % 2);
+	if (rng() % 2)
+		return p;
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, type);
+	if (rng() % 6 == 0)
+		pattern_exact(&p, WEFT_FIELD_IP_DSCP, rng() % 2 * 10);
+	if (rng() % 6 == 0)
+		pattern_exact(&p, WEFT_FIELD_NW_TTL, 62 + rng() % 3);
+	if (rng() % 6 == 0)
+		pattern_exact(&p, WEFT_FIELD_IP_ECN, rng() % 4);
+	if (type == 0x800 && rng() % 3 == 0)
+		pattern_masked(&p, WEFT_FIELD_IPV4_SRC, 0x0a000000 + rng() % 8, 0xffffff00 | rng());
+	if (type == 0x86dd && rng() % 3 == 0)
+		pattern_masked(&p, WEFT_FIELD_IPV6_DST, rng() % 8, rng() % 8);
+	switch (rng() % 5) {
+	case 0:
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 6);
+		if (rng() % 2)
+			pattern_exact(&p, WEFT_FIELD_TCP_DST, rng() % 4);
+		if (rng() % 3 == 0)
+			pattern_masked(&p, WEFT_FIELD_TCP_FLAGS, 2, 2);
+		break;
+	case 1:
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 17);
+		pattern_exact(&p, WEFT_FIELD_UDP_SRC, rng() % 4);
+		break;
+	case 2:
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, type == 0x800 ? 1 : 58);
+		if (type == 0x800)
+			pattern_exact(&p, WEFT_FIELD_ICMPV4_TYPE, rng() % 2 * 8);
+		break;
+	}
+	return p;
+}
+
+static void random_output(struct program *p, bool write)
+{
+	static const uint32_t special[] = {WEFT_OFPORT_IN_PORT, WEFT_OFPORT_NORMAL,
+		WEFT_OFPORT_FLOOD, WEFT_OFPORT_CONTROLLER, WEFT_OFPORT_OVERLAY, WEFT_OFPORT_OVERLAY,
+		WEFT_OFPORT_NORMAL};
+
+	program_add(
+		p, write, WEFT_ACTION_OUTPUT, rng() % 2 ? rng() % PORTS + 1 : special[rng() % 7]);
+}
+
+static void random_action(struct program *p, bool write)
+{
+	static const uint64_t dsts[] = {0x0a000005, 0x0a000006};
+
+	switch (rng() % 16) {
+	case 0:
+		program_set(p, write, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % MACS);
+		break;
+	case 1:
+		program_set(p, write, WEFT_FIELD_IPV4_DST, rng() % 4);
+		break;
+	case 2:
+	case 3:
+		program_add(p, write, WEFT_ACTION_DEC_NW_TTL, 0);
+		break;
+	case 4:
+		program_set(p, write, WEFT_FIELD_TUN_DST, dsts[rng() % 2]);
+		break;
+	case 5:
+		program_set(p, write, WEFT_FIELD_TCP_DST, rng() % 4);
+		break;
+	case 6:
+		program_set(p, write, WEFT_FIELD_IP_DSCP, rng() % 2 * 10);
+		break;
+	case 7:
+		program_add(p, write, WEFT_ACTION_PUSH_VLAN, 0x8100);
+		break;
+	case 8:
+		program_add(p, write, WEFT_ACTION_GROUP, 1 + rng() % 2);
+		break;
+	case 9:
+		program_add(p, write, WEFT_ACTION_SET_NW_TTL, rng() % 4);
+		break;
+	default:
+		random_output(p, write);
+	}
+}
+
+static void random_rule(struct side s[2])
+{
+	static uint64_t cookie;
+	struct pattern pattern = random_pattern();
+	struct program p = {0};
+	uint8_t table = (uint8_t)(rng() % 2 ? 0 : rng() % 3);
+
+	for (unsigned n = rng() % 2; n; n--)
+		random_action(&p, false);
+	for (unsigned n = rng() % 3; n; n--)
+		random_action(&p, true);
+	if (rng() % 2 && table < 2) {
+		p.instr.flags |= WEFT_INSTR_GOTO;
+		p.instr.goto_table = (uint8_t)(table + 1);
+	}
+	if (rng() % 3 == 0) {
+		p.instr.metadata_mask = weft_htonll(3);
+		p.instr.metadata = weft_htonll(rng() % 4);
+	}
+	if (rng() % 12 == 0)
+		p.instr.meter_id = 1;
+	flow_mod(s, WEFT_FLOW_ADD, table, (uint16_t)(rng() % 20), &pattern, &p, ++cookie);
+}
+
+static void random_delete(struct side s[2])
+{
+	static const struct program none;
+	struct pattern pattern = rng() % 8 ? random_pattern() : (struct pattern){0};
+
+	flow_mod(s, WEFT_FLOW_DELETE_STRICT, (uint8_t)(rng() % 3), (uint16_t)(rng() % 20), &pattern,
+		&none, 0);
+	if (rng() % 16 == 0)
+		flow_mod(s, WEFT_FLOW_DELETE, (uint8_t)(rng() % 3), 0, &pattern, &none, 0);
+}
+
+static void random_port(struct side s[2])
+{
+	static const uint32_t configs[] = {
+		0, 0, 0, WEFT_PORT_DOWN, WEFT_PORT_NO_FWD, WEFT_PORT_NO_RECV, WEFT_PORT_NO_FLOOD};
+	struct ft_port port = {rng() % PORTS + 1, configs[rng() % 7], true};
+	bool gone = rng() % 8 == 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (gone)
+			ft_port_del(s[i].w->sw, port.ofport);
+		else
+			assert_int_equal(ft_port_set(s[i].w->sw, &port), 0);
+	}
+}
+
+static void random_address(struct side s[2])
+{
+	struct weft_ipc_fdb f = {.mac = {{2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}},
+		.ofport = rng() % 2 ? rng() % PORTS + 1 : WEFT_OFPORT_OVERLAY};
+	unsigned what = rng() % 6;
+
+	if (f.ofport == WEFT_OFPORT_OVERLAY)
+		f.vtep = weft_ip_from_v4(htonl(0x0a000001 + rng() % 2));
+	for (unsigned i = 0; i < 2; i++) {
+		if (what == 0)
+			ft_fdb_flush(s[i].w->sw);
+		else if (what == 1)
+			ft_fdb_age(s[i].w->sw, 3);
+		else
+			ft_fdb_add(s[i].w->sw, &f);
+	}
+}
+
+static void random_change(struct side s[2])
+{
+	unsigned flags;
+
+	switch (rng() % 12) {
+	case 0:
+		random_port(s);
+		break;
+	case 1:
+	case 2:
+		random_address(s);
+		break;
+	case 3:
+		flags = rng() % 16 &
+			(FT_SWITCH_LEARN | FT_SWITCH_FRAG_DROP | FT_SWITCH_TTL_PACKET_IN);
+		flags |= rng() % 8 ? 0 : FT_SWITCH_STANDALONE;
+		for (unsigned i = 0; i < 2; i++)
+			ft_switch_set_flags(s[i].w->sw, flags);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		random_delete(s);
+		break;
+	case 7:
+		for (unsigned i = 0; i < 2; i++)
+			world_grace(s[i].w);
+		break;
+	default:
+		random_rule(s);
+	}
+}
+
+// ---- packets
+
+// Of few flows, most of them plain, so that they come again.
+static void plain_frame(struct frame *f)
+{
+	unsigned v6 = rng() % 3 == 0, proto = rng() % 2 ? 6 : 17, ip;
+
+	f->len = 0;
+	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}, 6);
+	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}, 6);
+	frame_put16(f, v6 ? 0x86dd : 0x800);
+	ip = f->len;
+	frame_random(f, v6 ? 40 : 20);
+	if (!v6 && rng() % 6 == 0)
+		proto = 1;
+	frame_l4(f, proto);
+	while (f->len < 74)
+		frame_random(f, 1);
+	if (rng() % 8 == 0)
+		frame_random(f, rng() % 1300);
+	if (v6) {
+		f->bytes[ip] = 0x60;
+		f->bytes[ip + 1] = (uint8_t)(rng() % 2 << 4);
+		f->bytes[ip + 6] = (uint8_t)proto;
+		f->bytes[ip + 7] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
+		memset(f->bytes + ip + 8, 0, 32);
+		f->bytes[ip + 39] = (uint8_t)(rng() % 8);
+		frame_set16(f, ip + 4, f->len - ip - 40);
+	} else {
+		f->bytes[ip] = 0x45;
+		f->bytes[ip + 1] = (uint8_t)(rng() % 2 * 40 + rng() % 2);
+		f->bytes[ip + 8] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
+		f->bytes[ip + 9] = (uint8_t)proto;
+		frame_set16(f, ip + 6, rng() % 16 ? rng() % 2 * 0x4000 : rng());
+		frame_set16(f, ip + 2, f->len - ip);
+		memcpy(f->bytes + ip + 12, (uint8_t[]){10, 0, 0, (uint8_t)(rng() % 8)}, 4);
+		memset(f->bytes + ip + 16, (int)(rng() % 2), 4);
+		frame_set16(f, ip + 10, 0);
+		frame_set16(f, ip + 10, ~frame_sum(f->bytes + ip, 20, 0));
+	}
+	ip += v6 ? 40 : 20;
+	if (proto == 1)
+		frame_set16(f, ip, rng() % 2 * 0x800 + rng() % 2);
+	else
+		frame_set16(f, ip, rng() % 4), frame_set16(f, ip + 2, rng() % 4);
+	frame_l4_csum(f, v6 ? ip - 40 : ip - 20, ip, proto);
+}
+
+struct pool {
+	struct frame frame[POOL];
+	uint32_t from[POOL];
+};
+
+static void pool_renew(struct pool *p, unsigned i)
+{
+	if (rng() % 8)
+		plain_frame(&p->frame[i]);
+	else
+		frame_make(&p->frame[i]);
+	p->from[i] = rng() % 3 ? rng() % PORTS + 1 : WEFT_OFPORT_OVERLAY;
+}
+
+static struct ft_packet *arrive(struct side *s, const struct pool *p, unsigned i)
+{
+	struct ft_packet *pkt = books_packet(s->b, &p->frame[i], p->from[i]);
+
+	if (p->from[i] == WEFT_OFPORT_OVERLAY) {
+		pkt->key.tun_src = htonl(0x0a000001 + i % 2);
+		pkt->key.tun_dst = htonl(0x0a0000ff);
+	}
+	return pkt;
+}
+
+// ---- comparing
+
+static int by_content(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct sent));
+}
+
+static void compare_sent(struct books *a, struct books *b)
+{
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->learns, b->learns);
+	assert_int_equal(a->finals, a->received + a->clones);
+	assert_int_equal(b->finals, b->received + b->clones);
+	if (!a->n)
+		return;
+	qsort(a->sent, a->n, sizeof(a->sent[0]), by_content);
+	qsort(b->sent, b->n, sizeof(b->sent[0]), by_content);
+	assert_memory_equal(a->sent, b->sent, a->n * sizeof(a->sent[0]));
+}
+
+struct told_all {
+	unsigned n;
+	struct weft_flow_stats stats[4096];
+};
+
+static void tell(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
+	const struct weft_instructions *i)
+{
+	struct told_all *t = arg;
+
+	assert_true(t->n < 4096);
+	t->stats[t->n++] = *s;
+}
+
+static void tell_fdb(void *arg, const struct weft_ipc_fdb *f)
+{
+	*(uint64_t *)arg += (uint64_t)f->age_s * 1000 + f->ofport + f->mac.b[5];
+}
+
+static void compare_state(struct side s[2])
+{
+	static struct told_all told[2];
+	static struct weft_table_stats tables[2][WEFT_TABLES];
+	struct weft_flow_filter all = filter_all();
+	struct weft_match any = {0};
+	unsigned n[2];
+	uint64_t fdb[2] = {0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct ft_flow_walk *walk = ft_flow_walk_new(s[i].w->sw, &all, &any);
+
+		told[i].n = 0;
+		while (ft_flow_walk_next(walk, 64, tell, &told[i]))
+			;
+		ft_flow_walk_free(walk);
+		n[i] = ft_table_stats(s[i].w->sw, tables[i]);
+		ft_fdb_walk(s[i].w->sw, tell_fdb, &fdb[i]);
+	}
+	assert_int_equal(told[0].n, told[1].n);
+	for (unsigned i = 0; i < told[0].n; i++)
+		assert_memory_equal(&told[0].stats[i], &told[1].stats[i], sizeof(told[0].stats[i]));
+	assert_int_equal(n[0], n[1]);
+	assert_memory_equal(tables[0], tables[1], n[0] * sizeof(tables[0][0]));
+	assert_int_equal(fdb[0], fdb[1]);
+}
+
+// ---- the run
+
+// flows 0: without a cache.
+static void side_init(struct side *s, unsigned flows, uint64_t seed)
+{
+	struct weft_meter_mod meter = {1, WEFT_METER_KBPS, WEFT_METER_ADD, 1};
+	struct weft_band band = {.rate = 1, .type = WEFT_BAND_DROP};
+
+	rng_state = seed; // both switches have the same seed
+	*s = (struct side){.w = world_new(1, 1000), .b = books_new()};
+	s->w->deferred = true;
+	s->b->sink.output = sink_output;
+	s->b->sink.drop = sink_drop;
+	ft_switch_set_network(s->w->sw, 77);
+	ft_meter_mod(s->w->sw, &meter, &band);
+	for (uint32_t id = 1; id <= 2; id++) {
+		struct weft_group_mod mod = {id, WEFT_GROUP_ADD,
+			id == 1 ? WEFT_GROUP_TYPE_ALL : WEFT_GROUP_TYPE_SELECT, 2};
+		uint8_t raw[512];
+		size_t len = 0;
+
+		for (uint32_t i = 0; i < 2; i++) {
+			struct weft_bucket *b = (void *)(raw + len);
+			struct program p = {0};
+
+			program_add(&p, true, WEFT_ACTION_OUTPUT, i + 1);
+			*b = (struct weft_bucket){.bucket_id = i,
+				.weight = 1,
+				.watch_port = WEFT_OFPORT_ANY,
+				.watch_group = WEFT_GROUP_ANY,
+				.actions_len = p.instr.write_len};
+			memcpy(b + 1, p.actions, p.instr.write_len);
+			len += sizeof(*b) + p.instr.write_len;
+		}
+		if (id == 1) // weights are for select groups
+			((struct weft_bucket *)(void *)raw)->weight = 0;
+		ft_group_mod(s->w->sw, &mod, raw, len);
+	}
+	if (!flows)
+		return;
+	s->memory = aligned_alloc(64, (ft_cache_bytes(flows) + 63) & ~(size_t)63);
+	assert_non_null(s->memory);
+	memset(s->memory, 0, ft_cache_bytes(flows));
+	s->cache = ft_cache_init(s->memory, flows, 0, rng());
+}
+
+static void side_end(struct side *s)
+{
+	books_free(s->b);
+	world_free(s->w);
+	free(s->memory);
+}
+
+static void one_burst(struct side s[2], const struct pool *pool)
+{
+	struct ft_packet *pkts[2][FT_BURST];
+	unsigned n = rng() % FT_BURST + 1;
+
+	books_clear(s[0].b);
+	books_clear(s[1].b);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned which = rng() % POOL;
+
+		pkts[0][i] = arrive(&s[0], pool, which);
+		pkts[1][i] = arrive(&s[1], pool, which);
+	}
+	cached_burst(&s[0], pkts[0], n);
+	ft_switch_process(s[1].w->sw, 0, s[1].w->now, pkts[1], n, &s[1].b->sink);
+	compare_sent(s[0].b, s[1].b);
+}
+
+static void same_with_and_without(void **state)
+{
+	enum ft_isa isa = *(enum ft_isa *)*state;
+	unsigned hits = 0, edited = 0;
+
+	if (!ft_isa_use(isa)) {
+		printf("this processor has no such instructions\n");
+		skip();
+	}
+	// At least so many, and until enough came by; four times as many without is no accident.
+	for (int round = 0; round < 25 || (round < 100 && edited < 100); round++) {
+		static struct pool pool;
+		struct side s[2];
+		uint64_t seed = (uint64_t)rng() << 32 | rng() | 1;
+
+		side_init(&s[1], 0, seed);
+		side_init(&s[0], 256, seed);
+		for (unsigned i = 0; i < POOL; i++)
+			pool_renew(&pool, i);
+		for (unsigned i = 0; i < 40; i++)
+			random_rule(s);
+		for (uint32_t i = 1; i <= PORTS; i++)
+			for (unsigned k = 0; k < 2; k++)
+				ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
+		for (unsigned n = 0; n < 200; n++) {
+			one_burst(s, &pool);
+			if (rng() % 3 == 0)
+				random_change(s);
+			if (rng() % 4 == 0)
+				pool_renew(&pool, rng() % POOL);
+			s[0].w->now += n % 7 * SECOND / 4;
+			s[1].w->now = s[0].w->now;
+		}
+		compare_state(s);
+		hits += s[0].hits;
+		edited += s[0].edited;
+		side_end(&s[0]);
+		side_end(&s[1]);
+	}
+	printf("%u packets on known ways, %u of them edited\n", hits, edited);
+	assert_true(hits > 5000 && edited >= 100);
+	ft_isa_use(FT_ISA_SCALAR);
+}
+
+// ---- what the rules do not look at makes no new flow
+
+static void ports_share_a_path_until_a_rule_asks(void **state)
+{
+	static struct pool pool;
+	struct side s[2];
+	struct pattern web = {0}, any = {0};
+	struct program out = program_out(2);
+	unsigned before;
+
+	side_init(&s[1], 0, 5);
+	side_init(&s[0], 65536, 5);
+	for (unsigned k = 0; k < 2; k++)
+		for (uint32_t i = 1; i <= PORTS; i++)
+			ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
+	flow_mod(s, WEFT_FLOW_ADD, 0, 1, &any, &out, 1);
+	for (unsigned i = 0; i < POOL; i++) { // 120 flows of two machines
+		do
+			plain_frame(&pool.frame[i]);
+		while (pool.frame[i].bytes[12] != 8 || pool.frame[i].bytes[23] != 6 ||
+			pool.frame[i].bytes[22] < 2 || pool.frame[i].len > LONGEST ||
+			pool.frame[i].bytes[20] & 0x3f || pool.frame[i].bytes[21]);
+		memset(pool.frame[i].bytes, 2, 12);
+		pool.frame[i].bytes[35] = (uint8_t)i;
+		pool.from[i] = 1;
+	}
+	for (unsigned n = 0; n < 3; n++)
+		one_burst(s, &pool);
+	before = s[0].hits;
+	one_burst(s, &pool);
+	assert_int_equal(s[0].hits - before, s[0].b->received); // whatever their ports
+	pattern_exact(&web, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_exact(&web, WEFT_FIELD_IP_PROTO, 6);
+	pattern_exact(&web, WEFT_FIELD_TCP_SRC, 77);
+	out = program_out(3);
+	flow_mod(s, WEFT_FLOW_ADD, 0, 2, &web, &out, 2);
+	for (unsigned n = 0; n < 200; n++) // every flow came twice
+		one_burst(s, &pool);
+	before = s[0].hits;
+	one_burst(s, &pool);
+	assert_int_equal(s[0].hits - before, s[0].b->received);
+	compare_state(s);
+	side_end(&s[0]);
+	side_end(&s[1]);
+}
+
+int main(void)
+{
+	static enum ft_isa isas[] = {FT_ISA_SCALAR, FT_ISA_AVX2, FT_ISA_AVX512};
+	const struct CMUnitTest tests[] = {
+		{"same_with_and_without, scalar", same_with_and_without, NULL, NULL, &isas[0]},
+		{"same_with_and_without, AVX2 and AES", same_with_and_without, NULL, NULL,
+			&isas[1]},
+		{"same_with_and_without, AVX-512 and VAES", same_with_and_without, NULL, NULL,
+			&isas[2]},
+		cmocka_unit_test(ports_share_a_path_until_a_rule_asks),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
