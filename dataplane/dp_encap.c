@@ -53,7 +53,7 @@ static enum weft_drop dp_encap_refuse(
 	return WEFT_DROP_MAX;
 }
 
-void dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *r,
+bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *r,
 	const struct weft_packet *p, const struct dp_cause *cause)
 {
 	struct dp_encap_queue *q = &w->encap;
@@ -67,7 +67,7 @@ void dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_rem
 	refusal = dp_encap_refuse(w, t, r, mine);
 	if (refusal != WEFT_DROP_MAX) {
 		dp_worker_drop(w, t, mine->owner, refusal, cause);
-		return;
+		return false;
 	}
 	if (!mine->hash)
 		mine->hash = overlay_flow_hash(mine->data, mine->len, w->dp->seed);
@@ -75,6 +75,7 @@ void dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_rem
 	q->remote[q->n] = r;
 	q->cause[q->n] = *cause;
 	q->n++;
+	return true;
 }
 
 static void dp_encap_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)

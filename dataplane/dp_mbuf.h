@@ -13,8 +13,8 @@
 struct dp_tenant;
 struct dp_port;
 
-// Lies in the buffer's private area, and lives as long as the buffer. Valid from when the buffer is
-// put into a tx buffer or ring until it is sent or dropped.
+// Lies in the buffer's private area, and lives as long as the buffer. Valid while the buffer is in a
+// ring between workers.
 struct dp_meta {
 	struct dp_tenant *tenant; // whose ledger the packet stands in
 	struct dp_port *port;     // where it goes

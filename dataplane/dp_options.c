@@ -20,6 +20,7 @@ enum {
 	OPT_MBUFS,
 	OPT_MAX_FRAME,
 	OPT_IDLE,
+	OPT_FLOW_CACHE,
 	OPT_LOG,
 	OPT_SEED,
 	OPT_PCI,
@@ -40,6 +41,7 @@ static const struct option options[] = {
 	{"mbufs", required_argument, NULL, OPT_MBUFS},
 	{"max-frame", required_argument, NULL, OPT_MAX_FRAME},
 	{"idle-sleep", required_argument, NULL, OPT_IDLE},
+	{"flow-cache", required_argument, NULL, OPT_FLOW_CACHE},
 	{"log-level", required_argument, NULL, OPT_LOG},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"pci", no_argument, NULL, OPT_PCI},
@@ -61,6 +63,7 @@ static const char help[] =
 	"  --punt-socket PATH   packet-in socket (" WEFT_IPC_PUNT_SOCKET ")\n"
 	"  --workers N|LIST     N workers, or one on each CPU of LIST, as 2,4-7 (1)\n"
 	"  --idle-sleep USEC    a worker with nothing to do sleeps so long; 0: polls always (0)\n"
+	"  --flow-cache FLOWS   flows that each worker remembers; 0: none (262144)\n"
 	"  --no-huge            ordinary memory instead of huge pages\n"
 	"  --huge-dir PATH      where hugetlbfs is mounted\n"
 	"  --mem MB             memory to reserve (512)\n"
@@ -198,6 +201,8 @@ static int dp_options_one(struct dp_options *o, int opt, char *arg)
 		return dp_options_unsigned("max-frame", arg, 2048, 65000, &o->max_frame);
 	case OPT_IDLE:
 		return dp_options_unsigned("idle-sleep", arg, 0, 100000, &o->idle_sleep_us);
+	case OPT_FLOW_CACHE:
+		return dp_options_unsigned("flow-cache", arg, 0, 1u << 24, &o->flow_cache);
 	case OPT_LOG:
 		return dp_options_log(o, arg);
 	case OPT_SEED:
@@ -227,6 +232,7 @@ int dp_options_parse(struct dp_options *o, int argc, char **argv)
 		.mem_mb = 512,
 		.mbufs = 16384,
 		.max_frame = 2048,
+		.flow_cache = 262144,
 		.log_level = RTE_LOG_NOTICE,
 	};
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {

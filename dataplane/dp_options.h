@@ -22,6 +22,7 @@ struct dp_options {
 	unsigned mbufs;
 	unsigned max_frame;     // longest frame, in bytes, that fits one buffer
 	unsigned idle_sleep_us; // 0: never sleep
+	unsigned flow_cache;    // flows that a worker remembers; 0: none
 	unsigned log_level;     // RTE_LOG_*
 	uint64_t seed;          // 0: from the kernel's random numbers
 };

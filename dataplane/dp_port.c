@@ -80,6 +80,14 @@ static void dp_port_tell_switch(const struct dp_port *p)
 		ft_port_set(p->tenant->sw, &port);
 }
 
+// What workers remember of ways through an uplink holds no more; of a local port's the switch sees
+// to it.
+static void dp_port_forget_paths(struct dp *dp, const struct dp_port *p)
+{
+	for (struct dp_tenant *t = dp->tenants; t && p->role != DP_LOCAL; t = t->next)
+		ft_switch_changed(t->sw);
+}
+
 // Into, or out of, everything that leads a worker to it.
 static bool dp_port_publish(struct dp *dp, struct dp_port *p)
 {
@@ -241,6 +249,7 @@ enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_
 	__atomic_store_n(&p->config, config, __ATOMIC_RELAXED);
 	p->cfg.config = config;
 	dp_port_tell_switch(p);
+	dp_port_forget_paths(dp, p);
 	dp_event_port_status(dp, p, 2);
 	return WEFT_E_NONE;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A burst that came in, stage by stage.
 //
-//	uplink: sound? -> decap burst -> network to tenant, source known? -> strip -> tables
-//	local:  sound? -> tables
-//	kernel: to the uplink
+//	uplink: sound? -> decap burst -> network to tenant, source known? -> strip -> known way, or
+// tables 	local:  sound? -> known way, or tables 	kernel: to the uplink
 //
 // A packet is entered in the ledger (received) when it is known whose it is: at once on a local
 // port, after decap on an uplink.
@@ -72,33 +71,97 @@ static void dp_rx_key(struct weft_flow_key *key, uint32_t ofport)
 	key->in_port = key->in_phy_port = htonl(ofport);
 }
 
-static void dp_rx_process(
-	struct dp_worker *w, struct dp_tenant *t, struct ft_packet *p[], unsigned n)
+void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i)
 {
+	const struct ft_arrival *a = &w->in.at[i];
+	struct weft_flow_key *key = &p->key;
+
+	dp_packet_from_mbuf(&p->pkt, w->in.m[i]);
+	dp_rx_key(key, a->in_port);
+	p->rule = NULL;
+	p->table = 0;
+	if (a->in_port != WEFT_OFPORT_OVERLAY)
+		return;
+	key->tunnel_id = weft_htonll(w->in.tenant[i]->network);
+	key->tun_src = a->tun_src;
+	key->tun_dst = a->tun_dst;
+	if (a->tun6) {
+		memcpy(key->tun_ipv6_src, a->tun6[0].b, 16);
+		memcpy(key->tun_ipv6_dst, a->tun6[1].b, 16);
+	}
+}
+
+// Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
+// through its tables. Returns the bits of the others.
+static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
+{
+	struct dp_tenant *t = w->in.tenant[__builtin_ctzll(left)];
+	struct ft_trace *trace[DP_RX_BURST];
+	struct ft_packet *p[DP_RX_BURST];
+	uint64_t others = 0;
+	unsigned n = 0;
+
+	for (; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (w->in.tenant[i] != t) {
+			others |= left & -left;
+			continue;
+		}
+		p[n] = &w->rx[i];
+		dp_rx_fill(w, p[n], i);
+		w->copies[i] = 0;
+		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
+	}
 	w->sink.tenant = t;
-	memset(w->copies, 0, sizeof(w->copies));
 	if (dp_suppress_is_on(t))
 		dp_suppress_watch(w, t, p, n);
-	ft_switch_process(t->sw, w->id, w->now_ns, p, n, &w->sink.ft);
+	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, &w->sink.ft);
+	return others;
+}
+
+// All of w->in: those whose way is known first, the others through the tables of their tenants.
+static void dp_rx_enter(struct dp_worker *w)
+{
+	const struct ft_path *path[DP_RX_BURST] = {NULL};
+	uint64_t left = 0;
+
+	if (w->cache) {
+		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
+		dp_path_go(w, path);
+	}
+	for (unsigned i = 0; i < w->in.n; i++)
+		left |= (uint64_t)!path[i] << i;
+	if (!left)
+		return;
+	while (left)
+		left = dp_rx_tables(w, left);
+	if (w->cache)
+		ft_cache_learn(w->cache);
 }
 
 static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
-	struct ft_packet *p[DP_RX_BURST];
+	struct dp_arrivals *in = &w->in;
 
 	if (dp_storm_is_limited(port))
 		n = dp_storm_admit(w, port, m, n);
 	for (unsigned i = 0; i < n; i++) {
-		p[i] = &w->rx[i];
 		if (port->raw_csum && m[i]->nb_segs == 1)
 			dp_rawcsum_fix(rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len);
-		dp_packet_from_mbuf(&p[i]->pkt, m[i]);
-		dp_rx_key(&p[i]->key, port->ofport);
-		p[i]->rule = NULL;
-		p[i]->table = 0;
+		in->m[i] = m[i];
+		in->tenant[i] = port->tenant;
+		in->at[i] = (struct ft_arrival){
+			.data = rte_pktmbuf_mtod(m[i], uint8_t *),
+			.sw = port->tenant->sw,
+			.len = m[i]->data_len,
+			.total_len = m[i]->pkt_len,
+			.in_port = port->ofport,
+		};
 	}
+	in->n = n;
 	dp_count(&dp_counters(w, port->tenant)->received, n);
-	dp_rx_process(w, port->tenant, p, n);
+	dp_rx_enter(w);
 }
 
 // Not overlay: the kernel's.
@@ -130,25 +193,38 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 	return WEFT_DROP_MAX;
 }
 
-static void dp_rx_tunnel_key(struct weft_flow_key *key, const struct overlay_rx *rx)
+static void dp_rx_arrive(struct dp_worker *w, struct dp_tenant *t, struct weft_packet *p,
+	const struct overlay_rx *rx)
 {
-	dp_rx_key(key, WEFT_OFPORT_OVERLAY);
-	key->tunnel_id = weft_htonll(rx->vni);
+	struct dp_arrivals *in = &w->in;
+	struct ft_arrival *a = &in->at[in->n];
+
+	in->m[in->n] = p->owner;
+	in->tenant[in->n] = t;
+	*a = (struct ft_arrival){
+		.data = p->data,
+		.sw = t->sw,
+		.len = p->len,
+		.total_len = p->total_len,
+		.in_port = WEFT_OFPORT_OVERLAY,
+	};
 	if (weft_ip_is_v4(&rx->src)) {
-		key->tun_src = weft_ip_v4(&rx->src);
-		key->tun_dst = weft_ip_v4(&rx->dst);
+		a->tun_src = weft_ip_v4(&rx->src);
+		a->tun_dst = weft_ip_v4(&rx->dst);
 	} else {
-		memcpy(key->tun_ipv6_src, rx->src.b, 16);
-		memcpy(key->tun_ipv6_dst, rx->dst.b, 16);
+		in->tun6[in->n][0] = rx->src;
+		in->tun6[in->n][1] = rx->dst;
+		a->tun6 = in->tun6[in->n];
 	}
+	in->n++;
 }
 
-// An inner frame: to its tenant, who is returned; NULL: the frame has ended here.
-static struct dp_tenant *dp_rx_inner(
-	struct dp_worker *w, struct dp_port *port, struct ft_packet *p, const struct overlay_rx *rx)
+// An inner frame: into its tenant's switch, or it ends here.
+static void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_packet *p,
+	const struct overlay_rx *rx)
 {
 	struct dp *dp = w->dp;
-	struct rte_mbuf *m = p->pkt.owner;
+	struct rte_mbuf *m = p->owner;
 	struct dp_tenant *t =
 		dp_radix_get(rx->encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, rx->vni);
 	struct dp_cause cause = {.in_port = t ? WEFT_OFPORT_OVERLAY : 0};
@@ -160,45 +236,21 @@ static struct dp_tenant *dp_rx_inner(
 	dp_count(&dp_counters(w, t)->received, 1);
 	if (reason != WEFT_DROP_MAX) {
 		dp_worker_drop(w, t, m, reason, &cause);
-		return NULL;
+		return;
 	}
-	overlay_strip(&p->pkt, rx);
+	overlay_strip(p, rx);
 	uniform = __atomic_load_n(&t->dscp_uniform, __ATOMIC_RELAXED);
 	if (overlay_tos_egress_matters(rx->tos, uniform) &&
-		!overlay_tos_egress(p->pkt.data, p->pkt.len, rx->tos, uniform)) {
+		!overlay_tos_egress(p->data, p->len, rx->tos, uniform)) {
 		dp_worker_drop(w, t, m, WEFT_DROP_ECN, &cause);
-		return NULL;
+		return;
 	}
-	dp_packet_to_mbuf(&p->pkt);
+	dp_packet_to_mbuf(p);
 	if (m->nb_segs > 1)
 		dp_mbuf_cut(m);
 	else if (port->raw_csum)
-		dp_rawcsum_fix(p->pkt.data, p->pkt.len);
-	dp_rx_tunnel_key(&p->key, rx);
-	p->rule = NULL;
-	p->table = 0;
-	return t;
-}
-
-// Gives each tenant its packets of the burst, in order, in one call.
-static void dp_rx_by_tenant(
-	struct dp_worker *w, struct dp_tenant *t[], struct ft_packet *p[], unsigned n)
-{
-	struct ft_packet *mine[FT_BURST];
-
-	for (unsigned i = 0; i < n; i++) {
-		struct dp_tenant *owner = t[i];
-		unsigned k = 0;
-
-		if (!owner)
-			continue;
-		for (unsigned j = i; j < n; j++)
-			if (t[j] == owner) {
-				mine[k++] = p[j];
-				t[j] = NULL;
-			}
-		dp_rx_process(w, owner, mine, k);
-	}
+		dp_rawcsum_fix(p->data, p->len);
+	dp_rx_arrive(w, t, p, rx);
 }
 
 // Parsing met the end of the first segment: once more with all of it in one piece.
@@ -223,10 +275,8 @@ static void dp_rx_uplink(
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct weft_packet *view = w->outer;
 	struct overlay_rx rx[DP_RX_BURST];
-	struct dp_tenant *tenant[DP_RX_BURST];
-	struct ft_packet *p[DP_RX_BURST];
-	unsigned k = 0;
 
+	w->in.n = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (port->raw_csum && m[i]->nb_segs == 1)
 			dp_rawcsum_fix(rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len);
@@ -236,20 +286,17 @@ static void dp_rx_uplink(
 	for (unsigned i = 0; i < n; i++) {
 		if (rx[i].verdict == OVERLAY_PULLUP)
 			dp_rx_pullup(w, vtep, &view[i], &rx[i]);
-		if (rx[i].verdict == OVERLAY_FOREIGN) {
+		if (rx[i].verdict == OVERLAY_INNER) {
+			dp_rx_inner(w, port, &view[i], &rx[i]);
+		} else if (rx[i].verdict == OVERLAY_FOREIGN) {
 			dp_rx_foreign(w, port, view[i].owner);
-		} else if (rx[i].verdict == OVERLAY_DROP) {
+		} else {
 			dp_count(&dp_counters(w, port->tenant)->received, 1);
 			dp_rx_refuse(w, port, port->tenant, view[i].owner, rx[i].drop);
-		} else {
-			p[k] = &w->rx[k];
-			p[k]->pkt = view[i];
-			tenant[k] = dp_rx_inner(w, port, p[k], &rx[i]);
-			if (tenant[k])
-				k++;
 		}
 	}
-	dp_rx_by_tenant(w, tenant, p, k);
+	if (w->in.n)
+		dp_rx_enter(w);
 }
 
 static void dp_rx_kernel(

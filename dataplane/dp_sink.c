@@ -10,6 +10,8 @@
 #include "dp_punt.h"
 #include "dp_suppress.h"
 
+#include "flowtable/trace.h"
+
 #include <rte_ring_elem.h>
 
 static struct dp_sink *dp_sink(struct ft_sink *s)
@@ -96,9 +98,17 @@ static bool dp_sink_too_big(const struct dp_tenant *t, const struct weft_packet 
 	return mtu && p->total_len > mtu + l2_len;
 }
 
-// To a local port. Takes the buffer in `p`.
-static void dp_sink_to_port(struct dp_sink *s, const struct weft_packet *p, uint32_t ofport,
-	const struct dp_cause *cause)
+// The longest untagged frame of the tenant's that leaves where frames of `most` bytes do.
+static uint32_t dp_sink_longest(const struct dp_tenant *t, uint32_t most)
+{
+	uint32_t mtu = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
+
+	return mtu && mtu + RTE_ETHER_HDR_LEN < most ? mtu + RTE_ETHER_HDR_LEN : most;
+}
+
+// To a local port. Takes the buffer in `p`, which is `of`'s or a copy of it.
+static void dp_sink_to_port(struct dp_sink *s, const struct ft_packet *of,
+	const struct weft_packet *p, uint32_t ofport, const struct dp_cause *cause)
 {
 	const struct dp_portmap *map = __atomic_load_n(&s->tenant->ports, __ATOMIC_ACQUIRE);
 	struct dp_port *port = dp_portmap_get(map, ofport);
@@ -113,6 +123,9 @@ static void dp_sink_to_port(struct dp_sink *s, const struct weft_packet *p, uint
 	else if (p->total_len > dp_port_mtu(port) + l2 || dp_sink_too_big(s->tenant, p, l2))
 		reason = WEFT_DROP_TOO_BIG;
 	else {
+		ft_trace_target(of, port,
+			dp_sink_longest(s->tenant, dp_port_mtu(port) + RTE_ETHER_HDR_LEN),
+			DP_PATH_PORT);
 		dp_packet_to_mbuf(p);
 		dp_tx(s->worker, s->tenant, p->owner, port);
 		return;
@@ -148,6 +161,19 @@ static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 	dp_encap_push(s->worker, s->tenant, &set->remote[set->n - 1], view, cause);
 }
 
+// To one VTEP.
+static void dp_sink_to_one(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_remote *r, const struct dp_cause *cause)
+{
+	uint32_t most = r->max_len - (r->tmpl.len - r->tmpl.l3_ofs);
+
+	if (!dp_encap_push(s->worker, s->tenant, r, view, cause))
+		return;
+	if (r->tmpl.max_inner < most)
+		most = r->tmpl.max_inner;
+	ft_trace_target(p, r, dp_sink_longest(s->tenant, most), DP_PATH_OVERLAY);
+}
+
 // To the overlay. Takes the buffer in `view`, which is p's or a copy of it.
 static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_cause *cause)
@@ -173,7 +199,7 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 		reason = WEFT_DROP_FOREIGN_VTEP;
 	else {
 		if (one)
-			dp_encap_push(s->worker, s->tenant, remote, view, cause);
+			dp_sink_to_one(s, p, view, remote, cause);
 		else
 			dp_sink_to_all(s, p, view, set, cause);
 		return;
@@ -193,7 +219,7 @@ static void dp_sink_output(
 	if (ofport == WEFT_OFPORT_OVERLAY)
 		dp_sink_to_overlay(s, p, &view, &cause);
 	else
-		dp_sink_to_port(s, &view, ofport, &cause);
+		dp_sink_to_port(s, p, &view, ofport, &cause);
 	if (!(flags & FT_KEEP))
 		dp_sink_done(s->worker, p);
 }

@@ -113,8 +113,6 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		flags |= FT_SWITCH_FRAG_DROP;
 	if (cfg->flags & WEFT_TENANT_TTL_PACKET_IN)
 		flags |= FT_SWITCH_TTL_PACKET_IN;
-	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
-		flags |= FT_SWITCH_MISS_PACKET_IN;
 	t->cfg = *cfg;
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
@@ -258,6 +256,7 @@ bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
 		map->port[i % DP_PORTMAP_SLOTS] = p;
 	}
 	__atomic_store_n(&t->ports, map, __ATOMIC_RELEASE);
+	ft_switch_changed(t->sw);
 	dp_rcu_retire(dp->rcu, free, old);
 	return true;
 }
@@ -321,6 +320,7 @@ void dp_tenants_refresh(struct dp *dp)
 		}
 		t->stale = false;
 		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
+		ft_switch_changed(t->sw);
 		dp_rcu_retire(dp->rcu, free, old);
 	}
 }

@@ -13,25 +13,24 @@ static unsigned dp_tx_owner(const struct dp_port *port, const struct dp_worker *
 	return w->id < n ? w->id : w->id % n;
 }
 
-static void dp_tx_refused(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
+static void dp_tx_refused(struct dp_worker *w, const struct dp_tx_buffer *b, unsigned i)
 {
-	dp_count(&w->port_drops[port->dev], 1);
-	dp_worker_drop(w, dp_meta(m)->tenant, m, WEFT_DROP_TX_FULL, NULL);
+	dp_count(&w->port_drops[b->port->dev], 1);
+	dp_worker_drop(w, b->tenant[i], b->frame[i], WEFT_DROP_TX_FULL, NULL);
 }
 
 static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
 {
-	struct dp_tenant *tenant[DP_TX_BURST];
 	unsigned n = b->n, sent;
 
-	// The device frees what it takes, so whose it was is read before.
-	for (unsigned i = 0; i < n; i++)
-		tenant[i] = dp_meta(b->frame[i])->tenant;
 	sent = rte_eth_tx_burst(b->port->dev, (uint16_t)w->id, b->frame, (uint16_t)n);
-	for (unsigned i = 0; i < sent; i++)
-		dp_count(&dp_counters(w, tenant[i])->sent, 1);
+	for (unsigned i = 0, same; i < sent; i += same) {
+		for (same = 1; i + same < sent && b->tenant[i + same] == b->tenant[i]; same++)
+			;
+		dp_count(&dp_counters(w, b->tenant[i])->sent, same);
+	}
 	for (unsigned i = sent; i < n; i++)
-		dp_tx_refused(w, b->port, b->frame[i]);
+		dp_tx_refused(w, b, i);
 	b->n = 0;
 }
 
@@ -42,21 +41,23 @@ void dp_tx_flush(struct dp_worker *w)
 	w->tx_used = 0;
 }
 
-static void dp_tx_buffer(struct dp_worker *w, struct rte_mbuf *m, struct dp_port *port)
+static void dp_tx_buffer(
+	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
 {
 	struct dp_tx_buffer *b = &w->tx[port->dev];
 
 	if (b->n == DP_TX_BURST)
 		dp_tx_flush_port(w, b);
 	b->port = port;
+	b->tenant[b->n] = t;
 	b->frame[b->n++] = m;
 	w->tx_used |= 1u << port->dev;
 }
 
-static void dp_tx_pass(struct dp_worker *w, struct rte_mbuf *m, unsigned owner)
+static void dp_tx_pass(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m,
+	struct dp_port *port, unsigned owner)
 {
-	struct dp_tenant *t = dp_meta(m)->tenant;
-
+	*dp_meta(m) = (struct dp_meta){.tenant = t, .port = port};
 	// Counted first: the owner may have it out of the ring before we go on.
 	dp_count(&dp_counters(w, t)->queued, 1);
 	if (rte_ring_mp_enqueue(w->dp->worker[owner]->inbox, m)) {
@@ -78,11 +79,10 @@ void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct 
 		}
 		m = flat;
 	}
-	*dp_meta(m) = (struct dp_meta){.tenant = t, .port = port};
 	if (owner == w->id)
-		dp_tx_buffer(w, m, port);
+		dp_tx_buffer(w, t, m, port);
 	else
-		dp_tx_pass(w, m, owner);
+		dp_tx_pass(w, t, m, port, owner);
 }
 
 void dp_tx_inbox(struct dp_worker *w)
@@ -99,6 +99,6 @@ void dp_tx_inbox(struct dp_worker *w)
 		meta = dp_meta(m);
 
 		dp_count(&dp_counters(w, meta->tenant)->unqueued, 1);
-		dp_tx_buffer(w, m, meta->port);
+		dp_tx_buffer(w, meta->tenant, m, meta->port);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -110,6 +111,23 @@ static struct rte_ring *dp_worker_ring(
 	return rte_ring_create_elem(name, esize, n, SOCKET_ID_ANY, flags);
 }
 
+// Pages that nothing was ever put into cost nothing.
+static bool dp_worker_cache(struct dp_worker *w)
+{
+	unsigned flows = w->dp->opt.flow_cache;
+	size_t bytes = ft_cache_bytes(flows);
+	void *memory;
+
+	if (!flows)
+		return true;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return false;
+	madvise(memory, bytes, MADV_HUGEPAGE);
+	w->cache = ft_cache_init(memory, flows, w->id, w->dp->seed);
+	return true;
+}
+
 struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 {
 	const unsigned spsc = RING_F_SP_ENQ | RING_F_SC_DEQ;
@@ -125,7 +143,8 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);
 	w->punts = dp_worker_ring("punt", id, 8, DP_PUNTS_SIZE, spsc);
 	w->events = dp_worker_ring("event", id, sizeof(struct dp_event), DP_EVENTS_SIZE, spsc);
-	if (!w->polls || !w->inbox || !w->packet_outs || !w->punts || !w->events) {
+	if (!w->polls || !w->inbox || !w->packet_outs || !w->punts || !w->events ||
+		!dp_worker_cache(w)) {
 		dp_worker_free(w);
 		return NULL;
 	}
@@ -144,6 +163,8 @@ void dp_worker_free(struct dp_worker *w)
 	rte_ring_free(w->packet_outs);
 	rte_ring_free(w->punts);
 	rte_ring_free(w->events);
+	if (w->cache)
+		munmap(w->cache, ft_cache_bytes(w->dp->opt.flow_cache));
 	rte_free(w);
 }
 

@@ -4,7 +4,8 @@
 // end.
 //
 //	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
-//	dp_rx.c       a burst from a port, one stage at a time, up to ft_switch_process()
+//	dp_rx.c       a burst from a port, one stage at a time, up to the tables
+//	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
 //	dp_encap.c    frames for the overlay, collected and encapsulated as a burst
 //	dp_tx.c       tx buffers, and the rings to the worker that owns a device's queue
@@ -16,6 +17,8 @@
 #include "dp_drop.h"
 #include "dp_mbuf.h"
 #include "dp_tenant.h"
+
+#include "flowtable/cache.h"
 
 #include <rte_ring.h>
 
@@ -67,6 +70,22 @@ struct dp_tx_buffer {
 	struct dp_port *port;
 	unsigned n;
 	struct rte_mbuf *frame[DP_TX_BURST];
+	struct dp_tenant *tenant[DP_TX_BURST]; // in whose ledger the frames stand
+};
+
+// A burst that is about to enter the tables: packet i is at[i], in m[i], of tenant[i].
+struct dp_arrivals {
+	unsigned n;
+	struct ft_arrival at[DP_RX_BURST];
+	struct rte_mbuf *m[DP_RX_BURST];
+	struct dp_tenant *tenant[DP_RX_BURST];
+	struct weft_ip tun6[DP_RX_BURST][2];
+};
+
+// What dp_sink.c tells the flow cache of an output: where a path leads.
+enum dp_path_to {
+	DP_PATH_PORT,    // target: struct dp_port
+	DP_PATH_OVERLAY, // target: struct dp_remote
 };
 
 struct dp_encap_queue {
@@ -112,7 +131,9 @@ struct dp_worker {
 	uint32_t tx_used; // bit: that port's buffer is not empty
 	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
 	struct dp_encap_queue encap;
+	struct ft_cache *cache;                // NULL: every packet goes the full way
 	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
+	struct dp_arrivals in;
 	struct ft_packet rx[FT_BURST];
 	uint16_t copies[FT_BURST];    // made of each so far
 	uint16_t clone_of[DP_CLONES]; // index in rx
@@ -137,13 +158,19 @@ static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, stru
 int dp_worker_main(void *worker); // until dp->stop
 void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po);
+// Packet i's place before the tables, from what w->in says of it.
+void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
+// Sends those of w->in that have a path[] on it, and takes them out: path[i] stays NULL or becomes
+// so for those that have to go through the tables.
+void dp_path_go(struct dp_worker *w, const struct ft_path *path[]);
 void dp_sink_init(struct dp_worker *w);
 // `m` goes to `port`, in `t`'s ledger. Takes the buffer.
 void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
 void dp_tx_flush(struct dp_worker *w);
 void dp_tx_inbox(struct dp_worker *w);
 // The frame to one of the tenant's VTEPs. Takes the buffer; sent at dp_encap_flush().
-void dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *remote,
+// False: dropped.
+bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *remote,
 	const struct weft_packet *p, const struct dp_cause *cause);
 void dp_encap_flush(struct dp_worker *w);
 

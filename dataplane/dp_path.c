@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets whose way is known: counted, edited, encapsulated and put into tx buffers from the frame
+// as it came, without a key. What would need more (a frame longer than the way is wide, no
+// headroom, checksums over the payload) goes through the tables, as if nothing were known.
+
+#include "dp_worker.h"
+
+#include "overlay/flow_hash.h"
+
+// Packets one after the other on the same path are counted together.
+struct dp_run {
+	const struct ft_path *path; // NULL: none
+	unsigned n;
+	uint64_t bytes;
+};
+
+static void dp_run_end(struct dp_worker *w, const struct dp_run *r)
+{
+	if (r->n)
+		ft_path_count(r->path, w->id, r->n, r->bytes, w->now_ns);
+}
+
+static inline void dp_run_add(
+	struct dp_worker *w, struct dp_run *r, const struct ft_path *path, uint32_t bytes)
+{
+	if (path != r->path) {
+		dp_run_end(w, r);
+		*r = (struct dp_run){.path = path};
+	}
+	r->n++;
+	r->bytes += bytes;
+}
+
+static void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsigned i)
+{
+	struct ft_packet *p = &w->rx[i];
+
+	dp_rx_fill(w, p, i);
+	ft_path_edit(path, p);
+}
+
+static void dp_path_encap(struct dp_worker *w, const struct dp_remote *r, unsigned i)
+{
+	const struct ft_arrival *a = &w->in.at[i];
+	const struct overlay_template *t = &r->tmpl;
+	struct rte_mbuf *m = w->in.m[i];
+	uint8_t *frame = overlay_encap(t, rte_pktmbuf_mtod(m, uint8_t *), a->total_len,
+		overlay_flow_hash(a->data, a->len, w->dp->seed), w->ip_id++);
+	uint8_t flip = t->tos_mask ? overlay_encap_tos_flip(t, a->data, a->len) : 0;
+
+	if (__builtin_expect(flip, 0))
+		overlay_encap_flip_tos(t, frame, flip);
+	m->data_off = (uint16_t)(m->data_off - t->len);
+	m->data_len = (uint16_t)(m->data_len + t->len);
+	m->pkt_len += t->len;
+	dp_tx(w, w->in.tenant[i], m, r->uplink);
+}
+
+// Whether nothing about this very packet stands in the way.
+static inline bool dp_path_fits(
+	const struct ft_path *path, const struct dp_arrivals *in, unsigned i)
+{
+	const struct dp_remote *r = path->target;
+
+	if (in->at[i].total_len > path->max_len)
+		return false;
+	return path->end == FT_PATH_DROP || path->flags == DP_PATH_PORT ||
+	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum);
+}
+
+static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsigned i)
+{
+	struct dp_cause cause = {.rule = path->rule, .in_port = w->in.at[i].in_port};
+
+	dp_worker_drop(w, w->in.tenant[i], w->in.m[i], (enum weft_drop)path->why, &cause);
+}
+
+void dp_path_go(struct dp_worker *w, const struct ft_path *path[])
+{
+	struct dp_arrivals *in = &w->in;
+	struct dp_run run = {0};
+
+	for (unsigned i = 0; i < in->n; i++) {
+		const struct ft_path *p = path[i];
+
+		if (!p)
+			continue;
+		if (__builtin_expect(!dp_path_fits(p, in, i), 0)) {
+			path[i] = NULL;
+			continue;
+		}
+		dp_run_add(w, &run, p, in->at[i].total_len);
+		if (__builtin_expect(p->edits, 0))
+			dp_path_edit(w, p, i);
+		if (p->end == FT_PATH_DROP)
+			dp_path_drop(w, p, i);
+		else if (p->flags == DP_PATH_PORT)
+			dp_tx(w, in->tenant[i], in->m[i], (struct dp_port *)(uintptr_t)p->target);
+		else
+			dp_path_encap(w, p->target, i);
+	}
+	dp_run_end(w, &run);
+}
