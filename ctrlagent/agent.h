@@ -60,6 +60,9 @@ struct agent_switch_ops {
 	// Some session's asynchronous configuration asks for OFPR_INVALID_TTL, or none does any
 	// more; the agent sets WEFT_TENANT_TTL_PACKET_IN. Told when the switch becomes ready, too.
 	void (*ttl_packet_in)(void *arg, bool any);
+	// Likewise of a session of OpenFlow 1.0, to which a packet that no rule matches goes; the
+	// agent sets WEFT_TENANT_MISS_PACKET_IN.
+	void (*miss_packet_in)(void *arg, bool any);
 };
 
 struct agent_switch {

@@ -76,6 +76,7 @@ static void dp_control_env(struct dp *dp)
 		.meter_free = dp_meter_free,
 		.meter_run = dp_meter_run,
 		.removed = dp_event_flow_removed,
+		.table_status = dp_event_table_status,
 	};
 }
 

@@ -77,6 +77,13 @@ void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reaso
 	dp_event_send(dp, WEFT_IPC_PORT_STATUS, p->tenant->id, &s, sizeof(s));
 }
 
+void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc *desc)
+{
+	const struct dp_tenant *t = sw_ctx;
+
+	dp_event_send(ctx, WEFT_IPC_TABLE_STATUS, t->id, desc, sizeof(*desc));
+}
+
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
 	const struct weft_match *match, const struct weft_instructions *instructions)
 {

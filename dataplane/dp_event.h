@@ -13,6 +13,9 @@ void dp_event_poll(struct dp *dp);
 // `reason` as in weft_ipc_port_status.
 void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason);
 
+// As struct ft_env's `table_status`; ctx and sw_ctx as below.
+void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc *);
+
 // As struct ft_env's `removed`; ctx is the struct dp, sw_ctx the struct dp_tenant.
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
 	const struct weft_match *, const struct weft_instructions *);

@@ -122,7 +122,7 @@ static bool dp_ipc_buckets(
 		if (!actions || b->actions_len % 8 || !weft_actions_ok(actions, b->actions_len))
 			return false;
 	}
-	return true;
+	return dp_cursor_take(c, 8ull * (unsigned)__builtin_popcountll(mod->hash_map)) != NULL;
 }
 
 static bool dp_ipc_bands(

@@ -201,6 +201,16 @@ static void dp_dump_table_stats(struct dp_dump *d, struct dp_tenant *t)
 		dp_dump_item(d, t->id, &stats[i], sizeof(stats[i]));
 }
 
+static void dp_dump_table_desc(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_table_desc desc;
+
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		ft_table_describe(t->sw, (uint8_t)i, &desc);
+		dp_dump_item(d, t->id, &desc, sizeof(desc));
+	}
+}
+
 static void dp_dump_group(void *arg, const struct weft_group_stats *s, const void *buckets,
 	const struct weft_bucket_counters *counters)
 {
@@ -211,6 +221,8 @@ static void dp_dump_group(void *arg, const struct weft_group_stats *s, const voi
 	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
 	dp_ipc_add(d->dp->ipc, buckets, s->buckets_len);
 	dp_ipc_add(d->dp->ipc, counters, s->group.bucket_count * sizeof(*counters));
+	dp_ipc_add(d->dp->ipc, (const char *)buckets + s->buckets_len,
+		8 * (size_t)__builtin_popcountll(s->group.hash_map));
 	dp_ipc_end(d->dp->ipc);
 }
 
@@ -285,6 +297,9 @@ static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_req
 		return ft_groups(t->sw, id->id, dp_dump_group, d);
 	case WEFT_IPC_DUMP_METERS:
 		return ft_meters(t->sw, id->id, dp_dump_meter, d);
+	case WEFT_IPC_DUMP_TABLE_DESC:
+		dp_dump_table_desc(d, t);
+		return WEFT_E_NONE;
 	default:
 		dp_dump_table_stats(d, t);
 		return WEFT_E_NONE;

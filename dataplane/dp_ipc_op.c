@@ -185,25 +185,14 @@ static enum weft_error dp_op_nexthop(struct dp_op *op)
 	return e ? e : dp_op_noted(op, DP_UNDO_NEXTHOP);
 }
 
-// Looks for what the FDB says of a MAC, starting from an entry that says "nothing" (ofport 0).
-static void dp_op_fdb_seek(void *arg, const struct weft_ipc_fdb *e)
-{
-	struct weft_ipc_fdb *want = arg;
-
-	if (weft_mac_equal(&e->mac, &want->mac) && e->vlan == want->vlan) {
-		*want = *e;
-		want->flags &= ~WEFT_FDB_HELD;
-	}
-}
-
 static enum weft_error dp_op_fdb(struct dp_op *op)
 {
 	const struct weft_ipc_fdb *f = op->r->body;
 	struct weft_ipc_fdb was = {.mac = f->mac, .vlan = f->vlan}, entry = *f;
 	enum weft_error e;
 
-	if (op->undo)
-		ft_fdb_walk(op->tenant->sw, dp_op_fdb_seek, &was);
+	if (op->undo && ft_fdb_get(op->tenant->sw, &f->mac, f->vlan, &was)) // else ofport 0: nothing
+		was.flags &= ~WEFT_FDB_HELD;
 	entry.flags |= WEFT_FDB_STATIC;
 	if (op->r->hdr.type == WEFT_IPC_FDB_ADD)
 		e = ft_fdb_add(op->tenant->sw, &entry);
@@ -256,16 +245,6 @@ static enum weft_error dp_op_fdb_flush(struct dp_op *op)
 	return WEFT_E_NONE;
 }
 
-// A dump tells of a group in one message.
-static bool dp_op_group_fits(const struct dp_ipc_request *r)
-{
-	const struct weft_group_mod *mod = r->body;
-
-	return sizeof(struct weft_ipc_hdr) + sizeof(struct weft_group_stats) + r->tail_len +
-		       mod->bucket_count * sizeof(struct weft_bucket_counters) <=
-	       WEFT_IPC_MAX_LEN;
-}
-
 enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request *r)
 {
 	static const struct weft_instructions none;
@@ -275,8 +254,6 @@ enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request
 		return ft_flow_mod(
 			t->sw, r->body, &r->match, r->instructions ? r->instructions : &none);
 	case WEFT_IPC_GROUP_MOD:
-		if (!dp_op_group_fits(r))
-			return WEFT_E_GROUP_BUCKETS;
 		return ft_group_mod(t->sw, r->body, r->tail, r->tail_len);
 	case WEFT_IPC_METER_MOD:
 		return ft_meter_mod(t->sw, r->body, r->tail);
@@ -289,8 +266,42 @@ static enum weft_error dp_op_rules(struct dp_op *op)
 {
 	if (op->tenant->stage)
 		return WEFT_E_IN_USE;
-	dp_txn_switch(op->txn, op->tenant);
+	if (!dp_txn_switch(op->txn, op->tenant))
+		return WEFT_E_NO_MEMORY;
 	return dp_ipc_op_rules(op->tenant, op->r);
+}
+
+// One table, in the log as it was.
+static enum weft_error dp_op_table_set(struct dp_op *op, const struct weft_table_mod *mod)
+{
+	struct weft_table_desc was;
+	enum weft_error e;
+	bool oom;
+
+	op->undo = dp_txn_note(op->txn, &oom);
+	if (oom)
+		return WEFT_E_NO_MEMORY;
+	ft_table_describe(op->tenant->sw, mod->table, &was);
+	e = ft_table_mod(op->tenant->sw, mod);
+	if (e)
+		return e;
+	if (op->undo)
+		op->undo->table = was;
+	return dp_op_noted(op, DP_UNDO_TABLE);
+}
+
+static enum weft_error dp_op_table_mod(struct dp_op *op)
+{
+	struct weft_table_mod mod = *(const struct weft_table_mod *)op->r->body;
+	enum weft_error e = WEFT_E_NONE;
+
+	if (mod.table != WEFT_TABLE_ALL)
+		return mod.table < WEFT_TABLES ? dp_op_table_set(op, &mod) : WEFT_E_TABLE_UNKNOWN;
+	if (mod.set & WEFT_TABLE_SET_EGRESS)
+		return WEFT_E_TABLE_UNKNOWN;
+	for (mod.table = 0; mod.table < WEFT_TABLES && !e; mod.table++)
+		e = dp_op_table_set(op, &mod);
+	return e;
 }
 
 static const struct {
@@ -317,6 +328,7 @@ static const struct {
 	[WEFT_IPC_FLOW_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_GROUP_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_METER_MOD] = {dp_op_rules, true},
+	[WEFT_IPC_TABLE_MOD] = {dp_op_table_mod, true},
 };
 
 enum weft_error dp_ipc_op(

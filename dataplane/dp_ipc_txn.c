@@ -76,12 +76,11 @@ void dp_txn_port_closed(struct dp_txn *x, const struct dp_port *port)
 			x->log[i].port = NULL;
 }
 
-void dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
+bool dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
 {
-	if (t->in_txn)
-		return;
-	t->in_txn = true;
-	ft_txn_begin(t->sw);
+	if (!t->in_txn)
+		t->in_txn = ft_txn_begin(t->sw);
+	return t->in_txn;
 }
 
 static void dp_txn_switches(struct dp_txn *x, void (*end)(struct ft_switch *))
@@ -131,6 +130,22 @@ static void dp_undo_neigh(struct dp *dp, struct dp_undo *u)
 	dp_neigh_del(dp, u->tenant->neighs, &u->neigh.ip, u->neigh.vlan);
 	if (u->neigh.flags != UINT32_MAX)
 		dp_neigh_add(dp, u->tenant->neighs, &u->neigh, DP_NEIGH_MAX);
+}
+
+static void dp_undo_table(const struct dp_undo *u)
+{
+	const struct weft_table_mod mod = {
+		.table = u->table.table,
+		.set = WEFT_TABLE_SET_EVICTION | WEFT_TABLE_SET_VACANCY | WEFT_TABLE_SET_EGRESS,
+		.eviction = u->table.eviction,
+		.vacancy = u->table.vacancy,
+		.vacancy_down = u->table.vacancy_down,
+		.vacancy_up = u->table.vacancy_up,
+		.first_egress = (u->table.role & WEFT_TABLE_FIRST_EGRESS) != 0,
+	};
+
+	if (ft_table_mod(u->tenant->sw, &mod))
+		DP_LOG(ERR, "table %u: not as it was before the transaction", mod.table);
 }
 
 // By its id: the port may have been removed since, and made again when that was undone.
@@ -193,6 +208,9 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 		return;
 	case DP_UNDO_FDB:
 		dp_undo_fdb(u);
+		return;
+	case DP_UNDO_TABLE:
+		dp_undo_table(u);
 		return;
 	}
 }

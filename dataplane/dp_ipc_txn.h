@@ -33,8 +33,8 @@ void dp_txn_fail(struct dp_txn *); // an operation failed: if atomic, all is und
 enum weft_error dp_txn_commit(struct dp_txn *);
 void dp_txn_abandon(struct dp_txn *); // the agent is gone
 
-// Makes sure that the tenant's switch stages.
-void dp_txn_switch(struct dp_txn *, struct dp_tenant *);
+// Makes sure that the tenant's switch stages. False: no memory.
+bool dp_txn_switch(struct dp_txn *, struct dp_tenant *);
 
 // Notes of an operation that has been done. False: no memory; the caller undoes it himself.
 enum dp_undo_type {
@@ -51,6 +51,7 @@ enum dp_undo_type {
 	DP_UNDO_PORT_SET, // port_cfg.id, port_cfg.limits: as it was
 	DP_UNDO_NEIGH,    // tenant, neigh: as it was; flags UINT32_MAX: there was none
 	DP_UNDO_FDB,      // tenant, fdb: as it was; ofport 0: there was none
+	DP_UNDO_TABLE,    // tenant, table: as it was
 };
 
 struct dp_undo {
@@ -65,6 +66,7 @@ struct dp_undo {
 		struct weft_ipc_nexthop nexthop;
 		struct weft_ipc_fdb fdb;
 		struct weft_ipc_neigh neigh;
+		struct weft_table_desc table;
 	};
 };
 

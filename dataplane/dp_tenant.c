@@ -113,6 +113,8 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		flags |= FT_SWITCH_FRAG_DROP;
 	if (cfg->flags & WEFT_TENANT_TTL_PACKET_IN)
 		flags |= FT_SWITCH_TTL_PACKET_IN;
+	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
+		flags |= FT_SWITCH_MISS_PACKET_IN;
 	t->cfg = *cfg;
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);

@@ -525,6 +525,18 @@ unsigned ft_fdb_age(struct ft_switch *sw, uint32_t max_age_s)
 	return sweep(sw, &(struct condition){.min_age = max_age_s, .ofport = WEFT_OFPORT_ANY});
 }
 
+bool ft_fdb_get(
+	struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan, struct weft_ipc_fdb *out)
+{
+	const struct ft_fdb_entry *e = writer_find(sw->fdb, ft_fdb_id(mac, vlan));
+
+	if (!e)
+		return false;
+	*out = entry_tell(e);
+	out->age_s = entry_age(sw->fdb, e, now_s(sw));
+	return true;
+}
+
 void ft_fdb_walk(
 	struct ft_switch *sw, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg)
 {

@@ -8,7 +8,8 @@
 
 #define FT_FLOW_FLAGS                                                                              \
 	(WEFT_FLOW_SEND_REMOVED | WEFT_FLOW_CHECK_OVERLAP | WEFT_FLOW_RESET_COUNTS |               \
-		WEFT_FLOW_NO_PACKET_COUNTS | WEFT_FLOW_NO_BYTE_COUNTS | WEFT_FLOW_HIDDEN)
+		WEFT_FLOW_NO_PACKET_COUNTS | WEFT_FLOW_NO_BYTE_COUNTS | WEFT_FLOW_HIDDEN |         \
+		WEFT_FLOW_OR_ADD)
 
 struct request {
 	struct ft_switch *sw;
@@ -23,6 +24,11 @@ static bool deletes(uint8_t command)
 	return command == WEFT_FLOW_DELETE || command == WEFT_FLOW_DELETE_STRICT;
 }
 
+static bool modifies(uint8_t command)
+{
+	return command == WEFT_FLOW_MODIFY || command == WEFT_FLOW_MODIFY_STRICT;
+}
+
 static enum weft_error check(const struct request *rq)
 {
 	const struct weft_flow_mod *mod = rq->mod;
@@ -32,8 +38,11 @@ static enum weft_error check(const struct request *rq)
 		return WEFT_E_BAD_COMMAND;
 	if (mod->flags & ~FT_FLOW_FLAGS)
 		return WEFT_E_BAD_FLAGS;
-	if (mod->table >= WEFT_TABLES && !(deletes(mod->command) && mod->table == WEFT_TABLE_ALL))
+	if (mod->table >= WEFT_TABLES &&
+		(mod->command == WEFT_FLOW_ADD || mod->table != WEFT_TABLE_ALL))
 		return WEFT_E_BAD_TABLE;
+	if ((mod->flags & WEFT_FLOW_OR_ADD) && !modifies(mod->command))
+		return WEFT_E_BAD_FLAGS;
 	error = ft_check_match(rq->match);
 	if (error || deletes(mod->command))
 		return error;
@@ -77,7 +86,8 @@ static bool overlaps(const struct request *rq, struct ft_selector *s)
 static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
 {
 	const struct weft_flow_mod *mod = rq->mod;
-	const uint16_t kept = (uint16_t) ~(WEFT_FLOW_CHECK_OVERLAP | WEFT_FLOW_RESET_COUNTS);
+	const uint16_t kept =
+		(uint16_t) ~(WEFT_FLOW_CHECK_OVERLAP | WEFT_FLOW_RESET_COUNTS | WEFT_FLOW_OR_ADD);
 	struct ft_program_spec says = {
 		.idle_timeout = mod->idle_timeout,
 		.hard_timeout = mod->hard_timeout,
@@ -113,14 +123,15 @@ static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
 static enum weft_error flow_add(const struct request *rq)
 {
 	struct ft_selector s = selector_of(rq);
+	enum weft_error error = WEFT_E_NONE;
 	struct ft_rule *old;
 
 	if ((rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP) && overlaps(rq, &s))
 		return WEFT_E_OVERLAP;
 	old = ft_select_strict(rq->sw, &s, rq->mod->priority);
 	if (!old && rq->sw->rules >= rq->sw->limits.max_rules)
-		return WEFT_E_TABLE_FULL;
-	return stage_new(rq, old);
+		error = ft_evict(rq->sw, rq->mod->table, rq->mod->importance);
+	return error ? error : stage_new(rq, old);
 }
 
 // ---- modify: the same rule with other instructions
@@ -168,6 +179,20 @@ static enum weft_error stage_deleted(const struct request *rq, struct ft_rule *o
 
 typedef enum weft_error stage_fn(const struct request *, struct ft_rule *);
 
+// OpenFlow 1.0.2, 4.6: a modify that finds nothing is an add.
+static enum weft_error found_none(const struct request *rq)
+{
+	struct weft_flow_mod mod = *rq->mod;
+	struct request add = *rq;
+
+	if (!(mod.flags & WEFT_FLOW_OR_ADD))
+		return WEFT_E_NONE;
+	mod.command = WEFT_FLOW_ADD;
+	mod.table = mod.table == WEFT_TABLE_ALL ? 0 : mod.table;
+	add.mod = &mod;
+	return flow_add(&add);
+}
+
 static enum weft_error flow_loose(const struct request *rq, stage_fn *stage)
 {
 	struct ft_selector s = selector_of(rq);
@@ -179,7 +204,7 @@ static enum weft_error flow_loose(const struct request *rq, stage_fn *stage)
 	for (size_t i = 0; i < found.n && !error; i++)
 		error = stage(rq, found.rule[i]);
 	free(found.rule);
-	return error;
+	return error || found.n ? error : found_none(rq);
 }
 
 static enum weft_error flow_strict(const struct request *rq, stage_fn *stage)
@@ -187,6 +212,7 @@ static enum weft_error flow_strict(const struct request *rq, stage_fn *stage)
 	struct ft_selector s = selector_of(rq);
 	enum weft_error error = WEFT_E_NONE;
 	unsigned last = s.table;
+	bool none = true;
 
 	if (s.table == WEFT_TABLE_ALL) {
 		s.table = 0;
@@ -197,8 +223,9 @@ static enum weft_error flow_strict(const struct request *rq, stage_fn *stage)
 
 		if (r)
 			error = stage(rq, r);
+		none &= !r;
 	}
-	return error;
+	return none ? found_none(rq) : error;
 }
 
 static enum weft_error flow_mod(const struct request *rq)

@@ -46,6 +46,8 @@ struct ft_env {
 	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
 	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);
+	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody asks.
+	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 };
 #define FT_METER_PASS (-1) // meter_run: no band hit
 
@@ -69,6 +71,7 @@ void ft_switch_set_limits(struct ft_switch *, const struct ft_limits *);
 #define FT_SWITCH_STANDALONE 2u // every packet as by NORMAL, whatever the tables say
 #define FT_SWITCH_FRAG_DROP 4u
 #define FT_SWITCH_TTL_PACKET_IN 8u // a controller asked for packets with an invalid TTL
+#define FT_SWITCH_MISS_PACKET_IN 16u // and one for packets that no rule matches
 void ft_switch_set_flags(struct ft_switch *, unsigned flags);
 // Tunnel destinations and ids that set-field may name: tunnel_id must be `network_id` (host
 // order); 0: the switch has no overlay, and any will do.
@@ -93,12 +96,18 @@ bool ft_txn_abort_some(struct ft_switch *, size_t max);
 
 enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *);
-// `buckets`: buckets_len bytes, as in weft_group_mod.
+// `buckets`: buckets_len bytes, as in weft_group_mod, the masks of hash_map included.
 enum weft_error ft_group_mod(struct ft_switch *, const struct weft_group_mod *, const void *buckets,
 	size_t buckets_len);
 enum weft_error ft_meter_mod(struct ft_switch *, const struct weft_meter_mod *, const struct weft_band *);
 // Checks a packet-out's actions as those of a rule that matches anything.
 enum weft_error ft_actions_check(const struct ft_switch *, const void *actions, size_t len);
+
+// Eviction, vacancy events, egress tables. Not versioned: seen at once. TABLE_UNKNOWN, TABLE_CONFIG,
+// NO_MEMORY. Turning eviction on costs a look at each rule of the table.
+enum weft_error ft_table_mod(struct ft_switch *, const struct weft_table_mod *);
+// `table` is less than WEFT_TABLES.
+void ft_table_describe(const struct ft_switch *, uint8_t table, struct weft_table_desc *);
 
 // Ports are not versioned: a change is seen at once. `live` false: fast failover passes by.
 struct ft_port {
@@ -132,7 +141,8 @@ void ft_aggregate(struct ft_switch *, const struct weft_flow_filter *, const str
 // Tables that have rules or were looked up; returns how many were written, at most WEFT_TABLES.
 unsigned ft_table_stats(struct ft_switch *, struct weft_table_stats out[WEFT_TABLES]);
 
-// For each group (or the one `id`): the stats, its buckets (stats->buckets_len bytes), the counters.
+// For each group (or the one `id`): the stats, its buckets (stats->buckets_len bytes), behind which
+// lie the masks of hash_map, and the counters.
 typedef void ft_group_fn(void *arg, const struct weft_group_stats *, const void *buckets,
 	const struct weft_bucket_counters *);
 enum weft_error ft_groups(struct ft_switch *, uint32_t id, ft_group_fn *, void *arg);
@@ -152,6 +162,8 @@ struct ft_rule_id ft_rule_id(const struct ft_rule *);
 
 enum weft_error ft_fdb_add(struct ft_switch *, const struct weft_ipc_fdb *); // WEFT_FDB_STATIC or learned
 enum weft_error ft_fdb_del(struct ft_switch *, const struct weft_mac *, uint16_t vlan);
+// What it says of the address; false: nothing, and *out is left as it was.
+bool ft_fdb_get(struct ft_switch *, const struct weft_mac *, uint16_t vlan, struct weft_ipc_fdb *out);
 void ft_fdb_flush(struct ft_switch *);                       // learned entries
 void ft_fdb_flush_port(struct ft_switch *, uint32_t ofport); // of one port; ft_port_del() does so
 void ft_fdb_flush_vtep(struct ft_switch *, const struct weft_ip *vtep); // behind one VTEP

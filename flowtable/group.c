@@ -8,68 +8,25 @@
 
 #define FT_LINE_COUNTERS (64 / sizeof(struct ft_pkt_counter))
 
-static struct ft_group *older_of(const struct ft_group *g)
-{
-	return atomic_load_explicit(&g->older, memory_order_acquire);
-}
-
 const struct ft_group *ft_group_find(const struct ft_switch *sw, uint32_t id, uint64_t version)
 {
-	const struct ft_group *g = ft_idmap_find(&sw->groups, id);
-
-	while (g && !ft_life_visible(&g->life, version))
-		g = older_of(g);
-	return g;
+	return (const struct ft_group *)ft_versioned_find(&sw->groups, id, version);
 }
 
 struct ft_group *ft_group_staged(const struct ft_switch *sw, uint32_t id)
 {
-	struct ft_group *g = ft_idmap_find(&sw->groups, id);
-
-	return g && ft_life_staged(&g->life) ? g : NULL;
-}
-
-// Alive or not: references are counted at what stands under the number, also while undoing.
-static struct ft_group_head *head_of(const struct ft_switch *sw, uint32_t id)
-{
-	const struct ft_group *g = ft_idmap_find(&sw->groups, id);
-
-	return g ? g->head : NULL;
+	return (struct ft_group *)ft_versioned_staged(&sw->groups, id);
 }
 
 void ft_group_refer(struct ft_switch *sw, uint32_t id, int by)
 {
-	struct ft_group_head *head = head_of(sw, id);
+	struct ft_versioned_head *head = ft_versioned_head(&sw->groups, id);
 
 	if (head)
 		head->rules += (uint32_t)by;
 }
 
 // ---- making one
-
-static struct ft_group_head *head_new(struct ft_switch *sw, uint32_t id)
-{
-	struct ft_group_head *head = calloc(1, sizeof(*head));
-
-	if (!head)
-		return NULL;
-	head->id = id;
-	head->created_ns = sw->env.now_ns(sw->env.ctx);
-	head->counters = ft_alloc_lines(64 * (size_t)sw->env.workers);
-	if (!head->counters) {
-		free(head);
-		return NULL;
-	}
-	return head;
-}
-
-static void head_put(struct ft_group_head *head)
-{
-	if (!head || --head->versions)
-		return;
-	free(head->counters);
-	free(head);
-}
 
 // Copies the buckets and finds where each begins. False: not as weft_group_mod says.
 static bool fill_buckets(struct ft_group *g, void *raw, const void *buckets, size_t len)
@@ -80,7 +37,6 @@ static bool fill_buckets(struct ft_group *g, void *raw, const void *buckets, siz
 	if (len)
 		memcpy(raw, buckets, len);
 	g->raw = raw;
-	g->buckets_len = len;
 	for (uint32_t i = 0; i < g->bucket_count; i++) {
 		if (left < sizeof(*spec) || spec->actions_len > left - sizeof(*spec) ||
 			!weft_actions_ok(spec + 1, spec->actions_len))
@@ -91,7 +47,9 @@ static bool fill_buckets(struct ft_group *g, void *raw, const void *buckets, siz
 		left -= sizeof(*spec) + spec->actions_len;
 		spec = (const void *)((const char *)(spec + 1) + spec->actions_len);
 	}
-	return !left;
+	g->buckets_len = len - left;
+	g->hash_mask = (const uint64_t *)(const void *)spec;
+	return left == 8 * (size_t)__builtin_popcountll(g->hash_map);
 }
 
 static bool alloc_counters(const struct ft_switch *sw, struct ft_group *g)
@@ -104,28 +62,29 @@ static bool alloc_counters(const struct ft_switch *sw, struct ft_group *g)
 }
 
 enum weft_error ft_group_new(struct ft_switch *sw, const struct weft_group_mod *mod,
-	const void *buckets, size_t len, struct ft_group_head *head, struct ft_group **out)
+	const void *buckets, size_t len, struct ft_versioned_head *head, struct ft_group **out)
 {
 	size_t struct_size = sizeof(struct ft_group) + mod->bucket_count * sizeof(struct ft_bucket);
 	struct ft_group *g;
 
-	if (len > (size_t)mod->bucket_count * (sizeof(struct weft_bucket) + UINT16_MAX))
+	if (len > (size_t)mod->bucket_count * (sizeof(struct weft_bucket) + UINT16_MAX) +
+			  8 * WEFT_KEY_WORDS)
 		return WEFT_E_MALFORMED;
 	g = calloc(1, struct_size + len);
 	if (!g)
 		return WEFT_E_NO_MEMORY;
 	g->type = mod->type;
+	g->select = mod->select;
+	g->select_param = mod->select_param;
+	g->hash_map = mod->hash_map;
 	g->bucket_count = mod->bucket_count;
-	atomic_init(&g->life.removed, FT_VERSION_NEVER);
-	g->life.added = sw->txn->version;
 	if (!fill_buckets(g, (char *)g + struct_size, buckets, len)) {
 		free(g);
 		return WEFT_E_MALFORMED;
 	}
-	g->head = head ? head : head_new(sw, mod->group);
-	if (g->head)
-		g->head->versions++;
-	if (!g->head || !alloc_counters(sw, g)) {
+	if (!ft_versioned_init(&g->v, sw->txn->version, head, mod->group,
+		    sw->env.now_ns(sw->env.ctx), sw->env.workers) ||
+		!alloc_counters(sw, g)) {
 		ft_group_free(sw, g);
 		return WEFT_E_NO_MEMORY;
 	}
@@ -135,8 +94,9 @@ enum weft_error ft_group_new(struct ft_switch *sw, const struct weft_group_mod *
 
 void ft_group_free(struct ft_switch *sw, struct ft_group *g)
 {
-	head_put(g->head);
+	ft_versioned_fini(&g->v);
 	free(g->bucket_counters);
+	free(g->carried);
 	free(g);
 }
 
@@ -148,17 +108,14 @@ static void refer_targets(struct ft_switch *sw, const struct ft_group *g, int by
 	for (uint32_t i = 0; i < g->bucket_count; i++) {
 		WEFT_ACTION_FOR_EACH(
 			a, ft_bucket_actions(&g->bucket[i]), g->bucket[i].spec->actions_len)
-		if (a->type == WEFT_ACTION_GROUP && head_of(sw, a->arg))
-			head_of(sw, a->arg)->groups += (uint32_t)by;
+		if (a->type == WEFT_ACTION_GROUP && ft_versioned_head(&sw->groups, a->arg))
+			ft_versioned_head(&sw->groups, a->arg)->groups += (uint32_t)by;
 	}
 }
 
 void ft_group_stage_add(struct ft_switch *sw, struct ft_group *g)
 {
-	uint32_t id = g->head->id;
-
-	atomic_store_explicit(&g->older, ft_idmap_find(&sw->groups, id), memory_order_relaxed);
-	ft_idmap_set(&sw->groups, id, g);
+	ft_versioned_link(&sw->groups, &g->v);
 	refer_targets(sw, g, 1);
 	sw->group_count++;
 	ft_txn_log(sw->txn, FT_OP_GROUP_ADD, g, 0);
@@ -166,7 +123,7 @@ void ft_group_stage_add(struct ft_switch *sw, struct ft_group *g)
 
 void ft_group_stage_del(struct ft_switch *sw, struct ft_group *g)
 {
-	atomic_store_explicit(&g->life.removed, sw->txn->version, memory_order_relaxed);
+	atomic_store_explicit(&g->v.life.removed, sw->txn->version, memory_order_relaxed);
 	refer_targets(sw, g, -1);
 	sw->group_count--;
 	ft_txn_log(sw->txn, FT_OP_GROUP_DEL, g, 0);
@@ -181,25 +138,57 @@ void ft_group_undo_add(struct ft_switch *sw, struct ft_group *g)
 
 void ft_group_undo_del(struct ft_switch *sw, struct ft_group *g)
 {
-	atomic_store_explicit(&g->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
+	atomic_store_explicit(&g->v.life.removed, FT_VERSION_NEVER, memory_order_relaxed);
 	refer_targets(sw, g, 1);
 	sw->group_count++;
 }
 
+// ---- counters of buckets that stay
+
+struct weft_bucket_counters ft_bucket_sum(
+	const struct ft_switch *sw, const struct ft_group *g, unsigned i)
+{
+	struct weft_bucket_counters s =
+		ft_pkt_counters_sum(g->bucket_counters + i, sw->env.workers, g->bucket_stride);
+
+	if (g->carried) {
+		s.packets += g->carried[i].packets;
+		s.bytes += g->carried[i].bytes;
+	}
+	return s;
+}
+
+// Both keep the order of the buckets that they share.
+static void carry_over(const struct ft_switch *sw, struct ft_group *to, const struct ft_group *from)
+{
+	for (unsigned i = 0, next = 0; i < from->bucket_count; i++) {
+		uint32_t id = from->bucket[i].spec->bucket_id;
+		unsigned at = next;
+
+		while (at < to->bucket_count && to->bucket[at].spec->bucket_id != id)
+			at++;
+		if (at == to->bucket_count)
+			continue; // removed
+		to->carried[at] = ft_bucket_sum(sw, from, i);
+		next = at + 1;
+	}
+}
+
+bool ft_group_carry(struct ft_switch *sw, struct ft_group *to, const struct ft_group *from)
+{
+	to->carried = calloc(to->bucket_count + 1, sizeof(*to->carried));
+	if (to->carried)
+		carry_over(sw, to, from);
+	return to->carried;
+}
+
 void ft_group_unlink(struct ft_switch *sw, struct ft_group *g)
 {
-	struct ft_group *at = ft_idmap_find(&sw->groups, g->head->id), *older = older_of(g);
+	struct ft_group *newer = (struct ft_group *)ft_versioned_newer(&sw->groups, &g->v);
 
-	if (at == g) {
-		if (older)
-			ft_idmap_set(&sw->groups, g->head->id, older);
-		else
-			ft_idmap_del(&sw->groups, g->head->id);
-		return;
-	}
-	while (older_of(at) != g)
-		at = older_of(at);
-	atomic_store_explicit(&at->older, older, memory_order_release);
+	if (newer && newer->carried)
+		carry_over(sw, newer, g); // nobody counts there any more
+	ft_versioned_unlink(&sw->groups, &g->v);
 }
 
 void ft_groups_fini(struct ft_switch *sw)

@@ -2,13 +2,14 @@
 #pragma once
 // Groups: OpenFlow 1.3.5, 5.6. Storage and counters; choosing a bucket is group_exec.h's business.
 //
-// A group is found by number through an idmap to its newest version, which leads to the older ones.
-// A modify adds a version with buckets and bucket counters of its own, while the group's own
-// counters and age live on in the shared head.
+// Versions as in versioned.h. A modify adds a version with buckets and bucket counters of its own,
+// while the group's own counters and age live on in the shared head. Where single buckets are
+// inserted or removed (OpenFlow 1.5.1, 6.7), those that stay go on counting: the new version
+// carries what they had, and is told the last of it when no worker counts at the old one any more.
 
-#include "flowtable/idmap.h"
 #include "flowtable/rule.h"
 #include "flowtable/txn.h"
+#include "flowtable/versioned.h"
 
 struct ft_bucket {
 	const struct weft_bucket *spec; // its actions follow it
@@ -20,32 +21,18 @@ static inline const void *ft_bucket_actions(const struct ft_bucket *b)
 	return b->spec + 1;
 }
 
-struct ft_pkt_counter { // one worker's
-	_Atomic uint64_t packets;
-	_Atomic uint64_t bytes;
-};
-
-// What outlives a modify. Freed with the last version.
-struct ft_group_head {
-	uint32_t id;
-	uint32_t versions; // ft_group that point here
-	uint32_t rules;    // writer: rules that name it, as staged
-	uint32_t groups;   // writer: groups that forward to it, as staged
-	uint64_t created_ns;
-	uint64_t mark;                   // of the loop check
-	struct ft_pkt_counter *counters; // a cache line each worker; ft_group_count()
-};
-
 struct ft_group {
-	struct ft_garbage garbage;
-	struct ft_life life;
-	struct ft_group_head *head;
-	_Atomic(struct ft_group *) older;
-	uint8_t type; // enum weft_group_type
+	struct ft_versioned v;
+	uint8_t type;   // enum weft_group_type
+	uint8_t select; // enum weft_select
+	uint64_t select_param;
+	uint64_t hash_map;         // SELECT_HASH: words of the key, and
+	const uint64_t *hash_mask; // what of them
 	uint32_t bucket_count;
 	uint64_t total_weight;
 	size_t buckets_len;                     // bytes at `raw`
 	const void *raw;                        // as in weft_group_mod
+	struct weft_bucket_counters *carried;   // writer: of older versions; NULL: starts at zero
 	struct ft_pkt_counter *bucket_counters; // bucket_stride a worker
 	size_t bucket_stride;
 	struct ft_bucket bucket[];
@@ -56,7 +43,7 @@ const struct ft_group *ft_group_find(const struct ft_switch *, uint32_t id, uint
 
 static inline void ft_group_count(const struct ft_group *g, unsigned worker, uint64_t bytes)
 {
-	struct ft_pkt_counter *c = g->head->counters + worker * (64 / sizeof(*c));
+	struct ft_pkt_counter *c = g->v.head->counters + worker * FT_HEAD_STRIDE;
 
 	ft_counter_bump(&c->packets, 1);
 	ft_counter_bump(&c->bytes, bytes);
@@ -82,4 +69,7 @@ void ft_group_undo_add(struct ft_switch *, struct ft_group *);
 void ft_group_undo_del(struct ft_switch *, struct ft_group *);
 void ft_group_unlink(struct ft_switch *, struct ft_group *);
 void ft_group_free(struct ft_switch *, struct ft_group *);
+// What bucket `i` counted, in older versions too.
+struct weft_bucket_counters ft_bucket_sum(
+	const struct ft_switch *, const struct ft_group *, unsigned i);
 void ft_groups_fini(struct ft_switch *);

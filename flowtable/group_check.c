@@ -17,7 +17,7 @@ static enum weft_error check_watch(
 		return WEFT_E_GROUP_INVALID;
 	if (port && !ft_port_find(sw, b->watch_port))
 		return WEFT_E_GROUP_WATCH_BAD;
-	if (group && b->watch_group == g->head->id)
+	if (group && b->watch_group == g->v.head->id)
 		return WEFT_E_GROUP_LOOP;
 	if (group && !ft_group_staged(sw, b->watch_group))
 		return WEFT_E_GROUP_WATCH_BAD;
@@ -36,7 +36,7 @@ static enum weft_error check_bucket(
 	if (b->weight && g->type != WEFT_GROUP_TYPE_SELECT)
 		return WEFT_E_GROUP_INVALID;
 	WEFT_ACTION_FOR_EACH(a, ft_bucket_actions(b), b->spec->actions_len)
-	if (a->type == WEFT_ACTION_GROUP && a->arg == g->head->id)
+	if (a->type == WEFT_ACTION_GROUP && a->arg == g->v.head->id)
 		return WEFT_E_GROUP_LOOP;
 	return ft_check_actions(
 		sw, &known, FT_ACTIONS_SET, ft_bucket_actions(b), b->spec->actions_len);
@@ -56,7 +56,7 @@ static void todo_add(const struct ft_switch *sw, struct todo *todo, uint32_t id)
 {
 	struct ft_group *g = ft_group_staged(sw, id);
 
-	if (!g || g->head->mark == todo->mark)
+	if (!g || g->v.head->mark == todo->mark)
 		return;
 	if (todo->n == todo->room) {
 		size_t room = todo->room ? 2 * todo->room : 16;
@@ -69,7 +69,7 @@ static void todo_add(const struct ft_switch *sw, struct todo *todo, uint32_t id)
 		todo->v = v;
 		todo->room = room;
 	}
-	g->head->mark = todo->mark;
+	g->v.head->mark = todo->mark;
 	todo->v[todo->n++] = g;
 }
 
@@ -97,7 +97,7 @@ static enum weft_error check_loop(struct ft_switch *sw, const struct ft_group *g
 	while (todo.n && !loop && !todo.failed) {
 		const struct ft_group *next = todo.v[--todo.n];
 
-		loop = next->head->id == g->head->id;
+		loop = next->v.head->id == g->v.head->id;
 		todo_targets(sw, &todo, next);
 	}
 	free(todo.v);
@@ -106,12 +106,52 @@ static enum weft_error check_loop(struct ft_switch *sw, const struct ft_group *g
 	return todo.failed ? WEFT_E_NO_MEMORY : WEFT_E_NONE;
 }
 
+// ---- what is said once of a group
+
+static enum weft_error check_select(const struct ft_group *g)
+{
+	if (g->select >= WEFT_SELECT_MAX || (g->select && g->type != WEFT_GROUP_TYPE_SELECT) ||
+		(g->hash_map && g->select != WEFT_SELECT_HASH) || g->hash_map >> WEFT_KEY_WORDS)
+		return WEFT_E_GROUP_INVALID;
+	for (int i = 0; i < __builtin_popcountll(g->hash_map); i++)
+		if (!g->hash_mask[i])
+			return WEFT_E_GROUP_INVALID;
+	return WEFT_E_NONE;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static enum weft_error check_bucket_ids(const struct ft_group *g)
+{
+	uint32_t *ids = malloc((g->bucket_count + 1) * sizeof(*ids));
+	enum weft_error error = WEFT_E_NONE;
+
+	if (!ids)
+		return WEFT_E_NO_MEMORY;
+	for (uint32_t i = 0; i < g->bucket_count; i++)
+		ids[i] = g->bucket[i].spec->bucket_id;
+	qsort(ids, g->bucket_count, sizeof(*ids), by_number);
+	for (uint32_t i = 0; i < g->bucket_count; i++)
+		if (ids[i] > WEFT_BUCKET_MAX || (i && ids[i] == ids[i - 1]))
+			error = WEFT_E_GROUP_BUCKET;
+	free(ids);
+	return error;
+}
+
 enum weft_error ft_group_check(struct ft_switch *sw, const struct ft_group *g)
 {
-	enum weft_error error = WEFT_E_NONE;
+	enum weft_error error;
 
 	if (g->type > WEFT_GROUP_TYPE_FF)
 		return WEFT_E_GROUP_TYPE;
+	error = check_select(g);
+	if (!error)
+		error = check_bucket_ids(g);
 	if (g->type == WEFT_GROUP_TYPE_INDIRECT && g->bucket_count != 1)
 		return WEFT_E_GROUP_INVALID;
 	for (uint32_t i = 0; i < g->bucket_count && !error; i++)

@@ -4,7 +4,7 @@
 #include "flowtable/exec.h"
 #include "flowtable/trace.h"
 #include "flowtable/extract.h"
-#include "flowtable/hash.h"
+#include "flowtable/shape.h"
 
 // ---- liveness: of the port, or of a group with a live bucket; one that watches nothing is alive
 
@@ -98,12 +98,30 @@ static unsigned select_live(
 	return by_weight(g, weight, total, (uint32_t)(ft_hash_end(hash + 1) >> 32));
 }
 
+// By the flow, or by what the group names of it. The parameter is a seed: two groups with the same
+// one and the same fields choose alike.
+static uint64_t select_hash(
+	const struct ft_burst *b, const struct weft_flow_key *key, const struct ft_group *g)
+{
+	uint64_t h = b->sw->env.seed;
+	unsigned i = 0;
+
+	// The group's number keeps chained groups from all choosing alike.
+	if (g->select == WEFT_SELECT_DEFAULT)
+		return ft_hash_end(ft_flow_hash(key, h) ^ ((uint64_t)g->v.head->id << 32) ^ h);
+	if (!g->hash_map)
+		return ft_hash_end(ft_flow_hash(key, h) ^ ft_hash_end(g->select_param ^ h));
+	for (uint64_t map = g->hash_map; map; map &= map - 1, i++)
+		h = ft_hash_word(h,
+			ft_key_word(key, (unsigned)__builtin_ctzll(map)) & g->hash_mask[i],
+			b->sw->env.seed);
+	return ft_hash_end(h ^ g->select_param);
+}
+
 static unsigned select_bucket(
 	const struct ft_burst *b, const struct ft_run *run, const struct ft_group *g)
 {
-	// The group's number keeps chained groups from all choosing alike.
-	uint64_t hash = ft_hash_end(ft_flow_hash(&run->pkt->key, b->sw->env.seed) ^
-				    ((uint64_t)g->head->id << 32) ^ b->sw->env.seed);
+	uint64_t hash = select_hash(b, &run->pkt->key, g);
 	struct search s = {b, run->budget, 0};
 	unsigned i;
 

@@ -6,18 +6,14 @@
 #include "flowtable/meter_mod.h"
 #include "flowtable/switch.h"
 
-static struct ft_meter *older_of(const struct ft_meter *m)
-{
-	return atomic_load_explicit(&m->older, memory_order_acquire);
-}
-
 const struct ft_meter *ft_meter_find(const struct ft_switch *sw, uint32_t id, uint64_t version)
 {
-	const struct ft_meter *m = ft_idmap_find(&sw->meters, id);
+	return (const struct ft_meter *)ft_versioned_find(&sw->meters, id, version);
+}
 
-	while (m && !ft_life_visible(&m->life, version))
-		m = older_of(m);
-	return m;
+struct ft_meter *ft_meter_staged(const struct ft_switch *sw, uint32_t id)
+{
+	return (struct ft_meter *)ft_versioned_staged(&sw->meters, id);
 }
 
 static void count(struct ft_pkt_counter *c, uint32_t bytes)
@@ -31,55 +27,24 @@ int ft_meter_run(const struct ft_switch *sw, const struct ft_meter *m, unsigned 
 {
 	int band = sw->env.meter_run(sw->env.ctx, m->run, worker, now_ns, bytes);
 
-	count(m->head->counters + worker * (64 / sizeof(struct ft_pkt_counter)), bytes);
+	count(m->v.head->counters + worker * FT_HEAD_STRIDE, bytes);
 	if (band >= 0)
 		count(m->band_counters + worker * FT_MAX_BANDS + (unsigned)band, bytes);
 	return band;
 }
 
-struct ft_meter *ft_meter_staged(const struct ft_switch *sw, uint32_t id)
-{
-	struct ft_meter *m = ft_idmap_find(&sw->meters, id);
-
-	return m && ft_life_staged(&m->life) ? m : NULL;
-}
-
 void ft_meter_refer(struct ft_switch *sw, uint32_t id, int by)
 {
-	const struct ft_meter *m = ft_idmap_find(&sw->meters, id);
+	struct ft_versioned_head *head = ft_versioned_head(&sw->meters, id);
 
-	if (m)
-		m->head->rules += (uint32_t)by;
+	if (head)
+		head->rules += (uint32_t)by;
 }
 
 // ---- making one
 
-static struct ft_meter_head *head_new(struct ft_switch *sw, uint32_t id)
-{
-	struct ft_meter_head *head = calloc(1, sizeof(*head));
-
-	if (!head)
-		return NULL;
-	head->id = id;
-	head->created_ns = sw->env.now_ns(sw->env.ctx);
-	head->counters = ft_alloc_lines(64 * (size_t)sw->env.workers);
-	if (!head->counters) {
-		free(head);
-		return NULL;
-	}
-	return head;
-}
-
-static void head_put(struct ft_meter_head *head)
-{
-	if (!head || --head->versions)
-		return;
-	free(head->counters);
-	free(head);
-}
-
 struct ft_meter *ft_meter_new(struct ft_switch *sw, const struct weft_meter_mod *mod,
-	const struct weft_band *bands, struct ft_meter_head *head)
+	const struct weft_band *bands, struct ft_versioned_head *head)
 {
 	size_t bands_size = mod->band_count * sizeof(*bands);
 	struct ft_meter *m = calloc(1, sizeof(*m) + bands_size);
@@ -88,17 +53,14 @@ struct ft_meter *ft_meter_new(struct ft_switch *sw, const struct weft_meter_mod 
 		return NULL;
 	m->flags = mod->flags;
 	m->band_count = mod->band_count;
-	m->life.added = sw->txn->version;
-	atomic_init(&m->life.removed, FT_VERSION_NEVER);
 	if (bands_size)
 		memcpy(m->band, bands, bands_size);
-	m->head = head ? head : head_new(sw, mod->meter);
-	if (m->head)
-		m->head->versions++;
+	ft_versioned_init(&m->v, sw->txn->version, head, mod->meter, sw->env.now_ns(sw->env.ctx),
+		sw->env.workers);
 	m->band_counters =
 		ft_alloc_lines(sw->env.workers * FT_MAX_BANDS * sizeof(*m->band_counters));
 	m->run = sw->env.meter_new(sw->env.ctx, mod, m->band);
-	if (!m->head || !m->band_counters || !m->run) {
+	if (!m->v.head || !m->band_counters || !m->run) {
 		ft_meter_free(sw, m);
 		return NULL;
 	}
@@ -109,7 +71,7 @@ void ft_meter_free(struct ft_switch *sw, struct ft_meter *m)
 {
 	if (m->run)
 		sw->env.meter_free(sw->env.ctx, m->run);
-	head_put(m->head);
+	ft_versioned_fini(&m->v);
 	free(m->band_counters);
 	free(m);
 }
@@ -118,17 +80,14 @@ void ft_meter_free(struct ft_switch *sw, struct ft_meter *m)
 
 void ft_meter_stage_add(struct ft_switch *sw, struct ft_meter *m)
 {
-	uint32_t id = m->head->id;
-
-	atomic_store_explicit(&m->older, ft_idmap_find(&sw->meters, id), memory_order_relaxed);
-	ft_idmap_set(&sw->meters, id, m);
+	ft_versioned_link(&sw->meters, &m->v);
 	sw->meter_count++;
 	ft_txn_log(sw->txn, FT_OP_METER_ADD, m, 0);
 }
 
 void ft_meter_stage_del(struct ft_switch *sw, struct ft_meter *m)
 {
-	atomic_store_explicit(&m->life.removed, sw->txn->version, memory_order_relaxed);
+	atomic_store_explicit(&m->v.life.removed, sw->txn->version, memory_order_relaxed);
 	sw->meter_count--;
 	ft_txn_log(sw->txn, FT_OP_METER_DEL, m, 0);
 }
@@ -141,24 +100,13 @@ void ft_meter_undo_add(struct ft_switch *sw, struct ft_meter *m)
 
 void ft_meter_undo_del(struct ft_switch *sw, struct ft_meter *m)
 {
-	atomic_store_explicit(&m->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
+	atomic_store_explicit(&m->v.life.removed, FT_VERSION_NEVER, memory_order_relaxed);
 	sw->meter_count++;
 }
 
 void ft_meter_unlink(struct ft_switch *sw, struct ft_meter *m)
 {
-	struct ft_meter *at = ft_idmap_find(&sw->meters, m->head->id), *older = older_of(m);
-
-	if (at == m) {
-		if (older)
-			ft_idmap_set(&sw->meters, m->head->id, older);
-		else
-			ft_idmap_del(&sw->meters, m->head->id);
-		return;
-	}
-	while (older_of(at) != m)
-		at = older_of(at);
-	atomic_store_explicit(&at->older, older, memory_order_release);
+	ft_versioned_unlink(&sw->meters, &m->v);
 }
 
 void ft_meters_fini(struct ft_switch *sw)

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Meters: OpenFlow 1.3.5, 5.7. Storage and counters; the token buckets are env->meter_run()'s.
-// Versions as for groups (group.h).
+// Versions as in versioned.h.
 
-#include "flowtable/group.h"
+#include "flowtable/rule.h"
+#include "flowtable/versioned.h"
 
 #define FT_MAX_BANDS WEFT_BANDS_MAX
 
-struct ft_meter_head {
-	uint32_t id;
-	uint32_t versions;
-	uint32_t rules; // writer: rules that name it, as staged
-	uint64_t created_ns;
-	struct ft_pkt_counter *counters; // a cache line each worker
-};
-
 struct ft_meter {
-	struct ft_garbage garbage;
-	struct ft_life life;
-	struct ft_meter_head *head;
-	_Atomic(struct ft_meter *) older;
+	struct ft_versioned v;
 	void *run; // env->meter_new()'s, the `meter` of env->meter_run()
 	uint16_t flags;
 	uint8_t band_count;

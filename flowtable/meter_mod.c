@@ -46,7 +46,7 @@ static enum weft_error meter_put(struct ft_switch *sw, const struct weft_meter_m
 		return error;
 	if (!ft_txn_reserve(sw->txn, 2) || !ft_idmap_reserve(&sw->meters, &sw->garbage))
 		return WEFT_E_NO_MEMORY;
-	m = ft_meter_new(sw, mod, bands, old ? old->head : NULL);
+	m = ft_meter_new(sw, mod, bands, old ? old->v.head : NULL);
 	if (!m)
 		return WEFT_E_NO_MEMORY;
 	if (old)
@@ -67,7 +67,7 @@ static enum weft_error meter_add(
 
 static enum weft_error meter_remove(struct ft_switch *sw, struct ft_meter *m)
 {
-	if (m->head->rules && !ft_stage_del_users(sw, FT_USERS_METER, m->head->id))
+	if (m->v.head->rules && !ft_stage_del_users(sw, FT_USERS_METER, m->v.head->id))
 		return WEFT_E_NO_MEMORY;
 	if (!ft_txn_reserve(sw->txn, 1))
 		return WEFT_E_NO_MEMORY;
@@ -85,7 +85,7 @@ static enum weft_error meter_delete(struct ft_switch *sw, uint32_t id)
 	if (id != WEFT_METER_ALL)
 		return m ? meter_remove(sw, m) : WEFT_E_NONE;
 	while (!error && (m = ft_idmap_next(&sw->meters, &pos)))
-		if (ft_life_staged(&m->life))
+		if (ft_life_staged(&m->v.life))
 			error = meter_remove(sw, m);
 	return error;
 }

@@ -6,7 +6,7 @@
 
 // Linked to nothing. `head` NULL: a new one. NULL: no memory.
 struct ft_meter *ft_meter_new(struct ft_switch *, const struct weft_meter_mod *,
-	const struct weft_band *, struct ft_meter_head *head);
+	const struct weft_band *, struct ft_versioned_head *head);
 // Room in the log and in the map of meters is reserved.
 void ft_meter_stage_add(struct ft_switch *, struct ft_meter *);
 void ft_meter_stage_del(struct ft_switch *, struct ft_meter *);

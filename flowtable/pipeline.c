@@ -113,6 +113,21 @@ static int next_stage(struct ft_run runs[], unsigned n, struct ft_run *due[], un
 	return table;
 }
 
+// Not even a table-miss rule, so it ends here; before OpenFlow 1.3 at the controller.
+static void run_miss(struct ft_burst *b, struct ft_run *run, uint8_t table)
+{
+	run->next = -1;
+	run->why = WEFT_DROP_TABLE_MISS;
+	if (run->pkt->trace)
+		ft_trace_rule(run->pkt, NULL, table);
+	if (b->flags & FT_SWITCH_MISS_PACKET_IN) {
+		run->pkt->rule = NULL;
+		run->pkt->table = table;
+		ft_output_controller(b, run, WEFT_MAX_LEN_ALL, WEFT_PACKET_IN_IMPLICIT_MISS);
+	}
+	ft_run_end(b, run);
+}
+
 static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], unsigned n)
 {
 	const struct weft_flow_key *keys[FT_BURST] = {NULL};
@@ -126,13 +141,9 @@ static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], u
 		if (rules[i]) {
 			matched++;
 			run_rule(b, due[i], rules[i], table);
-			continue;
+		} else {
+			run_miss(b, due[i], table);
 		}
-		due[i]->next = -1;
-		due[i]->why = WEFT_DROP_TABLE_MISS;
-		if (due[i]->pkt->trace)
-			ft_trace_rule(due[i]->pkt, NULL, table);
-		ft_run_end(b, due[i]);
 	}
 	ft_table_count(b->sw, b->worker, table, n, matched);
 }

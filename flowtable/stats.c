@@ -34,46 +34,18 @@ unsigned ft_table_stats(struct ft_switch *sw, struct weft_table_stats out[WEFT_T
 	return n;
 }
 
-// Adds up one counter of `n` workers, `stride` apart.
-static struct weft_bucket_counters sum(
-	const struct ft_pkt_counter *c, unsigned workers, size_t stride)
-{
-	struct weft_bucket_counters s = {0};
-
-	for (unsigned w = 0; w < workers; w++, c += stride) {
-		s.packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
-		s.bytes += atomic_load_explicit(&c->bytes, memory_order_relaxed);
-	}
-	return s;
-}
-
-#define FT_LINE (64 / sizeof(struct ft_pkt_counter))
-
 // ---- all of a map, by number
 
-static uint32_t id_of(const struct ft_group_head *head)
+static int by_number(const void *a, const void *b)
 {
-	return head->id;
-}
-
-static int by_group(const void *a, const void *b)
-{
-	uint32_t x = id_of((*(struct ft_group *const *)a)->head);
-	uint32_t y = id_of((*(struct ft_group *const *)b)->head);
-
-	return (x > y) - (x < y);
-}
-
-static int by_meter(const void *a, const void *b)
-{
-	uint32_t x = (*(struct ft_meter *const *)a)->head->id;
-	uint32_t y = (*(struct ft_meter *const *)b)->head->id;
+	uint32_t x = (*(struct ft_versioned *const *)a)->head->id;
+	uint32_t y = (*(struct ft_versioned *const *)b)->head->id;
 
 	return (x > y) - (x < y);
 }
 
 // NULL: no memory.
-static void **sorted(const struct ft_idmap *map, uint32_t *n, int (*by)(const void *, const void *))
+static void **sorted(const struct ft_idmap *map, uint32_t *n)
 {
 	void **v = malloc((map->live + 1) * sizeof(*v)), *p;
 	uint32_t pos = 0;
@@ -82,7 +54,7 @@ static void **sorted(const struct ft_idmap *map, uint32_t *n, int (*by)(const vo
 	while (v && (p = ft_idmap_next(map, &pos)))
 		v[(*n)++] = p;
 	if (v)
-		qsort(v, *n, sizeof(*v), by);
+		qsort(v, *n, sizeof(*v), by_number);
 	return v;
 }
 
@@ -92,22 +64,26 @@ static bool tell_group(
 	const struct ft_switch *sw, const struct ft_group *g, ft_group_fn *fn, void *arg)
 {
 	struct weft_bucket_counters *buckets = calloc(g->bucket_count + 1, sizeof(*buckets));
-	struct weft_bucket_counters all = sum(g->head->counters, sw->env.workers, FT_LINE);
+	struct weft_bucket_counters all =
+		ft_pkt_counters_sum(g->v.head->counters, sw->env.workers, FT_HEAD_STRIDE);
 	struct weft_group_stats stats = {
 		.packets = all.packets,
 		.bytes = all.bytes,
-		.duration_ns = sw->env.now_ns(sw->env.ctx) - g->head->created_ns,
-		.ref_count = g->head->rules + g->head->groups,
+		.duration_ns = sw->env.now_ns(sw->env.ctx) - g->v.head->created_ns,
+		.ref_count = g->v.head->rules + g->v.head->groups,
 		.buckets_len = (uint32_t)g->buckets_len,
-		.group = {.group = g->head->id,
+		.group = {.group = g->v.head->id,
 			.type = g->type,
-			.bucket_count = (uint16_t)g->bucket_count},
+			.bucket_count = (uint16_t)g->bucket_count,
+			.select = g->select,
+			.select_param = g->select_param,
+			.hash_map = g->hash_map},
 	};
 
 	if (!buckets)
 		return false;
 	for (uint32_t i = 0; i < g->bucket_count; i++)
-		buckets[i] = sum(g->bucket_counters + i, sw->env.workers, g->bucket_stride);
+		buckets[i] = ft_bucket_sum(sw, g, i);
 	fn(arg, &stats, g->raw, buckets);
 	free(buckets);
 	return true;
@@ -124,9 +100,9 @@ enum weft_error ft_groups(struct ft_switch *sw, uint32_t id, ft_group_fn *fn, vo
 		return WEFT_E_GROUP_UNKNOWN;
 	if (!all)
 		return tell_group(sw, one, fn, arg) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
-	v = (struct ft_group **)sorted(&sw->groups, &n, by_group);
+	v = (struct ft_group **)sorted(&sw->groups, &n);
 	for (uint32_t i = 0; v && i < n && told; i++)
-		if (ft_life_staged(&v[i]->life))
+		if (ft_life_staged(&v[i]->v.life))
 			told = tell_group(sw, v[i], fn, arg);
 	free(v);
 	return v && told ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
@@ -137,18 +113,19 @@ enum weft_error ft_groups(struct ft_switch *sw, uint32_t id, ft_group_fn *fn, vo
 static void tell_meter(
 	const struct ft_switch *sw, const struct ft_meter *m, ft_meter_fn *fn, void *arg)
 {
-	struct weft_bucket_counters all = sum(m->head->counters, sw->env.workers, FT_LINE);
+	struct weft_bucket_counters all =
+		ft_pkt_counters_sum(m->v.head->counters, sw->env.workers, FT_HEAD_STRIDE);
 	struct weft_bucket_counters bands[FT_MAX_BANDS];
 	struct weft_meter_stats stats = {
 		.packets = all.packets,
 		.bytes = all.bytes,
-		.duration_ns = sw->env.now_ns(sw->env.ctx) - m->head->created_ns,
-		.flow_count = m->head->rules,
-		.meter = {.meter = m->head->id, .flags = m->flags, .band_count = m->band_count},
+		.duration_ns = sw->env.now_ns(sw->env.ctx) - m->v.head->created_ns,
+		.flow_count = m->v.head->rules,
+		.meter = {.meter = m->v.head->id, .flags = m->flags, .band_count = m->band_count},
 	};
 
 	for (unsigned i = 0; i < m->band_count; i++)
-		bands[i] = sum(m->band_counters + i, sw->env.workers, FT_MAX_BANDS);
+		bands[i] = ft_pkt_counters_sum(m->band_counters + i, sw->env.workers, FT_MAX_BANDS);
 	fn(arg, &stats, m->band, bands);
 }
 
@@ -165,9 +142,9 @@ enum weft_error ft_meters(struct ft_switch *sw, uint32_t id, ft_meter_fn *fn, vo
 		tell_meter(sw, one, fn, arg);
 		return WEFT_E_NONE;
 	}
-	v = (struct ft_meter **)sorted(&sw->meters, &n, by_meter);
+	v = (struct ft_meter **)sorted(&sw->meters, &n);
 	for (uint32_t i = 0; v && i < n; i++)
-		if (ft_life_staged(&v[i]->life))
+		if (ft_life_staged(&v[i]->v.life))
 			tell_meter(sw, v[i], fn, arg);
 	free(v);
 	return v ? WEFT_E_NONE : WEFT_E_NO_MEMORY;

@@ -85,6 +85,7 @@ void ft_switch_free(struct ft_switch *sw)
 void ft_switch_set_limits(struct ft_switch *sw, const struct ft_limits *limits)
 {
 	sw->limits = *limits;
+	ft_vacancy_check(sw);
 }
 
 void ft_switch_set_flags(struct ft_switch *sw, unsigned flags)

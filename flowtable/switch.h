@@ -12,6 +12,7 @@
 #include "flowtable/program.h"
 #include "flowtable/relevance.h"
 #include "flowtable/table.h"
+#include "flowtable/table_config.h"
 #include "flowtable/timer.h"
 #include "flowtable/txn.h"
 
@@ -71,6 +72,8 @@ struct ft_switch {
 	uint32_t meter_count;
 	uint64_t group_mark;    // of the latest loop check
 	struct ft_table *dirty; // tables whose order of subtables is to be published
+	struct ft_table_config config[WEFT_TABLES];
+	unsigned vacancies; // tables that tell of theirs
 	bool shapes_went;       // the relevance may shrink
 };
 

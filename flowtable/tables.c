@@ -113,6 +113,7 @@ static void table_free(struct ft_switch *sw, struct ft_table *t)
 		ft_rule_free(sw, r);
 	}
 	ft_classifier_fini(&t->classifier);
+	ft_heap_fini(&t->evictable);
 	free(t);
 }
 
@@ -168,7 +169,8 @@ static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_s
 	if (!r)
 		return NULL;
 	r->shape = ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match);
-	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw))) {
+	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw)) ||
+		!ft_evict_reserve(sw, t)) {
 		free(r);
 		return NULL;
 	}
@@ -197,6 +199,7 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	rule_counted(sw, r, 1);
 	if (ft_rule_times_out(r))
 		ft_timers_add(sw, r, ft_rule_due_ns(r, 0));
+	ft_evict_enter(sw, t, r);
 	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
 	return r;
 }
@@ -223,6 +226,7 @@ void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r)
 	ft_ids_own(sw, r);
 	ft_program_rejoin(sw, r);
 	rule_counted(sw, r, 1);
+	ft_evict_reenter(sw, ft_table_of(sw, r->table), r);
 }
 
 void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)

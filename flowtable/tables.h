@@ -6,6 +6,7 @@
 // ways to change a rule; each logs itself in the open transaction.
 
 #include "flowtable/classifier.h"
+#include "flowtable/heap.h"
 #include "flowtable/program.h"
 #include "flowtable/txn.h"
 
@@ -14,7 +15,8 @@ struct ft_table {
 	struct ft_table *dirty_next; // in ft_switch.dirty
 	bool dirty;
 	uint8_t number;
-	uint32_t rules; // as staged
+	uint32_t rules;           // as staged
+	struct ft_heap evictable; // if the table evicts: its rules
 };
 
 // NULL: no rule was ever in it.

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// When to look at a rule's timeouts: a heap of due times, only for rules that have one.
-//
-// An entry is a hint. When it is due, expire.c looks at the rule: one that was used meanwhile is
-// entered again, one that is gone, or is another rule under the same number, is forgotten. Writer
-// only.
+// When to look at a rule's timeouts: a heap of due times, only for rules that have one. When one is
+// due, expire.c looks at the rule; one that was used meanwhile is entered again. Writer only.
 
-#include "flowtable/rule.h"
-
-struct ft_timer {
-	uint64_t due_ns;
-	uint32_t id;
-	uint32_t stamp; // low bits of the rule's created_ns
-};
+#include "flowtable/heap.h"
 
 struct ft_timers {
-	struct ft_timer *heap;
-	uint32_t n, room;
-	uint32_t live; // staged rules with a timeout
+	struct ft_heap heap; // by due time, nanoseconds
+	uint32_t live;       // staged rules with a timeout
 };
 
 #define FT_SECOND_NS 1000000000ull

@@ -191,6 +191,7 @@ static void commit(struct ft_switch *sw)
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
 	ft_switch_changed(sw);
 	txn_end(sw, t, removed);
+	ft_vacancy_check(sw);
 }
 
 // From the end; t->done entries are undone already. True: some are left.

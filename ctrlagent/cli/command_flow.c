@@ -188,14 +188,15 @@ static json_t *bucket_json(
 	return row;
 }
 
-// The tail of a group: buckets with their actions, then a counter each. NULL: malformed.
+// The tail of a group: buckets with their actions, a counter each, masks. NULL: malformed.
 static json_t *buckets_json(
 	struct request *r, const struct weft_group_stats *s, const char *tail, size_t len)
 {
 	size_t counters = s->group.bucket_count * sizeof(struct weft_bucket_counters), at = 0;
+	size_t masks = 8 * (size_t)__builtin_popcountll(s->group.hash_map);
 	json_t *rows = json_array();
 
-	if (s->buckets_len > len || len - s->buckets_len != counters)
+	if (s->buckets_len > len || len - s->buckets_len != counters + masks)
 		return rows;
 	for (unsigned i = 0; i < s->group.bucket_count; i++) {
 		const struct weft_bucket *b = (const void *)(tail + at);

@@ -60,8 +60,17 @@ static void on_ttl_packet_in(void *arg, bool any)
 	set_tenant_flag(arg, WEFT_TENANT_TTL_PACKET_IN, any);
 }
 
+static void on_miss_packet_in(void *arg, bool any)
+{
+	set_tenant_flag(arg, WEFT_TENANT_MISS_PACKET_IN, any);
+}
+
 static const struct agent_switch_ops ops = {
-	.connected = on_connected, .frag_drop = on_frag_drop, .ttl_packet_in = on_ttl_packet_in};
+	.connected = on_connected,
+	.frag_drop = on_frag_drop,
+	.ttl_packet_in = on_ttl_packet_in,
+	.miss_packet_in = on_miss_packet_in,
+};
 
 // ---- ports
 

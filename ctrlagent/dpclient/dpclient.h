@@ -65,6 +65,8 @@ struct dpc_listener_ops {
 	void (*flow_removed)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
 	void (*port_status)(
 		void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+	void (*table_status)(
+		void *arg, weft_tenant_id tenant, const struct weft_table_desc *table);
 	void (*neigh_wanted)(void *arg, const struct weft_ipc_nexthop *nexthop);
 	// `frame` has punt->data_len bytes
 	void (*punt)(void *arg, weft_tenant_id tenant, const struct weft_ipc_punt *punt,

@@ -113,6 +113,8 @@ void dpc_tell_unblocked(struct dpc *dpc);
 void dpc_tell_flow_removed(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow);
 void dpc_tell_port_status(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+void dpc_tell_table_status(
+	struct dpc *dpc, weft_tenant_id tenant, const struct weft_table_desc *table);
 void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop);
 void dpc_tell_punt(struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
 	const void *frame);

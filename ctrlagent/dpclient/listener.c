@@ -113,6 +113,12 @@ void dpc_tell_port_status(
 	TELL_TENANT(dpc, tenant, port_status, tenant, port);
 }
 
+void dpc_tell_table_status(
+	struct dpc *dpc, weft_tenant_id tenant, const struct weft_table_desc *table)
+{
+	TELL_TENANT(dpc, tenant, table_status, tenant, table);
+}
+
 void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop)
 {
 	TELL_TENANT(dpc, 0, neigh_wanted, nexthop);

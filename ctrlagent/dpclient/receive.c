@@ -109,6 +109,8 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_host);
 	case WEFT_IPC_DUMP_WORKERS:
 		return sizeof(struct weft_ipc_worker);
+	case WEFT_IPC_DUMP_TABLE_DESC:
+		return sizeof(struct weft_table_desc);
 	default:
 		return 0;
 	}
@@ -228,6 +230,11 @@ static void happened(struct dpc *dpc)
 		if (body_len(dpc) != sizeof(struct weft_ipc_port_status))
 			break;
 		dpc_tell_port_status(dpc, hdr->tenant, body(dpc));
+		return;
+	case WEFT_IPC_TABLE_STATUS:
+		if (body_len(dpc) != sizeof(struct weft_table_desc))
+			break;
+		dpc_tell_table_status(dpc, hdr->tenant, body(dpc));
 		return;
 	case WEFT_IPC_NEIGH_WANTED:
 		if (body_len(dpc) != sizeof(struct weft_ipc_nexthop))

@@ -102,12 +102,19 @@ static int write_action(struct of_writer *w, const struct weft_action *a)
 
 int of_actions_write(struct of_writer *w, const void *list, size_t bytes)
 {
+	bool unsaid = false;
+
 	WEFT_ACTION_FOR_EACH(a, list, bytes)
 	{
+		size_t begin = w->len;
 		int rc = w->version == 1 ? of_action_1_0_put(w, a) : write_action(w, a);
 
-		if (rc)
-			return rc;
+		if (rc != -ENOTSUP && rc != -ERANGE)
+			continue;
+		unsaid = true;
+		w->len = begin;
+		if (w->error == -ERANGE) // a port that 1.0 has no number for
+			w->error = 0;
 	}
-	return w->error;
+	return unsaid && !w->error ? -ENOTSUP : w->error;
 }

@@ -23,7 +23,7 @@ ssize_t of_actions_read(struct of_span in, uint8_t version, unsigned flags, void
 	struct of_error *error);
 
 // Appends the wire form of a list that weft_actions_ok() approves. 0, the writer's error, or
-// -ENOTSUP if the writer's version has no such action.
+// -ENOTSUP if the writer's version has no word for some of them: these are left out.
 int of_actions_write(struct of_writer *w, const void *list, size_t bytes);
 
 // The `instructions` member of a flow-mod into a struct weft_instructions at `out`, 8-aligned,
@@ -32,6 +32,15 @@ int of_actions_write(struct of_writer *w, const void *list, size_t bytes);
 // reserved one draws OFPMMFC_INVALID_METER, table 255 OFPBIC_BAD_TABLE_ID.
 ssize_t of_instructions_read(
 	struct of_span in, uint8_t version, void *out, size_t room, struct of_error *error);
+
+// The `actions` member of a flow-mod of 1.0 or of Nicira's, likewise; they are applied.
+ssize_t of_instructions_read_actions(
+	struct of_span in, uint8_t version, void *out, size_t room, struct of_error *error);
+
+// Appends the actions alone, for 1.0 and for Nicira's messages: the applied ones, and goto-table as
+// a resubmit at the end, which comes to the same. What else there is cannot be said there: -ENOTSUP
+// after all that can.
+int of_instructions_write_actions(struct of_writer *w, const struct weft_instructions *in);
 
 // Appends the wire form, in the order of execution (OpenFlow 1.3.5, 5.9). As of_actions_write().
 int of_instructions_write(struct of_writer *w, const struct weft_instructions *in);

@@ -51,6 +51,8 @@ static uint16_t flow_mod_code_1_0(uint16_t code)
 		return 1;
 	case OFPFMFC_EPERM:
 		return 2;
+	case OFPFMFC_BAD_TIMEOUT: // of an emergency flow
+		return 3;
 	case OFPFMFC_BAD_COMMAND:
 		return 4;
 	default:

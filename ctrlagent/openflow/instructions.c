@@ -113,6 +113,41 @@ ssize_t of_instructions_read(
 	return (ssize_t)sizeof(p.i) + apply + write;
 }
 
+ssize_t of_instructions_read_actions(
+	struct of_span in, uint8_t version, void *out, size_t room, struct of_error *error)
+{
+	struct weft_instructions i = {.flags = 0};
+	ssize_t apply;
+
+	if (room < sizeof(i)) {
+		*error = (struct of_error){OFPET_BAD_ACTION, OFPBAC_TOO_MANY, 0};
+		return -EBADMSG;
+	}
+	apply = of_actions_read(
+		in, version, 0, (uint8_t *)out + sizeof(i), room - sizeof(i), error);
+	if (apply < 0)
+		return apply;
+	i.flags = apply ? WEFT_INSTR_APPLY : 0;
+	i.apply_len = (uint16_t)apply;
+	memcpy(out, &i, sizeof(i));
+	return (ssize_t)sizeof(i) + apply;
+}
+
+int of_instructions_write_actions(struct of_writer *w, const struct weft_instructions *in)
+{
+	int rc = of_actions_write(w, weft_instructions_apply(in), in->apply_len);
+	bool more =
+		in->meter_id || in->metadata_mask || in->flags & WEFT_INSTR_CLEAR || in->write_len;
+
+	if (in->flags & WEFT_INSTR_GOTO)
+		of_nx_action_resubmit_table_write(
+			w, &(struct of_nx_action_resubmit_table){
+				   (uint16_t)OFPP_IN_PORT, in->goto_table});
+	if (w->error)
+		return w->error;
+	return rc || more ? -ENOTSUP : 0;
+}
+
 // An instruction around a list of actions, and a meter action before them unless it is 0.
 static int put_list(
 	struct of_writer *w, uint16_t type, uint32_t meter_id, const void *list, size_t bytes)
@@ -126,7 +161,8 @@ static int put_list(
 	if (meter_id)
 		of_action_meter_write(w, &(struct of_action_meter){meter_id});
 	rc = of_actions_write(w, list, bytes);
-	return rc ? rc : of_end(w, begin, 2, 8, 0);
+	of_end(w, begin, 2, 8, 0);
+	return rc;
 }
 
 // A meter is an instruction before 1.5, executed first (OpenFlow 1.3.5, 5.9), and an action from
@@ -158,17 +194,22 @@ static void put_metadata(struct of_writer *w, const struct weft_instructions *in
 
 int of_instructions_write(struct of_writer *w, const struct weft_instructions *in)
 {
-	int rc = put_meter_and_apply(w, in);
+	int apply, write = 0;
 
-	if (!rc && in->flags & WEFT_INSTR_CLEAR)
+	if (w->version == 1)
+		return of_instructions_write_actions(w, in);
+	apply = put_meter_and_apply(w, in);
+	if (in->flags & WEFT_INSTR_CLEAR)
 		of_instruction_clear_actions_write(w, &(struct of_instruction_clear_actions){0});
-	if (!rc && in->flags & WEFT_INSTR_WRITE)
-		rc = put_list(
+	if (in->flags & WEFT_INSTR_WRITE)
+		write = put_list(
 			w, OFPIT_WRITE_ACTIONS, 0, weft_instructions_write(in), in->write_len);
 	if (in->metadata_mask)
 		put_metadata(w, in);
 	if (in->flags & WEFT_INSTR_GOTO)
 		of_instruction_goto_table_write(
 			w, &(struct of_instruction_goto_table){in->goto_table});
-	return rc ? rc : w->error;
+	if (w->error)
+		return w->error;
+	return apply ? apply : write;
 }

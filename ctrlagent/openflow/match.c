@@ -104,9 +104,11 @@ static bool is_seen_otherwise(const struct so_far *m, enum weft_field f)
 }
 
 // NXM_OF_VLAN_TCI is vlan_vid with OFPVID_PRESENT below, vlan_pcp above.
+#define VLAN_TCI 4u
+
 static bool is_vlan_tci(const struct of_oxm *o)
 {
-	return o->class_ == 0 && o->number == 4;
+	return o->class_ == 0 && o->number == VLAN_TCI;
 }
 
 static int add_vlan_tci(struct so_far *m, const struct of_oxm *o)
@@ -171,12 +173,16 @@ static int add_field(struct so_far *m, const struct of_oxm *o)
 int of_match_read(
 	struct of_span oxm, uint8_t version, struct weft_match *out, struct of_error *error)
 {
-	struct of_reader it = of_list(oxm, version);
+	return version == 1 ? of_match_1_0_read(oxm, out, error)
+			    : of_nxm_read(oxm, version, out, error);
+}
+
+int of_nxm_read(struct of_span nxm, uint8_t version, struct weft_match *out, struct of_error *error)
+{
+	struct of_reader it = of_list(nxm, version);
 	struct so_far m;
 	struct of_oxm o;
 
-	if (version == 1)
-		return of_match_1_0_read(oxm, out, error);
 	memset(&m, 0, sizeof(m));
 	it.bad_len = (struct of_error){OFPET_BAD_MATCH, OFPBMC_BAD_LEN, 0};
 	while (of_oxm_next(&it, &o)) {
@@ -193,6 +199,23 @@ int of_match_read(
 	return 0;
 }
 
+// In NXM the tag is one field.
+static void put_vlan_tci(struct of_writer *w, const struct so_far *m)
+{
+	uint16_t value = (uint16_t)(ntohs(m->value.vlan_vid) | m->value.vlan_pcp << 13);
+	uint16_t mask = (uint16_t)(ntohs(m->mask.vlan_vid) | m->mask.vlan_pcp << 13);
+	bool none = mask == 0x1fff && value == 0; // no tag, of whatever priority
+
+	if (!mask)
+		return;
+	of_put_u16(w, 0);
+	of_put_u8(w, VLAN_TCI << 1 | (mask != UINT16_MAX && !none));
+	of_put_u8(w, mask == UINT16_MAX || none ? 2 : 4);
+	of_put_u16(w, value);
+	if (mask != UINT16_MAX && !none)
+		of_put_u16(w, mask);
+}
+
 static void put_field(struct of_writer *w, const struct so_far *m, enum weft_field f)
 {
 	static const uint8_t zero[16];
@@ -201,6 +224,11 @@ static void put_field(struct of_writer *w, const struct so_far *m, enum weft_fie
 
 	if (memcmp(mask, zero, info->bytes) == 0 || !prereq_ok(m, info->prereq))
 		return;
+	if (w->version == 1 && (f == WEFT_FIELD_VLAN_VID || f == WEFT_FIELD_VLAN_PCP)) {
+		if (f == WEFT_FIELD_VLAN_VID)
+			put_vlan_tci(w, m);
+		return;
+	}
 	of_oxm_write(w, f, weft_key_field_const(&m->value, f),
 		of_oxm_is_full_mask(f, mask) ? NULL : mask);
 }
@@ -217,10 +245,13 @@ static int put_fields(struct of_writer *w, const struct so_far *m)
 
 int of_match_write(struct of_writer *w, const struct weft_match *in)
 {
+	return w->version == 1 ? of_match_1_0_write(w, in) : of_nxm_write(w, in);
+}
+
+int of_nxm_write(struct of_writer *w, const struct weft_match *in)
+{
 	struct so_far m;
 
-	if (w->version == 1)
-		return of_match_1_0_write(w, in);
 	weft_match_to_key(in, &m.value, &m.mask);
 	return put_fields(w, &m);
 }

@@ -24,6 +24,12 @@
 int of_match_read(
 	struct of_span oxm, uint8_t version, struct weft_match *out, struct of_error *error);
 
+// The same of NXM, the extensible match of Nicira's messages, in whatever version they come
+// (ovs-fields(7)): a list of TLVs in 1.0, too.
+int of_nxm_read(
+	struct of_span nxm, uint8_t version, struct weft_match *out, struct of_error *error);
+int of_nxm_write(struct of_writer *w, const struct weft_match *in);
+
 // Appends the OXM list (no ofp_match header: the message's writer adds that), each field after its
 // prerequisites, exact ones without mask. Fields that the writer's version lacks are left out. 0 or
 // the writer's error.

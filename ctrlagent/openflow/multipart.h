@@ -19,13 +19,19 @@ struct of_multipart {
 	size_t message; // where the current message starts
 	size_t element; // where the element being written starts
 	uint32_t xid;
-	uint16_t type; // OFPMP_*
+	uint16_t type;                   // OFPMP_*
+	uint32_t experimenter, exp_type; // if it is OFPMP_EXPERIMENTER
 	int (*flush)(void *arg, struct of_span message);
 	void *arg;
 };
 
 // Set `flush` and `arg` after this, if wanted.
 void of_multipart_begin(struct of_multipart *mp, struct of_writer *w, uint32_t xid, uint16_t type);
+
+// A reply of an experimenter's, with exp_type before its body, and in 1.0 four bytes of padding, as
+// Nicira has it.
+void of_multipart_begin_experimenter(struct of_multipart *mp, struct of_writer *w, uint32_t xid,
+	uint32_t experimenter, uint32_t exp_type);
 
 // After each element. 0 or the writer's error; -EMSGSIZE if one element alone is too long.
 int of_multipart_next(struct of_multipart *mp);

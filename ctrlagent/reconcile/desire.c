@@ -5,7 +5,9 @@
 #include "reconcile/model.h"
 
 // What of a tenant is not said by the configuration, but by what controllers do.
-#define RUNTIME_FLAGS (WEFT_TENANT_STANDALONE | WEFT_TENANT_FRAG_DROP | WEFT_TENANT_TTL_PACKET_IN)
+#define RUNTIME_FLAGS                                                                              \
+	(WEFT_TENANT_STANDALONE | WEFT_TENANT_FRAG_DROP | WEFT_TENANT_TTL_PACKET_IN |              \
+		WEFT_TENANT_MISS_PACKET_IN)
 
 static void raise_ids(struct model_ids *ids, const struct model *current)
 {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "openflow/errors.h"
 #include "session/bundle.h"
 #include "session/conn.h"
 
@@ -76,7 +75,7 @@ static void on_op(void *arg, enum weft_error error, const char *text)
 		return;
 	b->failed = true;
 	if (session_conn_is_up(c))
-		session_error_send(c, of_error_from_weft(c->version, error), m->head, m->head_len);
+		session_error_send(c, session_error_of(c->version, error, m->head), m->head, m->head_len);
 }
 
 static void on_step(void *arg, enum weft_error error, const char *text)

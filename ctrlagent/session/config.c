@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// Features and switch configuration (OpenFlow 1.3.5, 7.3.1 and 7.3.2).
+// Features and switch configuration (OpenFlow 1.3.5, 7.3.1 and 7.3.2; 1.0.2, 5.3.1 and 5.3.2).
 //
 // miss_send_len is the session's own: what one controller wants to see of a packet is no matter of
 // the others. Fragment handling is the switch's.
 #include "session/conn.h"
 #include "session/handlers.h"
 
+#define ARP_MATCH_IP_1_0 (1u << 7)    // OFPC_ARP_MATCH_IP
+#define ACTIONS_1_0 ((1u << 11) - 1u) // OFPAT_OUTPUT to OFPAT_SET_TP_DST: all but OFPAT_ENQUEUE
+
+static uint32_t capabilities(uint8_t version)
+{
+	const uint32_t common = OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS;
+
+	return common | (version == OF_VERSION_1_0 ? ARP_MATCH_IP_1_0 : OFPC_GROUP_STATS);
+}
+
 int session_handle_features(struct session_conn *c, struct session_request *rq)
 {
+	struct of_writer ports = {.version = c->version};
 	struct of_features_request in;
 	struct of_features_reply out = {
 		.xid = rq->xid,
 		.datapath_id = c->sw->set.dpid,
 		.n_buffers = 0, // packets are never kept
 		.n_tables = WEFT_TABLES,
-		.capabilities =
-			OFPC_FLOW_STATS | OFPC_TABLE_STATS | OFPC_PORT_STATS | OFPC_GROUP_STATS,
+		.capabilities = capabilities(c->version),
+		.actions = ACTIONS_1_0,
 	};
 
 	if (of_features_request_read(&rq->r, &in))
 		return -EBADMSG;
+	if (c->version == OF_VERSION_1_0)
+		session_ports_write(&c->sw->ports, &ports);
+	out.ports = of_written(&ports);
 	of_features_reply_write(session_begin(c), &out);
 	session_end(c);
+	of_writer_free(&ports);
 	return 0;
 }
 

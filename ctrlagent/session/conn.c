@@ -22,7 +22,6 @@ struct session_conn *session_conn_new(
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
 	c->since = time(NULL);
-	session_async_init(&c->async);
 	session_bundles_init(&c->bundles);
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	LIST_INSERT_HEAD(&sw->conns, c, link);

@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "openflow/header.h"
 #include "openflow/of_wire.h"
 #include "session/async.h"
 #include "session/bundle.h"
@@ -36,8 +37,9 @@
 #define SESSION_PAUSE_SHARE 8u   // and this switch in particular has asked enough of it
 #define SESSION_PAUSE_BUNDLE 16u // a bundle of the switch is being committed
 
-// Wire versions spoken here, a bit each: 4 is OpenFlow 1.3.
-#define SESSION_VERSIONS (1u << 4)
+// Wire versions spoken here, a bit each: OpenFlow 1.0, 1.3, 1.4 and 1.5.
+#define SESSION_VERSIONS                                                                           \
+	(1u << OF_VERSION_1_0 | 1u << OF_VERSION_1_3 | 1u << OF_VERSION_1_4 | 1u << OF_VERSION_1_5)
 
 static inline uint8_t session_highest_version(uint32_t versions)
 {
@@ -54,9 +56,12 @@ struct session_conn {
 	unsigned refs;                 // the stream's one, and one a request under way
 	uint8_t version;               // agreed on; 0 before that
 	uint8_t role;                  // OFPCR_ROLE_*
+	uint16_t short_id;             // that its controller chose (1.5.1, 7.3.8); 0: none
 	bool connected;                // the stream is open
 	uint16_t miss_send_len;
-	unsigned pauses; // SESSION_PAUSE_*
+	bool nxm;              // 1.0: flow-removed messages in Nicira's format
+	bool table_in_command; // 1.0: the upper byte of a flow mod's command is the table
+	unsigned pauses;       // SESSION_PAUSE_*
 	struct session_async async;
 	struct session_multipart multipart;
 	struct session_pending_pool pool;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "mem.h"
+#include "openflow/oxm.h"
 
 static int flush(void *arg, struct of_span message)
 {
@@ -15,19 +16,41 @@ static int flush(void *arg, struct of_span message)
 	return 0;
 }
 
-struct session_dump *session_dump_new(
-	struct session_conn *c, const struct session_request *rq, uint16_t type)
+// Its message is yet to begin.
+static struct session_dump *new_dump(struct session_conn *c, const struct session_request *rq)
 {
 	struct session_dump *d = agent_zalloc(sizeof(*d));
 
 	d->conn = session_conn_ref(c);
 	d->pending = session_pending_new(c, rq);
 	d->w.version = c->version;
-	of_multipart_begin(&d->mp, &d->w, rq->xid, type);
-	d->mp.flush = flush;
-	d->mp.arg = d;
 	session_conn_pause(c, SESSION_PAUSE_DUMP);
 	return d;
+}
+
+static struct session_dump *flush_by_messages(struct session_dump *d)
+{
+	d->mp.flush = flush;
+	d->mp.arg = d;
+	return d;
+}
+
+struct session_dump *session_dump_new(
+	struct session_conn *c, const struct session_request *rq, uint16_t type)
+{
+	struct session_dump *d = new_dump(c, rq);
+
+	of_multipart_begin(&d->mp, &d->w, rq->xid, type);
+	return flush_by_messages(d);
+}
+
+struct session_dump *session_dump_new_nicira(
+	struct session_conn *c, const struct session_request *rq, uint32_t subtype)
+{
+	struct session_dump *d = new_dump(c, rq);
+
+	of_multipart_begin_experimenter(&d->mp, &d->w, rq->xid, OF_EXPERIMENTER_NICIRA, subtype);
+	return flush_by_messages(d);
 }
 
 void session_dump_end(void *arg, enum weft_error error, const char *text)

@@ -28,6 +28,10 @@ struct session_dump {
 struct session_dump *session_dump_new(
 	struct session_conn *c, const struct session_request *rq, uint16_t type);
 
+// The reply to one of Nicira's multiparts, by its subtype.
+struct session_dump *session_dump_new_nicira(
+	struct session_conn *c, const struct session_request *rq, uint32_t subtype);
+
 static inline void session_dump_next(struct session_dump *d)
 {
 	of_multipart_next(&d->mp);
@@ -35,6 +39,9 @@ static inline void session_dump_next(struct session_dump *d)
 
 // A dpc_done_fn. An error is sent instead of the reply's end.
 void session_dump_end(void *arg, enum weft_error error, const char *text);
+
+// Appends a rule's OXS fields (OpenFlow 1.5.1, 7.2.4).
+void session_put_oxs(struct of_writer *w, const struct weft_flow_stats *s);
 
 // As an element says it.
 void session_duration(uint64_t ns, uint32_t *sec, uint32_t *nsec);

@@ -15,13 +15,13 @@ struct parts {
 static bool split(const void *body, size_t len, struct parts *p)
 {
 	const struct weft_group_stats *s = body;
-	size_t left = len - sizeof(*s);
+	size_t left = len - sizeof(*s), masks = 8 * (size_t)__builtin_popcountll(s->group.hash_map);
 
 	p->stats = s;
 	p->buckets = (const char *)(s + 1);
 	p->counters = (const void *)(p->buckets + s->buckets_len);
 	return s->buckets_len <= left && s->buckets_len % 8 == 0 &&
-	       s->group.bucket_count * sizeof(*p->counters) == left - s->buckets_len;
+	       s->group.bucket_count * sizeof(*p->counters) + masks == left - s->buckets_len;
 }
 
 static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t len)
@@ -50,10 +50,24 @@ static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t 
 	session_dump_next(d);
 }
 
-static void put_bucket(struct of_writer *w, const struct weft_bucket *b, size_t room)
+// What became properties in 1.5.
+static void put_properties(struct of_writer *w, const struct weft_bucket *b, uint8_t group_type)
 {
-	struct of_writer actions = {.version = w->version};
+	if (group_type == OFPGT_SELECT)
+		of_bucket_prop_weight_write(w, &(struct of_bucket_prop_weight){b->weight});
+	if (b->watch_port != OFPP_ANY)
+		of_bucket_prop_watch_port_write(
+			w, &(struct of_bucket_prop_watch_port){b->watch_port});
+	if (b->watch_group != OFPG_ANY)
+		of_bucket_prop_watch_group_write(
+			w, &(struct of_bucket_prop_watch_group){b->watch_group});
+}
+
+static void put_bucket(struct of_writer *w, const struct weft_bucket *b, uint8_t group_type)
+{
+	struct of_writer actions = {.version = w->version}, properties = actions;
 	struct of_bucket out = {
+		.bucket_id = b->bucket_id,
 		.weight = b->weight,
 		.watch_port = b->watch_port,
 		.watch_group = b->watch_group,
@@ -61,12 +75,16 @@ static void put_bucket(struct of_writer *w, const struct weft_bucket *b, size_t 
 
 	if (weft_actions_ok(b + 1, b->actions_len))
 		of_actions_write(&actions, b + 1, b->actions_len);
+	if (w->version >= OF_VERSION_1_5)
+		put_properties(&properties, b, group_type);
 	out.actions = of_written(&actions);
+	out.properties = of_written(&properties);
 	of_bucket_write(w, &out);
 	of_writer_free(&actions);
+	of_writer_free(&properties);
 }
 
-static void put_buckets(struct of_writer *w, const char *at, size_t left)
+static void put_buckets(struct of_writer *w, const char *at, size_t left, uint8_t group_type)
 {
 	while (left >= sizeof(struct weft_bucket)) {
 		const struct weft_bucket *b = (const void *)at;
@@ -74,7 +92,7 @@ static void put_buckets(struct of_writer *w, const char *at, size_t left)
 
 		if (n > left)
 			return;
-		put_bucket(w, b, left);
+		put_bucket(w, b, group_type);
 		at += n;
 		left -= n;
 	}
@@ -89,7 +107,7 @@ static void on_desc(void *arg, weft_tenant_id tenant, const void *body, size_t l
 
 	if (!split(body, len, &p))
 		return;
-	put_buckets(w, p.buckets, p.stats->buckets_len);
+	put_buckets(w, p.buckets, p.stats->buckets_len, p.stats->group.type);
 	out = (struct of_group_desc){
 		.type = p.stats->group.type,
 		.group_id = p.stats->group.group,
@@ -132,7 +150,9 @@ int session_handle_group_desc(struct session_conn *c, struct session_request *rq
 
 	if (of_group_desc_request_read(&rq->r, &in))
 		return -EBADMSG;
-	return dump(c, rq, OFPMP_GROUP_DESC, OFPG_ALL, on_desc);
+	if (c->version < OF_VERSION_1_5) // it names none
+		in.group_id = OFPG_ALL;
+	return dump(c, rq, OFPMP_GROUP_DESC, in.group_id, on_desc);
 }
 
 int session_handle_group_features(struct session_conn *c, struct session_request *rq)
@@ -150,7 +170,7 @@ int session_handle_group_features(struct session_conn *c, struct session_request
 		return -EBADMSG;
 	for (unsigned i = 0; i < 4; i++) {
 		out.max_groups[i] = c->sw->set.max_groups;
-		out.actions[i] = session_action_bits();
+		out.actions[i] = session_action_bits(c->version);
 	}
 	of_group_features_reply_write(session_begin(c), &out);
 	session_end(c);

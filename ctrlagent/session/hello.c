@@ -106,6 +106,7 @@ void session_hello_receive(struct session_conn *c, struct session_request *rq)
 		return;
 	}
 	c->version = version;
+	session_async_init(&c->async, version);
 	session_switch_up(c->sw);
 	session_endpoint_up(c->endpoint);
 }

@@ -3,7 +3,6 @@
 #include "session/dump.h"
 #include "session/handlers.h"
 
-
 struct parts {
 	const struct weft_meter_stats *stats;
 	const struct weft_band *bands;
@@ -122,6 +121,7 @@ int session_handle_meter_features(struct session_conn *c, struct session_request
 		.band_types = 1u << OFPMBT_DROP | 1u << OFPMBT_DSCP_REMARK,
 		.capabilities = OFPMF_KBPS | OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS,
 		.max_bands = WEFT_BANDS_MAX,
+		.features = OFPMFF_ANY_POSITION | OFPMFF_MULTI_LIST,
 	};
 
 	if (of_meter_features_request_read(&rq->r, &in))

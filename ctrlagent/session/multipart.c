@@ -50,7 +50,9 @@ int session_multipart_assemble(struct session_conn *c, struct session_request *r
 	struct session_multipart *m = &c->multipart;
 	bool more;
 
-	if (rq->msg[1] != OFPT_MULTIPART_REQUEST || rq->len < HEADER)
+	// In 1.0 a request has no more parts (1.0.2, 5.3.5).
+	if (c->version == OF_VERSION_1_0 || rq->msg[1] != OFPT_MULTIPART_REQUEST ||
+		rq->len < HEADER)
 		return 0;
 	more = flags_of(rq->msg) & OFPMPF_REQ_MORE;
 	if (!m->joined && !more)

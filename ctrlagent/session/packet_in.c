@@ -6,10 +6,16 @@
 
 #define OVERHEAD 128u // an OFPT_PACKET_IN without its data is shorter
 
-// 1.3 has three reasons; the later ones were OFPR_ACTION then.
-static uint8_t reason_1_3(uint8_t reason)
+// The reason as the session's version has it, -1 if it has no such packet-in. Before 1.4 what an
+// action set, a group or a packet-out sent was OFPR_ACTION. A miss without a table-miss rule was
+// OFPR_NO_MATCH in 1.0, and is nothing later.
+static int reason_in(uint8_t version, uint8_t reason)
 {
-	return reason <= WEFT_PACKET_IN_TTL ? reason : OFPR_ACTION;
+	if (reason == WEFT_PACKET_IN_IMPLICIT_MISS)
+		return version < OF_VERSION_1_3 ? OFPR_NO_MATCH : -1;
+	if (version >= OF_VERSION_1_4 || reason <= WEFT_PACKET_IN_TTL)
+		return reason;
+	return OFPR_ACTION;
 }
 
 static void pipeline_fields(const struct weft_ipc_punt *punt, struct weft_flow_key *key)
@@ -41,14 +47,16 @@ static bool offer(struct session_conn *c, const struct weft_ipc_punt *punt, cons
 		.buffer_id = OFP_NO_BUFFER,
 		.total_len =
 			(uint16_t)(punt->total_len < UINT16_MAX ? punt->total_len : UINT16_MAX),
-		.reason = reason_1_3(punt->reason),
+		.in_port = punt->in_port,
+		.reason = (uint8_t)reason_in(c->version, punt->reason),
 		.table_id = punt->table,
 		.cookie = punt->cookie,
 		.data = {frame, cut(c, punt)},
 	};
 	bool sent;
 
-	of_packet_match_write(&oxm, key);
+	if (c->version > OF_VERSION_1_0)
+		of_packet_match_write(&oxm, key);
 	m.match = of_written(&oxm);
 	of_packet_in_write(session_begin(c), &m);
 	sent = !of_writer_status(&oxm) && session_end_offer(c);
@@ -64,7 +72,7 @@ void session_packet_in(
 
 	pipeline_fields(punt, &key);
 	LIST_FOREACH(c, &sw->conns, link)
-	if (session_async_wanted(c, SESSION_ASYNC_PACKET_IN, reason_1_3(punt->reason)) &&
+	if (session_async_wanted(c, SESSION_ASYNC_PACKET_IN, reason_in(c->version, punt->reason)) &&
 		!offer(c, punt, frame, &key))
 		sw->punt_shed++;
 }

@@ -67,13 +67,25 @@ void session_pending_search(struct session_pending *p)
 	p->weight = SESSION_WEIGHT_SEARCH;
 }
 
+// From 1.5 on a meter is named by an action, so that a wrong one is that action's fault, but in what
+// is about the meter itself (7.5.4.3, OFPBAC_BAD_METER).
+struct of_error session_error_of(uint8_t version, enum weft_error error, const uint8_t *head)
+{
+	uint8_t type = head[1];
+
+	if (version >= OF_VERSION_1_5 && error == WEFT_E_METER_UNKNOWN && type != OFPT_METER_MOD &&
+		type != OFPT_MULTIPART_REQUEST)
+		return (struct of_error){OFPET_BAD_ACTION, OFPBAC_BAD_METER, 0};
+	return of_error_from_weft(version, error);
+}
+
 void session_pending_done(void *arg, enum weft_error error, const char *text)
 {
 	struct session_pending *p = arg;
 	struct session_conn *c = p->conn;
 
 	if (error)
-		session_error_send(c, of_error_from_weft(c->version, error), p->head, p->len);
+		session_error_send(c, session_error_of(c->version, error, p->head), p->head, p->len);
 	p->next = c->pool.free;
 	c->pool.free = p;
 	c->pool.under_way--;

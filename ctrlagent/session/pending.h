@@ -46,6 +46,9 @@ void session_pending_search(struct session_pending *p);
 // A dpc_done_fn for operations: sends the error, if there is one.
 void session_pending_done(void *arg, enum weft_error error, const char *text);
 
+// What to say of `error`, which the message that begins with `head` has drawn.
+struct of_error session_error_of(uint8_t version, enum weft_error error, const uint8_t *head);
+
 // An OFPT_ERROR that quotes `len` bytes at `head` and has its xid.
 void session_error_send(
 	struct session_conn *c, struct of_error error, const uint8_t *head, size_t len);

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ports, described and counted (OpenFlow 1.3.5, 7.3.5.6 and 7.3.5.7).
+// Ports, described and counted (OpenFlow 1.3.5, 7.3.5.6 and 7.3.5.7; 1.5.1, 7.3.5.6 and 7.3.5.7).
 #include "mem.h"
 #include "session/dump.h"
 #include "session/handlers.h"
 
+#define NOT_COUNTED UINT64_MAX // apart from other errors: all ones says so
+
 static void put_port(struct session_dump *d, uint32_t ofport, const struct weft_port_stats *s)
 {
+	const struct of_port_stats_prop_ethernet ethernet = {
+		NOT_COUNTED, NOT_COUNTED, NOT_COUNTED, NOT_COUNTED};
+	struct of_writer *properties = session_begin(d->conn);
 	struct of_port_stats out = {
 		.port_no = ofport,
 		.rx_packets = s->rx_packets,
@@ -16,13 +21,15 @@ static void put_port(struct session_dump *d, uint32_t ofport, const struct weft_
 		.tx_dropped = s->tx_dropped,
 		.rx_errors = s->rx_errors,
 		.tx_errors = s->tx_errors,
-		// Not counted apart: all ones says so.
-		.rx_frame_err = UINT64_MAX,
-		.rx_over_err = UINT64_MAX,
-		.rx_crc_err = UINT64_MAX,
-		.collisions = UINT64_MAX,
+		.rx_frame_err = NOT_COUNTED,
+		.rx_over_err = NOT_COUNTED,
+		.rx_crc_err = NOT_COUNTED,
+		.collisions = NOT_COUNTED,
 	};
 
+	if (d->conn->version >= OF_VERSION_1_4)
+		of_port_stats_prop_ethernet_write(properties, &ethernet);
+	out.properties = of_written(properties);
 	session_duration(s->duration_ns, &out.duration_sec, &out.duration_nsec);
 	of_port_stats_write(&d->w, &out);
 	session_dump_next(d);
@@ -41,12 +48,18 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 			ports[i].stats = p->stats;
 }
 
+static bool is_wanted(const struct session_dump *d, uint32_t ofport)
+{
+	return session_port_is_in(ofport, d->conn->version) &&
+	       (d->wanted == OFPP_ANY || d->wanted == ofport);
+}
+
 static void put_ports(struct session_dump *d)
 {
 	const struct weft_ipc_port_status *ports = d->extra;
 
 	for (size_t i = 0; i < d->count; i++)
-		if (d->wanted == OFPP_ANY || d->wanted == ports[i].port.ofport)
+		if (is_wanted(d, ports[i].port.ofport))
 			put_port(d, ports[i].port.ofport, &ports[i].stats);
 }
 
@@ -83,22 +96,33 @@ int session_handle_port_stats(struct session_conn *c, struct session_request *rq
 	return 0;
 }
 
+// Until 1.5 of all ports; then, too, unless the request names one.
 int session_handle_port_desc(struct session_conn *c, struct session_request *rq)
 {
 	const struct session_ports *ports = &c->sw->ports;
+	struct of_writer properties = {.version = c->version};
 	struct of_port_desc_request in;
 	struct session_dump *d;
 
 	if (of_port_desc_request_read(&rq->r, &in))
 		return -EBADMSG;
+	if (c->version < OF_VERSION_1_5)
+		in.port_no = OFPP_ANY;
+	if (in.port_no != OFPP_ANY && !session_ports_find(ports, in.port_no))
+		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
 	d = session_dump_new(c, rq, OFPMP_PORT_DESC);
+	d->wanted = in.port_no;
 	for (size_t i = 0; i < ports->count; i++) {
 		struct of_port out;
 
-		session_port_describe(&ports->v[i], &out);
+		if (!is_wanted(d, ports->v[i].port.ofport))
+			continue;
+		of_writer_reset(&properties);
+		session_port_describe(&ports->v[i], &properties, &out);
 		of_port_write(&d->w, &out);
 		session_dump_next(d);
 	}
+	of_writer_free(&properties);
 	session_dump_end(d, WEFT_E_NONE, "");
 	return 0;
 }

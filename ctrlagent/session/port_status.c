@@ -2,19 +2,24 @@
 // Ports that come, go and change (OpenFlow 1.3.5, 7.4.3).
 #include "session/conn.h"
 
-static void send_status(struct session_conn *c, uint8_t reason, const struct of_port *desc)
+static void send_status(
+	struct session_conn *c, uint8_t reason, const struct weft_ipc_port_status *port)
 {
-	struct of_port_status m = {.reason = reason, .desc = *desc};
+	struct of_writer properties = {.version = c->version};
+	struct of_port_status m = {.reason = reason};
 
+	if (!session_port_is_in(port->port.ofport, c->version))
+		return;
+	session_port_describe(port, &properties, &m.desc);
 	of_port_status_write(session_begin(c), &m);
 	session_end(c);
+	of_writer_free(&properties);
 }
 
 void session_switch_port_status(struct session_switch *sw, const struct weft_ipc_port_status *port)
 {
 	uint8_t reason = port->reason <= OFPPR_MODIFY ? (uint8_t)port->reason : OFPPR_MODIFY;
 	struct session_conn *c;
-	struct of_port desc;
 
 	if (port->port.ofport == 0) // an uplink
 		return;
@@ -22,8 +27,7 @@ void session_switch_port_status(struct session_switch *sw, const struct weft_ipc
 		session_ports_remove(&sw->ports, port->port.ofport);
 	else
 		session_ports_put(&sw->ports, port);
-	session_port_describe(port, &desc);
 	LIST_FOREACH(c, &sw->conns, link)
 	if (session_async_wanted(c, SESSION_ASYNC_PORT_STATUS, reason))
-		send_status(c, reason, &desc);
+		send_status(c, reason, port);
 }

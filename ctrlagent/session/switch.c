@@ -146,6 +146,8 @@ static void get_ready(struct session_switch *sw)
 	sw->epoch = epoch;
 	sw->ttl_packet_in = false; // sessions begin without it, whatever an agent before left
 	sw->ops->ttl_packet_in(sw->arg, false);
+	sw->miss_packet_in = false;
+	sw->ops->miss_packet_in(sw->arg, false);
 	start_alone(sw);
 }
 

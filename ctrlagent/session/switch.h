@@ -49,6 +49,7 @@ struct session_switch {
 	struct session_ports ports;
 	bool frag_drop;
 	bool ttl_packet_in;  // what ops->ttl_packet_in was told last
+	bool miss_packet_in; // and ops->miss_packet_in
 	uint64_t epoch;      // of the data plane when the switch was ready last; 0: never
 	bool has_generation; // OpenFlow 1.3.5, 6.3.4
 	uint64_t generation;

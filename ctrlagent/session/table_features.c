@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table features (OpenFlow 1.3.5, 7.3.5.5).
+// Table features (OpenFlow 1.3.5, 7.3.5.5; 1.5.1, 7.3.5.18).
 //
 // All tables can do the same, but for where they can go to. What holds for a table miss holds for
 // any rule, so the _MISS properties are left out (7.3.5.5.2). The tables can not be changed: a
@@ -14,21 +14,56 @@
 #include "session/dump.h"
 #include "session/handlers.h"
 
+// An action or instruction, and the versions that have it.
+struct known {
+	uint8_t type, first, last;
+};
+
+#define ALL_VERSIONS OF_VERSION_1_3, OF_VERSION_1_5
+
 // No OFPAT_SET_QUEUE: there are no queues.
-static const uint8_t actions[] = {OFPAT_OUTPUT, OFPAT_COPY_TTL_OUT, OFPAT_COPY_TTL_IN,
-	OFPAT_SET_MPLS_TTL, OFPAT_DEC_MPLS_TTL, OFPAT_PUSH_VLAN, OFPAT_POP_VLAN, OFPAT_PUSH_MPLS,
-	OFPAT_POP_MPLS, OFPAT_GROUP, OFPAT_SET_NW_TTL, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD,
-	OFPAT_PUSH_PBB, OFPAT_POP_PBB};
+static const struct known actions[] = {
+	{OFPAT_OUTPUT, ALL_VERSIONS},
+	{OFPAT_COPY_TTL_OUT, ALL_VERSIONS},
+	{OFPAT_COPY_TTL_IN, ALL_VERSIONS},
+	{OFPAT_SET_MPLS_TTL, ALL_VERSIONS},
+	{OFPAT_DEC_MPLS_TTL, ALL_VERSIONS},
+	{OFPAT_PUSH_VLAN, ALL_VERSIONS},
+	{OFPAT_POP_VLAN, ALL_VERSIONS},
+	{OFPAT_PUSH_MPLS, ALL_VERSIONS},
+	{OFPAT_POP_MPLS, ALL_VERSIONS},
+	{OFPAT_GROUP, ALL_VERSIONS},
+	{OFPAT_SET_NW_TTL, ALL_VERSIONS},
+	{OFPAT_DEC_NW_TTL, ALL_VERSIONS},
+	{OFPAT_SET_FIELD, ALL_VERSIONS},
+	{OFPAT_PUSH_PBB, ALL_VERSIONS},
+	{OFPAT_POP_PBB, ALL_VERSIONS},
+};
 
-static const uint8_t instructions[] = {OFPIT_WRITE_METADATA, OFPIT_WRITE_ACTIONS,
-	OFPIT_APPLY_ACTIONS, OFPIT_CLEAR_ACTIONS, OFPIT_METER, OFPIT_GOTO_TABLE};
+// No OFPIT_STAT_TRIGGER, which is optional (1.5.1, 7.2.5).
+static const struct known instructions[] = {
+	{OFPIT_WRITE_METADATA, ALL_VERSIONS},
+	{OFPIT_WRITE_ACTIONS, ALL_VERSIONS},
+	{OFPIT_APPLY_ACTIONS, ALL_VERSIONS},
+	{OFPIT_CLEAR_ACTIONS, ALL_VERSIONS},
+	{OFPIT_METER, OF_VERSION_1_3, OF_VERSION_1_4},
+	{OFPIT_GOTO_TABLE, ALL_VERSIONS},
+};
 
-uint32_t session_action_bits(void)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool is_in(const struct known *k, uint8_t version)
+{
+	return k->first <= version && version <= k->last;
+}
+
+uint32_t session_action_bits(uint8_t version)
 {
 	uint32_t bits = 0;
 
-	for (size_t i = 0; i < sizeof(actions); i++)
-		bits |= 1u << actions[i];
+	for (size_t i = 0; i < COUNT(actions); i++)
+		if (is_in(&actions[i], version))
+			bits |= 1u << actions[i].type;
 	return bits;
 }
 
@@ -37,10 +72,10 @@ static void put_instructions(struct of_writer *w, struct of_writer *list, bool l
 	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_INSTRUCTIONS};
 
 	of_writer_reset(list);
-	for (size_t i = 0; i < sizeof(instructions); i++) {
-		const struct of_instruction_id id = {.type = instructions[i]};
+	for (size_t i = 0; i < COUNT(instructions); i++) {
+		const struct of_instruction_id id = {.type = instructions[i].type};
 
-		if (!last || id.type != OFPIT_GOTO_TABLE)
+		if (is_in(&instructions[i], w->version) && (!last || id.type != OFPIT_GOTO_TABLE))
 			of_instruction_id_write(list, &id);
 	}
 	prop.instructions.instruction_ids = of_written(list);
@@ -63,10 +98,11 @@ static void put_actions(struct of_writer *w, struct of_writer *list)
 	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_WRITE_ACTIONS};
 
 	of_writer_reset(list);
-	for (size_t i = 0; i < sizeof(actions); i++) {
-		const struct of_action_id id = {.type = actions[i]};
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		const struct of_action_id id = {.type = actions[i].type};
 
-		of_action_id_write(list, &id);
+		if (is_in(&actions[i], w->version))
+			of_action_id_write(list, &id);
 	}
 	prop.write_actions.action_ids = of_written(list);
 	of_table_feature_prop_write(w, &prop);
@@ -107,6 +143,18 @@ static void put_fields(struct of_writer *w, struct of_writer *list)
 	of_table_feature_prop_write(w, &prop);
 }
 
+// All packets are Ethernet frames (1.5.1, 7.2.3.11).
+static void put_packet_types(struct of_writer *w, struct of_writer *list)
+{
+	static const uint8_t ethernet[4];
+	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_PACKET_TYPES};
+
+	of_writer_reset(list);
+	of_oxm_write(list, WEFT_FIELD_PACKET_TYPE, ethernet, NULL);
+	prop.packet_types.oxm_values = of_written(list);
+	of_table_feature_prop_write(w, &prop);
+}
+
 static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules)
 {
 	struct of_writer props = {.version = d->w.version}, list = props;
@@ -115,12 +163,16 @@ static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules
 		.metadata_match = UINT64_MAX,
 		.metadata_write = UINT64_MAX,
 		.max_entries = max_rules,
+		.command = OFPTFC_REPLACE, // what a request to set it so would say
+		.features = OFPTFF_INGRESS_TABLE,
 	};
 
 	put_instructions(&props, &list, table == WEFT_TABLES - 1);
 	put_next_tables(&props, &list, table);
 	put_actions(&props, &list);
 	put_fields(&props, &list);
+	if (d->w.version >= OF_VERSION_1_5)
+		put_packet_types(&props, &list);
 	snprintf(out.name, sizeof(out.name), "table%u", table);
 	out.properties = of_written(&props);
 	of_table_features_write(&d->w, &out);
@@ -139,17 +191,36 @@ static int check_properties(struct of_span list, struct of_reader *r)
 	return it.failed ? of_fail_error(r, it.error) : 0;
 }
 
+// What 1.5 asks to be told of by name.
+static int check_late(
+	const struct session_conn *c, const struct of_table_features *t, struct of_reader *r)
+{
+	if (t->command > OFPTFC_DISABLE)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_COMMAND);
+	if (t->features & ~(uint32_t)OFPTFF_INGRESS_TABLE)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_FEATURES);
+	if (t->capabilities)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_CAP);
+	if (t->max_entries > c->sw->set.max_rules)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_MAX_ENT);
+	return 0;
+}
+
 static int refuse(struct session_conn *c, struct of_span body, struct of_reader *r)
 {
 	struct of_reader it = of_list(body, r->version);
+	bool late = r->version >= OF_VERSION_1_5;
 	struct of_table_features t;
+	unsigned n = 0;
 
 	if (c->role == OFPCR_ROLE_SLAVE)
 		return of_fail(r, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
 	while (of_table_features_next(&it, &t)) {
 		if (t.table_id >= WEFT_TABLES)
 			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE);
-		if (check_properties(t.properties, r))
+		if (late && ++n > WEFT_TABLES)
+			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_TOO_MANY);
+		if ((late && check_late(c, &t, r)) || check_properties(t.properties, r))
 			return -EBADMSG;
 	}
 	if (it.failed)

@@ -4,4 +4,4 @@
 
 #include <stdint.h>
 
-uint32_t session_action_bits(void); // supported actions, bit n: OFPAT_* n
+uint32_t session_action_bits(uint8_t version); // supported actions, bit n: OFPAT_* n

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table statistics (OpenFlow 1.3.5, 7.3.5.4): every table is told of, used or not.
+// Table statistics (OpenFlow 1.3.5, 7.3.5.4; 1.0.2, 5.3.5): every table is told of, used or not.
+#include <stdio.h>
+
 #include "mem.h"
 #include "session/dump.h"
 #include "session/handlers.h"
@@ -14,18 +16,23 @@ static void on_table(void *arg, weft_tenant_id tenant, const void *body, size_t 
 		all[s->table] = *s;
 }
 
+#define WILDCARDS_1_0 ((1u << 22) - 1u) // OFPFW_ALL: every field may be left out
+
 static void put_tables(struct session_dump *d)
 {
 	const struct weft_table_stats *all = d->extra;
 
 	for (unsigned i = 0; i < WEFT_TABLES; i++) {
-		const struct of_table_stats out = {
+		struct of_table_stats out = {
+			.wildcards = WILDCARDS_1_0,
+			.max_entries = d->conn->sw ? d->conn->sw->set.max_rules : 0,
 			.table_id = (uint8_t)i,
 			.active_count = all[i].active,
 			.lookup_count = all[i].lookups,
 			.matched_count = all[i].matched,
 		};
 
+		snprintf(out.name, sizeof(out.name), "table%u", i);
 		of_table_stats_write(&d->w, &out);
 		session_dump_next(d);
 	}

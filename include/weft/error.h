@@ -62,7 +62,11 @@
 	X(NOT_FOUND, "not found", "")                                                              \
 	X(IN_USE, "in use", "")                                                                    \
 	X(DEVICE, "the device could not be opened", "")                                            \
-	X(STATE, "not possible now", "")
+	X(STATE, "not possible now", "")                                                           \
+	X(TABLE_UNKNOWN, "no such table", "OFPTMFC_BAD_TABLE")                                     \
+	X(TABLE_CONFIG, "bad table configuration", "OFPTMFC_BAD_CONFIG")                           \
+	X(GROUP_BUCKET_EXISTS, "bucket exists", "OFPGMFC_BUCKET_EXISTS")                           \
+	X(GROUP_BUCKET_UNKNOWN, "no such bucket", "OFPGMFC_UNKNOWN_BUCKET")
 
 enum weft_error {
 #define WEFT_X(id, text, of13) WEFT_E_##id,

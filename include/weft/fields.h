@@ -106,7 +106,8 @@
 	X(CT_LABEL, ct_label, ct_label, 0, 128, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
 	X(NW_TTL, nw_ttl, ip_ttl, 0, 8, WEFT_FIELD_L, IP) \
 	X(IP_FRAG, ip_frag, ip_frag, 0, 2, WEFT_FIELD_M, IP) \
-	X(MPLS_TTL, mpls_ttl, mpls_ttl, 0, 8, WEFT_FIELD_L, MPLS)
+	X(MPLS_TTL, mpls_ttl, mpls_ttl, 0, 8, WEFT_FIELD_L, MPLS) \
+	X(CONJ_ID, conj_id, conj_id, 0, 32, 0, NONE)
 
 enum weft_field {
 #define WEFT_X(id, name, member, skip, bits, flags, prereq) WEFT_FIELD_##id,

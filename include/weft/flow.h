@@ -26,6 +26,7 @@ enum weft_flow_command { // as ofp_flow_mod_command
 #define WEFT_FLOW_NO_PACKET_COUNTS 8u
 #define WEFT_FLOW_NO_BYTE_COUNTS 16u
 #define WEFT_FLOW_HIDDEN 32u // the switch's own rule (fail-standalone): not dumped, not modified
+#define WEFT_FLOW_OR_ADD 64u // modify: add, to table 0 if it is about all, if no rule is found
 
 struct weft_flow_mod {
 	uint64_t cookie;
@@ -38,7 +39,7 @@ struct weft_flow_mod {
 	uint16_t flags;       // WEFT_FLOW_*
 	uint16_t importance;  // OpenFlow 1.4 eviction
 	uint8_t command;      // enum weft_flow_command
-	uint8_t table;        // or WEFT_TABLE_ALL to delete from every table
+	uint8_t table;        // or WEFT_TABLE_ALL to delete from, or modify in, every table
 	uint32_t pad;
 };
 static_assert(sizeof(struct weft_flow_mod) == 40, "travels");
@@ -97,12 +98,74 @@ struct weft_table_stats {
 };
 static_assert(sizeof(struct weft_table_stats) == 32, "travels");
 
+// ---- how tables are set (OpenFlow 1.5.1, 7.3.4.1; egress tables: 5.1.2, 7.3.5.18)
+
+#define WEFT_EVICT_OTHER 1u // as ofp_table_mod_prop_eviction_flag
+#define WEFT_EVICT_IMPORTANCE 2u
+#define WEFT_EVICT_LIFETIME 4u
+
+#define WEFT_TABLE_SET_EVICTION 1u
+#define WEFT_TABLE_SET_VACANCY 2u
+#define WEFT_TABLE_SET_EGRESS 4u
+
+// Changes what `set` names, and nothing else.
+struct weft_table_mod {
+	uint8_t table;        // or WEFT_TABLE_ALL, but not with SET_EGRESS
+	uint8_t set;          // WEFT_TABLE_SET_*
+	uint8_t eviction;     // WEFT_EVICT_*; 0: a full table refuses rules
+	uint8_t vacancy;      // 1: tell of vacancy
+	uint8_t vacancy_down; // per cent of the table that are free; below: WEFT_TABLE_VACANCY_DOWN
+	uint8_t vacancy_up;   // above, and not less than vacancy_down: WEFT_TABLE_VACANCY_UP
+	uint8_t first_egress; // 1: egress processing starts at this table; 0: there is none
+	uint8_t pad;
+};
+static_assert(sizeof(struct weft_table_mod) == 8, "travels");
+
+#define WEFT_TABLE_INGRESS 1u
+#define WEFT_TABLE_EGRESS 2u
+#define WEFT_TABLE_FIRST_EGRESS 4u
+
+enum weft_table_reason { // as ofp_table_reason
+	WEFT_TABLE_VACANCY_DOWN = 3,
+	WEFT_TABLE_VACANCY_UP = 4,
+};
+
+// A table as it is set, and the body of a table status.
+struct weft_table_desc {
+	uint8_t table;
+	uint8_t eviction;     // WEFT_EVICT_*
+	uint8_t vacancy;      // 1: events
+	uint8_t vacancy_down; // per cent
+	uint8_t vacancy_up;
+	uint8_t vacant;       // per cent of the table that are free now
+	uint8_t role;         // WEFT_TABLE_*
+	uint8_t reason;       // table status only: enum weft_table_reason
+};
+static_assert(sizeof(struct weft_table_desc) == 8, "travels");
+
 // ---- groups
 
 enum weft_group_command {
 	WEFT_GROUP_ADD,
 	WEFT_GROUP_MODIFY,
-	WEFT_GROUP_DELETE, // WEFT_GROUP_ALL: every one
+	WEFT_GROUP_DELETE,        // WEFT_GROUP_ALL: every one
+	WEFT_GROUP_INSERT_BUCKET, // behind `bucket` (OpenFlow 1.5.1, 6.7)
+	WEFT_GROUP_REMOVE_BUCKET, // `bucket`
+	WEFT_GROUP_ADD_OR_MODIFY, // ovs-ofctl's --may-create
+};
+
+// Numbered as in OpenFlow 1.5.1, 7.3.4.3 (ofp_group_bucket).
+#define WEFT_BUCKET_MAX 0xffffff00u // of ids
+#define WEFT_BUCKET_FIRST 0xfffffffdu
+#define WEFT_BUCKET_LAST 0xfffffffeu
+#define WEFT_BUCKET_ALL 0xffffffffu
+
+// How a select group chooses (NTR selection method of ovs-ofctl(8)).
+enum weft_select {
+	WEFT_SELECT_DEFAULT, // by the flow
+	WEFT_SELECT_HASH,    // by the fields that hash_map names, or the flow if it names none
+	WEFT_SELECT_DP_HASH, // by the flow, and `select_param`'s low half is a seed
+	WEFT_SELECT_MAX
 };
 
 enum weft_group_type { // as ofp_group_type
@@ -117,11 +180,18 @@ struct weft_group_mod {
 	uint8_t command;
 	uint8_t type;
 	uint16_t bucket_count; // buckets follow: each a weft_bucket, then its actions
+	uint32_t bucket;       // INSERT_BUCKET, REMOVE_BUCKET: which; an id or WEFT_BUCKET_*
+	uint8_t select;        // enum weft_select, with type SELECT only
+	uint8_t pad[3];
+	uint64_t select_param; // the method's parameter
+	// SELECT_HASH: words of the key; behind the buckets follows a mask for each. In statistics:
+	// behind the counters.
+	uint64_t hash_map;
 };
-static_assert(sizeof(struct weft_group_mod) == 8, "travels");
+static_assert(sizeof(struct weft_group_mod) == 32, "travels");
 
 struct weft_bucket {
-	uint32_t bucket_id;   // OpenFlow 1.5; else its position
+	uint32_t bucket_id;   // OpenFlow 1.5, each once in a group; else its position
 	uint32_t watch_port;  // WEFT_OFPORT_ANY: none
 	uint32_t watch_group; // WEFT_GROUP_ANY: none
 	uint16_t weight;
@@ -129,8 +199,8 @@ struct weft_bucket {
 };
 static_assert(sizeof(struct weft_bucket) == 16, "travels");
 
-// weft_group_mod.bucket_count buckets follow, each weft_bucket with its actions, and then as many
-// weft_bucket_counters.
+// weft_group_mod.bucket_count buckets follow, each weft_bucket with its actions, then as many
+// weft_bucket_counters, then the masks of hash_map.
 struct weft_group_stats {
 	uint64_t packets;
 	uint64_t bytes;
@@ -139,7 +209,7 @@ struct weft_group_stats {
 	uint32_t buckets_len; // bytes of the buckets
 	struct weft_group_mod group;
 };
-static_assert(sizeof(struct weft_group_stats) == 40, "travels");
+static_assert(sizeof(struct weft_group_stats) == 64, "travels");
 
 struct weft_bucket_counters {
 	uint64_t packets;
@@ -221,4 +291,5 @@ enum weft_packet_in_reason {
 	WEFT_PACKET_IN_ACTION_SET,
 	WEFT_PACKET_IN_GROUP,
 	WEFT_PACKET_IN_PACKET_OUT,
+	WEFT_PACKET_IN_IMPLICIT_MISS, // no rule, not even a table-miss rule, matched; OpenFlow 1.0's alone
 };

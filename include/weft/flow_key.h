@@ -66,7 +66,8 @@ struct weft_flow_key {
 	weft_be32 tun_src;
 	weft_be32 tun_dst;
 	weft_be16 tun_flags;
-	uint8_t pad3[6];
+	uint8_t pad3[2];
+	weft_be32 conj_id;         // only while a lookup asks for a conjunction's rule; else 0
 	uint8_t tun_ipv6_src[16];
 	uint8_t tun_ipv6_dst[16];
 	// registers and marks

@@ -89,9 +89,10 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(PORT_SET, 30, weft_ipc_port_set)    /* of a port that is there */                        \
 	X(NEIGH_ADD, 31, weft_ipc_neigh)      /* a static binding */                               \
 	X(FLOW_MOD, 32, weft_flow_mod)        /* match, instructions: see weft_ipc_flow_tail */    \
-	X(GROUP_MOD, 33, weft_group_mod)      /* buckets */                                        \
+	X(GROUP_MOD, 33, weft_group_mod)      /* buckets, masks of hash_map */                     \
 	X(METER_MOD, 34, weft_meter_mod)      /* bands */                                          \
 	X(NEIGH_DEL, 35, weft_ipc_neigh)                                                           \
+	X(TABLE_MOD, 36, weft_table_mod)                                                           \
 	/* not a change of state, and not within a transaction's fate unless staged */            \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
 	/* dumps: the request's body, and below the reply's */                                     \
@@ -113,10 +114,12 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_HOST, 63, none)                /* weft_ipc_host; no name: it was never set */       \
 	X(DUMP_NEIGHS, 64, none)              /* weft_ipc_neigh, of hdr.tenant or of all */        \
 	X(DUMP_FDB_STATS, 65, none)           /* weft_ipc_fdb_stats, one a tenant */               \
+	X(DUMP_TABLE_DESC, 66, none)          /* weft_table_desc, every table */                   \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
 	X(NEIGH_WANTED, 82, weft_ipc_nexthop) /* packets wait for this VTEP's next hop */          \
+	X(TABLE_STATUS, 83, weft_table_desc)  /* vacancy went below or above its threshold */      \
 	/* the punt socket */                                                                      \
 	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, then padding */
 
@@ -185,7 +188,8 @@ static_assert(sizeof(struct weft_ipc_host) == 112, "travels");
 #define WEFT_TENANT_FRAG_DROP 16u // OFPC_FRAG_DROP
 #define WEFT_TENANT_TTL_PACKET_IN 32u // a controller asked for packets with an invalid TTL
 #define WEFT_TENANT_SUPPRESS 64u // answer ARP and neighbour solicitations from known bindings
-#define WEFT_TENANT_FLAGS 127u   // all of them
+#define WEFT_TENANT_MISS_PACKET_IN 128u // a controller gets packets that no rule matches (OpenFlow 1.0)
+#define WEFT_TENANT_FLAGS 255u   // all of them
 
 struct weft_ipc_tenant {
 	char name[WEFT_NAME_MAX + 1];
@@ -420,6 +424,10 @@ struct weft_ipc_ledger {
 	uint64_t in_flight; // held by rings between workers at this moment
 	uint64_t consumed[WEFT_CONSUMED_MAX];
 	uint64_t drops[WEFT_DROP_MAX];
+	// Not packets, and not part of the sum: what learn actions asked for.
+	uint64_t learns;       // handed to the control thread
+	uint64_t learns_lost;  // not: over the tenant's rate, or the ring was full
+	uint64_t learns_failed; // refused by the tables: no room, or an illegal rule
 };
 
 struct weft_ipc_drop_rule {

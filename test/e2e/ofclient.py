@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A controller on a plain socket: os-ken's encoders and decoders, and nothing of its framework.
 
-    c = Client.connect('unix:/run/x.sock')          # hello is exchanged
+    c = Client.connect('unix:/run/x.sock')          # hello is exchanged; OpenFlow 1.3
+    c = Client.connect('unix:/run/x.sock', version=6)   # OpenFlow 1.5; 1 and 5 are 1.0 and 1.4
     c.send(c.parser.OFPFlowMod(c.dp, ...))           # returns the xid
     c.barrier()                                      # errors that came meanwhile: c.errors
     stats = c.multipart(c.parser.OFPFlowStatsRequest(c.dp))
@@ -17,10 +18,25 @@ import time
 
 from os_ken.ofproto import ofproto_parser, ofproto_protocol
 from os_ken.ofproto import ofproto_v1_3 as ofp
-from os_ken.ofproto import ofproto_v1_3_parser as ofp_parser
+from os_ken.ofproto import ofproto_v1_5_parser
 
 HEADER = struct.Struct('!BBHI')
-ASYNC = (ofp.OFPT_PACKET_IN, ofp.OFPT_FLOW_REMOVED, ofp.OFPT_PORT_STATUS)
+NAMES = {1: '1.0', 4: '1.3', 5: '1.4', 6: '1.5'}
+# Packet-in, flow-removed, port, role and table status, request forward, controller status.
+ASYNC = (10, 11, 12, 30, 31, 32, 35)
+
+
+def whole_buckets():
+    """os-ken 2.5 takes the bucket after this one of 1.5 for its properties."""
+    parse = ofproto_v1_5_parser.OFPBucket.parser
+
+    def parser(buf, offset):
+        length, = struct.unpack_from('!H', buf, offset)
+        return parse(buf[offset:offset + length], 0)
+    ofproto_v1_5_parser.OFPBucket.parser = staticmethod(parser)
+
+
+whole_buckets()
 
 
 class Closed(Exception):
@@ -43,12 +59,11 @@ def hello(version=4, versions=(4,), xid=1):
 
 
 class Client:
-    ofp = ofp
-    parser = ofp_parser
-
-    def __init__(self, sock):
+    def __init__(self, sock, version=4):
         self.sock = sock
-        self.dp = ofproto_protocol.ProtocolDesc(version=4)
+        self.version = version
+        self.dp = ofproto_protocol.ProtocolDesc(version=version)
+        self.ofp, self.parser = self.dp.ofproto, self.dp.ofproto_parser
         self.buffer = b''
         self.events = collections.deque()
         self.errors = collections.deque()
@@ -57,7 +72,7 @@ class Client:
     # -- coming into being
 
     @classmethod
-    def open(cls, target, context=None, timeout=5):
+    def open(cls, target, context=None, timeout=5, version=4):
         """A socket connected to a passive target; no hello yet."""
         method, _, rest = target.partition(':')
         deadline = time.monotonic() + timeout
@@ -78,14 +93,14 @@ class Client:
                 time.sleep(0.02)
         if context:
             sock = context.wrap_socket(sock, server_hostname='switch')
-        return cls(sock)
+        return cls(sock, version)
 
     @classmethod
-    def connect(cls, target, context=None):
-        return cls.open(target, context).shake_hands()
+    def connect(cls, target, context=None, version=4):
+        return cls.open(target, context, version=version).shake_hands()
 
     def shake_hands(self):
-        self.sock.sendall(hello())
+        self.sock.sendall(hello(self.version, (self.version,)))
         first = self.recv_raw()
         assert first[1] == ofp.OFPT_HELLO, first
         self.request(self.parser.OFPEchoRequest(self.dp))  # so that our hello is read, too
@@ -153,7 +168,7 @@ class Client:
         while True:
             raw = self.recv_raw(max(0, deadline - time.monotonic()))
             if raw[1] == ofp.OFPT_ECHO_REQUEST:
-                self.send_raw(header(4, ofp.OFPT_ECHO_REPLY, HEADER.unpack_from(raw)[3],
+                self.send_raw(header(self.version, ofp.OFPT_ECHO_REPLY, HEADER.unpack_from(raw)[3],
                                      raw[8:]))
                 continue
             msg = self.decode(raw)
@@ -180,7 +195,7 @@ class Client:
             part = self.recv()
             assert part.xid == xid
             parts.append(part)
-            if not part.flags & ofp.OFPMPF_REPLY_MORE:
+            if not part.flags & 1:  # OFPMPF_REPLY_MORE
                 break
         self.parts = parts
         if isinstance(parts[0].body, list):
@@ -189,7 +204,7 @@ class Client:
 
     def barrier(self):
         reply = self.request(self.parser.OFPBarrierRequest(self.dp))
-        assert reply.msg_type == ofp.OFPT_BARRIER_REPLY
+        assert reply.msg_type == self.ofp.OFPT_BARRIER_REPLY
         return reply
 
     def error(self, timeout=5):
@@ -250,28 +265,50 @@ class Client:
             except Closed:
                 return seen
 
-    # -- shorthand
+    # -- shorthand, the same in every version
 
     def flow(self, command=None, match=None, actions=None, instructions=None, **kw):
         p, o = self.parser, self.ofp
+        command = o.OFPFC_ADD if command is None else command
+        if self.version == 1:
+            kw.setdefault('cookie', 0)
+            return p.OFPFlowMod(self.dp, match or p.OFPMatch(), kw.pop('cookie'), command,
+                                actions=actions or [], **kw)
         if instructions is None:
             instructions = [p.OFPInstructionActions(o.OFPIT_APPLY_ACTIONS, actions)] \
                 if actions is not None else []
         kw.setdefault('out_port', o.OFPP_ANY)
         kw.setdefault('out_group', o.OFPG_ANY)
         kw.setdefault('buffer_id', o.OFP_NO_BUFFER)
-        return p.OFPFlowMod(self.dp, command=o.OFPFC_ADD if command is None else command,
-                            match=match or p.OFPMatch(), instructions=instructions, **kw)
+        return p.OFPFlowMod(self.dp, command=command, match=match or p.OFPMatch(),
+                            instructions=instructions, **kw)
 
     def output(self, port, max_len=0xffff):
         return self.parser.OFPActionOutput(port, max_len)
 
-    def flows(self, **kw):
+    def packet_out(self, data, actions, in_port=None):
         p, o = self.parser, self.ofp
+        if self.version == 1:
+            return p.OFPPacketOut(self.dp, buffer_id=0xffffffff,
+                                  in_port=o.OFPP_NONE if in_port is None else in_port,
+                                  actions=actions, data=data)
+        in_port = o.OFPP_CONTROLLER if in_port is None else in_port
+        if self.version == 6:
+            return p.OFPPacketOut(self.dp, o.OFP_NO_BUFFER, p.OFPMatch(in_port=in_port), actions,
+                                  data)
+        return p.OFPPacketOut(self.dp, o.OFP_NO_BUFFER, in_port, actions, data)
+
+    def flows(self, **kw):
+        """Rules; in 1.5 their descriptions."""
+        p, o = self.parser, self.ofp
+        kw.setdefault('match', p.OFPMatch())
+        if self.version == 1:
+            return self.multipart(p.OFPFlowStatsRequest(
+                self.dp, 0, kw['match'], kw.get('table_id', 0xff), kw.get('out_port', o.OFPP_NONE)))
         kw.setdefault('table_id', o.OFPTT_ALL)
         kw.setdefault('out_port', o.OFPP_ANY)
         kw.setdefault('out_group', o.OFPG_ANY)
         kw.setdefault('cookie', 0)
         kw.setdefault('cookie_mask', 0)
-        kw.setdefault('match', p.OFPMatch())
-        return self.multipart(p.OFPFlowStatsRequest(self.dp, 0, **kw))
+        ask = p.OFPFlowDescStatsRequest if self.version == 6 else p.OFPFlowStatsRequest
+        return self.multipart(ask(self.dp, 0, **kw))

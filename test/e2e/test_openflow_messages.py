@@ -456,9 +456,15 @@ def test_flow_removed(c, server, reason):
 def test_experimenters(c):
     p, o = c.parser, c.ofp
     R = o.OFPET_BAD_REQUEST
-    c.fails(p.OFPExperimenter(c.dp, 0x2320, 10, b'\0' * 8), R, o.OFPBRC_BAD_EXPERIMENTER)
-    c.fails(header(4, 18, 9, struct.pack('!HH4xII', 0xffff, 0, 0x2320, 1)), R,
+    c.fails(p.OFPExperimenter(c.dp, 0x2321, 10, b'\0' * 8), R, o.OFPBRC_BAD_EXPERIMENTER)
+    c.fails(header(4, 18, 9, struct.pack('!HH4xII', 0xffff, 0, 0x2321, 1)), R,
             o.OFPBRC_BAD_EXPERIMENTER)
+    c.fails(p.OFPExperimenter(c.dp, 0x2320, 9999, b'\0' * 8), R, o.OFPBRC_BAD_EXP_TYPE)
+    c.fails(header(4, 18, 9, struct.pack('!HH4xII', 0xffff, 0, 0x2320, 9999)), R,
+            o.OFPBRC_BAD_EXP_TYPE)
+    c.fails(header(4, 18, 9, struct.pack('!HH4x', 0xffff, 0)), R, o.OFPBRC_BAD_LEN)
+    # Nicira's flow mods are for 1.0.
+    c.fails(p.OFPExperimenter(c.dp, 0x2320, 13, b'\0' * 32), R, o.OFPBRC_BAD_EXP_TYPE)
 
 
 def test_what_no_controller_sends(c):

@@ -78,14 +78,14 @@ def sessions(server):
 def test_our_hello_has_a_version_bitmap(server):
     with Client.open(server.target) as c:
         raw = c.recv_raw()
-        assert raw[:2] == bytes([4, 0])
-        assert raw[8:] == struct.pack('!HHI', 1, 8, 1 << 4)
+        assert raw[:2] == bytes([6, 0])
+        assert raw[8:] == struct.pack('!HHI', 1, 8, 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6)
 
 
 @pytest.mark.parametrize('raw', [
-    hello(4, (4,)), hello(6, (4, 6)), hello(4, None), hello(6, None), hello(1, (1, 4)),
+    hello(4, (4,)), hello(6, (3, 4, 7)), hello(4, None), hello(1, (1, 4)),
     header(4, 0, 1, struct.pack('!HHI', 9, 8, 7) + struct.pack('!HHI', 1, 8, 1 << 4)),
-    header(6, 0, 1, b'\x00\x09\x00\x05\xaa\0\0\0'),  # an unknown element, padded
+    header(4, 0, 1, b'\x00\x09\x00\x05\xaa\0\0\0'),  # an unknown element, padded
     header(4, 0, 1, b'\0\1\0\3'),                    # a malformed one
 ])
 def test_hellos_that_agree_on_1_3(server, raw):
@@ -96,7 +96,7 @@ def test_hellos_that_agree_on_1_3(server, raw):
 
 
 @pytest.mark.parametrize('raw', [
-    hello(1, None), hello(3, None), hello(6, (5, 6)), hello(4, (1,)), hello(0, None)])
+    hello(2, None), hello(3, None), hello(6, (2, 3)), hello(4, (7,)), hello(0, None)])
 def test_hellos_without_common_version_fail(server, raw):
     with Client.open(server.target) as c:
         c.send_raw(raw)

@@ -283,7 +283,8 @@ static enum weft_error add_rule(struct dpc *d, const struct weft_flow_mod *m,
 	return WEFT_E_NONE;
 }
 
-static void change_rules(struct dpc *d, const struct weft_flow_mod *m,
+// How many there were.
+static size_t change_rules(struct dpc *d, const struct weft_flow_mod *m,
 	const struct weft_match *match, const struct weft_instructions *in)
 {
 	const struct weft_flow_filter f = {
@@ -291,11 +292,13 @@ static void change_rules(struct dpc *d, const struct weft_flow_mod *m,
 	bool strict =
 		m->command == WEFT_FLOW_MODIFY_STRICT || m->command == WEFT_FLOW_DELETE_STRICT;
 	struct rule *r, *next;
+	size_t n = 0;
 
 	for (r = TAILQ_FIRST(&d->rules); r; r = next) {
 		next = TAILQ_NEXT(r, link);
 		if (!passes(r, &f, match, strict, m->priority))
 			continue;
+		n++;
 		if (m->command >= WEFT_FLOW_DELETE) {
 			tell_removed(d, r, WEFT_REMOVED_DELETE);
 			free_rule(d, r);
@@ -304,6 +307,18 @@ static void change_rules(struct dpc *d, const struct weft_flow_mod *m,
 			r->instructions = copy_instructions(in);
 		}
 	}
+	return n;
+}
+
+static enum weft_error change_or_add(struct dpc *d, const struct weft_flow_mod *m,
+	const struct weft_match *match, const struct weft_instructions *in)
+{
+	struct weft_flow_mod add = *m;
+
+	if (change_rules(d, m, match, in) || !(m->flags & WEFT_FLOW_OR_ADD))
+		return WEFT_E_NONE;
+	add.table = m->table == WEFT_TABLE_ALL ? 0 : m->table;
+	return add_rule(d, &add, match, in);
 }
 
 void dpc_flow_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_mod *mod,
@@ -322,7 +337,7 @@ void dpc_flow_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_m
 	if (!e && mod->command == WEFT_FLOW_ADD)
 		e = add_rule(d, mod, match, instructions);
 	else if (!e)
-		change_rules(d, mod, match, instructions);
+		e = change_or_add(d, mod, match, instructions);
 	ask(d, done, arg, e);
 }
 

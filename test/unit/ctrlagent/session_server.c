@@ -45,7 +45,17 @@ static void on_ttl_packet_in(void *arg, bool any)
 	told = any;
 }
 
-static const struct agent_switch_ops ops = {on_connected, on_frag_drop, on_ttl_packet_in};
+static void on_miss_packet_in(void *arg, bool any)
+{
+	static bool told;
+
+	if (any != told)
+		printf("event miss_packet_in %d\n", any);
+	told = any;
+}
+
+static const struct agent_switch_ops ops = {
+	on_connected, on_frag_drop, on_ttl_packet_in, on_miss_packet_in};
 
 static struct weft_ipc_port_status make_port(uint32_t ofport)
 {

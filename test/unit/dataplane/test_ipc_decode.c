@@ -44,7 +44,7 @@ static void whole_messages_are_taken(void **state)
 		assert_int_equal(r.hdr.tenant, 3);
 		n++;
 	}
-	assert_int_equal(n, 44);
+	assert_int_equal(n, 46);
 }
 
 static void truncated_messages_are_refused(void **state)
@@ -163,6 +163,11 @@ static void counts_must_be_true(void **state)
 	for (unsigned n = 0; n < 5; n++) {
 		((struct weft_group_mod *)&m.buf[2])->bucket_count = (uint16_t)n;
 		assert_int_equal(decodes(&m, m.len, &r), n == 2);
+	}
+	((struct weft_group_mod *)&m.buf[2])->bucket_count = 2;
+	for (unsigned words = 1; words < 64; words++) { // masks that are not there
+		((struct weft_group_mod *)&m.buf[2])->hash_map = UINT64_MAX >> (64 - words);
+		assert_false(decodes(&m, m.len, &r));
 	}
 	ipc_message_make(&m, WEFT_IPC_METER_MOD);
 	for (unsigned n = 0; n < 5; n++) {

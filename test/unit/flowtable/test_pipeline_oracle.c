@@ -383,6 +383,23 @@ static bool matches_all(const struct ref_rule *rule)
 	return rule->prio == 0 && memcmp(&rule->match.mask, &none, sizeof(none)) == 0;
 }
 
+static void ref_miss(struct ref *r, uint8_t table)
+{
+	const struct ft_packet_in pin = {.cookie = UINT64_MAX,
+		.max_len = WEFT_MAX_LEN_ALL,
+		.table = table,
+		.reason = WEFT_PACKET_IN_IMPLICIT_MISS};
+	const struct ft_port *in = ref_port(r->m, ntohl(r->pkt.key.in_port));
+
+	r->why = WEFT_DROP_TABLE_MISS;
+	if (!(r->m->flags & FT_SWITCH_MISS_PACKET_IN))
+		return;
+	r->pkt.rule = NULL;
+	r->pkt.table = table;
+	if (!(in && (in->config & WEFT_PORT_NO_PACKET_IN)))
+		ref_send(r, SENT_CONTROLLER, 0, 0, &pin);
+}
+
 static void ref_tables(struct ref *r)
 {
 	struct ref_set set = {0};
@@ -397,7 +414,7 @@ static void ref_tables(struct ref *r)
 		unsigned more;
 
 		if (!rule) {
-			r->why = WEFT_DROP_TABLE_MISS;
+			ref_miss(r, (uint8_t)table);
 			return;
 		}
 		i = &rule->p.instr;
@@ -630,6 +647,7 @@ static struct model *model_new(void)
 	m->b = books_new();
 	ft_switch_set_network(m->w->sw, 77);
 	m->flags = (rng() % 3 ? 0 : FT_SWITCH_TTL_PACKET_IN) |
+		   (rng() % 3 ? 0 : FT_SWITCH_MISS_PACKET_IN) |
 		   (rng() % 8 ? 0 : FT_SWITCH_FRAG_DROP) | (rng() % 16 ? 0 : FT_SWITCH_STANDALONE) |
 		   (rng() % 2 ? 0 : FT_SWITCH_LEARN);
 	ft_switch_set_flags(m->w->sw, m->flags);

@@ -354,6 +354,37 @@ static void free_in_the_midst(void **state)
 	world_free(w);
 }
 
+// OpenFlow 1.0's modify, in every table: those that match, or one more, in table 0.
+static void modify_or_add(void **state)
+{
+	static const uint8_t commands[] = {WEFT_FLOW_MODIFY, WEFT_FLOW_MODIFY_STRICT};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct weft_flow_mod mod = flow_mod_of(commands[i], WEFT_TABLE_ALL, 5);
+		struct weft_table_stats stats[WEFT_TABLES];
+		struct world *w = world_new(1, 100);
+		struct weft_match m = match_port(1);
+		struct program p = program_out(1);
+
+		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+		assert_int_equal(ft_table_stats(w->sw, stats), 0);
+		mod.flags = WEFT_FLOW_OR_ADD;
+		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+		assert_int_equal(ft_table_stats(w->sw, stats), 1);
+		assert_int_equal(stats[0].active, 1);
+		assert_int_equal(stats[0].table, 0);
+		mod.table = 7;
+		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+		mod.table = WEFT_TABLE_ALL; // both are there now
+		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+		assert_int_equal(ft_table_stats(w->sw, stats), 2);
+		assert_int_equal(stats[0].active + stats[1].active, 2);
+		assert_int_equal(stats[1].table, 7);
+		world_free(w);
+	}
+}
+
 static void table_stats(void **state)
 {
 	struct weft_table_stats stats[WEFT_TABLES];
@@ -385,6 +416,7 @@ int main(void)
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(no_memory_for_a_switch),
 		cmocka_unit_test(free_in_the_midst),
+		cmocka_unit_test(modify_or_add),
 		cmocka_unit_test(table_stats),
 	};
 

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages that are understood and declined, and those to be left unanswered.
+// Messages to be left unanswered.
 #define AGENT_LOG_MODULE "openflow"
 #include "log.h"
 #include "openflow/errors.h"
 #include "session/conn.h"
 #include "session/handlers.h"
-
-int session_handle_experimenter_multipart(struct session_conn *c, struct session_request *rq)
-{
-	return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
-}
 
 // Errors are never answered, or two peers could go on for ever; nor may they fill the log.
 int session_handle_error(struct session_conn *c, struct session_request *rq)

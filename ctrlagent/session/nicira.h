@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Messages of Nicira's (openflow/nicira-ext.h of Open vSwitch; the codec's spec/nicira.ofd). They
+// come as experimenter messages, are told apart once more by their subtype, and then go to handlers
+// of the same kind as all other messages.
+
+#include "session/handlers.h"
+
+#define SESSION_NXST_FLOW 0u // subtypes of multiparts
+#define SESSION_NXST_AGGREGATE 1u
+#define SESSION_NXST_FLOW_MONITOR 2u
+
+session_handler session_nicira_role, session_nicira_set_flow_format, session_nicira_flow_mod,
+	session_nicira_flow_mod_table_id, session_nicira_set_async, session_nicira_flow_age;
+session_handler session_nicira_flow_stats, session_nicira_aggregate;
