@@ -65,7 +65,7 @@ static inline bool dp_path_fits(
 	if (in->at[i].total_len > path->max_len)
 		return false;
 	return path->end == FT_PATH_DROP || path->flags == DP_PATH_PORT ||
-	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum);
+	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum && !dp_vtep_is_down(r));
 }
 
 static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsigned i)

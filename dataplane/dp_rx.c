@@ -114,8 +114,6 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
 		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
-	if (dp_suppress_is_on(t))
-		dp_suppress_watch(w, t, p, n);
 	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, &w->sink.ft);
 	return others;
 }
@@ -126,6 +124,8 @@ static void dp_rx_enter(struct dp_worker *w)
 	const struct ft_path *path[DP_RX_BURST] = {NULL};
 	uint64_t left = 0;
 
+	if (__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
+		dp_suppress_watch(w);
 	if (w->cache) {
 		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
 		dp_path_go(w, path);
@@ -170,6 +170,8 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 	struct dp_tenant *nobody = port->tenant;
 
 	dp_count(&dp_counters(w, nobody)->received, 1);
+	if (dp_bfd_take_plain(w, m))
+		return;
 	if (port->kernel_copy) {
 		dp_count(&dp_counters(w, nobody)->consumed[WEFT_CONSUMED_KERNEL], 1);
 		rte_pktmbuf_free(m);
@@ -234,6 +236,8 @@ static void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_p
 	if (!t)
 		t = port->tenant;
 	dp_count(&dp_counters(w, t)->received, 1);
+	if (reason == WEFT_DROP_UNKNOWN_VNI && dp_bfd_take_inner(w, m, rx))
+		return;
 	if (reason != WEFT_DROP_MAX) {
 		dp_worker_drop(w, t, m, reason, &cause);
 		return;

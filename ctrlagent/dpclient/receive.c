@@ -101,6 +101,8 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_ledger);
 	case WEFT_IPC_DUMP_DROP_RULES:
 		return sizeof(struct weft_ipc_drop_rule);
+	case WEFT_IPC_DUMP_BFD:
+		return sizeof(struct weft_ipc_bfd);
 	case WEFT_IPC_DUMP_NEIGHS:
 		return sizeof(struct weft_ipc_neigh);
 	case WEFT_IPC_DUMP_FDB_STATS:

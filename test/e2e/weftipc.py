@@ -98,8 +98,9 @@ class Struct:
 HDR = Struct(16, "len:I", "type:H", "flags:H", "xid:I", "tenant:I")
 HELLO = Struct(16, "version:I", "pid:I", "epoch:Q")
 ERR = Struct(120, "error:I", "_:4x", "text:112s")
-HOST = Struct(112, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
-              "name:64s", "udp6_csum:B", "zero_csum:B", "_:6x")
+HOST = Struct(128, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
+              "name:64s", "udp6_csum:B", "zero_csum:B", "_:6x", "bfd_mode:B", "bfd_mult:B", "_:2x",
+              "bfd_interval_us:I", "bfd_vni:I", "_:4x")
 TENANT = Struct(120, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
                 "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
                 "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "_:2x")
