@@ -181,12 +181,13 @@ void dp_control_loop(struct dp *dp)
 
 	while (!dp_signalled) {
 		struct pollfd fds[DP_IPC_POLLFDS + DP_PUNT_POLLFDS];
-		unsigned n = dp_ipc_pollfds(dp->ipc, fds);
+		unsigned ipc = dp_ipc_pollfds(dp->ipc, fds);
+		unsigned punt = dp_punt_pollfds(dp->punt, fds + ipc);
 
-		n += dp_punt_pollfds(dp->punt, fds + n);
-		poll(fds, n, more ? 0 : DP_CONTROL_TICK_MS);
-		more = dp_ipc_run(dp->ipc);
-		dp_punt_run(dp->punt);
+		if (poll(fds, ipc + punt, more ? 0 : DP_CONTROL_TICK_MS) < 0)
+			continue; // a signal
+		more = dp_ipc_run(dp->ipc, fds, ipc);
+		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
 		dp_rcu_poll(dp->rcu);
 		if (dp_now_ns() - second >= 1000000000u) {

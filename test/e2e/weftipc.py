@@ -378,13 +378,16 @@ class Client:
     def fdb_del(self, tenant, mac, vlan=0):
         self.op("FDB_DEL", FDB.pack(mac=mac_bytes(mac), vlan=vlan), tenant)
 
-    def flow_add(self, tenant, matching=None, instr=b"", table=0, priority=100, cookie=0, command=0,
-                 flags=0, **more):
+    @staticmethod
+    def flow_body(matching=None, instr=b"", table=0, priority=100, cookie=0, command=0, flags=0, **more):
+        """What follows the header of a FLOW_MOD."""
         bits, words, tail = match(**(matching or {}))
         body = FLOW_MOD.pack(cookie=cookie, out_port=OFPORT["any"], out_group=OFPORT["any"],
                              priority=priority, command=command, table=table, flags=flags, **more)
-        body += FLOW_TAIL.pack(match_map=bits, match_words=words, instr_len=len(instr))
-        self.op("FLOW_MOD", body + tail + instr, tenant)
+        return body + FLOW_TAIL.pack(match_map=bits, match_words=words, instr_len=len(instr)) + tail + instr
+
+    def flow_add(self, tenant, matching=None, instr=b"", **more):
+        self.op("FLOW_MOD", self.flow_body(matching, instr, **more), tenant)
 
     def flow_del(self, tenant, matching=None, table=255):
         self.flow_add(tenant, matching, table=table, command=3)
