@@ -17,6 +17,7 @@
 
 #define WAYS 4u
 #define MARKS 65536u
+#define LUCKY 16u
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
 
@@ -45,7 +46,8 @@ struct ft_cache {
 	uint32_t mask;  // lines - 1
 	uint32_t room;  // paths
 	uint32_t used;
-	uint32_t turn; // which way gives way next
+	uint32_t turn;   // which way gives way next
+	uint32_t chance; // random
 	unsigned worker;
 	struct line *line;
 	struct ft_path *path;
@@ -170,14 +172,16 @@ void ft_cache_lookup(
 
 // ---- learning
 
-// Seen before, and not long ago? If not, it has been now.
+// Seen before, and not long ago? If not, it has been now. Flows that come in turn and share a mark
+// would never see their own: so one in LUCKY is taken unseen.
 static bool second_sight(struct ft_cache *c, const struct ft_print *p)
 {
 	uint16_t *mark = &c->mark[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
 	bool seen = *mark == now;
 
 	*mark = now;
-	return seen;
+	c->chance = c->chance * 1664525u + 1013904223u;
+	return seen || c->chance < UINT32_MAX / LUCKY;
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)

@@ -27,8 +27,9 @@
 // They are handed out one after the other; when all are used the print's keys are changed, by which
 // all is forgotten at once, at no cost.
 //
-// Only the second packet of a flow is recorded: the first leaves a mark of 16 bits. So a flood of
-// packets that are never seen again costs two cache lines each and leaves what is there alone.
+// Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
+// mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
+// leaves most of what is there alone.
 //
 // One worker's; nothing here is shared or locked.
 
