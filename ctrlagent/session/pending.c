@@ -7,6 +7,7 @@
 #include "openflow/errors.h"
 #include "session/barrier.h"
 #include "session/conn.h"
+#include "session/forward.h"
 
 #define SLAB 256u
 
@@ -55,6 +56,7 @@ struct session_pending *session_pending_new(
 	p->len = (uint16_t)(rq->len < SESSION_HEAD ? rq->len : SESSION_HEAD);
 	memcpy(p->head, rq->msg, p->len);
 	p->weight = 1;
+	p->forward = NULL;
 	session_share_take(c->share, p->weight);
 	return p;
 }
@@ -67,8 +69,14 @@ void session_pending_search(struct session_pending *p)
 	p->weight = SESSION_WEIGHT_SEARCH;
 }
 
-// From 1.5 on a meter is named by an action, so that a wrong one is that action's fault, but in what
-// is about the meter itself (7.5.4.3, OFPBAC_BAD_METER).
+void session_pending_forward(struct session_pending *p, struct session_forward *forward)
+{
+	if (p)
+		p->forward = forward;
+}
+
+// From 1.5 on a meter is named by an action, so that a wrong one is that action's fault, but in
+// what is about the meter itself (7.5.4.3, OFPBAC_BAD_METER).
 struct of_error session_error_of(uint8_t version, enum weft_error error, const uint8_t *head)
 {
 	uint8_t type = head[1];
@@ -84,8 +92,13 @@ void session_pending_done(void *arg, enum weft_error error, const char *text)
 	struct session_pending *p = arg;
 	struct session_conn *c = p->conn;
 
-	if (error)
-		session_error_send(c, session_error_of(c->version, error, p->head), p->head, p->len);
+	if (error) {
+		session_error_send(
+			c, session_error_of(c->version, error, p->head), p->head, p->len);
+		session_forward_free(p->forward);
+	} else {
+		session_forward_send(p->forward, c);
+	}
 	p->next = c->pool.free;
 	c->pool.free = p;
 	c->pool.under_way--;
