@@ -8,6 +8,7 @@
 
 #include <rte_ring_elem.h>
 
+#define DP_EVENT_CHANGES 512u // told of one switch in a turn
 #define DP_EVENT_WANTED_NS 1000000000u
 
 static void dp_event_send(
@@ -62,12 +63,48 @@ void dp_event_poll(struct dp *dp)
 				dp_event_learned(dp, &e);
 			else if (e.type == WEFT_IPC_NEIGH_ADD)
 				dp_event_neigh(dp, &e);
-			else if (e.type == WEFT_IPC_DUMP_BFD)
-				dp_bfd_changed(dp, &e);
 			else
 				dp_event_wanted(dp, &e, now);
 		}
 	}
+}
+
+void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
+	const struct weft_flow_stats *stats, const struct weft_match *match,
+	const struct weft_instructions *instructions)
+{
+	struct dp *dp = ctx;
+	const struct dp_tenant *t = sw_ctx;
+	struct weft_ipc_flow_change body = {
+		.monitors = c->monitors,
+		.cause = c->cause,
+		.version = c->version,
+		.time_ns = c->time_ns,
+		.kind = c->kind,
+		.stats = *stats,
+	};
+
+	if (!dp->ipc || !dp_ipc_begin(dp->ipc, WEFT_IPC_FLOW_CHANGED, 0, 0, t->id, true))
+		return;
+	dp_ipc_add(dp->ipc, &body, sizeof(body));
+	dp_ipc_add_flow(dp->ipc, match, instructions);
+	dp_ipc_end(dp->ipc);
+}
+
+void dp_event_unwatch(struct dp *dp)
+{
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		ft_monitors_clear(t->sw);
+}
+
+bool dp_event_changes(struct dp *dp)
+{
+	bool more = false;
+
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (dp_ipc_pending(dp->ipc) <= DP_IPC_OUT_SOFT)
+			more |= ft_changes_tell(t->sw, DP_EVENT_CHANGES);
+	return more;
 }
 
 void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason)
@@ -84,22 +121,6 @@ void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc
 	const struct dp_tenant *t = sw_ctx;
 
 	dp_event_send(ctx, WEFT_IPC_TABLE_STATUS, t->id, desc, sizeof(*desc));
-}
-
-struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t)
-{
-	return (struct weft_ipc_port_status){
-		.port = {.ofport = WEFT_OFPORT_OVERLAY, .name = "overlay"},
-		.state = t->overlay_down ? WEFT_PORT_LINK_DOWN : 0,
-		.reason = 2,
-	};
-}
-
-void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t)
-{
-	struct weft_ipc_port_status s = dp_event_overlay_port(t);
-
-	dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s));
 }
 
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,

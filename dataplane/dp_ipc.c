@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_ipc_txn.h"
+#include "dp_event.h"
 #include "dp_log.h"
 #include "dp_stage.h"
 #include "dp_unix.h"
@@ -22,8 +23,6 @@ struct dp_ipc {
 	int fd; // -1: no agent
 	bool greeted;
 	bool broken; // to be closed once what is written is out
-	bool ended;  // the agent will say no more; to be closed once all that it said is served
-	bool deaf;   // and takes no answers
 	uint64_t events_lost;
 	struct dp_txn *txn;
 	char *in; // 8-byte aligned, twice the longest message
@@ -295,10 +294,11 @@ static void dp_ipc_close(struct dp_ipc *i)
 	close(i->fd);
 	i->fd = -1;
 	i->in_len = i->out_len = i->out_sent = 0;
-	i->greeted = i->broken = i->ended = i->deaf = false;
+	i->greeted = i->broken = false;
 	dp_ipc_dump_cancel(NULL);
 	dp_txn_abandon(i->txn);
 	dp_stage_drop(i->dp, NULL);
+	dp_event_unwatch(i->dp);
 	DP_LOG(NOTICE, "agent disconnected");
 }
 
@@ -319,16 +319,20 @@ static void dp_ipc_accept(struct dp_ipc *i)
 
 static void dp_ipc_read(struct dp_ipc *i)
 {
-	uint32_t room = 2 * WEFT_IPC_MAX_LEN - i->in_len;
-	ssize_t n;
+	while (i->fd >= 0 && i->in_len < 2 * WEFT_IPC_MAX_LEN) {
+		ssize_t n = recv(
+			i->fd, i->in + i->in_len, 2 * WEFT_IPC_MAX_LEN - i->in_len, MSG_DONTWAIT);
 
-	if (!room)
-		return;
-	n = recv(i->fd, i->in + i->in_len, room, MSG_DONTWAIT);
-	if (n > 0)
-		i->in_len += (uint32_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		i->ended = true; // what came before is served still
+		if (n > 0) {
+			i->in_len += (uint32_t)n;
+			continue;
+		}
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		// What came before the end is served still, then the connection closes.
+		dp_ipc_serve_all(i);
+		dp_ipc_close(i);
+	}
 }
 
 static void dp_ipc_write(struct dp_ipc *i)
@@ -339,11 +343,10 @@ static void dp_ipc_write(struct dp_ipc *i)
 
 		if (n >= 0) {
 			i->out_sent += (uint32_t)n;
-		} else if (errno == EAGAIN) {
-			return;
 		} else if (errno != EINTR) {
-			i->deaf = true;
-			break;
+			if (errno != EAGAIN)
+				dp_ipc_close(i);
+			return;
 		}
 	}
 	i->out_len = i->out_sent = 0;
@@ -352,11 +355,8 @@ static void dp_ipc_write(struct dp_ipc *i)
 		i->out = NULL;
 		i->out_size = 0;
 	}
-}
-
-static bool dp_ipc_is_done(const struct dp_ipc *i, bool more)
-{
-	return (i->broken || (i->ended && !more)) && !dp_ipc_pending(i);
+	if (i->broken)
+		dp_ipc_close(i);
 }
 
 unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
@@ -366,7 +366,7 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 	fds[0] = (struct pollfd){.fd = i->listen_fd, .events = POLLIN};
 	if (i->fd < 0)
 		return 1;
-	if (!i->ended && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
+	if (dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
 		events |= POLLIN;
 	if (dp_ipc_pending(i))
 		events |= POLLOUT;
@@ -374,24 +374,22 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 	return 2;
 }
 
-bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
+bool dp_ipc_run(struct dp_ipc *i)
 {
 	bool more = false;
 
-	if (fds[0].revents)
-		dp_ipc_accept(i);
+	dp_ipc_accept(i);
 	if (i->fd >= 0 && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT) {
-		if (n > 1 && fds[1].revents & (POLLIN | POLLHUP | POLLERR) && !i->ended)
-			dp_ipc_read(i);
+		dp_ipc_read(i);
 		more = dp_ipc_serve_all(i);
 	}
+	if (dp_event_changes(i->dp))
+		more = true;
 	if (dp_stage_run(i->dp))
 		more = true;
 	if (dp_ipc_dump_run(i->dp))
 		more = true;
 	dp_ipc_write(i);
-	if (dp_ipc_is_done(i, more))
-		dp_ipc_close(i);
 	return more && dp_ipc_pending(i) == 0;
 }
 

@@ -168,6 +168,7 @@ static bool dp_ipc_tails(struct dp_cursor *c, struct dp_ipc_request *r)
 		return dp_ipc_flow(c, true, r);
 	case WEFT_IPC_DUMP_FLOWS:
 	case WEFT_IPC_DUMP_AGGREGATE:
+	case WEFT_IPC_MONITOR_SET:
 		return dp_ipc_flow(c, false, r);
 	case WEFT_IPC_GROUP_MOD:
 		return dp_ipc_buckets(c, r->body, r);
@@ -188,6 +189,7 @@ static uint16_t dp_ipc_flags(unsigned type)
 	case WEFT_IPC_BEGIN:
 	case WEFT_IPC_COMMIT:
 	case WEFT_IPC_ABORT:
+	case WEFT_IPC_CAUSE:
 	case WEFT_IPC_PORT_MOD:
 	case WEFT_IPC_FLOW_MOD:
 	case WEFT_IPC_GROUP_MOD:

@@ -191,7 +191,8 @@ static enum weft_error dp_op_fdb(struct dp_op *op)
 	struct weft_ipc_fdb was = {.mac = f->mac, .vlan = f->vlan}, entry = *f;
 	enum weft_error e;
 
-	if (op->undo && ft_fdb_get(op->tenant->sw, &f->mac, f->vlan, &was)) // else ofport 0: nothing
+	if (op->undo &&
+		ft_fdb_get(op->tenant->sw, &f->mac, f->vlan, &was)) // else ofport 0: nothing
 		was.flags &= ~WEFT_FDB_HELD;
 	entry.flags |= WEFT_FDB_STATIC;
 	if (op->r->hdr.type == WEFT_IPC_FDB_ADD)
@@ -250,6 +251,9 @@ enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request
 	static const struct weft_instructions none;
 
 	switch (r->hdr.type) {
+	case WEFT_IPC_CAUSE:
+		ft_cause(t->sw, ((const struct weft_ipc_cause *)r->body)->cause);
+		return WEFT_E_NONE;
 	case WEFT_IPC_FLOW_MOD:
 		return ft_flow_mod(
 			t->sw, r->body, &r->match, r->instructions ? r->instructions : &none);
@@ -304,6 +308,29 @@ static enum weft_error dp_op_table_mod(struct dp_op *op)
 	return e;
 }
 
+static enum weft_error dp_op_cause(struct dp_op *op)
+{
+	const struct weft_ipc_cause *c = op->r->body;
+
+	ft_cause(op->tenant->sw, c->cause);
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_op_monitor_set(struct dp_op *op)
+{
+	const struct weft_ipc_monitor *m = op->r->body;
+
+	return ft_monitor_set(op->tenant->sw, m->slot, &m->filter, &op->r->match, m->kinds);
+}
+
+static enum weft_error dp_op_monitor_del(struct dp_op *op)
+{
+	const struct weft_ipc_id *id = op->r->body;
+
+	ft_monitor_clear(op->tenant->sw, id->id);
+	return WEFT_E_NONE;
+}
+
 static const struct {
 	dp_op_fn *fn;
 	bool needs_tenant;
@@ -325,6 +352,9 @@ static const struct {
 	[WEFT_IPC_PORT_SET] = {dp_op_port_set, false},
 	[WEFT_IPC_NEIGH_ADD] = {dp_op_neigh, true},
 	[WEFT_IPC_NEIGH_DEL] = {dp_op_neigh, true},
+	[WEFT_IPC_CAUSE] = {dp_op_cause, true},
+	[WEFT_IPC_MONITOR_SET] = {dp_op_monitor_set, true},
+	[WEFT_IPC_MONITOR_DEL] = {dp_op_monitor_del, true},
 	[WEFT_IPC_FLOW_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_GROUP_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_METER_MOD] = {dp_op_rules, true},

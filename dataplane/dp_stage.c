@@ -202,7 +202,7 @@ static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 		return true;
 	if (s->state == DP_STAGE_UNDOING)
 		s->state = DP_STAGE_UNDONE;
-	if (s->state == DP_STAGE_PUBLISHED && !dp_stage_send(dp, s))
+	if (s->state == DP_STAGE_PUBLISHED && (!dp_stage_send(dp, s) || ft_changes_wait(s->t->sw)))
 		return true;
 	if (s->asked)
 		dp_stage_finish(dp, s);

@@ -30,6 +30,8 @@ struct ft_trace;
 
 // ---- what the surroundings give
 
+struct ft_change;
+
 struct ft_env {
 	void *ctx;
 	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent state.
@@ -43,11 +45,12 @@ struct ft_env {
 	void *(*meter_new)(void *ctx, const struct weft_meter_mod *, const struct weft_band *);
 	void (*meter_free)(void *ctx, void *meter);
 	int (*meter_run)(void *ctx, void *meter, unsigned worker, uint64_t now_ns, uint32_t bytes);
-	// Workers: whether the VTEP can be reached, for fast failover. NULL: all can.
-	bool (*vtep_live)(void *ctx, void *sw_ctx, const struct weft_ip *vtep);
 	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
 	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);
+	// A change that a flow monitor wants (below). It must not call back. NULL: there are no monitors.
+	void (*changed)(void *ctx, void *sw_ctx, const struct ft_change *, const struct weft_flow_stats *,
+		const struct weft_match *, const struct weft_instructions *);
 	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody asks.
 	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 };
@@ -124,6 +127,40 @@ void ft_port_del(struct ft_switch *, uint32_t ofport);
 // Idle and hard timeouts: removes, in a transaction of its own, what is due. Call about once a
 // second, with no transaction open. Returns how many went.
 unsigned ft_expire(struct ft_switch *);
+
+// ---- flow monitors (writer)
+//
+// Changes of rules that fit a monitor are told by env->changed, in the order of commits: within the
+// commit that published them, or, if that was a large one, by ft_changes_tell(). Rules that hide
+// are not told of.
+
+#define FT_MONITORS 64u
+
+enum ft_change_kind { // as of a weft_ipc_flow_change
+	FT_CHANGE_ADDED = WEFT_CHANGE_ADDED, // also in another rule's place
+	FT_CHANGE_REMOVED = WEFT_CHANGE_REMOVED,
+	FT_CHANGE_MODIFIED = WEFT_CHANGE_MODIFIED,
+};
+#define FT_CHANGE_BIT(kind) (1u << (kind))
+
+struct ft_change {
+	uint64_t monitors; // a bit for each that wants it
+	uint64_t cause;    // what ft_cause() said when it was staged
+	uint64_t version;  // of the transaction
+	uint64_t time_ns;  // when it was committed
+	enum ft_change_kind kind;
+};
+
+// In place of what the slot had. `kinds`: FT_CHANGE_BIT(). As in a dump, but for filter->since.
+enum weft_error ft_monitor_set(struct ft_switch *, unsigned slot, const struct weft_flow_filter *filter,
+	const struct weft_match *, unsigned kinds);
+void ft_monitor_clear(struct ft_switch *, unsigned slot);
+void ft_monitors_clear(struct ft_switch *);
+// Whose the changes are that are staged from now on, until the transaction ends; 0: nobody's.
+void ft_cause(struct ft_switch *, uint64_t cause);
+// Tells of at most `max` changes that wait. True: there are more.
+bool ft_changes_tell(struct ft_switch *, unsigned max);
+bool ft_changes_wait(const struct ft_switch *);
 
 // ---- reading back (writer)
 

@@ -20,8 +20,12 @@ struct ft_selector ft_selector_of_filter(
 
 bool ft_selector_wants(const struct ft_selector *s, const struct ft_rule *r)
 {
-	return ft_life_staged(&r->life) && ft_rule_hidden(r) == s->hidden &&
-	       !((r->cookie ^ s->cookie) & s->cookie_mask) &&
+	return ft_life_staged(&r->life) && ft_selector_fits(s, r);
+}
+
+bool ft_selector_fits(const struct ft_selector *s, const struct ft_rule *r)
+{
+	return ft_rule_hidden(r) == s->hidden && !((r->cookie ^ s->cookie) & s->cookie_mask) &&
 	       (s->out_port == WEFT_OFPORT_ANY || ft_program_outputs(r->program, s->out_port)) &&
 	       (s->out_group == WEFT_GROUP_ANY || ft_program_names_group(r->program, s->out_group));
 }
@@ -65,7 +69,7 @@ bool ft_select_within(
 		const struct ft_table *t = ft_table_of(sw, (uint8_t)i);
 
 		if (t && t->rules)
-			ft_table_each_within(t, selector->match, collect, &c);
+			ft_classifier_each_within(&t->classifier, selector->match, collect, &c);
 	}
 	return !into->failed;
 }
@@ -74,13 +78,10 @@ struct ft_rule *ft_select_strict(
 	struct ft_switch *sw, const struct ft_selector *selector, uint16_t priority)
 {
 	const struct ft_table *t = ft_table_of(sw, selector->table);
+	struct ft_rule *r = t ? ft_classifier_find(&t->classifier, selector->match) : NULL;
 
-	for (unsigned conjunctive = 0; t && conjunctive < 2; conjunctive++) {
-		struct ft_rule *r = ft_table_find(t, selector->match, conjunctive);
-
-		for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
-			if (r->priority == priority && ft_selector_wants(selector, r))
-				return r;
-	}
+	for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
+		if (r->priority == priority && ft_selector_wants(selector, r))
+			return r;
 	return NULL;
 }

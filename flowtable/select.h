@@ -23,7 +23,9 @@ struct ft_selection {
 struct ft_selector ft_selector_of_filter(
 	const struct weft_flow_filter *, const struct weft_match *);
 
-// All that the selector says but table and match; and that it is staged.
+// All that the selector says but table and match.
+bool ft_selector_fits(const struct ft_selector *, const struct ft_rule *);
+// And that it is staged.
 bool ft_selector_wants(const struct ft_selector *, const struct ft_rule *);
 // Those whose match lies within the selector's. Collected first, because what is done with
 // them may move everything. False: no memory. The caller frees ->rule.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/switch.h"
 
-#include "flowtable/cache.h"
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
+#include "flowtable/monitor.h"
 #include "flowtable/tables.h"
 
 // A switch may lie where another one lay: its epochs begin where no path of that one's ends.
@@ -77,6 +77,7 @@ void ft_switch_free(struct ft_switch *sw)
 		return;
 	ft_txn_abort(sw);
 	ft_enter(sw);
+	ft_changes_drop(sw);
 	// One batch at least, so that a grace period passes.
 	ft_garbage_add(&sw->garbage, &sw->farewell, nothing);
 	sw->dying = true;
@@ -99,11 +100,6 @@ void ft_switch_set_network(struct ft_switch *sw, uint32_t network_id)
 {
 	atomic_store_explicit(&sw->network_id, network_id, memory_order_relaxed);
 	ft_switch_changed(sw);
-}
-
-uint32_t ft_switch_number(const struct ft_switch *sw)
-{
-	return sw->cache.serial;
 }
 
 void ft_switch_changed(struct ft_switch *sw)

@@ -55,7 +55,7 @@ struct ft_switch {
 	} cache; // for the flow caches (cache.h)
 
 	// ---- the writer's alone
-	_Alignas(64) void *ctx; // for env.removed and, constant as it is, env.vtep_live
+	_Alignas(64) void *ctx; // for env.removed
 	struct ft_limits limits;
 	struct ft_txn *txn;    // the open one, NULL: none
 	uint64_t next_version; // never given out yet
@@ -73,6 +73,11 @@ struct ft_switch {
 	uint64_t group_mark;    // of the latest loop check
 	struct ft_table *dirty; // tables whose order of subtables is to be published
 	struct ft_table_config config[WEFT_TABLES];
+	struct ft_monitors *monitors; // NULL: none was ever set
+	uint64_t cause;               // ft_cause()
+	struct {
+		struct ft_txn *first, *last;
+	} changes;          // committed, not told yet
 	unsigned vacancies; // tables that tell of theirs
 	bool shapes_went;       // the relevance may shrink
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/txn.h"
 
+#include "flowtable/monitor.h"
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
 
@@ -34,7 +35,8 @@ static bool op_removes(uint8_t type)
 
 void ft_txn_log(struct ft_txn *t, enum ft_op_type type, void *obj, uint8_t reason)
 {
-	t->ops[t->n++] = (struct ft_op){.obj = obj, .type = (uint8_t)type, .reason = reason};
+	t->ops[t->n++] = (struct ft_op){
+		.obj = obj, .cause = t->cause, .type = (uint8_t)type, .reason = reason};
 	t->removals += op_removes((uint8_t)type);
 }
 
@@ -161,11 +163,18 @@ static bool has_dead(const struct ft_txn *t)
 	return false;
 }
 
-static void txn_end(struct ft_switch *sw, struct ft_txn *t, bool removed)
+static bool has_removals(const struct ft_txn *t)
 {
-	sw->txn = NULL;
+	for (size_t i = 0; t->removals && i < t->n; i++)
+		if (op_removes(t->ops[i].type))
+			return true;
+	return false;
+}
+
+void ft_txn_end(struct ft_switch *sw, struct ft_txn *t)
+{
 	t->done = 0;
-	if (removed)
+	if (has_removals(t))
 		ft_garbage_add(&sw->garbage, &t->garbage, unlink_removed);
 	else if (has_dead(t))
 		ft_garbage_add(&sw->garbage, &t->garbage, reclaim);
@@ -176,21 +185,21 @@ static void txn_end(struct ft_switch *sw, struct ft_txn *t, bool removed)
 static void commit(struct ft_switch *sw)
 {
 	struct ft_txn *t = sw->txn;
-	bool removed = false;
 
 	ft_tables_publish(sw);
-	for (size_t i = 0; i < t->n; i++) {
-		removed |= op_removes(t->ops[i].type);
+	for (size_t i = 0; i < t->n; i++)
 		if (t->ops[i].type == FT_OP_RULE_RESET)
 			ft_ids_reset(sw, t->ops[i].obj);
-	}
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);
 	// Before: a path found out by the new version is not taken for one of the old epoch. After:
 	// nor the other way round.
 	ft_switch_changed(sw);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
 	ft_switch_changed(sw);
-	txn_end(sw, t, removed);
+	sw->txn = NULL;
+	sw->cause = 0;
+	if (!ft_changes_committed(sw, t))
+		ft_txn_end(sw, t);
 	ft_vacancy_check(sw);
 }
 
@@ -205,7 +214,9 @@ static bool abort_txn(struct ft_switch *sw, size_t max)
 	if (from)
 		return true;
 	ft_tables_publish(sw);
-	txn_end(sw, t, false);
+	sw->txn = NULL;
+	sw->cause = 0;
+	ft_txn_end(sw, t);
 	return false;
 }
 
@@ -218,6 +229,7 @@ static struct ft_txn *txn_new(struct ft_switch *sw)
 	if (!t)
 		return NULL;
 	t->version = sw->next_version++;
+	t->cause = sw->cause;
 	t->ops = t->inline_ops;
 	t->room = sizeof(t->inline_ops) / sizeof(t->inline_ops[0]);
 	sw->txn = t;

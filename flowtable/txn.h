@@ -51,11 +51,14 @@ enum ft_op_type {
 #define FT_RECLAIM_STEP 2048u
 
 #define FT_REASON_SILENT 0xff // replaced, not removed: nobody is told
+#define FT_REASON_MODIFIED 1  // the same rule with other instructions
 
 struct ft_op {
 	void *obj;
+	uint64_t cause; // ft_cause()
 	uint8_t type;   // enum ft_op_type
-	uint8_t reason; // RULE_DEL: enum weft_removed or FT_REASON_SILENT
+	uint8_t reason; // RULE_DEL: enum weft_removed or FT_REASON_SILENT; RULE_ADD: 0 or
+			// FT_REASON_MODIFIED
 };
 
 struct ft_txn {
@@ -64,7 +67,10 @@ struct ft_txn {
 	uint64_t removed_ns; // time of the commit
 	bool implicit;       // made for one call
 	size_t removals;
-	size_t done; // entries that are unlinked, freed, or (from the end) undone so far
+	struct ft_txn *next; // of those that are to be told (monitor.h)
+	size_t told;         // entries
+	uint64_t cause;      // of what is logged now
+	size_t done;         // entries that are unlinked, freed, or (from the end) undone so far
 	size_t n, room;
 	struct ft_op *ops;
 	struct ft_op inline_ops[4];
@@ -73,6 +79,8 @@ struct ft_txn {
 // Room for n entries more, so that ft_txn_log() can't fail. False: no memory.
 bool ft_txn_reserve(struct ft_txn *, size_t n);
 void ft_txn_log(struct ft_txn *, enum ft_op_type, void *obj, uint8_t reason);
+// It is published, and told: its garbage may go.
+void ft_txn_end(struct ft_switch *, struct ft_txn *);
 // Undoes all entries from `mark` on.
 void ft_txn_undo(struct ft_switch *, size_t mark);
 

@@ -14,6 +14,7 @@ struct ft_flow_walk {
 	struct ft_switch *sw;
 	struct weft_match match;
 	struct ft_selector selector;
+	uint64_t since;
 	uint32_t next;
 };
 
@@ -32,6 +33,7 @@ struct ft_flow_walk *ft_flow_walk_new(
 		return NULL;
 	w->sw = sw;
 	w->match = *match;
+	w->since = filter->since;
 	w->selector = ft_selector_of_filter(filter, &w->match);
 	return w;
 }
@@ -46,7 +48,7 @@ bool ft_flow_walk_next(struct ft_flow_walk *w, unsigned max, ft_flow_fn *fn, voi
 		struct weft_flow_stats stats;
 		struct weft_match match;
 
-		if (!wants(&w->selector, r))
+		if (!wants(&w->selector, r) || r->life.added <= w->since)
 			continue;
 		ft_rule_stats(w->sw, r, now_ns, &stats);
 		ft_rule_match(r, &match);

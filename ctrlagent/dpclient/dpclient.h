@@ -63,10 +63,12 @@ struct dpc_listener_ops {
 	void (*down)(void *arg, const char *why); // once per loss; every pending request has failed
 	void (*unblocked)(void *arg);
 	void (*flow_removed)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
+	// of a flow monitor; `flow` has change->stats
+	void (*flow_changed)(void *arg, weft_tenant_id tenant,
+		const struct weft_ipc_flow_change *change, const struct dpc_flow *flow);
 	void (*port_status)(
 		void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
-	void (*table_status)(
-		void *arg, weft_tenant_id tenant, const struct weft_table_desc *table);
+	void (*table_status)(void *arg, weft_tenant_id tenant, const struct weft_table_desc *table);
 	void (*neigh_wanted)(void *arg, const struct weft_ipc_nexthop *nexthop);
 	// `frame` has punt->data_len bytes
 	void (*punt)(void *arg, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
@@ -119,6 +121,10 @@ void dpc_group_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_gro
 // `bands`: mod->band_count of them.
 void dpc_meter_mod(struct dpc *dpc, weft_tenant_id tenant, const struct weft_meter_mod *mod,
 	const struct weft_band *bands, dpc_done_fn done, void *arg);
+
+// MONITOR_SET.
+void dpc_monitor_set(struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_monitor *monitor,
+	const struct weft_match *match, dpc_done_fn done, void *arg);
 
 // Any other operation (PORT_MOD, TENANT_SET, …) whose body is `len` bytes, a multiple of 8.
 void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,

@@ -102,6 +102,12 @@ void dpc_tell_unblocked(struct dpc *dpc)
 	TELL_EVERYBODY(dpc, unblocked);
 }
 
+void dpc_tell_flow_changed(struct dpc *dpc, weft_tenant_id tenant,
+	const struct weft_ipc_flow_change *change, const struct dpc_flow *flow)
+{
+	TELL_TENANT(dpc, tenant, flow_changed, tenant, change, flow);
+}
+
 void dpc_tell_flow_removed(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow)
 {
 	TELL_TENANT(dpc, tenant, flow_removed, tenant, flow);

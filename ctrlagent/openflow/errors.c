@@ -41,6 +41,29 @@ struct of_error of_bundle_error(uint8_t version, uint16_t code)
 		OFPET_EXPERIMENTER, (uint16_t)(ONFERR_BUNDLE + code), OF_EXPERIMENTER_ONF};
 }
 
+struct of_error of_nicira_error(uint16_t code)
+{
+	return (struct of_error){OFPET_EXPERIMENTER, code, OF_EXPERIMENTER_NICIRA};
+}
+
+struct of_error of_monitor_error(uint8_t version, uint16_t code)
+{
+	if (version >= 5)
+		return (struct of_error){OFPET_FLOW_MONITOR_FAILED, code, 0};
+	switch (code) {
+	case OFPMOFC_MONITOR_EXISTS:
+		return of_nicira_error(OF_NXERR_MONITOR_EXISTS);
+	case OFPMOFC_UNKNOWN_MONITOR:
+		return of_nicira_error(OF_NXERR_MONITOR_UNKNOWN);
+	case OFPMOFC_BAD_FLAGS:
+		return of_nicira_error(OF_NXERR_MONITOR_FLAGS);
+	case OFPMOFC_BAD_OUT:
+		return (struct of_error){OFPET_BAD_REQUEST, OFPBRC_BAD_PORT, 0};
+	default:
+		return (struct of_error){OFPET_BAD_REQUEST, OFPBRC_EPERM, 0};
+	}
+}
+
 // Flow-mod errors of 1.0 (1.0.2, 5.4.4): from 1.3's code to 1.0's.
 static uint16_t flow_mod_code_1_0(uint16_t code)
 {
@@ -83,9 +106,25 @@ static struct of_error to_1_0(const struct of_error *e)
 		return e->code <= OFPPMFC_BAD_HW_ADDR ? (struct of_error){4, e->code, 0} : refused;
 	case OFPET_QUEUE_OP_FAILED:
 		return (struct of_error){5, e->code, 0};
+	case OFPET_EXPERIMENTER:
+		return e->experimenter == OF_EXPERIMENTER_NICIRA ? *e : refused;
 	default:
 		return refused;
 	}
+}
+
+// As 1.0 has errors of vendors: a type and a code of the vendor's own before the request.
+static int write_nicira_1_0(
+	struct of_writer *w, uint16_t code, uint32_t xid, const void *request, size_t len)
+{
+	uint8_t data[8 + OF_ERROR_DATA];
+	const struct of_error_msg m = {.xid = xid, .type = 0xb0c2, .data = {data, 8 + len}};
+
+	of_store32(data, OF_EXPERIMENTER_NICIRA);
+	of_store16(data + 4, 1);
+	of_store16(data + 6, (uint16_t)(code + (code < 34 ? 511 : 499)));
+	memcpy(data + 8, request, len);
+	return of_error_msg_write(w, &m);
 }
 
 int of_error_write(struct of_writer *w, const struct of_error *e, const void *request, size_t len)
@@ -99,5 +138,7 @@ int of_error_write(struct of_writer *w, const struct of_error *e, const void *re
 		.data = {request, len < OF_ERROR_DATA ? len : OF_ERROR_DATA},
 	};
 
+	if (w->version == 1 && as.type == OFPET_EXPERIMENTER)
+		return write_nicira_1_0(w, as.code, m.xid, request, m.data.len);
 	return of_error_msg_write(w, &m);
 }

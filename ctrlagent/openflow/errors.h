@@ -17,6 +17,27 @@ struct of_error of_error_from_weft(uint8_t version, enum weft_error e);
 // What went wrong with a bundle, OFPBFC_*: before 1.4 an error of the ONF's extension (EXT-230).
 struct of_error of_bundle_error(uint8_t version, uint16_t code);
 
+// Likewise with a flow monitor, OFPMOFC_*: before 1.4 the nearest of Nicira's.
+struct of_error of_monitor_error(uint8_t version, uint16_t code);
+
+// An error of Nicira's by its number for OpenFlow 1.2 and later; 1.0 has other ones, and a form of
+// its own for them.
+#define OF_NXERR_REASON 5u
+#define OF_NXERR_MONITOR_EXISTS 6u
+#define OF_NXERR_MONITOR_FLAGS 7u
+#define OF_NXERR_MONITOR_UNKNOWN 8u
+#define OF_NXERR_TLV_COMMAND 16u
+#define OF_NXERR_TLV_OPTION_LEN 17u
+#define OF_NXERR_TLV_INDEX 18u
+#define OF_NXERR_TLV_FULL 19u
+#define OF_NXERR_TLV_MAPPED 20u
+#define OF_NXERR_TLV_DUPLICATE 21u
+#define OF_NXERR_RESUME_UNSUPPORTED 34u
+#define OF_NXERR_RESUME_STALE 35u
+#define OF_NXERR_TLV_FIELD 37u
+#define OF_NXERR_TLV_IN_USE 38u
+struct of_error of_nicira_error(uint16_t code);
+
 // "OFPBMC_BAD_PREREQ", or "unknown"; for logs.
 const char *of_error_name(const struct of_error *e, uint8_t version);
 

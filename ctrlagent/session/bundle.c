@@ -5,12 +5,11 @@
 #include <time.h>
 
 #include "mem.h"
+#include "openflow/errors.h"
 #include "session/conn.h"
 
 #define CHUNK (64u << 10) // bytes of messages that are allocated together
 #define SWITCH_BYTES (2u * SESSION_BUNDLE_BYTES)
-#define ONF 0x4f4e4600u
-#define ONF_ERROR 2300u // its codes follow those of OFPET_BUNDLE_FAILED (EXT-230)
 
 struct session_bundle_chunk {
 	TAILQ_ENTRY(session_bundle_chunk) link;
@@ -26,16 +25,9 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-struct of_error session_bundle_error(uint8_t version, uint16_t code)
-{
-	if (version < 5)
-		return (struct of_error){OFPET_EXPERIMENTER, (uint16_t)(ONF_ERROR + code), ONF};
-	return (struct of_error){OFPET_BUNDLE_FAILED, code, 0};
-}
-
 int session_bundle_fail(struct session_request *rq, uint16_t code)
 {
-	return of_fail_error(&rq->r, session_bundle_error(rq->r.version, code));
+	return of_fail_error(&rq->r, of_bundle_error(rq->r.version, code));
 }
 
 void session_quote(struct session_quote *q, const struct session_request *rq)
@@ -142,7 +134,7 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 		wait_idle(b, SESSION_BUNDLE_IDLE_S - idle);
 		return;
 	}
-	session_error_send(b->conn, session_bundle_error(b->conn->version, OFPBFC_TIMEOUT),
+	session_error_send(b->conn, of_bundle_error(b->conn->version, OFPBFC_TIMEOUT),
 		b->opened.head, b->opened.len);
 	session_bundle_discard(b);
 }

@@ -128,7 +128,6 @@ struct session_bundle_message *session_bundle_next(
 
 // OFPET_BUNDLE_FAILED with this code, or what 1.3 has for it. Returns -EBADMSG.
 int session_bundle_fail(struct session_request *rq, uint16_t code);
-struct of_error session_bundle_error(uint8_t version, uint16_t code);
 void session_quote(struct session_quote *q, const struct session_request *rq);
 
 // ---- bundle_add.c, bundle_control.c

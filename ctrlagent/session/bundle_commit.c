@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "openflow/errors.h"
 #include "session/bundle.h"
 #include "session/conn.h"
-#include "session/forward.h"
 
 #define STEP_MESSAGES 256u
 #define STEPS 2u // under way at once
@@ -36,7 +36,7 @@ static void tell(struct session_bundle *b, bool ok)
 	if (ok)
 		session_bundle_reply(b, &b->commit, OFPBCT_COMMIT_REQUEST);
 	else
-		session_error_send(c, session_bundle_error(c->version, OFPBFC_MSG_FAILED),
+		session_error_send(c, of_bundle_error(c->version, OFPBFC_MSG_FAILED),
 			b->commit.head, b->commit.len);
 }
 
@@ -54,26 +54,8 @@ static void finish(struct session_bundle *b, bool ok)
 		start_next(sw);
 }
 
-// Its group and meter mods are told to others as if they had come one by one (7.4.6).
-static void forward(struct session_bundle *b)
-{
-	struct session_bundle_chunk *chunk = NULL;
-	struct session_bundle_message *m;
-	size_t offset = 0;
-
-	while (b->sw && (m = session_bundle_next(b, &chunk, &offset))) {
-		const struct weft_ipc_hdr *h = (const void *)m->recording;
-
-		if (h->type == WEFT_IPC_GROUP_MOD || h->type == WEFT_IPC_METER_MOD)
-			session_forward_tell(b->sw, b->conn, of_load32(m->head + 4), h->type, h + 1,
-				h->len - sizeof(*h));
-	}
-}
-
 static void on_committed(void *arg, enum weft_error error, const char *text)
 {
-	if (!error)
-		forward(arg);
 	finish(arg, error == WEFT_E_NONE);
 }
 
@@ -107,6 +89,19 @@ static void on_step(void *arg, enum weft_error error, const char *text)
 	step(b);
 }
 
+// For flow monitors: whose the next message is.
+static void play_cause(struct session_bundle *b, uint32_t xid)
+{
+	const struct {
+		struct weft_ipc_hdr hdr;
+		struct weft_ipc_cause body;
+	} message = {{.type = WEFT_IPC_CAUSE, .len = sizeof(message)},
+		{.cause = session_cause(b->conn->number, xid)}};
+
+	if (b->sw->monitor_slots)
+		dpc_stage_play(b->sw->dpc, b->sw->tenant, &message, sizeof(message), NULL, NULL);
+}
+
 static bool play(struct session_bundle *b)
 {
 	struct session_bundle_message *m;
@@ -115,6 +110,7 @@ static bool play(struct session_bundle *b)
 		m = session_bundle_next(b, &b->chunk, &b->offset);
 		if (!m)
 			return n > 0;
+		play_cause(b, of_load32(m->head + 4));
 		dpc_stage_play(b->sw->dpc, b->sw->tenant, m->recording, m->recording_len, on_op, m);
 	}
 	return true;

@@ -8,14 +8,16 @@
 
 #include "log.h"
 #include "mem.h"
-#include "session/controller_status.h"
 #include "session/endpoint.h"
 
 struct session_conn *session_conn_new(
 	struct session_switch *sw, struct session_endpoint *endpoint, const char *peer)
 {
+	static uint32_t number;
 	struct session_conn *c = agent_zalloc(sizeof(*c));
 
+	number += number == UINT32_MAX ? 2 : 1;
+	c->number = number;
 	c->sw = sw;
 	c->endpoint = endpoint;
 	c->refs = 1;
@@ -24,6 +26,7 @@ struct session_conn *session_conn_new(
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
 	c->since = time(NULL);
 	session_bundles_init(&c->bundles);
+	session_monitors_init(&c->monitors);
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	LIST_INSERT_HEAD(&sw->conns, c, link);
 	sw->conn_count++;
@@ -56,16 +59,15 @@ void session_conn_close(struct session_conn *c)
 	sw->conn_count--;
 	session_probe_stop(c);
 	session_bundles_close(c);
+	session_monitors_close(c);
 	if (c->dump)
 		dpc_dump_cancel(c->dump);
 	session_stream_free(c->stream);
 	c->stream = NULL;
 	c->sw = NULL;
 	c->barrier_done = false;
-	if (was_up) {
-		session_controller_changed(c, OFPCSR_CHANNEL_STATUS, false);
+	if (was_up)
 		session_switch_down(sw);
-	}
 	session_conn_unref(c);
 }
 
@@ -107,6 +109,7 @@ static void on_drained(void *arg)
 
 	if (c->dump)
 		dpc_dump_resume(c->dump);
+	session_monitors_drained(c);
 }
 
 static void on_closed(void *arg, const char *why)

@@ -25,6 +25,7 @@
 #include "openflow/of_wire.h"
 #include "session/async.h"
 #include "session/bundle.h"
+#include "session/monitor.h"
 #include "session/multipart.h"
 #include "session/pending.h"
 #include "session/share.h"
@@ -52,6 +53,7 @@ struct session_conn {
 	LIST_ENTRY(session_conn) link; // in sw->conns
 	struct session_switch *sw;     // NULL once it is over
 	struct session_endpoint *endpoint;
+	uint32_t number;               // of no other session, and not 0
 	struct session_stream *stream; // NULL once it is over
 	unsigned refs;                 // the stream's one, and one a request under way
 	uint8_t version;               // agreed on; 0 before that
@@ -66,6 +68,7 @@ struct session_conn {
 	struct session_multipart multipart;
 	struct session_pending_pool pool;
 	struct session_bundles bundles;
+	struct session_monitors monitors;
 	struct session_share *share; // of its switch
 	struct dpc_dump *dump;       // of rules, under way; NULL: none
 	uint32_t barrier_xid;

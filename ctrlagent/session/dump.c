@@ -44,13 +44,19 @@ struct session_dump *session_dump_new(
 	return flush_by_messages(d);
 }
 
-struct session_dump *session_dump_new_nicira(
-	struct session_conn *c, const struct session_request *rq, uint32_t subtype)
+struct session_dump *session_dump_new_experimenter(struct session_conn *c,
+	const struct session_request *rq, uint32_t experimenter, uint32_t exp_type)
 {
 	struct session_dump *d = new_dump(c, rq);
 
-	of_multipart_begin_experimenter(&d->mp, &d->w, rq->xid, OF_EXPERIMENTER_NICIRA, subtype);
+	of_multipart_begin_experimenter(&d->mp, &d->w, rq->xid, experimenter, exp_type);
 	return flush_by_messages(d);
+}
+
+struct session_dump *session_dump_new_nicira(
+	struct session_conn *c, const struct session_request *rq, uint32_t subtype)
+{
+	return session_dump_new_experimenter(c, rq, OF_EXPERIMENTER_NICIRA, subtype);
 }
 
 void session_dump_end(void *arg, enum weft_error error, const char *text)

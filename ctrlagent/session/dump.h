@@ -28,7 +28,9 @@ struct session_dump {
 struct session_dump *session_dump_new(
 	struct session_conn *c, const struct session_request *rq, uint16_t type);
 
-// The reply to one of Nicira's multiparts, by its subtype.
+// The reply to an experimenter's multipart; to one of Nicira's, by its subtype.
+struct session_dump *session_dump_new_experimenter(struct session_conn *c,
+	const struct session_request *rq, uint32_t experimenter, uint32_t exp_type);
 struct session_dump *session_dump_new_nicira(
 	struct session_conn *c, const struct session_request *rq, uint32_t subtype);
 

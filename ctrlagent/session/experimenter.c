@@ -7,6 +7,7 @@
 #include "session/nicira.h"
 
 #define SLAVE_MAY_NOT 1u // OpenFlow 1.3.5, 6.3.4
+#define THIRD_ONLY 4u    // an extension for 1.3, which later versions have built in
 #define FIRST_ONLY 2u    // a message of 1.0, which later versions have words of their own for
 
 struct entry {
@@ -17,6 +18,11 @@ struct entry {
 static const struct entry onf[OF_ONF_KINDS] = {
 	[OF_ONF_BUNDLE_CONTROL] = {session_handle_onf_bundle_control, SLAVE_MAY_NOT},
 	[OF_ONF_BUNDLE_ADD] = {session_handle_onf_bundle_add, SLAVE_MAY_NOT},
+	[OF_ONF_FLOW_MONITOR_CANCEL] = {session_onf_flow_monitor_cancel},
+};
+
+static const struct entry onf_multiparts[OF_ONF_REQUEST_KINDS] = {
+	[OF_ONF_FLOW_MONITOR_REQUEST] = {session_onf_flow_monitor, THIRD_ONLY},
 };
 
 static const struct entry nicira[OF_NICIRA_KINDS] = {
@@ -26,11 +32,13 @@ static const struct entry nicira[OF_NICIRA_KINDS] = {
 	[OF_NICIRA_FLOW_MOD_TABLE_ID] = {session_nicira_flow_mod_table_id},
 	[OF_NICIRA_FLOW_AGE] = {session_nicira_flow_age},
 	[OF_NICIRA_SET_ASYNC_CONFIG] = {session_nicira_set_async},
+	[OF_NICIRA_FLOW_MONITOR_CANCEL] = {session_nicira_flow_monitor_cancel, FIRST_ONLY},
 };
 
 static const struct entry nicira_multiparts[OF_NICIRA_REQUEST_KINDS] = {
 	[OF_NICIRA_FLOW_REQUEST] = {session_nicira_flow_stats, FIRST_ONLY},
 	[OF_NICIRA_AGGREGATE_REQUEST] = {session_nicira_aggregate, FIRST_ONLY},
+	[OF_NICIRA_FLOW_MONITOR_REQUEST] = {session_nicira_flow_monitor, FIRST_ONLY},
 };
 
 // `error` is why the kind is 0.
@@ -41,7 +49,8 @@ static int handle(struct session_conn *c, struct session_request *rq, const stru
 
 	if (!kind)
 		return of_fail_error(&rq->r, error);
-	if (!e->handle || (e->flags & FIRST_ONLY && c->version != OF_VERSION_1_0))
+	if (!e->handle || (e->flags & FIRST_ONLY && c->version != OF_VERSION_1_0) ||
+		(e->flags & THIRD_ONLY && c->version != OF_VERSION_1_3))
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXP_TYPE);
 	if (e->flags & SLAVE_MAY_NOT && c->role == OFPCR_ROLE_SLAVE)
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
@@ -86,8 +95,14 @@ int session_handle_experimenter_multipart(struct session_conn *c, struct session
 
 	if (whose(rq, header, &experimenter))
 		return -EBADMSG;
-	if (experimenter != OF_EXPERIMENTER_NICIRA)
+	switch (experimenter) {
+	case OF_EXPERIMENTER_ONF:
+		kind = of_onf_request_peek(&rq->r, &error);
+		return handle(c, rq, onf_multiparts, kind, error);
+	case OF_EXPERIMENTER_NICIRA:
+		kind = of_nicira_request_peek(&rq->r, &error);
+		return handle(c, rq, nicira_multiparts, kind, error);
+	default:
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_BAD_EXPERIMENTER);
-	kind = of_nicira_request_peek(&rq->r, &error);
-	return handle(c, rq, nicira_multiparts, kind, error);
+	}
 }

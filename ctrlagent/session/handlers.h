@@ -13,6 +13,8 @@ session_handler session_handle_hello_again, session_handle_error, session_handle
 session_handler session_handle_features, session_handle_get_config, session_handle_set_config;
 session_handler session_handle_packet_out, session_handle_flow_mod, session_handle_group_mod,
 	session_handle_port_mod, session_handle_table_mod, session_handle_meter_mod;
+session_handler session_handle_flow_monitor, session_onf_flow_monitor,
+	session_onf_flow_monitor_cancel;
 session_handler session_handle_bundle_control, session_handle_bundle_add,
 	session_handle_onf_bundle_control, session_handle_onf_bundle_add,
 	session_handle_bundle_features;
@@ -20,9 +22,8 @@ session_handler session_handle_barrier, session_handle_queue_get_config, session
 	session_handle_get_async, session_handle_set_async;
 
 session_handler session_handle_desc, session_handle_flow_stats, session_handle_flow_counts,
-	session_handle_aggregate, session_handle_queue_desc, session_handle_table_desc,
-	session_handle_controllers, session_handle_table_stats, session_handle_table_features,
-	session_handle_port_stats, session_handle_port_desc, session_handle_queue_stats,
-	session_handle_group_stats, session_handle_group_desc, session_handle_group_features,
-	session_handle_meter_stats, session_handle_meter_config, session_handle_meter_features,
-	session_handle_experimenter_multipart;
+	session_handle_aggregate, session_handle_queue_desc, session_handle_table_stats,
+	session_handle_table_features, session_handle_port_stats, session_handle_port_desc,
+	session_handle_queue_stats, session_handle_group_stats, session_handle_group_desc,
+	session_handle_group_features, session_handle_meter_stats, session_handle_meter_config,
+	session_handle_meter_features, session_handle_experimenter_multipart;

@@ -13,7 +13,6 @@
 #include "session/packet_in.h"
 #include "session/settings.h"
 #include "session/share.h"
-#include "session/table_desc.h"
 #include "session/tls.h"
 
 #define ALONE_S 15u // without a controller, if inactivity_s is 0
@@ -23,15 +22,16 @@ static void on_flow_removed(void *arg, weft_tenant_id tenant, const struct dpc_f
 	session_flow_removed(arg, flow);
 }
 
+static void on_flow_changed(void *arg, weft_tenant_id tenant,
+	const struct weft_ipc_flow_change *change, const struct dpc_flow *flow)
+{
+	session_flow_changed(arg, change, flow);
+}
+
 static void on_punt(
 	void *arg, weft_tenant_id tenant, const struct weft_ipc_punt *punt, const void *frame)
 {
 	session_packet_in(arg, punt, frame);
-}
-
-static void on_table_status(void *arg, weft_tenant_id tenant, const struct weft_table_desc *table)
-{
-	session_table_status(arg, table);
 }
 
 static void on_unblocked(void *arg)
@@ -46,7 +46,7 @@ static void on_unblocked(void *arg)
 static const struct dpc_listener_ops listener_ops = {
 	.unblocked = on_unblocked,
 	.flow_removed = on_flow_removed,
-	.table_status = on_table_status,
+	.flow_changed = on_flow_changed,
 	.punt = on_punt,
 };
 

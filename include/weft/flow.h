@@ -52,8 +52,9 @@ struct weft_flow_filter {
 	uint32_t out_group;
 	uint8_t table;
 	uint8_t pad[7];
+	uint64_t since; // DUMP_FLOWS: only what was added or modified by a later version
 };
-static_assert(sizeof(struct weft_flow_filter) == 32, "travels");
+static_assert(sizeof(struct weft_flow_filter) == 40, "travels");
 
 // One rule as it is read back, and the body of a flow-removed; match and instructions follow.
 struct weft_flow_stats {
@@ -80,6 +81,12 @@ enum weft_removed { // as ofp_flow_removed_reason
 	WEFT_REMOVED_GROUP,
 	WEFT_REMOVED_METER,
 	WEFT_REMOVED_EVICTION,
+};
+
+enum weft_change { // of rules, as flow monitors are told of them
+	WEFT_CHANGE_ADDED,
+	WEFT_CHANGE_REMOVED,
+	WEFT_CHANGE_MODIFIED,
 };
 
 struct weft_aggregate {

@@ -84,7 +84,8 @@ static void on_played(void *arg, enum weft_error error, const char *text)
 	if (error && p->stage->failed)
 		error = WEFT_E_NONE; // the first one is told, the rest is passed over
 	p->stage->failed |= error != WEFT_E_NONE;
-	p->done(p->arg, error, text);
+	if (p->done)
+		p->done(p->arg, error, text);
 	free(p);
 }
 

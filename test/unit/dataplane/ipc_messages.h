@@ -60,6 +60,7 @@ static inline void ipc_put_tail(struct ipc_message *m, unsigned type, void *body
 	}
 	case WEFT_IPC_DUMP_FLOWS:
 	case WEFT_IPC_DUMP_AGGREGATE:
+	case WEFT_IPC_MONITOR_SET:
 		ipc_put_match(m, 0);
 		return;
 	case WEFT_IPC_GROUP_MOD: {
