@@ -13,6 +13,7 @@
 #include "dp_port.h"
 #include "dp_radix.h"
 #include "dp_rcu.h"
+#include "dp_bfd.h"
 #include "dp_vtep.h"
 
 #include "flowtable/flowtable.h"
@@ -43,7 +44,9 @@ struct dp {
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
-	int guard[4];                    // kernel_guard.h
+	int guard[6];                    // kernel_guard.h
+	struct dp_bfd bfd;
+	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
 
 	struct dp_ipc *ipc;
 	struct dp_punt *punt;

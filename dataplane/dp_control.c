@@ -16,6 +16,7 @@
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_ring_elem.h>
 
 #include <poll.h>
 #include <signal.h>
@@ -47,6 +48,17 @@ static void dp_env_retire(void *ctx, void (*fn)(void *obj), void *obj)
 	dp_rcu_retire(dp->rcu, fn, obj);
 }
 
+// One without a route is as dead as one that BFD has lost; a next hop that is being asked for is
+// not: it would flap at every start.
+static bool dp_env_vtep_live(void *ctx, void *sw_ctx, const struct weft_ip *vtep)
+{
+	const struct dp_tenant *t = sw_ctx;
+	const struct dp_remote *r =
+		dp_vtep_find(__atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE), vtep);
+
+	return r && r->drop != WEFT_DROP_NO_ROUTE && !dp_vtep_is_down(r);
+}
+
 static uint64_t dp_env_now(void *ctx)
 {
 	return dp_now_ns();
@@ -75,6 +87,7 @@ static void dp_control_env(struct dp *dp)
 		.meter_new = dp_meter_new,
 		.meter_free = dp_meter_free,
 		.meter_run = dp_meter_run,
+		.vtep_live = dp_env_vtep_live,
 		.removed = dp_event_flow_removed,
 		.changed = dp_event_flow_changed,
 		.table_status = dp_event_table_status,
@@ -90,6 +103,7 @@ static int dp_control_host(struct dp *dp)
 
 	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
 		dp->guard[i] = -1;
+	dp->bfd.next_discr = (uint32_t)dp_random() & 0xffffff;
 	return dp_host_set(dp, &host, why) ? -1 : 0;
 }
 
@@ -97,6 +111,11 @@ static int dp_control_workers(struct dp *dp)
 {
 	unsigned lcore, id = 0;
 
+	dp->bfd.received =
+		rte_ring_create_elem("weft-bfd", sizeof(struct weft_ip) + OVERLAY_BFD_LEN,
+			DP_BFD_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (!dp->bfd.received)
+		return -1;
 	for (unsigned i = 0; i < dp->opt.workers; i++) {
 		dp->worker[i] = dp_worker_new(dp, i);
 		if (!dp->worker[i])
@@ -163,12 +182,13 @@ void dp_control_loop(struct dp *dp)
 
 	while (!dp_signalled) {
 		struct pollfd fds[DP_IPC_POLLFDS + DP_PUNT_POLLFDS];
-		unsigned n = dp_ipc_pollfds(dp->ipc, fds);
+		unsigned ipc = dp_ipc_pollfds(dp->ipc, fds);
+		unsigned punt = dp_punt_pollfds(dp->punt, fds + ipc);
 
-		n += dp_punt_pollfds(dp->punt, fds + n);
-		poll(fds, n, more ? 0 : DP_CONTROL_TICK_MS);
-		more = dp_ipc_run(dp->ipc);
-		dp_punt_run(dp->punt);
+		if (poll(fds, ipc + punt, more ? 0 : DP_CONTROL_TICK_MS) < 0)
+			continue; // a signal
+		more = dp_ipc_run(dp->ipc, fds, ipc);
+		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
 		dp_rcu_poll(dp->rcu);
 		if (dp_now_ns() - second >= 1000000000u) {
@@ -193,6 +213,7 @@ void dp_control_stop(struct dp *dp)
 	if (dp->punt)
 		while (dp->tenants)
 			dp_tenant_del(dp, dp->tenants);
+	dp_bfd_free(dp);
 	if (dp->rcu)
 		dp_rcu_free(dp->rcu);
 	dp_punt_free(dp->punt);

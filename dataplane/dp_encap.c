@@ -44,6 +44,8 @@ static enum weft_drop dp_encap_refuse(
 			dp_encap_want(w, t, &r->ip);
 		return (enum weft_drop)r->drop;
 	}
+	if (dp_vtep_is_down(r))
+		return WEFT_DROP_VTEP_DOWN;
 	if (p->total_len + r->tmpl.len - r->tmpl.l3_ofs > r->max_len)
 		return WEFT_DROP_TOO_BIG;
 	if (dp_port_config(r->uplink) & (WEFT_PORT_DOWN | WEFT_PORT_NO_FWD))

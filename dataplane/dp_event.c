@@ -63,6 +63,8 @@ void dp_event_poll(struct dp *dp)
 				dp_event_learned(dp, &e);
 			else if (e.type == WEFT_IPC_NEIGH_ADD)
 				dp_event_neigh(dp, &e);
+			else if (e.type == WEFT_IPC_DUMP_BFD)
+				dp_bfd_changed(dp, &e);
 			else
 				dp_event_wanted(dp, &e, now);
 		}
@@ -121,6 +123,22 @@ void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc
 	const struct dp_tenant *t = sw_ctx;
 
 	dp_event_send(ctx, WEFT_IPC_TABLE_STATUS, t->id, desc, sizeof(*desc));
+}
+
+struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t)
+{
+	return (struct weft_ipc_port_status){
+		.port = {.ofport = WEFT_OFPORT_OVERLAY, .name = "overlay"},
+		.state = t->overlay_down ? WEFT_PORT_LINK_DOWN : 0,
+		.reason = 2,
+	};
+}
+
+void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t)
+{
+	struct weft_ipc_port_status s = dp_event_overlay_port(t);
+
+	dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s));
 }
 
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,

@@ -16,6 +16,10 @@ void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reaso
 // As struct ft_env's `table_status`; ctx and sw_ctx as below.
 void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 
+// The overlay port of a tenant is down, or no longer.
+void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t);
+struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t);
+
 // As struct ft_env's `changed`; ctx and sw_ctx as below.
 void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
 	const struct weft_flow_stats *stats, const struct weft_match *match,

@@ -23,6 +23,8 @@ struct dp_ipc {
 	int fd; // -1: no agent
 	bool greeted;
 	bool broken; // to be closed once what is written is out
+	bool ended;  // the agent will say no more; to be closed once all that it said is served
+	bool deaf;   // and takes no answers
 	uint64_t events_lost;
 	struct dp_txn *txn;
 	char *in; // 8-byte aligned, twice the longest message
@@ -294,7 +296,7 @@ static void dp_ipc_close(struct dp_ipc *i)
 	close(i->fd);
 	i->fd = -1;
 	i->in_len = i->out_len = i->out_sent = 0;
-	i->greeted = i->broken = false;
+	i->greeted = i->broken = i->ended = i->deaf = false;
 	dp_ipc_dump_cancel(NULL);
 	dp_txn_abandon(i->txn);
 	dp_stage_drop(i->dp, NULL);
@@ -319,20 +321,16 @@ static void dp_ipc_accept(struct dp_ipc *i)
 
 static void dp_ipc_read(struct dp_ipc *i)
 {
-	while (i->fd >= 0 && i->in_len < 2 * WEFT_IPC_MAX_LEN) {
-		ssize_t n = recv(
-			i->fd, i->in + i->in_len, 2 * WEFT_IPC_MAX_LEN - i->in_len, MSG_DONTWAIT);
+	uint32_t room = 2 * WEFT_IPC_MAX_LEN - i->in_len;
+	ssize_t n;
 
-		if (n > 0) {
-			i->in_len += (uint32_t)n;
-			continue;
-		}
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		// What came before the end is served still, then the connection closes.
-		dp_ipc_serve_all(i);
-		dp_ipc_close(i);
-	}
+	if (!room)
+		return;
+	n = recv(i->fd, i->in + i->in_len, room, MSG_DONTWAIT);
+	if (n > 0)
+		i->in_len += (uint32_t)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		i->ended = true; // what came before is served still
 }
 
 static void dp_ipc_write(struct dp_ipc *i)
@@ -343,10 +341,11 @@ static void dp_ipc_write(struct dp_ipc *i)
 
 		if (n >= 0) {
 			i->out_sent += (uint32_t)n;
-		} else if (errno != EINTR) {
-			if (errno != EAGAIN)
-				dp_ipc_close(i);
+		} else if (errno == EAGAIN) {
 			return;
+		} else if (errno != EINTR) {
+			i->deaf = true;
+			break;
 		}
 	}
 	i->out_len = i->out_sent = 0;
@@ -355,8 +354,11 @@ static void dp_ipc_write(struct dp_ipc *i)
 		i->out = NULL;
 		i->out_size = 0;
 	}
-	if (i->broken)
-		dp_ipc_close(i);
+}
+
+static bool dp_ipc_is_done(const struct dp_ipc *i, bool more)
+{
+	return (i->broken || (i->ended && !more)) && !dp_ipc_pending(i);
 }
 
 unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
@@ -366,7 +368,7 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 	fds[0] = (struct pollfd){.fd = i->listen_fd, .events = POLLIN};
 	if (i->fd < 0)
 		return 1;
-	if (dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
+	if (!i->ended && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
 		events |= POLLIN;
 	if (dp_ipc_pending(i))
 		events |= POLLOUT;
@@ -374,13 +376,15 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 	return 2;
 }
 
-bool dp_ipc_run(struct dp_ipc *i)
+bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 {
 	bool more = false;
 
-	dp_ipc_accept(i);
+	if (fds[0].revents)
+		dp_ipc_accept(i);
 	if (i->fd >= 0 && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT) {
-		dp_ipc_read(i);
+		if (n > 1 && fds[1].revents & (POLLIN | POLLHUP | POLLERR) && !i->ended)
+			dp_ipc_read(i);
 		more = dp_ipc_serve_all(i);
 	}
 	if (dp_event_changes(i->dp))
@@ -390,6 +394,8 @@ bool dp_ipc_run(struct dp_ipc *i)
 	if (dp_ipc_dump_run(i->dp))
 		more = true;
 	dp_ipc_write(i);
+	if (dp_ipc_is_done(i, more))
+		dp_ipc_close(i);
 	return more && dp_ipc_pending(i) == 0;
 }
 

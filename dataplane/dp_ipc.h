@@ -36,9 +36,9 @@ struct pollfd;
 #define DP_IPC_POLLFDS 2u
 // What to wait for; returns how many were written.
 unsigned dp_ipc_pollfds(const struct dp_ipc *, struct pollfd *fds);
-// Accepts, reads, serves, writes, as far as it goes without waiting. True: there is more to do at
-// once.
-bool dp_ipc_run(struct dp_ipc *);
+// Accepts, reads, serves, writes, as far as it goes without waiting and as poll() said of the `n`
+// descriptors of dp_ipc_pollfds(). True: there is more to do at once.
+bool dp_ipc_run(struct dp_ipc *, const struct pollfd *fds, unsigned n);
 
 // ---- for the dp_ipc_* files
 

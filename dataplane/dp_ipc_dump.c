@@ -8,6 +8,7 @@
 #include "dp_ipc.h"
 
 #include "dp.h"
+#include "dp_event.h"
 #include "dp_punt.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
@@ -100,6 +101,13 @@ static void dp_dump_ports(struct dp_dump *d)
 		dp_port_status(d->dp, p, &s);
 		dp_dump_item(d, p->tenant->id, &s, sizeof(s));
 	}
+	// The overlay port is the agent's to tell, but that it is down only we know.
+	for (const struct dp_tenant *t = d->dp->tenants; t; t = t->next) {
+		struct weft_ipc_port_status s = dp_event_overlay_port(t);
+
+		if (t->overlay_down && !t->hidden && (!d->tenant || d->tenant == t->id))
+			dp_dump_item(d, t->id, &s, sizeof(s));
+	}
 }
 
 static void dp_dump_nexthops(struct dp_dump *d)
@@ -151,6 +159,11 @@ static void dp_dump_fdb_stats(struct dp_dump *d, struct dp_tenant *t)
 	ft_fdb_stats(t->sw, &s);
 	s.neighbours = dp_neigh_count(t->neighs);
 	dp_dump_item(d, t->id, &s, sizeof(s));
+}
+
+static void dp_dump_session(void *arg, const struct weft_ipc_bfd *b)
+{
+	dp_dump_item(arg, 0, b, sizeof(*b));
 }
 
 static void dp_dump_tenant(struct dp_dump *d, struct dp_tenant *t)
@@ -329,6 +342,9 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEXTHOPS:
 		dp_dump_nexthops(d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_BFD:
+		dp_bfd_walk(d->dp, dp_dump_session, d);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEIGHS:
 		dp_dump_tenants(d, dp_dump_neighs, false);

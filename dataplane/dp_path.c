@@ -44,9 +44,14 @@ static void dp_path_encap(struct dp_worker *w, const struct dp_remote *r, unsign
 	const struct ft_arrival *a = &w->in.at[i];
 	const struct overlay_template *t = &r->tmpl;
 	struct rte_mbuf *m = w->in.m[i];
-	uint8_t *frame = overlay_encap(t, rte_pktmbuf_mtod(m, uint8_t *), a->total_len,
-		overlay_flow_hash(a->data, a->len, w->dp->seed), w->ip_id++);
-	uint8_t flip = t->tos_mask ? overlay_encap_tos_flip(t, a->data, a->len) : 0;
+	// What has a path is plain (flowtable/cache_key.h), and edits leave it so.
+	bool v4 = a->data[12] == 8;
+	uint32_t hash = v4 ? overlay_flow_hash_plain(a->data, w->dp->seed)
+			   : overlay_flow_hash(a->data, a->len, w->dp->seed);
+	uint8_t *frame =
+		overlay_encap(t, rte_pktmbuf_mtod(m, uint8_t *), a->total_len, hash, w->ip_id++);
+	uint8_t flip = v4 ? (a->data[15] ^ t->tos) & t->tos_mask
+			  : overlay_encap_tos_flip(t, a->data, a->len);
 
 	if (__builtin_expect(flip, 0))
 		overlay_encap_flip_tos(t, frame, flip);
@@ -65,12 +70,12 @@ static inline bool dp_path_fits(
 	if (in->at[i].total_len > path->max_len)
 		return false;
 	return path->end == FT_PATH_DROP || path->flags == DP_PATH_PORT ||
-	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum);
+	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum && !dp_vtep_is_down(r));
 }
 
 static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsigned i)
 {
-	struct dp_cause cause = {.rule = path->rule, .in_port = w->in.at[i].in_port};
+	struct dp_cause cause = {.rule = path->rule, .in_port = w->in.at[i].from.in_port};
 
 	dp_worker_drop(w, w->in.tenant[i], w->in.m[i], (enum weft_drop)path->why, &cause);
 }

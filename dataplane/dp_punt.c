@@ -170,18 +170,26 @@ unsigned dp_punt_pollfds(const struct dp_punt *p, struct pollfd *fds)
 	return 2;
 }
 
-void dp_punt_run(struct dp_punt *p)
+// The latest agent is the right one: the one before may have died.
+static void dp_punt_accept(struct dp_punt *p)
 {
 	int fd = dp_unix_accept(p->listen_fd), size = DP_PUNT_SNDBUF;
+
+	if (fd < 0)
+		return;
+	dp_punt_close(p);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	p->fd = fd;
+}
+
+void dp_punt_run(struct dp_punt *p, const struct pollfd *fds, unsigned n)
+{
 	char byte;
 
-	if (fd >= 0) { // the latest agent is the right one: the one before may have died
+	if (n > 1 && fds[1].revents && recv(p->fd, &byte, 1, MSG_DONTWAIT) == 0)
 		dp_punt_close(p);
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-		p->fd = fd;
-	}
-	if (p->fd >= 0 && recv(p->fd, &byte, 1, MSG_DONTWAIT) == 0)
-		dp_punt_close(p);
+	if (fds[0].revents)
+		dp_punt_accept(p);
 	dp_punt_drain(p->dp);
 }
 

@@ -25,6 +25,7 @@ struct dp_punt *dp_punt_new(struct dp *dp, const char *path); // NULL after a me
 void dp_punt_free(struct dp_punt *);
 #define DP_PUNT_POLLFDS 2u
 unsigned dp_punt_pollfds(const struct dp_punt *, struct pollfd *fds);
-void dp_punt_run(struct dp_punt *);               // accepts, and sends what the rings hold
+// Accepts, as poll() said of the `n` of dp_punt_pollfds(), and sends what the rings hold.
+void dp_punt_run(struct dp_punt *, const struct pollfd *fds, unsigned n);
 void dp_punt_drain(struct dp *dp);                // the rings alone
 struct dp_drops *dp_punt_drops(struct dp_punt *); // the control thread's own

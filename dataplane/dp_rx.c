@@ -77,14 +77,14 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i)
 	struct weft_flow_key *key = &p->key;
 
 	dp_packet_from_mbuf(&p->pkt, w->in.m[i]);
-	dp_rx_key(key, a->in_port);
+	dp_rx_key(key, a->from.in_port);
 	p->rule = NULL;
 	p->table = 0;
-	if (a->in_port != WEFT_OFPORT_OVERLAY)
+	if (a->from.in_port != WEFT_OFPORT_OVERLAY)
 		return;
 	key->tunnel_id = weft_htonll(w->in.tenant[i]->network);
-	key->tun_src = a->tun_src;
-	key->tun_dst = a->tun_dst;
+	key->tun_src = a->from.tun_src;
+	key->tun_dst = a->from.tun_dst;
 	if (a->tun6) {
 		memcpy(key->tun_ipv6_src, a->tun6[0].b, 16);
 		memcpy(key->tun_ipv6_dst, a->tun6[1].b, 16);
@@ -114,8 +114,6 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
 		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
-	if (dp_suppress_is_on(t))
-		dp_suppress_watch(w, t, p, n);
 	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, &w->sink.ft);
 	return others;
 }
@@ -126,6 +124,8 @@ static void dp_rx_enter(struct dp_worker *w)
 	const struct ft_path *path[DP_RX_BURST] = {NULL};
 	uint64_t left = 0;
 
+	if (__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
+		dp_suppress_watch(w);
 	if (w->cache) {
 		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
 		dp_path_go(w, path);
@@ -143,6 +143,8 @@ static void dp_rx_enter(struct dp_worker *w)
 static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
 	struct dp_arrivals *in = &w->in;
+	struct ft_from from = {
+		.sw_number = ft_switch_number(port->tenant->sw), .in_port = port->ofport};
 
 	if (dp_storm_is_limited(port))
 		n = dp_storm_admit(w, port, m, n);
@@ -156,7 +158,7 @@ static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mb
 			.sw = port->tenant->sw,
 			.len = m[i]->data_len,
 			.total_len = m[i]->pkt_len,
-			.in_port = port->ofport,
+			.from = from,
 		};
 	}
 	in->n = n;
@@ -170,6 +172,8 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 	struct dp_tenant *nobody = port->tenant;
 
 	dp_count(&dp_counters(w, nobody)->received, 1);
+	if (dp_bfd_take_plain(w, m))
+		return;
 	if (port->kernel_copy) {
 		dp_count(&dp_counters(w, nobody)->consumed[WEFT_CONSUMED_KERNEL], 1);
 		rte_pktmbuf_free(m);
@@ -193,56 +197,103 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 	return WEFT_DROP_MAX;
 }
 
-static void dp_rx_arrive(struct dp_worker *w, struct dp_tenant *t, struct weft_packet *p,
-	const struct overlay_rx *rx)
-{
-	struct dp_arrivals *in = &w->in;
-	struct ft_arrival *a = &in->at[in->n];
+// Where the latest inner frame came from: the next one's tenant need not be looked for if it came
+// from there too.
+struct dp_rx_tunnel {
+	struct dp_tenant *tenant; // NULL: no frame yet
+	unsigned received;        // not in its ledger yet
+	uint32_t vni;
+	uint8_t encap;
+	struct weft_ip src;
+	struct ft_from from;
+};
 
-	in->m[in->n] = p->owner;
-	in->tenant[in->n] = t;
-	*a = (struct ft_arrival){
-		.data = p->data,
-		.sw = t->sw,
-		.len = p->len,
-		.total_len = p->total_len,
-		.in_port = WEFT_OFPORT_OVERLAY,
-	};
-	if (weft_ip_is_v4(&rx->src)) {
-		a->tun_src = weft_ip_v4(&rx->src);
-		a->tun_dst = weft_ip_v4(&rx->dst);
-	} else {
-		in->tun6[in->n][0] = rx->src;
-		in->tun6[in->n][1] = rx->dst;
-		a->tun6 = in->tun6[in->n];
-	}
-	in->n++;
+static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
+{
+	if (last->tenant)
+		dp_count(&dp_counters(w, last->tenant)->received, last->received);
+	last->tenant = NULL;
+	last->received = 0;
 }
 
-// An inner frame: into its tenant's switch, or it ends here.
-static void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_packet *p,
-	const struct overlay_rx *rx)
+static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
+{
+	return last->tenant && last->vni == rx->vni && last->encap == rx->encap &&
+	       weft_ip_equal(&last->src, &rx->src) && !rx->inner_vlan;
+}
+
+// Whose frame it is; NULL: nobody's who may have it, and it is gone.
+static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m,
+	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
 {
 	struct dp *dp = w->dp;
-	struct rte_mbuf *m = p->owner;
 	struct dp_tenant *t =
 		dp_radix_get(rx->encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, rx->vni);
 	struct dp_cause cause = {.in_port = t ? WEFT_OFPORT_OVERLAY : 0};
 	enum weft_drop reason = t ? dp_rx_admit(t, rx) : WEFT_DROP_UNKNOWN_VNI;
-	bool uniform;
 
+	dp_rx_received(w, last);
 	if (!t)
 		t = port->tenant;
-	dp_count(&dp_counters(w, t)->received, 1);
 	if (reason != WEFT_DROP_MAX) {
-		dp_worker_drop(w, t, m, reason, &cause);
-		return;
+		dp_count(&dp_counters(w, t)->received, 1);
+		if (reason != WEFT_DROP_UNKNOWN_VNI || !dp_bfd_take_inner(w, m, rx))
+			dp_worker_drop(w, t, m, reason, &cause);
+		return NULL;
 	}
+	*last = (struct dp_rx_tunnel){
+		.tenant = t,
+		.vni = rx->vni,
+		.encap = rx->encap,
+		.src = rx->src,
+		.from = {ft_switch_number(t->sw), WEFT_OFPORT_OVERLAY, 0, 0},
+	};
+	if (weft_ip_is_v4(&rx->src)) {
+		last->from.tun_src = weft_ip_v4(&rx->src);
+		last->from.tun_dst = weft_ip_v4(&rx->dst);
+	}
+	return t;
+}
+
+static inline void dp_rx_arrive(struct dp_worker *w, const struct dp_rx_tunnel *last,
+	const struct weft_packet *p, const struct overlay_rx *rx)
+{
+	struct dp_arrivals *in = &w->in;
+	unsigned i = in->n++;
+
+	in->m[i] = p->owner;
+	in->tenant[i] = last->tenant;
+	in->at[i] = (struct ft_arrival){
+		.data = p->data,
+		.sw = last->tenant->sw,
+		.len = p->len,
+		.total_len = p->total_len,
+		.from = last->from,
+	};
+	if (__builtin_expect(last->from.tun_src != 0, 1))
+		return;
+	in->tun6[i][0] = rx->src;
+	in->tun6[i][1] = rx->dst;
+	in->at[i].tun6 = in->tun6[i];
+}
+
+// An inner frame: into its tenant's switch, or it ends here.
+static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_packet *p,
+	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
+{
+	struct rte_mbuf *m = p->owner;
+	bool uniform;
+
+	if (__builtin_expect(!dp_rx_is_from(last, rx), 0) && !dp_rx_whose(w, port, m, rx, last))
+		return;
+	last->received++;
 	overlay_strip(p, rx);
-	uniform = __atomic_load_n(&t->dscp_uniform, __ATOMIC_RELAXED);
+	uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
 	if (overlay_tos_egress_matters(rx->tos, uniform) &&
 		!overlay_tos_egress(p->data, p->len, rx->tos, uniform)) {
-		dp_worker_drop(w, t, m, WEFT_DROP_ECN, &cause);
+		struct dp_cause cause = {.in_port = WEFT_OFPORT_OVERLAY};
+
+		dp_worker_drop(w, last->tenant, m, WEFT_DROP_ECN, &cause);
 		return;
 	}
 	dp_packet_to_mbuf(p);
@@ -250,7 +301,7 @@ static void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_p
 		dp_mbuf_cut(m);
 	else if (port->raw_csum)
 		dp_rawcsum_fix(p->data, p->len);
-	dp_rx_arrive(w, t, p, rx);
+	dp_rx_arrive(w, last, p, rx);
 }
 
 // Parsing met the end of the first segment: once more with all of it in one piece.
@@ -275,6 +326,7 @@ static void dp_rx_uplink(
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct weft_packet *view = w->outer;
 	struct overlay_rx rx[DP_RX_BURST];
+	struct dp_rx_tunnel last = {.tenant = NULL};
 
 	w->in.n = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -287,7 +339,7 @@ static void dp_rx_uplink(
 		if (rx[i].verdict == OVERLAY_PULLUP)
 			dp_rx_pullup(w, vtep, &view[i], &rx[i]);
 		if (rx[i].verdict == OVERLAY_INNER) {
-			dp_rx_inner(w, port, &view[i], &rx[i]);
+			dp_rx_inner(w, port, &view[i], &rx[i], &last);
 		} else if (rx[i].verdict == OVERLAY_FOREIGN) {
 			dp_rx_foreign(w, port, view[i].owner);
 		} else {
@@ -295,6 +347,7 @@ static void dp_rx_uplink(
 			dp_rx_refuse(w, port, port->tenant, view[i].owner, rx[i].drop);
 		}
 	}
+	dp_rx_received(w, &last);
 	if (w->in.n)
 		dp_rx_enter(w);
 }

@@ -143,22 +143,30 @@ static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *
 	return !weft_ip_is_none(ip);
 }
 
-// Head-end replication: to every VTEP of the tenant, the last one getting the buffer itself. What
-// one packet may not become any more counts as one copy that died, however many VTEPs are left.
+// Head-end replication: to every VTEP of the tenant that is not down, the last one getting the
+// buffer itself. What one packet may not become any more counts as one copy that died, however many
+// VTEPs are left.
 static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
 {
 	const uint16_t *made = &s->worker->copies[dp_sink_root(s->worker, p)];
+	const struct dp_remote *last = NULL;
 	bool more = true;
 
-	for (unsigned i = 0; more && i + 1 < set->n; i++) {
+	for (unsigned i = 0; more && i < set->n; i++) {
 		struct weft_packet copy;
 
-		more = *made < DP_COPIES;
-		if (dp_sink_copy(s->worker, s->tenant, p, view, UINT32_MAX, &copy))
-			dp_encap_push(s->worker, s->tenant, &set->remote[i], &copy, cause);
+		if (dp_vtep_is_down(&set->remote[i]))
+			continue;
+		more = !last || *made < DP_COPIES;
+		if (last && dp_sink_copy(s->worker, s->tenant, p, view, UINT32_MAX, &copy))
+			dp_encap_push(s->worker, s->tenant, last, &copy, cause);
+		last = &set->remote[i];
 	}
-	dp_encap_push(s->worker, s->tenant, &set->remote[set->n - 1], view, cause);
+	if (last)
+		dp_encap_push(s->worker, s->tenant, last, view, cause);
+	else
+		dp_worker_drop(s->worker, s->tenant, view->owner, WEFT_DROP_VTEP_DOWN, cause);
 }
 
 // To one VTEP.

@@ -36,15 +36,17 @@ static void dp_suppress_tell(
 		rte_ring_sp_enqueue_elem(w->events, &e, sizeof(e));
 }
 
-void dp_suppress_watch(
-	struct dp_worker *w, struct dp_tenant *t, struct ft_packet *const p[], unsigned n)
+void dp_suppress_watch(struct dp_worker *w)
 {
 	struct dp_neigh_packet q;
 
-	for (unsigned i = 0; i < n; i++)
-		if (dp_neigh_parse(p[i]->pkt.data, p[i]->pkt.len, &q) && q.tells &&
-			dp_suppress_is_news(t->neighs, &q.ip, &q))
+	for (unsigned i = 0; i < w->in.n; i++) {
+		struct dp_tenant *t = w->in.tenant[i];
+
+		if (dp_suppress_is_on(t) && dp_neigh_parse(w->in.at[i].data, w->in.at[i].len, &q) &&
+			q.tells && dp_suppress_is_news(t->neighs, &q.ip, &q))
 			dp_suppress_tell(w, t, &q);
+	}
 }
 
 // The binding to answer with; NULL: replicate.

@@ -27,9 +27,8 @@ static inline bool dp_suppress_is_on(const struct dp_tenant *t)
 	return __atomic_load_n(&t->flags, __ATOMIC_RELAXED) & WEFT_TENANT_SUPPRESS;
 }
 
-// Worker: what has come in for the tenant, before the tables.
-void dp_suppress_watch(
-	struct dp_worker *w, struct dp_tenant *t, struct ft_packet *const p[], unsigned n);
+// Worker: all of w->in, before the flow cache and the tables.
+void dp_suppress_watch(struct dp_worker *w);
 
 // Worker: `view` would be replicated to all VTEPs. True: it was answered, and its buffer is gone.
 bool dp_suppress_answer(struct dp_worker *w, struct dp_tenant *t, const struct ft_packet *p,

@@ -2,6 +2,7 @@
 #include "dp_tenant.h"
 
 #include "dp.h"
+#include "dp_event.h"
 #include "dp_ipc.h"
 #include "dp_log.h"
 #include "dp_punt.h"
@@ -116,6 +117,8 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
 		flags |= FT_SWITCH_MISS_PACKET_IN;
 	t->cfg = *cfg;
+	if (cfg->flags & WEFT_TENANT_SUPPRESS)
+		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
@@ -207,6 +210,7 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 	struct dp_radix *map = dp_tenant_radix(dp, t);
 
 	t->hidden = hidden;
+	dp->bfd.stale = true;
 	if (map)
 		dp_radix_set(map, t->network, hidden ? NULL : t); // its page exists
 }
@@ -308,8 +312,29 @@ void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
 			t->stale = true;
 }
 
+void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
+{
+	bool down = !dp_bfd_overlay_live(dp, t);
+
+	if (t->cfg.encap == WEFT_ENCAP_NONE || down == t->overlay_down)
+		return;
+	t->overlay_down = down;
+	ft_port_set(t->sw, &(struct ft_port){.ofport = WEFT_OFPORT_OVERLAY, .live = !down});
+	dp_event_overlay_status(dp, t);
+}
+
+static bool dp_tenants_any_stale(const struct dp *dp)
+{
+	for (const struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (t->stale)
+			return true;
+	return dp->bfd.stale;
+}
+
 void dp_tenants_refresh(struct dp *dp)
 {
+	if (dp_tenants_any_stale(dp))
+		dp_bfd_refresh(dp);
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
 		struct dp_vtep_set *set, *old = t->vteps;
 
@@ -324,5 +349,6 @@ void dp_tenants_refresh(struct dp *dp)
 		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
 		ft_switch_changed(t->sw);
 		dp_rcu_retire(dp->rcu, free, old);
+		dp_tenant_overlay_live(dp, t);
 	}
 }

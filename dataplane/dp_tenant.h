@@ -66,6 +66,7 @@ struct dp_tenant {
 	bool hidden;            // removed, but its transaction may yet be undone
 	bool in_txn;            // its switch has a transaction open: the stream's
 	struct dp_stage *stage; // or its own (dp_stage.h); NULL: none
+	bool overlay_down;      // all of its VTEPs are
 	struct dp_tenant *next;
 };
 
@@ -92,5 +93,7 @@ enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip
 bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
 // Marks tenants whose VTEP set may have changed: those with `ip`, or all if NULL.
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
+// Tells the switch, and the agent if it has changed, whether the overlay port is alive.
+void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t);
 // Builds and publishes the sets of all that are marked.
 void dp_tenants_refresh(struct dp *dp);

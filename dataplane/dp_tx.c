@@ -66,7 +66,8 @@ static void dp_tx_pass(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf
 	}
 }
 
-void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
+void dp_tx_slowly(
+	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
 {
 	unsigned owner = dp_tx_owner(port, w);
 

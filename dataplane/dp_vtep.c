@@ -77,6 +77,7 @@ static void dp_vtep_fill(struct dp *dp, const struct dp_tenant *t, struct dp_rem
 	const struct dp_nexthop *h = dp_nexthop_find(dp, &r->ip);
 	uint32_t mtu;
 
+	r->down = dp_bfd_down_mark(dp, &r->ip);
 	if (!h || (h->cfg.flags & WEFT_NEXTHOP_NO_ROUTE)) {
 		r->drop = WEFT_DROP_NO_ROUTE;
 		return;
@@ -166,6 +167,14 @@ static void dp_vtep_tail(const struct weft_packet *pkt, uint32_t len, struct wef
 	}
 }
 
+// That the kernel sees, and must not answer for us; 0: none.
+static uint16_t dp_vtep_bfd_port(const struct weft_ipc_host *cfg)
+{
+	if (cfg->bfd.mode == WEFT_BFD_SINGLE_HOP)
+		return OVERLAY_BFD_PORT;
+	return cfg->bfd.mode == WEFT_BFD_MULTIHOP ? OVERLAY_BFD_PORT_MULTIHOP : 0;
+}
+
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100])
 {
 	struct overlay_vtep *vtep;
@@ -181,6 +190,8 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 		snprintf(why, 100, "vtep4 or vtep6: of the other family");
 		return WEFT_E_MALFORMED;
 	}
+	if (dp_bfd_check(&cfg->bfd, why))
+		return WEFT_E_MALFORMED;
 	vtep = aligned_alloc(64, 128);
 	static_assert(sizeof(*vtep) <= 128, "fits");
 	if (!vtep)
@@ -200,7 +211,8 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 	if (weft_ip_is_none(&cfg->vtep4) && weft_ip_is_none(&cfg->vtep6))
 		dp_kernel_guard_close(dp->guard);
 	else
-		dp_kernel_guard_set(dp->guard, cfg->vxlan_port);
+		dp_kernel_guard_set(dp->guard, cfg->vxlan_port, dp_vtep_bfd_port(cfg));
+	dp->bfd.stale = true;
 	dp_tenants_stale(dp, NULL);
 	return WEFT_E_NONE;
 }

@@ -21,8 +21,9 @@ struct dp_remote {
 	struct overlay_template tmpl; // built if `drop` is none
 	struct weft_ip ip;
 	struct dp_port *uplink;
-	uint32_t max_len; // bytes of the outer frame from its IP header on
-	uint8_t drop;     // enum weft_drop of what is sent there, or DP_REMOTE_OK
+	const uint8_t *down; // BFD's mark (dp_bfd.h); NULL: no session
+	uint32_t max_len;    // bytes of the outer frame from its IP header on
+	uint8_t drop;        // enum weft_drop of what is sent there, or DP_REMOTE_OK
 };
 #define DP_REMOTE_OK 0xffu
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");

@@ -91,6 +91,11 @@ int dp_worker_main(void *arg)
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		unsigned packets = dp_worker_poll(w);
 		unsigned work = packets + dp_worker_rings(w);
+		const struct dp_bfd_table *bfd =
+			__atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
+
+		if (bfd && w->id == 0)
+			dp_bfd_run(w, bfd);
 
 		rte_rcu_qsbr_quiescent(qs, w->id);
 		idle = work ? 0 : idle + 1;

@@ -48,13 +48,13 @@ struct dp_poll_list {
 
 // A worker tells the control thread. Lossy: what does not fit the ring is not told.
 struct dp_event {
-	uint32_t type; // WEFT_IPC_FDB_ADD, _NEIGH_ADD: learned; WEFT_IPC_NEIGH_WANTED
+	uint32_t type; // WEFT_IPC_FDB_ADD, _NEIGH_ADD: learned; _NEIGH_WANTED; _DUMP_BFD: a state
 	uint32_t tenant;
 	struct weft_ip ip;
 	struct weft_mac mac;
 	uint16_t vlan;
 	uint32_t ofport;
-	uint32_t flags; // WEFT_NEIGH_*
+	uint32_t flags; // WEFT_NEIGH_*, or BFD's state
 };
 static_assert(sizeof(struct dp_event) % 4 == 0, "an element of an rte_ring");
 
@@ -164,8 +164,26 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
 // so for those that have to go through the tables.
 void dp_path_go(struct dp_worker *w, const struct ft_path *path[]);
 void dp_sink_init(struct dp_worker *w);
-// `m` goes to `port`, in `t`'s ledger. Takes the buffer.
-void dp_tx(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
+// `m` goes to `port`, in `t`'s ledger. Takes the buffer. dp_tx_slowly() is for what is not sent by
+// this worker from its buffer as it is.
+void dp_tx_slowly(
+	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
+static inline void dp_tx(
+	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
+{
+	struct dp_tx_buffer *b = &w->tx[port->dev];
+
+	if (__builtin_expect(b->n == DP_TX_BURST || port->one_segment ||
+				     w->id >= __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED),
+		    0)) {
+		dp_tx_slowly(w, t, m, port);
+		return;
+	}
+	b->port = port;
+	b->tenant[b->n] = t;
+	b->frame[b->n++] = m;
+	w->tx_used |= 1u << port->dev;
+}
 void dp_tx_flush(struct dp_worker *w);
 void dp_tx_inbox(struct dp_worker *w);
 // The frame to one of the tenant's VTEPs. Takes the buffer; sent at dp_encap_flush().

@@ -46,7 +46,7 @@ static int dp_guard_open(int family, int type, int proto, uint16_t port)
 	}
 	if (fd < 0)
 		DP_LOG(WARNING, "cannot hold %s for IPv%c: %s; the kernel may answer our packets",
-			port ? "the VXLAN port" : "GRE", family == AF_INET ? '4' : '6',
+			port ? "a UDP port" : "GRE", family == AF_INET ? '4' : '6',
 			strerror(errno));
 	return fd;
 }
@@ -60,11 +60,15 @@ void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS])
 	}
 }
 
-void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port)
+void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port, uint16_t bfd_port)
 {
 	dp_kernel_guard_close(fd);
 	fd[0] = dp_guard_open(AF_INET, SOCK_DGRAM, 0, vxlan_port);
 	fd[1] = dp_guard_open(AF_INET6, SOCK_DGRAM, 0, vxlan_port);
 	fd[2] = dp_guard_open(AF_INET, SOCK_RAW, IPPROTO_GRE, 0);
 	fd[3] = dp_guard_open(AF_INET6, SOCK_RAW, IPPROTO_GRE, 0);
+	if (!bfd_port)
+		return;
+	fd[4] = dp_guard_open(AF_INET, SOCK_DGRAM, 0, bfd_port);
+	fd[5] = dp_guard_open(AF_INET6, SOCK_DGRAM, 0, bfd_port);
 }

@@ -17,9 +17,10 @@
 
 #include <stdint.h>
 
-#define DP_GUARD_SOCKETS 4
+#define DP_GUARD_SOCKETS 6
 
-// Control thread. Holds the sockets for `vxlan_port`, in the calling thread's network namespace,
-// instead of those in `fd`. fd[] is -1 for one that could not be had. Needs CAP_NET_RAW.
-void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port);
+// Control thread. Holds the sockets for `vxlan_port`, and for `bfd_port` unless it is 0, in the
+// calling thread's network namespace, instead of those in `fd`. fd[] is -1 for one that could not
+// be had. Needs CAP_NET_RAW.
+void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port, uint16_t bfd_port);
 void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Sixteen lanes of a bin against one key: which have its signature, a priority of `floor` or
-// more, and pieces that fit. Only for lookup.c, once for each instruction set; all must agree.
+// more, and pieces that fit. For lookup.c, once for each instruction set; all must agree.
 //
 // The vector loads are not atomic as C sees it. They are aligned, so that each lane is read whole
 // on the processors that have them, and they come in program order: signatures first.

@@ -17,6 +17,7 @@
 
 #define WAYS 4u
 #define MARKS 65536u
+#define LUCKY 16u
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
 
@@ -30,14 +31,20 @@ static_assert(sizeof(struct line) == 64, "one look, one cache line");
 static_assert(
 	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 192, "three lines");
 
+// A switch as the burst met it.
+struct now {
+	struct ft_switch *sw;
+	uint64_t epoch, fdb_epoch;
+};
+
 struct ft_cache {
 	struct ft_print_keys keys;
 	// of the latest lookup
 	struct ft_print print[FT_BURST];
-	uint64_t epoch[FT_BURST], fdb_epoch[FT_BURST];
-	struct ft_switch *sw[FT_BURST];
-	uint64_t printed; // bit: has a print
-	uint64_t traced;  // was given a trace
+	struct now now[FT_BURST];
+	uint8_t at[FT_BURST]; // which `now` a packet's switch has
+	uint64_t printed;     // bit: has a print
+	uint64_t traced;      // was given a trace
 	struct ft_trace trace[FT_BURST];
 
 	uint64_t seed;
@@ -45,7 +52,8 @@ struct ft_cache {
 	uint32_t mask;  // lines - 1
 	uint32_t room;  // paths
 	uint32_t used;
-	uint32_t turn; // which way gives way next
+	uint32_t turn;   // which way gives way next
+	uint32_t chance; // random
 	unsigned worker;
 	struct line *line;
 	struct ft_path *path;
@@ -135,21 +143,38 @@ static inline unsigned find(const struct line *l, const struct ft_print *p)
 	return WAYS;
 }
 
-static inline bool holds(const struct ft_path *p, uint64_t epoch, uint64_t fdb_epoch)
+static inline bool holds(const struct ft_path *p, const struct now *now)
 {
-	return p->epoch == epoch && (!p->asks_fdb || p->fdb_epoch == fdb_epoch);
+	return p->epoch == now->epoch && (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch);
+}
+
+// The epochs before anything else: what is found out from here on is at least as new.
+static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arrival a[], unsigned n)
+{
+	struct now *now = &c->now[0];
+
+	now->sw = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		if (a[i].sw != now->sw) {
+			now = &c->now[i];
+			now->sw = a[i].sw;
+			now->epoch = ft_epoch(a[i].sw);
+			now->fdb_epoch = ft_fdb_epoch(a[i].sw);
+		}
+		c->at[i] = (uint8_t)(now - c->now);
+	}
+}
+
+static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
+{
+	return &c->now[c->at[i]];
 }
 
 void ft_cache_lookup(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
 	c->traced = 0;
-	// The epochs first: what is found out from here on is at least as new.
-	for (unsigned i = 0; i < n; i++) {
-		c->sw[i] = a[i].sw;
-		c->epoch[i] = ft_epoch(a[i].sw);
-		c->fdb_epoch[i] = ft_fdb_epoch(a[i].sw);
-	}
+	look_at_the_clocks(c, a, n);
 	c->printed = ft_prints(&c->keys, a, n, c->print);
 	for (uint64_t left = c->printed; left; left &= left - 1)
 		__builtin_prefetch(line_of(c, &c->print[__builtin_ctzll(left)]));
@@ -164,20 +189,22 @@ void ft_cache_lookup(
 		}
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (paths[i] && !holds(paths[i], c->epoch[i], c->fdb_epoch[i]))
+		if (paths[i] && !holds(paths[i], now_of(c, i)))
 			paths[i] = NULL;
 }
 
 // ---- learning
 
-// Seen before, and not long ago? If not, it has been now.
+// Seen before, and not long ago? If not, it has been now. Flows that come in turn and share a mark
+// would never see their own: so one in LUCKY is taken unseen.
 static bool second_sight(struct ft_cache *c, const struct ft_print *p)
 {
 	uint16_t *mark = &c->mark[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
 	bool seen = *mark == now;
 
 	*mark = now;
-	return seen;
+	c->chance = c->chance * 1664525u + 1013904223u;
+	return seen || c->chance < UINT32_MAX / LUCKY;
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
@@ -223,7 +250,7 @@ static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
 		if (!l->path[w] || l->path[w] > c->used ||
-			(p->sw == c->sw[i] && !holds(p, c->epoch[i], c->fdb_epoch[i])))
+			(p->sw == now_of(c, i)->sw && !holds(p, now_of(c, i))))
 			way = w;
 	}
 	return way == WAYS ? c->turn++ % WAYS : way;
@@ -233,14 +260,15 @@ static bool learn(struct ft_cache *c, unsigned i)
 {
 	struct ft_trace *t = &c->trace[i];
 	struct line *l = line_of(c, &c->print[i]);
+	const struct now *now = now_of(c, i);
 	uint32_t number;
 	unsigned way;
 
 	if (t->spoilt || !t->ended)
 		return true;
-	t->path.sw = c->sw[i];
-	t->path.epoch = c->epoch[i];
-	t->path.fdb_epoch = t->path.asks_fdb ? c->fdb_epoch[i] : 0;
+	t->path.sw = now->sw;
+	t->path.epoch = now->epoch;
+	t->path.fdb_epoch = t->path.asks_fdb ? now->fdb_epoch : 0;
 	for (unsigned r = 0; r < t->path.rules; r++)
 		t->path.counter[r] = ft_rule_counter(t->path.sw, t->rule[r], c->worker);
 	number = path_number(c, &t->path);

@@ -27,8 +27,9 @@
 // They are handed out one after the other; when all are used the print's keys are changed, by which
 // all is forgotten at once, at no cost.
 //
-// Only the second packet of a flow is recorded: the first leaves a mark of 16 bits. So a flood of
-// packets that are never seen again costs two cache lines each and leaves what is there alone.
+// Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
+// mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
+// leaves most of what is there alone.
 //
 // One worker's; nothing here is shared or locked.
 
@@ -40,6 +41,13 @@ struct ft_cache;
 struct ft_counter;
 struct ft_fdb_entry;
 
+// Where a packet comes from: goes into its print as it lies there.
+struct ft_from {
+	uint32_t sw_number;         // ft_switch_number()
+	uint32_t in_port;           // host order
+	weft_be32 tun_src, tun_dst; // 0: from no IPv4 tunnel
+} __attribute__((aligned(16)));
+
 // A packet that came in, as little of it as it takes. `data` is an Ethernet header of which `len`
 // bytes lie in one piece.
 struct ft_arrival {
@@ -47,8 +55,7 @@ struct ft_arrival {
 	struct ft_switch *sw;
 	uint32_t len;
 	uint32_t total_len;
-	uint32_t in_port;           // host order
-	weft_be32 tun_src, tun_dst; // 0: from no IPv4 tunnel
+	struct ft_from from;
 	const struct weft_ip *tun6; // source and destination of an IPv6 tunnel; NULL: from none
 };
 
@@ -82,6 +89,9 @@ struct ft_path {
 	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
 	const struct weft_action *edit[FT_PATH_EDITS];
 } __attribute__((aligned(64)));
+
+// Another one for each switch that there ever was.
+uint32_t ft_switch_number(const struct ft_switch *);
 
 // ---- the worker's
 

@@ -109,37 +109,43 @@ static inline __m128i four_rounds(
 
 static inline __m128i hash_from(const struct ft_print_keys *k, const struct ft_arrival *a)
 {
-	__m128i from = _mm_set_epi32(
-		(int)a->tun_dst, (int)a->tun_src, (int)a->in_port, (int)a->sw->cache.serial);
-	__m128i h = four_rounds(from, k->from[0], k->from[1], k->from[2], k->from[3]);
+	return four_rounds(load(&a->from), k->from[0], k->from[1], k->from[2], k->from[3]);
+}
 
-	if (__builtin_expect(a->tun6 != NULL, 0))
-		for (unsigned i = 0; i < 2; i++) {
-			const uint64_t(*t)[2] = &k->tunnel[4 * i];
+static __m128i hash_tunnel(const struct ft_print_keys *k, const struct ft_arrival *a)
+{
+	__m128i h = _mm_setzero_si128();
 
-			h = _mm_xor_si128(
-				h, four_rounds(load(&a->tun6[i]), t[0], t[1], t[2], t[3]));
-		}
+	for (unsigned i = 0; i < 2; i++) {
+		const uint64_t(*t)[2] = &k->tunnel[4 * i];
+
+		h = _mm_xor_si128(h, four_rounds(load(&a->tun6[i]), t[0], t[1], t[2], t[3]));
+	}
 	return h;
 }
 
 #if defined(__VAES__)
 
+// The fourth part of IPv4 is free: where the frame comes from takes it.
 static inline __m128i hash_frame(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
-	__mmask64 there = ~0ull >> (64 - 16 * parts_of(kind));
-	__m512i v = _mm512_maskz_loadu_epi8(there, a->data);
+	bool v4 = parts_of(kind) == 3;
+	__m512i v = _mm512_maskz_loadu_epi64(v4 ? 0x3f : 0xff, a->data);
 	__m256i half;
+	__m128i h;
 
 	v = _mm512_and_si512(v, _mm512_load_si512(mask_part(a, kind, 0)));
+	if (v4)
+		v = _mm512_inserti32x4(v, load(&a->from), 3);
 	v = _mm512_xor_si512(v, _mm512_load_si512(k->round[0]));
 	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[1]));
 	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[2]));
 	v = _mm512_aesenc_epi128(v, _mm512_load_si512(k->round[3]));
 	v = _mm512_aesenc_epi128(v, _mm512_setzero_si512());
 	half = _mm256_xor_si256(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-	return _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+	h = _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+	return v4 ? h : _mm_xor_si128(h, hash_from(k, a));
 }
 
 #else
@@ -147,7 +153,7 @@ static inline __m128i hash_frame(
 static inline __m128i hash_frame(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
-	__m128i h = _mm_setzero_si128();
+	__m128i h = hash_from(k, a);
 
 	for (unsigned i = 0, n = parts_of(kind); i < n; i++) {
 		__m128i v = _mm_and_si128(load(a->data + 16 * i), load(mask_part(a, kind, i)));
@@ -163,10 +169,12 @@ static inline __m128i hash_frame(
 static inline struct ft_print print_of(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
+	__m128i h = hash_frame(k, a, kind);
 	struct ft_print p;
 
-	_mm_storeu_si128(
-		(__m128i *)(void *)&p, _mm_xor_si128(hash_frame(k, a, kind), hash_from(k, a)));
+	if (__builtin_expect(a->tun6 != NULL, 0))
+		h = _mm_xor_si128(h, hash_tunnel(k, a));
+	_mm_storeu_si128((__m128i *)(void *)&p, h);
 	return p;
 }
 
@@ -176,10 +184,10 @@ static inline struct ft_print print_of(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
 	const _Atomic uint64_t *mask = a->sw->cache.relevance.mask[kind];
-	uint64_t word[14] = {(uint64_t)a->sw->cache.serial << 32 | a->in_port,
-		(uint64_t)a->tun_src << 32 | a->tun_dst};
+	uint64_t word[14];
 	unsigned n = 2;
 
+	memcpy(word, &a->from, sizeof(a->from));
 	for (unsigned i = 0, words = 2 * parts_of(kind); i < words; i++, n++) {
 		memcpy(&word[n], a->data + 8 * i, 8);
 		word[n] &= atomic_load_explicit(&mask[i], memory_order_relaxed);

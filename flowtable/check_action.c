@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Actions: arguments, and whether the header that each needs will be there.
 #include "flowtable/check.h"
+#include "flowtable/conjunction.h"
 #include "flowtable/switch.h"
 
 // ---- arguments
@@ -327,6 +328,11 @@ enum weft_error ft_check_instructions(const struct ft_switch *sw, uint8_t table,
 
 	if (error)
 		return error;
+	if (!weft_actions_ok(weft_instructions_apply(i), i->apply_len) ||
+		!weft_actions_ok(weft_instructions_write(i), i->write_len))
+		return WEFT_E_MALFORMED;
+	if (ft_conjunctive(i))
+		return ft_check_conjunction(i);
 	if (i->meter_id && !ft_meter_staged(sw, i->meter_id))
 		return WEFT_E_METER_UNKNOWN;
 	if ((i->flags & WEFT_INSTR_GOTO) &&

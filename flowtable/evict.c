@@ -117,6 +117,6 @@ bool ft_evict_rebuild(struct ft_switch *sw, struct ft_table *t)
 
 	ft_heap_fini(&t->evictable);
 	if (sw->config[t->number].eviction)
-		ft_classifier_each_within(&t->classifier, &all, build, &b);
+		ft_table_each_within(t, &all, build, &b);
 	return !b.failed;
 }

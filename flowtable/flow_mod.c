@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenFlow's flow-mod: 1.3.5, 6.4. Check all, find what it is about, stage.
 #include "flowtable/check.h"
+#include "flowtable/conjunction.h"
 #include "flowtable/select.h"
 #include "flowtable/switch.h"
 
@@ -77,8 +78,18 @@ static bool overlaps(const struct request *rq, struct ft_selector *s)
 {
 	const struct ft_table *t = ft_table_of(rq->sw, rq->mod->table);
 
-	return t &&
-	       !ft_classifier_each_overlap(&t->classifier, rq->match, rq->mod->priority, hides, s);
+	return t && !ft_table_each_overlap(t, rq->match, rq->mod->priority, hides, s);
+}
+
+// A soft rule with a mask that its table has not seen yet costs each lookup a probe.
+static enum weft_error check_room(
+	const struct request *rq, const struct weft_match *m, uint8_t table)
+{
+	const struct ft_table *t = ft_table_of(rq->sw, table);
+
+	if (!t || !ft_conjunctive(rq->instr))
+		return WEFT_E_NONE;
+	return ft_conjunction_room(atomic_load_explicit(&t->soft, memory_order_relaxed), m);
 }
 
 // An add's rule, of the request's own; takes over the counters of what it replaces, but not its
@@ -123,13 +134,14 @@ static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
 static enum weft_error flow_add(const struct request *rq)
 {
 	struct ft_selector s = selector_of(rq);
-	enum weft_error error = WEFT_E_NONE;
+	enum weft_error error;
 	struct ft_rule *old;
 
 	if ((rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP) && overlaps(rq, &s))
 		return WEFT_E_OVERLAP;
 	old = ft_select_strict(rq->sw, &s, rq->mod->priority);
-	if (!old && rq->sw->rules >= rq->sw->limits.max_rules)
+	error = check_room(rq, rq->match, rq->mod->table);
+	if (!error && !old && rq->sw->rules >= rq->sw->limits.max_rules)
 		error = ft_evict(rq->sw, rq->mod->table, rq->mod->importance);
 	return error ? error : stage_new(rq, old);
 }
@@ -152,9 +164,13 @@ static enum weft_error stage_modified(const struct request *rq, struct ft_rule *
 		.table = old->table,
 		.flags = (uint8_t)(old->flags | (reset ? FT_RULE_COUNTER_BASE : 0)),
 	};
+	enum weft_error error;
 	struct ft_rule *r;
 
 	ft_rule_match(old, &match);
+	error = check_room(rq, &match, old->table);
+	if (error)
+		return error;
 	if (!ft_txn_reserve(rq->sw->txn, 3) || (reset && !ft_ids_reserve_reset(rq->sw, old->id)))
 		return WEFT_E_NO_MEMORY;
 	spec.program = ft_program_get(rq->sw, &says);

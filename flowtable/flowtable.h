@@ -45,6 +45,8 @@ struct ft_env {
 	void *(*meter_new)(void *ctx, const struct weft_meter_mod *, const struct weft_band *);
 	void (*meter_free)(void *ctx, void *meter);
 	int (*meter_run)(void *ctx, void *meter, unsigned worker, uint64_t now_ns, uint32_t bytes);
+	// Workers: whether the VTEP can be reached, for fast failover. NULL: all can.
+	bool (*vtep_live)(void *ctx, void *sw_ctx, const struct weft_ip *vtep);
 	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
 	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);

@@ -28,6 +28,38 @@ void ft_group_refer(struct ft_switch *sw, uint32_t id, int by)
 
 // ---- making one
 
+static bool masks_all(uint32_t field, const uint8_t *mask)
+{
+	unsigned bytes = field == WEFT_FIELD_TUN_DST ? 4 : 16;
+
+	while (bytes && mask[bytes - 1] == 0xff)
+		bytes--;
+	return !bytes;
+}
+
+// The VTEP that a set-field names whole; the last one of several wins.
+static struct weft_ip tunnel_destination(const struct weft_bucket *spec)
+{
+	const char *at = (const char *)(spec + 1), *end = at + spec->actions_len;
+	struct weft_ip ip = {.q = {0, 0}};
+
+	for (; at < end; at += ((const struct weft_action *)(const void *)at)->len) {
+		const struct weft_action *a = (const void *)at;
+		const struct weft_action_set_field *set = (const void *)(a + 1);
+		weft_be32 v4;
+
+		if (a->type != WEFT_ACTION_SET_FIELD || !masks_all(a->arg, set->mask))
+			continue;
+		if (a->arg == WEFT_FIELD_TUN_DST) {
+			memcpy(&v4, set->value, 4);
+			ip = weft_ip_from_v4(v4);
+		} else if (a->arg == WEFT_FIELD_TUN_IPV6_DST) {
+			memcpy(ip.b, set->value, 16);
+		}
+	}
+	return ip;
+}
+
 // Copies the buckets and finds where each begins. False: not as weft_group_mod says.
 static bool fill_buckets(struct ft_group *g, void *raw, const void *buckets, size_t len)
 {
@@ -43,6 +75,7 @@ static bool fill_buckets(struct ft_group *g, void *raw, const void *buckets, siz
 			return false;
 		g->bucket[i].spec = spec;
 		g->bucket[i].weight = spec->weight;
+		g->bucket[i].vtep = tunnel_destination(spec);
 		g->total_weight += spec->weight;
 		left -= sizeof(*spec) + spec->actions_len;
 		spec = (const void *)((const char *)(spec + 1) + spec->actions_len);

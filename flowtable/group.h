@@ -14,6 +14,7 @@
 struct ft_bucket {
 	const struct weft_bucket *spec; // its actions follow it
 	uint32_t weight;
+	struct weft_ip vtep; // that its actions set as tunnel destination; none: not one for all
 };
 
 static inline const void *ft_bucket_actions(const struct ft_bucket *b)

@@ -136,9 +136,11 @@ static enum weft_error check_bucket_ids(const struct ft_group *g)
 	for (uint32_t i = 0; i < g->bucket_count; i++)
 		ids[i] = g->bucket[i].spec->bucket_id;
 	qsort(ids, g->bucket_count, sizeof(*ids), by_number);
-	for (uint32_t i = 0; i < g->bucket_count; i++)
-		if (ids[i] > WEFT_BUCKET_MAX || (i && ids[i] == ids[i - 1]))
+	for (uint32_t i = 0; i < g->bucket_count && !error; i++)
+		if (ids[i] > WEFT_BUCKET_MAX)
 			error = WEFT_E_GROUP_BUCKET;
+		else if (i && ids[i] == ids[i - 1])
+			error = WEFT_E_GROUP_BUCKET_EXISTS;
 	free(ids);
 	return error;
 }

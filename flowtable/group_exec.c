@@ -6,7 +6,8 @@
 #include "flowtable/extract.h"
 #include "flowtable/shape.h"
 
-// ---- liveness: of the port, or of a group with a live bucket; one that watches nothing is alive
+// ---- liveness: of the port (and the VTEP behind it), or of a group with a live bucket; one that
+// watches nothing is alive
 
 // Watched groups may watch groups in turn: the packet's budget bounds the search. When it runs out,
 // the rest is dead.
@@ -18,20 +19,30 @@ struct search {
 
 static bool group_live(struct search *, uint32_t id);
 
+// The overlay is one port, but a bucket that names the VTEP is no more alive than that is.
+static bool port_live(const struct search *s, const struct ft_bucket *bucket)
+{
+	const struct ft_port_entry *p = ft_port_find(s->b->sw, bucket->spec->watch_port);
+	const struct ft_switch *sw = s->b->sw;
+
+	if (!p || !ft_port_live(p) || ft_port_config(p) & WEFT_PORT_DOWN)
+		return false;
+	if (p->ofport != WEFT_OFPORT_OVERLAY || weft_ip_is_none(&bucket->vtep) ||
+		!sw->env.vtep_live)
+		return true;
+	return sw->env.vtep_live(sw->env.ctx, sw->ctx, &bucket->vtep);
+}
+
 static bool bucket_live(struct search *s, const struct ft_bucket *bucket)
 {
 	const struct weft_bucket *w = bucket->spec;
-	const struct ft_port_entry *p;
 
 	if (w->watch_port == WEFT_OFPORT_ANY && w->watch_group == WEFT_GROUP_ANY)
 		return true;
 	if (!ft_budget_steps(s->budget, 1))
 		return false;
-	if (w->watch_port != WEFT_OFPORT_ANY) {
-		p = ft_port_find(s->b->sw, w->watch_port);
-		if (p && ft_port_live(p) && !(ft_port_config(p) & WEFT_PORT_DOWN))
-			return true;
-	}
+	if (w->watch_port != WEFT_OFPORT_ANY && port_live(s, bucket))
+		return true;
 	return w->watch_group != WEFT_GROUP_ANY && group_live(s, w->watch_group);
 }
 

@@ -7,6 +7,7 @@
 #include "flowtable/bin_scan.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/lookup.h"
+#include "flowtable/lookup_key.h"
 
 struct probe {
 	const struct ft_bin *bin;
@@ -33,24 +34,6 @@ struct burst {
 	struct found found[FT_BURST];
 };
 
-static inline uint16_t key_piece(const struct weft_flow_key *key, unsigned piece)
-{
-	uint16_t v;
-
-	memcpy(&v, (const char *)key + 2 * piece, 2);
-	return v;
-}
-
-static inline uint64_t hash_key(
-	const struct ft_tuple *t, unsigned words, const struct weft_flow_key *key)
-{
-	uint64_t h = t->seed;
-
-	for (unsigned i = 0; i < words; i++)
-		h = ft_tuple_hash_step(t, h, ft_key_word(key, t->word[i]) & t->mask[i]);
-	return ft_hash_end(h);
-}
-
 static inline void prefetch_bin(const struct ft_bin *b, bool exact)
 {
 	__builtin_prefetch(FT_LINE(b->sig));
@@ -69,7 +52,7 @@ static inline __attribute__((always_inline)) void stage_hash(
 		struct probe *p = &b->probe[i];
 		const struct weft_flow_key *key = b->keys[b->active[i]];
 		const struct ft_rule *best = b->rules[b->active[i]];
-		uint64_t hash = hash_key(t, words, key);
+		uint64_t hash = ft_tuple_hash_key(t, words, key);
 
 		p->key = b->active[i];
 		b->at[i] = (uint8_t)i;
@@ -80,9 +63,9 @@ static inline __attribute__((always_inline)) void stage_hash(
 		p->scan.pass = ft_pass_bit(hash);
 		p->scan.floor = best ? best->priority + 1u : 0;
 		if (!t->exact) {
-			p->scan.pieces = key_piece(key, t->piece[0]) |
-					 (uint32_t)key_piece(key, t->piece[1]) << 16;
-			p->scan.piece2 = key_piece(key, t->piece[2]);
+			p->scan.pieces = ft_key_piece(key, t->piece[0]) |
+					 (uint32_t)ft_key_piece(key, t->piece[1]) << 16;
+			p->scan.piece2 = ft_key_piece(key, t->piece[2]);
 		}
 	}
 }
@@ -126,24 +109,6 @@ static void stage_rule(const struct burst *b)
 	}
 }
 
-static bool rule_matches(const struct ft_rule *r, const struct weft_flow_key *key)
-{
-	const struct ft_shape *s = r->shape;
-	uint64_t diff = 0;
-
-	for (unsigned i = 0; i < s->words; i++)
-		diff |= (ft_key_word(key, s->word[i]) & s->mask[i]) ^ r->value[i];
-	return !diff;
-}
-
-// The first of the chain that is there at this version has the highest priority of those.
-static const struct ft_rule *chain_visible(const struct ft_rule *r, uint64_t version)
-{
-	while (r && !ft_life_visible(&r->life, version))
-		r = atomic_load_explicit(&r->next, memory_order_acquire);
-	return r;
-}
-
 static void stage_compare(const struct burst *b)
 {
 	for (unsigned i = 0; i < b->n_found; i++) {
@@ -158,9 +123,9 @@ static void stage_compare(const struct burst *b)
 					     memory_order_relaxed) <= (*best)->priority)
 				continue;
 			r = atomic_load_explicit(&f->bin->rule[lane], memory_order_acquire);
-			if (!rule_matches(r, b->keys[f->key]))
+			if (!ft_rule_matches(r, b->keys[f->key]))
 				continue;
-			r = chain_visible(r, b->version);
+			r = ft_chain_visible(r, b->version);
 			if (r && (!*best || r->priority > (*best)->priority))
 				*best = r;
 		}

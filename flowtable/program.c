@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/program.h"
 
+#include "flowtable/conjunction.h"
 #include "flowtable/hash.h"
 #include "flowtable/switch.h"
 
@@ -147,6 +148,7 @@ static struct ft_program *program_new(
 	p->hard_timeout = spec->hard_timeout;
 	p->importance = spec->importance;
 	p->flags = spec->flags;
+	p->conjunctive = ft_conjunctive(spec->instr);
 	memcpy(&p->instr, spec->instr, size);
 	if (!users_new(&p->instr, &p->users)) {
 		free(p);

@@ -98,6 +98,12 @@ static bool add_shape(struct weft_flow_key *fields, const struct ft_shape *s)
 	return news;
 }
 
+static void add_shapes(struct weft_flow_key *fields, const struct ft_classifier *c)
+{
+	for (uint32_t i = 0; c && i < c->shapes.n; i++)
+		add_shape(fields, c->shapes.at[i]);
+}
+
 void ft_relevance_init(struct ft_switch *sw)
 {
 	publish(&sw->cache.relevance);
@@ -117,8 +123,10 @@ void ft_relevance_shrink(struct ft_switch *sw)
 	for (unsigned n = 0; n < WEFT_TABLES; n++) {
 		const struct ft_table *t = ft_table_of(sw, (uint8_t)n);
 
-		for (uint32_t i = 0; t && i < t->classifier.shapes.n; i++)
-			add_shape(&r->fields, t->classifier.shapes.at[i]);
+		if (!t)
+			continue;
+		add_shapes(&r->fields, &t->classifier);
+		add_shapes(&r->fields, atomic_load_explicit(&t->soft, memory_order_relaxed));
 	}
 	publish(r);
 }

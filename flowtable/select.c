@@ -69,7 +69,7 @@ bool ft_select_within(
 		const struct ft_table *t = ft_table_of(sw, (uint8_t)i);
 
 		if (t && t->rules)
-			ft_classifier_each_within(&t->classifier, selector->match, collect, &c);
+			ft_table_each_within(t, selector->match, collect, &c);
 	}
 	return !into->failed;
 }
@@ -78,10 +78,13 @@ struct ft_rule *ft_select_strict(
 	struct ft_switch *sw, const struct ft_selector *selector, uint16_t priority)
 {
 	const struct ft_table *t = ft_table_of(sw, selector->table);
-	struct ft_rule *r = t ? ft_classifier_find(&t->classifier, selector->match) : NULL;
 
-	for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
-		if (r->priority == priority && ft_selector_wants(selector, r))
-			return r;
+	for (unsigned conjunctive = 0; t && conjunctive < 2; conjunctive++) {
+		struct ft_rule *r = ft_table_find(t, selector->match, conjunctive);
+
+		for (; r; r = atomic_load_explicit(&r->next, memory_order_relaxed))
+			if (r->priority == priority && ft_selector_wants(selector, r))
+				return r;
+	}
 	return NULL;
 }

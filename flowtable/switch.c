@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/switch.h"
 
+#include "flowtable/cache.h"
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
 #include "flowtable/monitor.h"
@@ -100,6 +101,11 @@ void ft_switch_set_network(struct ft_switch *sw, uint32_t network_id)
 {
 	atomic_store_explicit(&sw->network_id, network_id, memory_order_relaxed);
 	ft_switch_changed(sw);
+}
+
+uint32_t ft_switch_number(const struct ft_switch *sw)
+{
+	return sw->cache.serial;
 }
 
 void ft_switch_changed(struct ft_switch *sw)

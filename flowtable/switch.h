@@ -55,7 +55,7 @@ struct ft_switch {
 	} cache; // for the flow caches (cache.h)
 
 	// ---- the writer's alone
-	_Alignas(64) void *ctx; // for env.removed
+	_Alignas(64) void *ctx; // for env.removed and, constant as it is, env.vtep_live
 	struct ft_limits limits;
 	struct ft_txn *txn;    // the open one, NULL: none
 	uint64_t next_version; // never given out yet

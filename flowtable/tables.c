@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/tables.h"
 
+#include "flowtable/conjunction.h"
 #include "flowtable/hash.h"
 #include "flowtable/switch.h"
 
 #include <stdlib.h>
+
+static struct ft_classifier *soft_of(const struct ft_table *t)
+{
+	return atomic_load_explicit(&t->soft, memory_order_acquire);
+}
 
 // ---- workers
 
@@ -12,11 +18,16 @@ void ft_table_lookup_burst(const struct ft_switch *sw, uint8_t table, uint64_t v
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
 	const struct ft_table *t = table < WEFT_TABLES ? ft_table_of(sw, table) : NULL;
+	const struct ft_classifier *soft;
 
-	if (t)
-		ft_classifier_lookup(&t->classifier, version, keys, n, rules);
-	else
+	if (!t) {
 		memset(rules, 0, n * sizeof(rules[0]));
+		return;
+	}
+	ft_classifier_lookup(&t->classifier, version, keys, n, rules);
+	soft = soft_of(t);
+	if (__builtin_expect(soft != NULL, 0))
+		ft_conjunction_lookup(&t->classifier, soft, version, keys, n, rules);
 }
 
 void ft_table_count(
@@ -68,6 +79,53 @@ struct ft_table *ft_table_get(struct ft_switch *sw, uint8_t number)
 	return t;
 }
 
+struct ft_classifier *ft_table_part(const struct ft_table *t, const struct ft_program *p)
+{
+	return p->conjunctive ? soft_of(t) : (struct ft_classifier *)(uintptr_t)&t->classifier;
+}
+
+// Makes it if need be. NULL: no memory.
+static struct ft_classifier *part_get(
+	struct ft_switch *sw, struct ft_table *t, const struct ft_program *p)
+{
+	struct ft_classifier *part = ft_table_part(t, p);
+
+	if (part)
+		return part;
+	part = malloc(sizeof(*part));
+	if (!part)
+		return NULL;
+	ft_classifier_init(part, ft_hash_end(sw->env.seed + t->number + WEFT_TABLES));
+	atomic_store_explicit(&t->soft, part, memory_order_release);
+	return part;
+}
+
+struct ft_rule *ft_table_find(
+	const struct ft_table *t, const struct weft_match *m, bool conjunctive)
+{
+	const struct ft_classifier *part = conjunctive ? soft_of(t) : &t->classifier;
+
+	return part ? ft_classifier_find(part, m) : NULL;
+}
+
+bool ft_table_each_within(
+	const struct ft_table *t, const struct weft_match *m, ft_rule_fn *fn, void *arg)
+{
+	const struct ft_classifier *soft = soft_of(t);
+
+	return ft_classifier_each_within(&t->classifier, m, fn, arg) &&
+	       (!soft || ft_classifier_each_within(soft, m, fn, arg));
+}
+
+bool ft_table_each_overlap(const struct ft_table *t, const struct weft_match *m, uint16_t priority,
+	ft_rule_fn *fn, void *arg)
+{
+	const struct ft_classifier *soft = soft_of(t);
+
+	return ft_classifier_each_overlap(&t->classifier, m, priority, fn, arg) &&
+	       (!soft || ft_classifier_each_overlap(soft, m, priority, fn, arg));
+}
+
 static void table_dirty(struct ft_switch *sw, struct ft_table *t)
 {
 	if (t->dirty)
@@ -81,6 +139,8 @@ void ft_tables_publish(struct ft_switch *sw)
 {
 	for (struct ft_table *t = sw->dirty; t; t = t->dirty_next) {
 		ft_classifier_publish(&t->classifier, &sw->garbage);
+		if (soft_of(t))
+			ft_classifier_publish(soft_of(t), &sw->garbage);
 		t->dirty = false;
 	}
 	sw->dirty = NULL;
@@ -104,7 +164,7 @@ static void table_free(struct ft_switch *sw, struct ft_table *t)
 	static const struct weft_match all;
 	struct ft_rule *list = NULL;
 
-	ft_classifier_each_within(&t->classifier, &all, free_each, &list);
+	ft_table_each_within(t, &all, free_each, &list);
 	while (list) {
 		struct ft_rule *r = list;
 
@@ -113,6 +173,9 @@ static void table_free(struct ft_switch *sw, struct ft_table *t)
 		ft_rule_free(sw, r);
 	}
 	ft_classifier_fini(&t->classifier);
+	if (soft_of(t))
+		ft_classifier_fini(soft_of(t));
+	free(soft_of(t));
 	ft_heap_fini(&t->evictable);
 	free(t);
 }
@@ -160,15 +223,16 @@ static struct ft_rule *rule_new(const struct ft_switch *sw, const struct ft_rule
 static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_spec *spec)
 {
 	struct ft_table *t = ft_table_get(sw, spec->table);
+	struct ft_classifier *part = t ? part_get(sw, t, spec->program) : NULL;
 	struct ft_rule *r;
 
-	if (!t || !ft_txn_reserve(sw->txn, 1) || !ft_program_reserve(sw, spec->program) ||
+	if (!part || !ft_txn_reserve(sw->txn, 1) || !ft_program_reserve(sw, spec->program) ||
 		(!spec->predecessor && !ft_ids_reserve(sw)))
 		return NULL;
 	r = rule_new(sw, spec);
 	if (!r)
 		return NULL;
-	r->shape = ft_classifier_reserve(&t->classifier, &sw->garbage, spec->match);
+	r->shape = ft_classifier_reserve(part, &sw->garbage, spec->match);
 	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw)) ||
 		!ft_evict_reserve(sw, t)) {
 		free(r);
@@ -193,7 +257,7 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 		ft_ids_take(sw, r);
 	}
 	ft_program_join(sw, r);
-	ft_classifier_link(&t->classifier, r);
+	ft_classifier_link(ft_table_part(t, r->program), r);
 	ft_relevance_grow(sw, r->shape);
 	table_dirty(sw, t);
 	rule_counted(sw, r, 1);
@@ -234,7 +298,7 @@ void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)
 	struct ft_table *t = ft_table_of(sw, r->table);
 
 	sw->shapes_went |= r->shape->rules == 1;
-	ft_classifier_unlink(&t->classifier, &sw->garbage, r);
+	ft_classifier_unlink(ft_table_part(t, r->program), &sw->garbage, r);
 	table_dirty(sw, t);
 }
 

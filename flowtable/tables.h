@@ -11,8 +11,9 @@
 #include "flowtable/txn.h"
 
 struct ft_table {
-	struct ft_classifier classifier;
-	struct ft_table *dirty_next; // in ft_switch.dirty
+	_Atomic(struct ft_classifier *) soft; // conjunction.h; NULL: never had such a rule
+	struct ft_classifier classifier;      // of all other rules
+	struct ft_table *dirty_next;          // in ft_switch.dirty
 	bool dirty;
 	uint8_t number;
 	uint32_t rules;           // as staged
@@ -23,6 +24,14 @@ struct ft_table {
 struct ft_table *ft_table_of(const struct ft_switch *, uint8_t number);
 // Makes it if need be. NULL: no memory.
 struct ft_table *ft_table_get(struct ft_switch *, uint8_t number);
+// The classifier that has rules with this program, or would have; NULL: there is none yet.
+struct ft_classifier *ft_table_part(const struct ft_table *, const struct ft_program *);
+// As ft_classifier_find(), _each_within() and _each_overlap(), over all rules of the table.
+struct ft_rule *ft_table_find(const struct ft_table *, const struct weft_match *, bool conjunctive);
+bool ft_table_each_within(
+	const struct ft_table *, const struct weft_match *, ft_rule_fn *, void *arg);
+bool ft_table_each_overlap(const struct ft_table *, const struct weft_match *, uint16_t priority,
+	ft_rule_fn *, void *arg);
 // Publishes the classifiers of tables whose rules were linked or unlinked.
 void ft_tables_publish(struct ft_switch *);
 void ft_tables_fini(struct ft_switch *);

@@ -152,10 +152,28 @@ static uint16_t hash_ethernet(struct cursor *c)
 	return type;
 }
 
+static inline uint32_t finish(const struct cursor *c)
+{
+	uint32_t hash = (uint32_t)(multiply_fold(c->h ^ K1, K0) >> 32);
+
+	return hash ? hash : 1;
+}
+
+uint32_t overlay_flow_hash_plain(const uint8_t *frame, uint64_t seed)
+{
+	const uint8_t *ip = frame + OVERLAY_ETH_LEN;
+	struct cursor c = {.h = seed};
+	uint32_t l4 = has_ports(ip[9]) ? load32(ip + OVERLAY_IPV4_LEN) : 0;
+
+	mix(&c, load64(frame), (uint64_t)load32(frame + 8) << 32);
+	c.h ^= OVERLAY_ETHERTYPE_IPV4;
+	mix(&c, load64(ip + 12), (uint64_t)ip[9] << 32 | l4);
+	return finish(&c);
+}
+
 uint32_t overlay_flow_hash(const uint8_t *frame, uint32_t len, uint64_t seed)
 {
 	struct cursor c = {.p = frame, .end = frame + len, .h = seed};
-	uint32_t hash;
 
 	if (len >= OVERLAY_ETH_LEN) {
 		uint16_t type = hash_ethernet(&c);
@@ -164,6 +182,5 @@ uint32_t overlay_flow_hash(const uint8_t *frame, uint32_t len, uint64_t seed)
 		else if (type == OVERLAY_ETHERTYPE_IPV6)
 			hash_ipv6(&c);
 	}
-	hash = (uint32_t)(multiply_fold(c.h ^ K1, K0) >> 32);
-	return hash ? hash : 1;
+	return finish(&c);
 }

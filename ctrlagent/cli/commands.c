@@ -11,6 +11,7 @@ static const struct {
 	{"port", "list", command_port_list},
 	{"vtep", "list", command_vtep_list},
 	{"underlay", "list", command_underlay_list},
+	{"bfd", "list", command_bfd_list},
 	{"fdb", "list", command_fdb_list},
 	{"fdb", "add", command_fdb_add},
 	{"fdb", "del", command_fdb_del},

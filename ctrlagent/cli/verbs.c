@@ -34,6 +34,7 @@ const struct cli_verb cli_verbs[] = {
 	{"port", "list show", "[TENANT]", 0, 1, no_options, "ports with their counters, uplinks included"},
 	{"vtep", "list show", "[TENANT]", 0, 1, no_options, "remote VTEPs of tenants"},
 	{"underlay", "list show", "", 0, 0, no_options, "how remote VTEPs are reached"},
+	{"bfd", "list show", "", 0, 0, no_options, "BFD sessions with remote VTEPs"},
 	{"fdb", "list show", "[TENANT]", 0, 1, no_options, "MAC addresses, learned and static"},
 	{"fdb", "add", "TENANT MAC", 2, 2, fdb_add_options,
 	 "add a static MAC address, for as long as the data plane runs"},

@@ -214,6 +214,16 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 	config_check_switch(r, t);
 }
 
+static void check_bfd(struct config_reader *r, const struct config *c)
+{
+	for (size_t i = 0; c->host.bfd.mode == WEFT_BFD_VXLAN && i < c->tenant_count; i++)
+		if (c->tenants[i].encap == WEFT_ENCAP_VXLAN &&
+			config_is_set(r, &c->tenants[i].vni) &&
+			c->tenants[i].vni == c->host.bfd.vni)
+			config_error(r, &c->tenants[i].vni, NULL,
+				"%u is host.bfd.vni, expected another one", c->host.bfd.vni);
+}
+
 // ---- the whole
 
 static void add_device(struct config_values *devices, uint32_t kind, const char *device)
@@ -275,6 +285,7 @@ void config_check(struct config_reader *r, struct config *c)
 	check_uplinks(r, c);
 	for (size_t i = 0; i < c->tenant_count; i++)
 		check_tenant(r, c, &c->tenants[i]);
+	check_bfd(r, c);
 	check_unique(r, c);
 	check_devices(r, c);
 }

@@ -19,6 +19,13 @@
 #define CONFIG_DEFAULT_PATH "/etc/weft/weft.yaml"
 #define CONFIG_MAX_BYTES (16u << 20)
 
+struct config_bfd {
+	uint32_t mode; // enum weft_bfd_mode
+	uint32_t interval_ms;
+	uint32_t multiplier;
+	uint32_t vni;
+};
+
 struct config_host {
 	char name[WEFT_NAME_MAX + 1];
 	struct weft_ip vtep;  // none: no overlay tenants
@@ -29,6 +36,7 @@ struct config_host {
 	uint32_t zero_checksum; // enum weft_zero_csum
 	uint32_t ttl;
 	uint32_t fdb_age_s;
+	struct config_bfd bfd;
 };
 
 struct config_uplink {

@@ -23,6 +23,20 @@ static const char *const fail_modes[] = {"secure", "standalone", NULL};
 #define YES_NO(default) .kind = SCHEMA_BOOL, .standard = (default)
 #define CHOICE(of, default) .kind = SCHEMA_ENUM, .names = (of), .standard = (default)
 
+static const char *const bfd_modes[] = {"none", "single_hop", "multihop", "vxlan", NULL};
+
+static const struct schema_field bfd_fields[] = {
+	{"mode", CHOICE(bfd_modes, WEFT_BFD_NONE), .offset = AT(config_bfd, mode), .required = true,
+	 .help = "RFC 5881, RFC 5883, or inside VXLAN by RFC 8971"},
+	{"interval", NUMBER(1, 10000, 300), .offset = AT(config_bfd, interval_ms),
+	 .help = "milliseconds between control packets"},
+	{"multiplier", NUMBER(1, 255, 3), .offset = AT(config_bfd, multiplier),
+	 .help = "so many intervals of silence are an alarm"},
+	{"vni", NUMBER(0, WEFT_VNI_MAX, 1), .offset = AT(config_bfd, vni),
+	 .help = "VXLAN network of the sessions in mode vxlan; of no tenant"},
+	{0}};
+static const struct schema bfd = {sizeof(struct config_bfd), bfd_fields};
+
 static const struct schema_field host_fields[] = {
 	{"name", NAME(WEFT_NAME_MAX), .offset = AT(config_host, name), .required = true,
 	 .help = "of this host, in logs and OpenFlow descriptions"},
@@ -43,6 +57,8 @@ static const struct schema_field host_fields[] = {
 	 .help = "TTL or hop limit of outer headers"},
 	{"fdb_age", NUMBER(1, 1000000, 300), .offset = AT(config_host, fdb_age_s),
 	 .help = "seconds without a packet after which a learned MAC is forgotten"},
+	{"bfd", SCHEMA_MAP, .offset = AT(config_host, bfd), .sub = &bfd,
+	 .help = "with each remote VTEP: is it alive?"},
 	{0}};
 static const struct schema host = {sizeof(struct config_host), host_fields};
 

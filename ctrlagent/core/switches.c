@@ -148,13 +148,27 @@ static void sync_ports(
 		port_is(ts, overlay);
 }
 
+// Of the overlay port the data plane tells no more than whether it is down.
+static void overlay_is(struct tenant_switch *ts, uint32_t state)
+{
+	const struct weft_ipc_port_status *told = told_port(ts, WEFT_OFPORT_OVERLAY);
+
+	if (!told)
+		return;
+	struct weft_ipc_port_status now = *told;
+	now.state = state;
+	port_is(ts, &now);
+}
+
 void switches_port_event(
 	struct switches *s, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
 {
 	VEC_FOR_EACH (ts, &s->all) {
 		if ((*ts)->tenant != tenant)
 			continue;
-		if (port->reason == PORT_DELETED)
+		if (port->port.ofport == WEFT_OFPORT_OVERLAY)
+			overlay_is(*ts, port->state);
+		else if (port->reason == PORT_DELETED)
 			port_is_gone(*ts, port->port.ofport);
 		else
 			port_is(*ts, port);
@@ -299,6 +313,8 @@ static void sync_switch(struct switches *s, const struct config *config,
 
 	if (!m)
 		return;
+	if (model_overlay_is_down(s->model, m->id))
+		overlay.state = WEFT_PORT_LINK_DOWN;
 	if (ts) {
 		failed = !update(ts, config, t, error, sizeof(error));
 		sync_ports(ts, s->model, over);

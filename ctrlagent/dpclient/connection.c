@@ -58,7 +58,7 @@ static void on_punt(evutil_socket_t fd, short what, void *arg)
 	struct dpc *dpc = arg;
 
 	for (unsigned i = 0; i < PUNTS_AT_ONCE && dpc->punt; i++) {
-		ssize_t n = recv(fd, dpc->message, sizeof(dpc->message), 0);
+		ssize_t n = recv(fd, dpc->punted, sizeof(dpc->punted), 0);
 		if (n > 0) {
 			dpc_receive_punt(dpc, (size_t)n);
 			continue;
@@ -96,13 +96,12 @@ static void retry_later(struct dpc *dpc, const char *why)
 		dpc->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : dpc->backoff_ms * 2;
 }
 
-// `control` is freed from the loop, for its own callback may be what got us here.
 static void control_close(struct dpc *dpc)
 {
-	bufferevent_setcb(dpc->control, NULL, NULL, NULL, NULL);
-	bufferevent_disable(dpc->control, EV_READ | EV_WRITE);
-	bufferevent_free(dpc->control);
-	dpc->control = NULL;
+	event_free(dpc->readable);
+	event_free(dpc->writable);
+	dpc->readable = dpc->writable = NULL;
+	wire_close(&dpc->wire);
 	punt_close(dpc);
 }
 
@@ -116,7 +115,7 @@ void dpc_connection_lost(struct dpc *dpc, const char *why)
 {
 	bool was_up = dpc->state == DPC_UP;
 
-	if (!dpc->control)
+	if (!dpc->readable)
 		return;
 	control_close(dpc);
 	dpc->state = DPC_DOWN;
@@ -141,31 +140,39 @@ void dpc_greeted(struct dpc *dpc)
 	dpc_tell_up(dpc);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	dpc_receive_control(arg);
+	struct dpc *dpc = arg;
+	ssize_t n = wire_receive(&dpc->wire);
+
+	if (n > 0)
+		dpc_receive_control(dpc);
+	else if (n < 0)
+		dpc_connection_lost(dpc, n == -ECONNRESET ? "the data plane closed the connection"
+							  : strerror((int)-n));
 }
 
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	dpc_check_unblocked(arg);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct dpc *dpc = arg;
 
-	// What came before the end counts: it may say why it ended.
-	dpc_receive_control(dpc);
-	dpc_connection_lost(dpc, what & BEV_EVENT_ERROR ? strerror(EVUTIL_SOCKET_ERROR())
-							: "the data plane closed the connection");
+	dpc_flush_wire(dpc);
+	dpc_check_unblocked(dpc);
+}
+
+static void control_open(struct dpc *dpc, int fd)
+{
+	wire_open(&dpc->wire, fd);
+	dpc->readable = event_new(dpc->base, fd, EV_READ | EV_PERSIST, on_readable, dpc);
+	dpc->writable = event_new(dpc->base, fd, EV_WRITE, on_writable, dpc);
+	event_add(dpc->readable, NULL);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct dpc *dpc = arg;
 
-	if (dpc->control) {
+	if (dpc->readable) {
 		dpc_connection_lost(dpc, "the data plane does not greet");
 		return;
 	}
@@ -174,10 +181,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		retry_later(dpc, strerror(-s));
 		return;
 	}
-	dpc->control = bufferevent_socket_new(dpc->base, s, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(dpc->control, on_read, on_written, on_event, dpc);
-	bufferevent_setwatermark(dpc->control, EV_WRITE, DPC_OUTPUT_LOW, 0);
-	bufferevent_enable(dpc->control, EV_READ | EV_WRITE);
+	control_open(dpc, s);
 	dpc->state = DPC_GREETING;
 	dpc_send_hello(dpc);
 	arm(dpc->retry, GREETING_MS);
@@ -199,6 +203,7 @@ struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options)
 	dpc->flush = event_new(base, -1, 0, dpc_on_flush, dpc);
 	for (unsigned i = 0; i < DPC_LISTENER_BUCKETS; i++)
 		LIST_INIT(&dpc->listeners[i]);
+	wire_init(&dpc->wire);
 	pending_init(&dpc->pending);
 	dump_table_init(&dpc->dumps);
 	arm(dpc->retry, 0);
@@ -207,7 +212,7 @@ struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options)
 
 void dpc_shutdown(struct dpc *dpc)
 {
-	if (dpc->control)
+	if (dpc->readable)
 		control_close(dpc);
 	dpc->state = DPC_DOWN;
 	dpc->txn_open = false;

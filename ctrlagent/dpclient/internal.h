@@ -4,12 +4,12 @@
 // stage.c what goes out later, receive.c what comes in, dump.c the dumps under way, listener.c who
 // is told.
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <sys/queue.h>
 
 #include "dump.h"
 #include "pending.h"
+#include "wire.h"
 
 #define AGENT_LOG_MODULE "dpclient"
 #include "log.h"
@@ -18,6 +18,7 @@
 // go on.
 #define DPC_OUTPUT_HIGH (4u << 20)
 #define DPC_OUTPUT_LOW (1u << 20)
+#define DPC_OUTPUT_CHUNK (32u << 10) // that is sent before the turn ends, so that both ends work
 #define DPC_PENDING_HIGH 32768u
 #define DPC_PENDING_LOW 8192u
 
@@ -45,8 +46,10 @@ struct dpc {
 	char *punt_path;
 
 	enum dpc_state state;
-	struct bufferevent *control;
-	struct event *retry; // connects again; or ends a greeting that takes too long
+	struct wire wire;
+	struct event *readable; // NULL: there is no connection
+	struct event *writable; // pending while the wire has more than the socket takes
+	struct event *retry;    // connects again; or ends a greeting that takes too long
 	unsigned backoff_ms;
 	char why[160]; // the last failure that was logged, so that it is logged once
 	uint64_t epoch;
@@ -67,13 +70,15 @@ struct dpc {
 	bool unanswered; // operations were sent since the last checkpoint
 	bool refused;    // pending or dumps have refused requests
 	bool blocked;
+	bool flush_due; // `flush` is to run in this iteration
 
 	// 0: listeners to all tenants; tenant t is in 1 + t % (BUCKETS - 1)
 	struct dpc_listener_list listeners[DPC_LISTENER_BUCKETS];
 	unsigned walkers; // dispatches under way
 	bool dead_listeners;
 
-	uint64_t message[WEFT_IPC_MAX_LEN / 8]; // one message, aligned as its structs need
+	const struct weft_ipc_hdr *message;    // that is being handled
+	uint64_t punted[WEFT_IPC_MAX_LEN / 8]; // one packet-in, aligned as its structs need
 };
 
 // connection.c
@@ -94,6 +99,8 @@ struct dpc_dump *dpc_start_dump(struct dpc *dpc, weft_tenant_id tenant, struct d
 void dpc_end_implicit(struct dpc *dpc); // commits what operations without a transaction opened
 void dpc_send_hello(struct dpc *dpc);
 void dpc_on_flush(evutil_socket_t fd, short what, void *arg);
+void dpc_flush_soon(struct dpc *dpc); // at the end of this iteration of the loop
+void dpc_flush_wire(struct dpc *dpc);
 void dpc_check_unblocked(struct dpc *dpc);
 
 // stage.c
@@ -101,9 +108,9 @@ void dpc_record_message(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id
 	const struct iovec *parts, unsigned count);
 
 // receive.c
-// Takes whole messages from the control connection's input until there is none, or it was lost.
+// Takes the whole messages that the wire has, until it was lost.
 void dpc_receive_control(struct dpc *dpc);
-// One datagram in dpc->message.
+// One datagram in dpc->punted.
 void dpc_receive_punt(struct dpc *dpc, size_t len);
 
 // listener.c

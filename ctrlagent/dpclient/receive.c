@@ -9,7 +9,7 @@
 
 static const struct weft_ipc_hdr *header(const struct dpc *dpc)
 {
-	return (const struct weft_ipc_hdr *)dpc->message;
+	return dpc->message;
 }
 
 static const void *body(const struct dpc *dpc)
@@ -101,6 +101,8 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_ledger);
 	case WEFT_IPC_DUMP_DROP_RULES:
 		return sizeof(struct weft_ipc_drop_rule);
+	case WEFT_IPC_DUMP_BFD:
+		return sizeof(struct weft_ipc_bfd);
 	case WEFT_IPC_DUMP_NEIGHS:
 		return sizeof(struct weft_ipc_neigh);
 	case WEFT_IPC_DUMP_FDB_STATS:
@@ -273,35 +275,48 @@ static void happened(struct dpc *dpc)
 	dpc_connection_lost(dpc, "the data plane sent a malformed event");
 }
 
+// False: the connection is lost.
+static bool take_message(struct dpc *dpc)
+{
+	uint32_t xid = header(dpc)->xid;
+
+	if (xid & DUMP_XID)
+		dumped(dpc);
+	else if (xid)
+		answered(dpc);
+	else
+		happened(dpc);
+	dpc_check_unblocked(dpc);
+	return dpc->readable;
+}
+
 void dpc_receive_control(struct dpc *dpc)
 {
-	while (dpc->control) {
-		struct evbuffer *in = bufferevent_get_input(dpc->control);
-		struct weft_ipc_hdr hdr;
+	struct wire *w = &dpc->wire;
+	size_t at = 0;
 
-		if (evbuffer_copyout(in, &hdr, sizeof(hdr)) < (ssize_t)sizeof(hdr))
-			return;
-		if (hdr.len < sizeof(hdr) || hdr.len > WEFT_IPC_MAX_LEN || hdr.len % 8) {
+	while (w->in_len - at >= sizeof(struct weft_ipc_hdr)) {
+		uint32_t len;
+
+		dpc->message = (const void *)((const uint8_t *)w->in + at);
+		len = dpc->message->len;
+		if (len < sizeof(struct weft_ipc_hdr) || len > WEFT_IPC_MAX_LEN || len % 8) {
 			dpc_connection_lost(dpc, "the data plane sent a message of a wrong length");
 			return;
 		}
-		if (evbuffer_get_length(in) < hdr.len)
+		if (w->in_len - at < len)
+			break;
+		if (!take_message(dpc))
 			return;
-		evbuffer_remove(in, dpc->message, hdr.len);
-		if (hdr.xid & DUMP_XID)
-			dumped(dpc);
-		else if (hdr.xid)
-			answered(dpc);
-		else
-			happened(dpc);
-		dpc_check_unblocked(dpc);
+		at += len;
 	}
+	wire_taken(w, at);
 }
 
 void dpc_receive_punt(struct dpc *dpc, size_t len)
 {
-	const struct weft_ipc_hdr *hdr = header(dpc);
-	const struct weft_ipc_punt *punt = body(dpc);
+	const struct weft_ipc_hdr *hdr = (const void *)dpc->punted;
+	const struct weft_ipc_punt *punt = (const void *)(hdr + 1);
 	size_t fixed = sizeof(*hdr) + sizeof(*punt);
 
 	if (len < fixed || hdr->len != len || hdr->type != WEFT_IPC_PUNT ||

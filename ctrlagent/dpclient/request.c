@@ -19,15 +19,17 @@ static size_t parts_len(const struct iovec *parts, unsigned count)
 void dpc_send(
 	struct dpc *dpc, const struct weft_ipc_hdr *like, const struct iovec *parts, unsigned count)
 {
-	struct evbuffer *out = bufferevent_get_output(dpc->control);
 	struct weft_ipc_hdr hdr = *like;
+	struct iovec first = {&hdr, sizeof(hdr)};
 
 	hdr.len = (uint32_t)(sizeof(hdr) + parts_len(parts, count));
 	assert(hdr.len % 8 == 0);
-	evbuffer_add(out, &hdr, sizeof(hdr));
-	for (unsigned i = 0; i < count; i++)
-		evbuffer_add(out, parts[i].iov_base, parts[i].iov_len);
-	if (evbuffer_get_length(out) > DPC_OUTPUT_HIGH || dpc->pending.count > DPC_PENDING_HIGH)
+	wire_put(&dpc->wire, &first, 1);
+	wire_put(&dpc->wire, parts, count);
+	dpc_flush_soon(dpc);
+	if (wire_backlog(&dpc->wire) >= DPC_OUTPUT_CHUNK)
+		dpc_flush_wire(dpc);
+	if (wire_backlog(&dpc->wire) > DPC_OUTPUT_HIGH || dpc->pending.count > DPC_PENDING_HIGH)
 		dpc->blocked = true;
 }
 
@@ -53,7 +55,7 @@ void dpc_send_hello(struct dpc *dpc)
 static void settle_soon(struct dpc *dpc)
 {
 	dpc->refused = true;
-	event_active(dpc->flush, EV_TIMEOUT, 0);
+	dpc_flush_soon(dpc);
 }
 
 static void refuse(struct dpc *dpc, const struct pending *p, enum weft_error error)
@@ -93,7 +95,6 @@ void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint1
 	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, flags, parts, count);
 	if (p.kind == PENDING_OP) {
 		dpc->unanswered = true;
-		event_active(dpc->flush, EV_TIMEOUT, 0);
 	} else if (p.kind == PENDING_CHECKPOINT) {
 		dpc->unanswered = false;
 	}
@@ -173,6 +174,7 @@ void dpc_on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct dpc *dpc = arg;
 
+	dpc->flush_due = false;
 	if (dpc->refused) {
 		dpc->refused = false;
 		pending_settle_refused(&dpc->pending);
@@ -181,14 +183,29 @@ void dpc_on_flush(evutil_socket_t fd, short what, void *arg)
 	dpc_end_implicit(dpc);
 	if (dpc->unanswered)
 		echo(dpc, NULL, NULL); // packet-outs: nothing else would settle them
+	dpc_flush_wire(dpc);
+}
+
+void dpc_flush_soon(struct dpc *dpc)
+{
+	if (!dpc->flush_due)
+		event_active(dpc->flush, EV_TIMEOUT, 0);
+	dpc->flush_due = true;
+}
+
+// What the socket does not take waits until it is writable; what waits already, too.
+void dpc_flush_wire(struct dpc *dpc)
+{
+	if (dpc->readable && !event_pending(dpc->writable, EV_WRITE, NULL) &&
+		wire_flush(&dpc->wire))
+		event_add(dpc->writable, NULL);
 }
 
 void dpc_check_unblocked(struct dpc *dpc)
 {
 	if (!dpc->blocked || dpc->pending.count > DPC_PENDING_LOW)
 		return;
-	if (dpc->control &&
-		evbuffer_get_length(bufferevent_get_output(dpc->control)) > DPC_OUTPUT_LOW)
+	if (wire_backlog(&dpc->wire) > DPC_OUTPUT_LOW)
 		return;
 	dpc->blocked = false;
 	dpc_tell_unblocked(dpc);

@@ -31,7 +31,9 @@
 	X(TABLE_LOOKUPS, "weft_table_lookups_total", "counter", "Lookups in a flow table")         \
 	X(TABLE_MATCHED, "weft_table_matched_total", "counter", "Lookups that a rule matched")     \
 	X(CONTROLLER, "weft_controller_connected", "gauge", "Is the controller connected?")        \
-	X(VTEP, "weft_vtep_resolved", "gauge", "Is the way to the remote VTEP known?")
+	X(VTEP, "weft_vtep_resolved", "gauge", "Is the way to the remote VTEP known?") \
+	X(BFD_UP, "weft_bfd_up", "gauge", "Is the BFD session with the remote VTEP up?") \
+	X(BFD_DOWNS, "weft_bfd_downs_total", "counter", "Times that the BFD session went down")
 
 // clang-format on
 

@@ -114,6 +114,18 @@ static void on_port(void *arg, weft_tenant_id id, const void *body, size_t len)
 	METRIC(&s->set, PORT_TX_DROP, p.stats.tx_dropped, "tenant", tenant, "port", port);
 }
 
+static void on_bfd(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	struct weft_ipc_bfd b;
+	char ip[IP_TEXT_MAX];
+
+	memcpy(&b, body, sizeof(b));
+	ip_format(&b.vtep, ip);
+	METRIC(&s->set, BFD_UP, b.state == 3, "vtep", ip);
+	METRIC(&s->set, BFD_DOWNS, b.downs, "vtep", ip);
+}
+
 static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
@@ -160,6 +172,7 @@ void scrape(struct agent *agent, scrape_done_fn done, void *arg)
 		dump(s, WEFT_IPC_DUMP_STATUS, 0, on_status);
 		dump(s, WEFT_IPC_DUMP_DROPS, 0, on_ledger);
 		dump(s, WEFT_IPC_DUMP_PORTS, 0, on_port);
+		dump(s, WEFT_IPC_DUMP_BFD, 0, on_bfd);
 		VEC_FOR_EACH (t, &agent->model.tenants)
 			dump(s, WEFT_IPC_DUMP_TABLES, t->id, on_table);
 	}

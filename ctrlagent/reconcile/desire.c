@@ -43,6 +43,13 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	out->zero_csum = (uint8_t)h->zero_checksum;
 	out->ttl = (uint8_t)h->ttl;
 	out->fdb_age_s = h->fdb_age_s;
+	if (h->bfd.mode != WEFT_BFD_NONE)
+		out->bfd = (struct weft_bfd_settings){
+			.mode = (uint8_t)h->bfd.mode,
+			.mult = (uint8_t)h->bfd.multiplier,
+			.interval_us = h->bfd.interval_ms * 1000,
+			.vni = h->bfd.mode == WEFT_BFD_VXLAN ? h->bfd.vni : 0,
+		};
 	copy_name(out->name, h->name);
 }
 

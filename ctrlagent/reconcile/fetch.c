@@ -40,8 +40,11 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 	memcpy(&status, body, sizeof(status));
 	terminate(status.port.name);
 	status.port.device[WEFT_DEVICE_MAX] = 0;
-	if (status.port.ofport == WEFT_OFPORT_OVERLAY)
-		return; // the data plane's own; nobody makes or removes it
+	if (status.port.ofport == WEFT_OFPORT_OVERLAY) { // nobody makes or removes it
+		if (status.state & WEFT_PORT_LINK_DOWN)
+			vec_add(&((struct fetch *)arg)->model->overlays_down, tenant);
+		return;
+	}
 	vec_add(&((struct fetch *)arg)->model->ports, (struct model_port){tenant, status});
 }
 

@@ -9,6 +9,15 @@ void model_free(struct model *m)
 	vec_free(&m->fdb);
 	vec_free(&m->neighs);
 	vec_free(&m->nexthops);
+	vec_free(&m->overlays_down);
+}
+
+bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant)
+{
+	VEC_FOR_EACH (id, &m->overlays_down)
+		if (*id == tenant)
+			return true;
+	return false;
 }
 
 const struct model_tenant *model_tenant_named(const struct model *m, const char *name)

@@ -46,6 +46,7 @@ struct model {
 	VEC(struct model_fdb) fdb;
 	VEC(struct model_neigh) neighs;
 	VEC(struct weft_ipc_nexthop) nexthops;
+	VEC(weft_tenant_id) overlays_down; // tenants whose VTEPs are all down, as BFD says
 };
 
 struct model_ids {
@@ -55,6 +56,7 @@ struct model_ids {
 
 void model_free(struct model *m); // the contents
 
+bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant);
 const struct model_tenant *model_tenant_named(const struct model *m, const char *name);
 const struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
 struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name);

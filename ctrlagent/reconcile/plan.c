@@ -176,6 +176,14 @@ static void remove_tenants(struct planner *p)
 
 // ---- additions and changes
 
+static char *bfd_text(const struct weft_bfd_settings *b)
+{
+	if (b->mode == WEFT_BFD_NONE)
+		return agent_strdup("off");
+	return agent_format(
+		"%s %u ms x %u", bfd_mode_name(b->mode), b->interval_us / 1000, b->mult);
+}
+
 static void set_host(struct planner *p)
 {
 	const struct weft_ipc_host *now = &p->current->host, *want = &p->desired->host;
@@ -184,13 +192,15 @@ static void set_host(struct planner *p)
 
 	if (memcmp(now, want, sizeof(*want)) == 0)
 		return;
+	char *bfd = bfd_text(&want->bfd);
 	line(p->plan,
 		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, over IPv6 "
-		"%s, zero checksum %s, fdb age %u s",
+		"%s, zero checksum %s, fdb age %u s, bfd %s",
 		now->name[0] ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
 		ip_format(&want->vtep6, ip6), want->vxlan_port, want->ttl,
 		want->udp_csum ? "on" : "off", want->udp6_csum ? "on" : "off",
-		zero_csums[want->zero_csum], want->fdb_age_s);
+		zero_csums[want->zero_csum], want->fdb_age_s, bfd);
+	free(bfd);
 	operation(
 		p, WEFT_IPC_HOST_SET, 0, want, sizeof(*want), agent_format("host %s", want->name));
 }

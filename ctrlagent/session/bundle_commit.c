@@ -2,6 +2,7 @@
 #include "openflow/errors.h"
 #include "session/bundle.h"
 #include "session/conn.h"
+#include "session/forward.h"
 
 #define STEP_MESSAGES 256u
 #define STEPS 2u // under way at once
@@ -54,8 +55,26 @@ static void finish(struct session_bundle *b, bool ok)
 		start_next(sw);
 }
 
+// Its group and meter mods are told to others as if they had come one by one (7.4.6).
+static void forward(struct session_bundle *b)
+{
+	struct session_bundle_chunk *chunk = NULL;
+	struct session_bundle_message *m;
+	size_t offset = 0;
+
+	while (b->sw && (m = session_bundle_next(b, &chunk, &offset))) {
+		const struct weft_ipc_hdr *h = (const void *)m->recording;
+
+		if (h->type == WEFT_IPC_GROUP_MOD || h->type == WEFT_IPC_METER_MOD)
+			session_forward_tell(b->sw, b->conn, of_load32(m->head + 4), h->type, h + 1,
+				h->len - sizeof(*h));
+	}
+}
+
 static void on_committed(void *arg, enum weft_error error, const char *text)
 {
+	if (!error)
+		forward(arg);
 	finish(arg, error == WEFT_E_NONE);
 }
 

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "session/controller_status.h"
 #include "session/endpoint.h"
 
 struct session_conn *session_conn_new(
@@ -66,8 +67,10 @@ void session_conn_close(struct session_conn *c)
 	c->stream = NULL;
 	c->sw = NULL;
 	c->barrier_done = false;
-	if (was_up)
+	if (was_up) {
+		session_controller_changed(c, OFPCSR_CHANNEL_STATUS, false);
 		session_switch_down(sw);
+	}
 	session_conn_unref(c);
 }
 

@@ -37,6 +37,8 @@ static const struct {
 	[OF_FLOW_COUNTS_REQUEST] = {session_handle_flow_counts},
 	[OF_AGGREGATE_REQUEST] = {session_handle_aggregate},
 	[OF_TABLE_REQUEST] = {session_handle_table_stats},
+	[OF_TABLE_DESC_REQUEST] = {session_handle_table_desc},
+	[OF_CONTROLLERS_REQUEST] = {session_handle_controllers},
 	[OF_TABLE_FEATURES_REQUEST] = {session_handle_table_features},
 	[OF_PORT_STATS_REQUEST] = {session_handle_port_stats},
 	[OF_PORT_DESC_REQUEST] = {session_handle_port_desc},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups read back (OpenFlow 1.3.5, 7.3.5.9 to 7.3.5.11).
-#include "openflow/actions.h"
+#include "session/bucket.h"
 #include "session/dump.h"
 #include "session/handlers.h"
 #include "session/table_features.h"
@@ -50,54 +50,6 @@ static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t 
 	session_dump_next(d);
 }
 
-// What became properties in 1.5.
-static void put_properties(struct of_writer *w, const struct weft_bucket *b, uint8_t group_type)
-{
-	if (group_type == OFPGT_SELECT)
-		of_bucket_prop_weight_write(w, &(struct of_bucket_prop_weight){b->weight});
-	if (b->watch_port != OFPP_ANY)
-		of_bucket_prop_watch_port_write(
-			w, &(struct of_bucket_prop_watch_port){b->watch_port});
-	if (b->watch_group != OFPG_ANY)
-		of_bucket_prop_watch_group_write(
-			w, &(struct of_bucket_prop_watch_group){b->watch_group});
-}
-
-static void put_bucket(struct of_writer *w, const struct weft_bucket *b, uint8_t group_type)
-{
-	struct of_writer actions = {.version = w->version}, properties = actions;
-	struct of_bucket out = {
-		.bucket_id = b->bucket_id,
-		.weight = b->weight,
-		.watch_port = b->watch_port,
-		.watch_group = b->watch_group,
-	};
-
-	if (weft_actions_ok(b + 1, b->actions_len))
-		of_actions_write(&actions, b + 1, b->actions_len);
-	if (w->version >= OF_VERSION_1_5)
-		put_properties(&properties, b, group_type);
-	out.actions = of_written(&actions);
-	out.properties = of_written(&properties);
-	of_bucket_write(w, &out);
-	of_writer_free(&actions);
-	of_writer_free(&properties);
-}
-
-static void put_buckets(struct of_writer *w, const char *at, size_t left, uint8_t group_type)
-{
-	while (left >= sizeof(struct weft_bucket)) {
-		const struct weft_bucket *b = (const void *)at;
-		size_t n = sizeof(*b) + b->actions_len;
-
-		if (n > left)
-			return;
-		put_bucket(w, b, group_type);
-		at += n;
-		left -= n;
-	}
-}
-
 static void on_desc(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
 	struct session_dump *d = arg;
@@ -107,7 +59,7 @@ static void on_desc(void *arg, weft_tenant_id tenant, const void *body, size_t l
 
 	if (!split(body, len, &p))
 		return;
-	put_buckets(w, p.buckets, p.stats->buckets_len, p.stats->group.type);
+	session_buckets_write(w, p.buckets, p.stats->buckets_len, p.stats->group.type);
 	out = (struct of_group_desc){
 		.type = p.stats->group.type,
 		.group_id = p.stats->group.group,

@@ -22,8 +22,9 @@ session_handler session_handle_barrier, session_handle_queue_get_config, session
 	session_handle_get_async, session_handle_set_async;
 
 session_handler session_handle_desc, session_handle_flow_stats, session_handle_flow_counts,
-	session_handle_aggregate, session_handle_queue_desc, session_handle_table_stats,
-	session_handle_table_features, session_handle_port_stats, session_handle_port_desc,
-	session_handle_queue_stats, session_handle_group_stats, session_handle_group_desc,
-	session_handle_group_features, session_handle_meter_stats, session_handle_meter_config,
-	session_handle_meter_features, session_handle_experimenter_multipart;
+	session_handle_aggregate, session_handle_queue_desc, session_handle_table_desc,
+	session_handle_controllers, session_handle_table_stats, session_handle_table_features,
+	session_handle_port_stats, session_handle_port_desc, session_handle_queue_stats,
+	session_handle_group_stats, session_handle_group_desc, session_handle_group_features,
+	session_handle_meter_stats, session_handle_meter_config, session_handle_meter_features,
+	session_handle_experimenter_multipart;

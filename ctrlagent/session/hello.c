@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "session/conn.h"
+#include "session/controller_status.h"
 #include "session/endpoint.h"
 #include "session/handlers.h"
 
@@ -109,6 +110,7 @@ void session_hello_receive(struct session_conn *c, struct session_request *rq)
 	session_async_init(&c->async, version);
 	session_switch_up(c->sw);
 	session_endpoint_up(c->endpoint);
+	session_controller_changed(c, OFPCSR_CHANNEL_STATUS, true);
 }
 
 // Later hellos change nothing (7.5.1 gives them no meaning).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Meter mods (OpenFlow 1.3.5, 7.3.4.4).
 #include "session/conn.h"
+#include "session/forward.h"
 #include "session/handlers.h"
 
 #define FLAGS_1_3 (OFPMF_KBPS | OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS)
@@ -63,6 +64,7 @@ static int read_bands(
 int session_handle_meter_mod(struct session_conn *c, struct session_request *rq)
 {
 	struct weft_band bands[UINT8_MAX];
+	struct session_pending *pending;
 	struct of_meter_mod in;
 	struct weft_meter_mod mod;
 	int n = 0;
@@ -79,7 +81,9 @@ int session_handle_meter_mod(struct session_conn *c, struct session_request *rq)
 		.command = (uint8_t)in.command,
 		.band_count = (uint8_t)n,
 	};
-	dpc_meter_mod(c->sw->dpc, c->sw->tenant, &mod, bands, session_pending_done,
-		session_pending_new(c, rq));
+	pending = session_pending_new(c, rq);
+	session_pending_forward(pending, session_forward_new(c, rq, WEFT_IPC_METER_MOD, &mod,
+						 sizeof(mod), bands, (size_t)n * sizeof(bands[0])));
+	dpc_meter_mod(c->sw->dpc, c->sw->tenant, &mod, bands, session_pending_done, pending);
 	return 0;
 }

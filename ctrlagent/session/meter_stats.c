@@ -2,6 +2,7 @@
 // Meters read back (OpenFlow 1.3.5, 7.3.5.12 to 7.3.5.14).
 #include "session/dump.h"
 #include "session/handlers.h"
+#include "session/meter.h"
 
 struct parts {
 	const struct weft_meter_stats *stats;
@@ -63,6 +64,12 @@ static void put_band(struct of_writer *w, const struct weft_band *b)
 	of_meter_band_write(w, &out);
 }
 
+void session_bands_write(struct of_writer *w, const struct weft_band *bands, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		put_band(w, &bands[i]);
+}
+
 static void on_config(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
 	struct session_dump *d = arg;
@@ -72,8 +79,7 @@ static void on_config(void *arg, weft_tenant_id tenant, const void *body, size_t
 
 	if (!split(body, len, &p))
 		return;
-	for (unsigned i = 0; i < p.stats->meter.band_count; i++)
-		put_band(w, &p.bands[i]);
+	session_bands_write(w, p.bands, p.stats->meter.band_count);
 	out = (struct of_meter_config){
 		.flags = p.stats->meter.flags,
 		.meter_id = p.stats->meter.meter,

@@ -7,6 +7,7 @@
 #include "openflow/errors.h"
 #include "session/barrier.h"
 #include "session/conn.h"
+#include "session/forward.h"
 
 #define SLAB 256u
 
@@ -56,6 +57,7 @@ struct session_pending *session_pending_new(
 	p->len = (uint16_t)(rq->len < SESSION_HEAD ? rq->len : SESSION_HEAD);
 	memcpy(p->head, rq->msg, p->len);
 	p->weight = 1;
+	p->forward = NULL;
 	session_share_take(c->share, p->weight);
 	return p;
 }
@@ -66,6 +68,12 @@ void session_pending_search(struct session_pending *p)
 		return;
 	session_share_take(p->conn->share, SESSION_WEIGHT_SEARCH - p->weight);
 	p->weight = SESSION_WEIGHT_SEARCH;
+}
+
+void session_pending_forward(struct session_pending *p, struct session_forward *forward)
+{
+	if (p)
+		p->forward = forward;
 }
 
 // From 1.5 on a meter is named by an action, so that a wrong one is that action's fault, but in
@@ -85,9 +93,13 @@ void session_pending_done(void *arg, enum weft_error error, const char *text)
 	struct session_pending *p = arg;
 	struct session_conn *c = p->conn;
 
-	if (error)
+	if (error) {
 		session_error_send(
 			c, session_error_of(c->version, error, p->head), p->head, p->len);
+		session_forward_free(p->forward);
+	} else {
+		session_forward_send(p->forward, c);
+	}
 	p->next = c->pool.free;
 	c->pool.free = p;
 	c->pool.under_way--;

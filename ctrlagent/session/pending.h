@@ -13,6 +13,7 @@
 #include <weft/error.h>
 
 struct session_conn;
+struct session_forward;
 struct session_request;
 struct of_error;
 
@@ -22,7 +23,8 @@ struct session_pending {
 	struct session_conn *conn; // referenced
 	struct session_pending *next;
 	uint16_t len;
-	uint16_t weight; // see share.h
+	uint16_t weight;                 // see share.h
+	struct session_forward *forward; // to be told of if it succeeds; NULL: to nobody
 	uint8_t head[SESSION_HEAD];
 };
 
@@ -42,6 +44,9 @@ struct session_pending *session_pending_new(
 
 // It searches a table.
 void session_pending_search(struct session_pending *p);
+
+// Other controllers are to be told of it. Either may be NULL.
+void session_pending_forward(struct session_pending *p, struct session_forward *forward);
 
 // A dpc_done_fn for operations: sends the error, if there is one.
 void session_pending_done(void *arg, enum weft_error error, const char *text);

@@ -4,6 +4,7 @@
 #include "session/role.h"
 
 #include "session/conn.h"
+#include "session/controller_status.h"
 #include "session/handlers.h"
 
 // Generation ids are compared as a circle: one that lies less than half of it behind is stale.
@@ -42,15 +43,20 @@ static void demote_masters(struct session_conn *except)
 			continue;
 		c->role = OFPCR_ROLE_SLAVE;
 		tell_status(c, OFPCRR_MASTER_REQUEST);
+		session_controller_changed(c, OFPCSR_ROLE, true);
 	}
 }
 
 void session_role_set(struct session_conn *c, uint8_t role)
 {
+	bool changed = c->role != role;
+
 	c->role = role;
 	if (role == OFPCR_ROLE_MASTER)
 		demote_masters(c);
 	session_async_changed(c->sw);
+	if (changed)
+		session_controller_changed(c, OFPCSR_ROLE, true);
 }
 
 // 0 is OFPCID_UNDEFINED, and leaves the id as it is (1.5.1, 7.3.8).
@@ -63,7 +69,10 @@ static int take_short_id(struct session_conn *c, uint16_t id, struct of_reader *
 	LIST_FOREACH(other, &c->sw->conns, link)
 	if (other != c && other->short_id == id)
 		return of_fail(r, OFPET_ROLE_REQUEST_FAILED, OFPRRFC_ID_IN_USE);
-	c->short_id = id;
+	if (c->short_id != id) {
+		c->short_id = id;
+		session_controller_changed(c, OFPCSR_SHORT_ID, true);
+	}
 	return 0;
 }
 

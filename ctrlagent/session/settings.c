@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "mem.h"
+#include "openflow/of_wire.h"
+#include "session/controller_status.h"
 #include "session/endpoint.h"
 #include "session/tls.h"
 
@@ -133,6 +135,8 @@ static void remove_endpoints(struct session_switch *sw, const struct plan *p)
 		bool is_tls = e->target.transport == SESSION_TRANSPORT_SSL;
 
 		next = LIST_NEXT(e, link);
+		if (!find_target(p, e->target.text))
+			session_controller_configured(e, OFPCSR_CONTROLLER_REMOVED);
 		if (!find_target(p, e->target.text) || (is_tls && p->new_tls) || other_switch)
 			session_endpoint_free(e);
 	}
@@ -146,6 +150,7 @@ static void add_endpoints(struct session_switch *sw, const struct plan *p)
 		if (has_endpoint(sw, p->targets[i].text))
 			continue;
 		e = session_endpoint_new(sw, &p->targets[i]);
+		session_controller_configured(e, OFPCSR_CONTROLLER_ADDED);
 		if (sw->ready)
 			session_endpoint_start(e);
 	}

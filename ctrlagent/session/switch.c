@@ -13,6 +13,7 @@
 #include "session/packet_in.h"
 #include "session/settings.h"
 #include "session/share.h"
+#include "session/table_desc.h"
 #include "session/tls.h"
 
 #define ALONE_S 15u // without a controller, if inactivity_s is 0
@@ -34,6 +35,11 @@ static void on_punt(
 	session_packet_in(arg, punt, frame);
 }
 
+static void on_table_status(void *arg, weft_tenant_id tenant, const struct weft_table_desc *table)
+{
+	session_table_status(arg, table);
+}
+
 static void on_unblocked(void *arg)
 {
 	struct session_switch *sw = arg;
@@ -46,6 +52,7 @@ static void on_unblocked(void *arg)
 static const struct dpc_listener_ops listener_ops = {
 	.unblocked = on_unblocked,
 	.flow_removed = on_flow_removed,
+	.table_status = on_table_status,
 	.flow_changed = on_flow_changed,
 	.punt = on_punt,
 };

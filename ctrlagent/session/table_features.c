@@ -158,7 +158,11 @@ static void put_packet_types(struct of_writer *w, struct of_writer *list)
 static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules)
 {
 	struct of_writer props = {.version = d->w.version}, list = props;
+	uint32_t config =
+		d->w.version >= OF_VERSION_1_4 ? OFPTC_EVICTION | OFPTC_VACANCY_EVENTS : 0;
 	struct of_table_features out = {
+		.config = config, // from 1.4 on what could be set
+		.capabilities = config,
 		.table_id = (uint8_t)table,
 		.metadata_match = UINT64_MAX,
 		.metadata_write = UINT64_MAX,
@@ -199,7 +203,7 @@ static int check_late(
 		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_COMMAND);
 	if (t->features & ~(uint32_t)OFPTFF_INGRESS_TABLE)
 		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_FEATURES);
-	if (t->capabilities)
+	if (t->capabilities & ~(uint32_t)(OFPTC_EVICTION | OFPTC_VACANCY_EVENTS))
 		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_CAP);
 	if (t->max_entries > c->sw->set.max_rules)
 		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_MAX_ENT);

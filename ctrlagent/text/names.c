@@ -5,6 +5,12 @@
 static const char *const port_kinds[] = {WEFT_PORT_KINDS(WEFT_X)};
 #undef WEFT_X
 
+static const char *const bfd_modes[] = {"none", "single_hop", "multihop", "vxlan"};
+static const char *const bfd_states[] = {"admin-down", "down", "init", "up"};
+static const char *const bfd_diags[] = {"none", "detection time expired", "echo failed",
+	"neighbour signalled down", "forwarding plane reset", "path down", "concatenated path down",
+	"administratively down", "reverse concatenated path down"};
+
 static const char *const encaps[] = {"none", "vxlan", "nvgre"};
 
 #define WEFT_X(id, name, text) {name, text},
@@ -23,6 +29,21 @@ const char *port_kind_name(uint32_t kind)
 const char *encap_name(uint32_t encap)
 {
 	return PICK(encaps, encap, );
+}
+
+const char *bfd_mode_name(uint32_t mode)
+{
+	return PICK(bfd_modes, mode, );
+}
+
+const char *bfd_state_name(uint32_t state)
+{
+	return PICK(bfd_states, state, );
+}
+
+const char *bfd_diag_text(uint32_t diag)
+{
+	return PICK(bfd_diags, diag, );
 }
 
 const char *drop_name(uint32_t drop)

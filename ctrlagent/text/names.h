@@ -6,6 +6,9 @@
 
 const char *port_kind_name(uint32_t kind);
 const char *encap_name(uint32_t encap);
+const char *bfd_mode_name(uint32_t mode);
+const char *bfd_state_name(uint32_t state);
+const char *bfd_diag_text(uint32_t diag); // RFC 5880, 4.1
 const char *drop_name(uint32_t drop);
 const char *drop_text(uint32_t drop);
 const char *consumed_name(uint32_t consumed);

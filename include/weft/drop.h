@@ -59,12 +59,14 @@
 	WEFT_DROP(STORM_BROADCAST, "storm-broadcast", "over the port's limit of broadcasts")       \
 	WEFT_DROP(STORM_MULTICAST, "storm-multicast", "over the port's limit of multicasts")       \
 	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses") \
-	WEFT_DROP(ECN, "ecn-congestion", "outer ECN is CE, inner is Not-ECT (RFC 6040, 4.2)")
+	WEFT_DROP(ECN, "ecn-congestion", "outer ECN is CE, inner is Not-ECT (RFC 6040, 4.2)")       \
+	WEFT_DROP(VTEP_DOWN, "vtep-down", "BFD says that the VTEP is down, or all of them")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \
 	WEFT_CONSUMED(KERNEL, "kernel", "not overlay: the host kernel's own copy serves it")       \
-	WEFT_CONSUMED(ANSWERED, "answered", "answered by the switch itself")
+	WEFT_CONSUMED(ANSWERED, "answered", "answered by the switch itself")                       \
+	WEFT_CONSUMED(BFD, "bfd", "BFD control packet of a VTEP")
 
 enum weft_drop {
 #define WEFT_X(id, name, text) WEFT_DROP_##id,

@@ -118,6 +118,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_NEIGHS, 64, none)              /* weft_ipc_neigh, of hdr.tenant or of all */        \
 	X(DUMP_FDB_STATS, 65, none)           /* weft_ipc_fdb_stats, one a tenant */               \
 	X(DUMP_TABLE_DESC, 66, none)          /* weft_table_desc, every table */                   \
+	X(DUMP_BFD, 67, none)                 /* weft_ipc_bfd, one a session */                    \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -170,6 +171,23 @@ enum weft_zero_csum {
 	WEFT_ZERO_CSUM_REFUSE = 2,
 };
 
+// BFD with the remote VTEPs (RFC 5880).
+enum weft_bfd_mode {
+	WEFT_BFD_NONE = 0,
+	WEFT_BFD_SINGLE_HOP = 1, // RFC 5881
+	WEFT_BFD_MULTIHOP = 2,   // RFC 5883
+	WEFT_BFD_VXLAN = 3,      // RFC 8971
+};
+
+struct weft_bfd_settings {
+	uint8_t mode; // enum weft_bfd_mode
+	uint8_t mult; // silence of so many intervals is an alarm
+	uint8_t pad[2];
+	uint32_t interval_us; // to send at, and to receive at, at most
+	uint32_t vni;         // WEFT_BFD_VXLAN: the network, of no tenant
+	uint32_t pad2;
+};
+
 // What is true of the whole host.
 struct weft_ipc_host {
 	struct weft_ip vtep4; // this host's own VTEP addresses; none: not set
@@ -182,8 +200,9 @@ struct weft_ipc_host {
 	uint8_t udp6_csum;    // 1: send outer UDP checksums over IPv6
 	uint8_t zero_csum;    // enum weft_zero_csum
 	uint8_t pad[6];
+	struct weft_bfd_settings bfd;
 };
-static_assert(sizeof(struct weft_ipc_host) == 112, "travels");
+static_assert(sizeof(struct weft_ipc_host) == 128, "travels");
 
 #define WEFT_TENANT_INNER_VLAN 1u // VLAN tags may enter and leave the overlay
 #define WEFT_TENANT_LEARN 2u      // learn MAC addresses from packets
@@ -362,6 +381,29 @@ struct weft_ipc_neigh {
 	uint32_t pad;
 };
 static_assert(sizeof(struct weft_ipc_neigh) == 32, "travels");
+
+// A BFD session. States and diagnostics by their numbers in RFC 5880, 4.1.
+struct weft_ipc_bfd {
+	struct weft_ip vtep;
+	uint8_t state;
+	uint8_t diag;
+	uint8_t remote_state;
+	uint8_t remote_diag;
+	uint8_t down; // 1: nothing is sent to the VTEP
+	uint8_t mult;
+	uint8_t remote_mult;
+	uint8_t mode; // enum weft_bfd_mode
+	uint32_t discr;
+	uint32_t remote_discr;
+	uint32_t tx_us; // between packets sent, without jitter; 0: none
+	uint32_t downs; // times that it was up and went down
+	uint64_t detection_us;
+	uint64_t sent;
+	uint64_t received;
+	uint64_t discarded; // as RFC 5880, 6.8.6 says
+	uint64_t since_ns;  // in this state for so long
+};
+static_assert(sizeof(struct weft_ipc_bfd) == 80, "travels");
 
 // The tail of FLOW_MOD, FLOW_REMOVED, DUMP_FLOWS (request: match only): `match_words` words of
 // value and as many of mask, then the instructions.

@@ -26,17 +26,18 @@ NAMES = {1: '1.0', 4: '1.3', 5: '1.4', 6: '1.5'}
 ASYNC = (10, 11, 12, 30, 31, 32, 35)
 
 
-def whole_buckets():
-    """os-ken 2.5 takes the bucket after this one of 1.5 for its properties."""
-    parse = ofproto_v1_5_parser.OFPBucket.parser
+def end_where_it_ends(cls):
+    """os-ken 2.5 takes what follows such a struct of 1.5 for its properties."""
+    parse = cls.parser
 
     def parser(buf, offset):
         length, = struct.unpack_from('!H', buf, offset)
         return parse(buf[offset:offset + length], 0)
-    ofproto_v1_5_parser.OFPBucket.parser = staticmethod(parser)
+    cls.parser = staticmethod(parser)
 
 
-whole_buckets()
+end_where_it_ends(ofproto_v1_5_parser.OFPBucket)
+end_where_it_ends(ofproto_v1_5_parser.OFPControllerStatusStats)
 
 
 class Closed(Exception):

@@ -2,6 +2,8 @@
 """The data plane without an agent: driven over its control socket, held against Linux."""
 import os
 import re
+import signal
+import socket
 import struct
 import time
 
@@ -383,6 +385,32 @@ def test_one_agent_at_a_time(shared):
     with pytest.raises(OSError):
         weftipc.Client(shared.sockets[0])
     shared.dp.echo()
+
+
+@pytest.mark.parametrize('end', ['close', 'shutdown'])
+def test_what_came_before_the_end_counts(shared, end):
+    """However much it is: an agent may say its last words and go, with or without waiting for answers."""
+    count = 1500
+    words = [('BEGIN', bytes(8), 0), *(('FLOW_MOD', shared.dp.flow_body(
+        {'in_port': n}, table=7, cookie=0xe0f), 1) for n in range(1, count + 1)), ('COMMIT', b'', 0)]
+    os.kill(shared.process.pid, signal.SIGSTOP)  # so that it finds all of it together with the end
+    try:
+        shared.dp.sock.sendall(b''.join(weftipc.HDR.pack(
+            len=16 + len(body), type=weftipc.TYPES[kind], xid=xid, tenant=tenant) + body
+            for xid, (kind, body, tenant) in enumerate(words, 1)))
+        shared.dp.sock.shutdown(socket.SHUT_WR)
+        if end == 'close':
+            shared.dp.close()
+    finally:
+        os.kill(shared.process.pid, signal.SIGCONT)
+    if end == 'shutdown':
+        assert shared.dp.answer(len(words))[0]['flags'] == 0
+        with pytest.raises(ConnectionError):
+            shared.dp.receive()
+        shared.dp.close()
+    shared.connect()
+    assert sum(f['cookie'] == 0xe0f for f in shared.dp.flows(1)) == count
+    shared.dp.flow_del(1, table=7)
 
 
 def test_operations_want_a_transaction(shared):

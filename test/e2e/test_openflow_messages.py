@@ -182,7 +182,9 @@ def weft_errors():
 @pytest.mark.parametrize('number,name,of', weft_errors())
 def test_each_error_of_the_data_plane_is_the_one_it_names(c, server, number, name, of):
     kinds = {'OFPBRC': 1, 'OFPBAC': 2, 'OFPBIC': 3, 'OFPBMC': 4, 'OFPFMFC': 5, 'OFPGMFC': 6,
-             'OFPPMFC': 7, 'OFPMMFC': 12}
+             'OFPPMFC': 7, 'OFPTMFC': 8, 'OFPMMFC': 12}
+    if not hasattr(c.ofp, of):
+        pytest.skip('a later version has it: test_openflow_errors.py')
     server(f'fail {number}')
     c.fails(c.flow(cookie=number), kinds[of.split('_')[0]], getattr(c.ofp, of))
 

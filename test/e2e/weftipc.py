@@ -98,8 +98,9 @@ class Struct:
 HDR = Struct(16, "len:I", "type:H", "flags:H", "xid:I", "tenant:I")
 HELLO = Struct(16, "version:I", "pid:I", "epoch:Q")
 ERR = Struct(120, "error:I", "_:4x", "text:112s")
-HOST = Struct(112, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
-              "name:64s", "udp6_csum:B", "zero_csum:B", "_:6x")
+HOST = Struct(128, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
+              "name:64s", "udp6_csum:B", "zero_csum:B", "_:6x", "bfd_mode:B", "bfd_mult:B", "_:2x",
+              "bfd_interval_us:I", "bfd_vni:I", "_:4x")
 TENANT = Struct(120, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
                 "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
                 "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "_:2x")
@@ -377,13 +378,16 @@ class Client:
     def fdb_del(self, tenant, mac, vlan=0):
         self.op("FDB_DEL", FDB.pack(mac=mac_bytes(mac), vlan=vlan), tenant)
 
-    def flow_add(self, tenant, matching=None, instr=b"", table=0, priority=100, cookie=0, command=0,
-                 flags=0, **more):
+    @staticmethod
+    def flow_body(matching=None, instr=b"", table=0, priority=100, cookie=0, command=0, flags=0, **more):
+        """What follows the header of a FLOW_MOD."""
         bits, words, tail = match(**(matching or {}))
         body = FLOW_MOD.pack(cookie=cookie, out_port=OFPORT["any"], out_group=OFPORT["any"],
                              priority=priority, command=command, table=table, flags=flags, **more)
-        body += FLOW_TAIL.pack(match_map=bits, match_words=words, instr_len=len(instr))
-        self.op("FLOW_MOD", body + tail + instr, tenant)
+        return body + FLOW_TAIL.pack(match_map=bits, match_words=words, instr_len=len(instr)) + tail + instr
+
+    def flow_add(self, tenant, matching=None, instr=b"", **more):
+        self.op("FLOW_MOD", self.flow_body(matching, instr, **more), tenant)
 
     def flow_del(self, tenant, matching=None, table=255):
         self.flow_add(tenant, matching, table=table, command=3)

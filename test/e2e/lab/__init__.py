@@ -6,6 +6,7 @@
     fabric     the underlay between hosts, and what is captured on it
     middlebox  a router of the underlay that changes what passes
     weft       a host that runs weft-dataplane and weft-agent
+    frr        FRR's bfdd: a peer
     ovs        an Open vSwitch of its own, userspace data path: a peer
     linuxvx    Linux's VXLAN device: a peer
     controller os-ken applications

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_dpc.h"
 #include "fake_stage.h"
+#include "fake_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,7 @@ struct dpc {
 	struct requests requests, paused;
 	struct listeners listeners;
 	struct weft_ipc_port_status ports[64];
+	struct fake_tables tables;
 	size_t port_count, rule_count, max_rules, request_count;
 	unsigned delay_ms;
 	enum weft_error fail_next;
@@ -515,7 +517,18 @@ void dpc_op(struct dpc *d, enum weft_ipc_type type, weft_tenant_id tenant, const
 	e = take_failure(d);
 	if (!e && type == WEFT_IPC_PORT_MOD && fake_dpc_on_port_mod)
 		fake_dpc_on_port_mod(body);
+	if (!e && type == WEFT_IPC_TABLE_MOD)
+		e = fake_tables_mod(&d->tables, body);
 	ask(d, done, arg, e);
+}
+
+void fake_dpc_table_status(struct dpc *d, const struct weft_table_desc *table)
+{
+	struct dpc_listener *l;
+
+	TAILQ_FOREACH(l, &d->listeners, link)
+	if (l->ops->table_status)
+		l->ops->table_status(l->arg, l->tenant, table);
 }
 
 void fake_dpc_punt(struct dpc *d, const struct weft_ipc_punt *punt, const void *frame)
@@ -701,6 +714,8 @@ static void run_dump(struct dpc *d, struct request *rq)
 {
 	if (rq->type == WEFT_IPC_DUMP_TABLES)
 		dump_tables(d, rq);
+	else if (rq->type == WEFT_IPC_DUMP_TABLE_DESC)
+		fake_tables_dump(&d->tables, rq->item, rq->arg);
 	else if (rq->type == WEFT_IPC_DUMP_GROUPS)
 		dump_objects(rq, &d->groups, WEFT_GROUP_ALL, WEFT_E_GROUP_UNKNOWN);
 	else if (rq->type == WEFT_IPC_DUMP_METERS)

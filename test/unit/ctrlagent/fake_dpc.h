@@ -22,6 +22,7 @@ void fake_dpc_set_max_rules(struct dpc *dpc, size_t n);
 void fake_dpc_fail_next(struct dpc *dpc, enum weft_error error);       // the next operation
 void fake_dpc_expire_rules(struct dpc *dpc, enum weft_removed reason); // all of them
 void fake_dpc_punt(struct dpc *dpc, const struct weft_ipc_punt *punt, const void *frame);
+void fake_dpc_table_status(struct dpc *dpc, const struct weft_table_desc *table);
 void fake_dpc_lose(struct dpc *dpc); // as if the data plane had died: forgets all, fails all
 
 size_t fake_dpc_rule_count(const struct dpc *dpc);

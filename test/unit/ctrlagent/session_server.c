@@ -114,6 +114,20 @@ static void punt(unsigned reason, unsigned len, unsigned max_len, unsigned count
 		fake_dpc_punt(server.dpc, &p, frame);
 }
 
+static void tell_vacancy(unsigned table, unsigned reason)
+{
+	const struct weft_table_desc d = {
+		.table = (uint8_t)table,
+		.vacancy = 1,
+		.vacancy_down = 20,
+		.vacancy_up = 40,
+		.vacant = 10,
+		.reason = (uint8_t)reason,
+	};
+
+	fake_dpc_table_status(server.dpc, &d);
+}
+
 static bool update_targets(char *list)
 {
 	char error[200];
@@ -171,6 +185,8 @@ static bool command(char *line)
 		fake_dpc_fail_next(server.dpc, a);
 	else if (sscanf(line, "expire %u", &a) == 1)
 		fake_dpc_expire_rules(server.dpc, a);
+	else if (sscanf(line, "vacancy %u %u", &a, &b) == 2)
+		tell_vacancy(a, b);
 	else if (sscanf(line, "ready %u", &a) == 1)
 		session_switch_ready(server.sw, a);
 	else if (strcmp(line, "lose") == 0)

@@ -116,7 +116,7 @@ static void insert(struct list *l)
 	else if (named && at == l->n)
 		want = WEFT_E_GROUP_BUCKET_UNKNOWN;
 	else if (n == 2 && ids[0] == ids[1])
-		want = WEFT_E_GROUP_BUCKET;
+		want = WEFT_E_GROUP_BUCKET_EXISTS;
 	assert_int_equal(change(WEFT_GROUP_INSERT_BUCKET, where, ids, n), want);
 	if (want)
 		return;
@@ -195,7 +195,7 @@ static void bounds(void **state)
 	struct weft_group_mod mod = {.group = 2, .type = WEFT_GROUP_TYPE_ALL, .select = 1};
 	uint64_t mask = 0;
 
-	assert_int_equal(change(WEFT_GROUP_ADD, 0, ids, 2), WEFT_E_GROUP_BUCKET);
+	assert_int_equal(change(WEFT_GROUP_ADD, 0, ids, 2), WEFT_E_GROUP_BUCKET_EXISTS);
 	assert_int_equal(change(WEFT_GROUP_ADD, 0, &big, 1), WEFT_E_GROUP_BUCKET);
 	assert_int_equal(change(WEFT_GROUP_ADD_OR_MODIFY, 0, ids, 1), WEFT_E_NONE);
 	assert_int_equal(change(WEFT_GROUP_ADD_OR_MODIFY, 0, NULL, 0), WEFT_E_NONE);

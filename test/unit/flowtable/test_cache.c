@@ -119,9 +119,8 @@ static void cached_burst(struct side *s, struct ft_packet *pkts[], unsigned n)
 			.sw = s->w->sw,
 			.len = pkts[i]->pkt.len,
 			.total_len = pkts[i]->pkt.total_len,
-			.in_port = ntohl(pkts[i]->key.in_port),
-			.tun_src = pkts[i]->key.tun_src,
-			.tun_dst = pkts[i]->key.tun_dst,
+			.from = {ft_switch_number(s->w->sw), ntohl(pkts[i]->key.in_port),
+				pkts[i]->key.tun_src, pkts[i]->key.tun_dst},
 		};
 	ft_cache_lookup(s->cache, a, n, path);
 	for (unsigned i = 0; i < n; i++) {
@@ -245,10 +244,19 @@ static void random_action(struct program *p, bool write)
 	}
 }
 
+// Each of a priority of its own: which of two equal ones matches is nobody's promise.
+struct made {
+	struct pattern pattern;
+	uint16_t priority;
+	uint8_t table;
+};
+static struct made made[1000];
+static unsigned n_made;
+
 static void random_rule(struct side s[2])
 {
-	static uint64_t cookie;
 	struct pattern pattern = random_pattern();
+	uint16_t priority = (uint16_t)(n_made * 40503 + 1);
 	struct program p = {0};
 	uint8_t table = (uint8_t)(rng() % 2 ? 0 : rng() % 3);
 
@@ -266,16 +274,18 @@ static void random_rule(struct side s[2])
 	}
 	if (rng() % 12 == 0)
 		p.instr.meter_id = 1;
-	flow_mod(s, WEFT_FLOW_ADD, table, (uint16_t)(rng() % 20), &pattern, &p, ++cookie);
+	assert_true(n_made < 1000);
+	made[n_made] = (struct made){pattern, priority, table};
+	flow_mod(s, WEFT_FLOW_ADD, table, priority, &pattern, &p, n_made++);
 }
 
 static void random_delete(struct side s[2])
 {
 	static const struct program none;
-	struct pattern pattern = rng() % 8 ? random_pattern() : (struct pattern){0};
+	const struct made *old = &made[rng() % n_made];
+	struct pattern pattern = random_pattern();
 
-	flow_mod(s, WEFT_FLOW_DELETE_STRICT, (uint8_t)(rng() % 3), (uint16_t)(rng() % 20), &pattern,
-		&none, 0);
+	flow_mod(s, WEFT_FLOW_DELETE_STRICT, old->table, old->priority, &old->pattern, &none, 0);
 	if (rng() % 16 == 0)
 		flow_mod(s, WEFT_FLOW_DELETE, (uint8_t)(rng() % 3), 0, &pattern, &none, 0);
 }
@@ -571,6 +581,7 @@ static void same_with_and_without(void **state)
 		struct side s[2];
 		uint64_t seed = (uint64_t)rng() << 32 | rng() | 1;
 
+		n_made = 0;
 		side_init(&s[1], 0, seed);
 		side_init(&s[0], 256, seed);
 		for (unsigned i = 0; i < POOL; i++)

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BFD with remote VTEPs (docs/failover.md): FRR's bfdd, OVS and another Weft as peers; what a VTEP that
+is down means for replication, for fast failover and for the controller."""
+import signal
+import time
+
+import pytest
+
+from lab import frr, traffic, tshark
+from lab.controller import OVERLAY, dp, of, proto
+from lab.frr import FrrBfd
+from lab.linuxvx import LinuxVxlanHost
+from lab.ovs import OvsHost
+from lab.wait import wait_until
+
+MAC1, MAC2, MAC3 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3))
+needs_frr = pytest.mark.skipif(frr.missing() is not None, reason=str(frr.missing()))
+
+
+def session(host, vtep):
+    return next((s for s in host.json('bfd') if s['vtep'] == vtep), {})
+
+
+def wait_up(host, vtep, timeout=15.0):
+    wait_until(lambda: session(host, vtep).get('state') == 'up', timeout, f'BFD of {host.label} with {vtep}')
+
+
+def wait_state(host, vtep, state, timeout=10.0):
+    wait_until(lambda: session(host, vtep)['state'] == state, timeout, f'{host.label}: {vtep} {state}')
+
+
+@needs_frr
+@pytest.mark.parametrize('mode, family', [('single_hop', 4), ('multihop', 4), ('multihop', 6)])
+def test_frr_as_a_peer(lab, fabric, hosts, mode, family):
+    """Up, intervals negotiated, changed live without going down, down when FRR stops, and an operator's
+    `shutdown` over there is no failure."""
+    linux = LinuxVxlanHost(lab, fabric, 2, 5001, [], ipv6=family == 6)
+    weft = hosts(1)
+    own = weft.add_ipv6(alone=True) if family == 6 else weft.vtep
+    weft.config['host']['bfd'] = {'mode': mode, 'interval': 100, 'multiplier': 3}
+    weft.tenant('red', vni=5001, vteps=[linux.vtep])
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, mtu=1400)
+    weft.up()
+    peer = FrrBfd(lab, linux.ns)
+    words = f'multihop local-address {linux.vtep}' if mode == 'multihop' else \
+        f'local-address {linux.vtep} interface eth0'
+    peer.peer(own, 'receive-interval 50', 'transmit-interval 150', 'detect-multiplier 4', words=words)
+    wait_up(weft, linux.vtep)
+    wait_until(lambda: peer.up(own), 10, 'FRR says up')
+    wait_until(lambda: session(weft, linux.vtep)['detection_ms'] == 600, 10, 'FRR has its own interval')
+    now = session(weft, linux.vtep)
+    assert now['mode'] == mode and now['tx_ms'] == 100, now  # ours is the longer of both
+    seen = peer.session(own)
+    assert seen['remote-transmit-interval'] == 100 and seen['remote-detect-multiplier'] == 3, seen
+
+    weft.config['host']['bfd']['interval'] = 200
+    assert 'ms x 3' in weft.apply()
+    wait_until(lambda: session(weft, linux.vtep)['tx_ms'] == 200, 10, 'the poll sequence has ended')
+    wait_until(lambda: peer.session(own)['remote-transmit-interval'] == 200, 10, 'FRR knows')
+    assert session(weft, linux.vtep)['downs'] == 0 and peer.up(own)
+
+    bfdd = peer.processes[1]
+    bfdd.signal(signal.SIGSTOP)
+    wait_state(weft, linux.vtep, 'down')
+    now = session(weft, linux.vtep)
+    assert now['down'] and now['diagnostic'] == 'detection time expired', now
+    before = weft.drops('red').get('vtep-down', 0)
+    with vm1.raw() as port:
+        port.send(traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2') / b'x')
+    wait_until(lambda: weft.drops('red').get('vtep-down', 0) == before + 1, 5, 'nothing is sent there')
+    bfdd.signal(signal.SIGCONT)
+    wait_up(weft, linux.vtep)
+    assert not session(weft, linux.vtep)['down']
+
+    peer.peer(own, 'shutdown', words=words)
+    wait_until(lambda: session(weft, linux.vtep)['remote_state'] == 'admin-down', 10, 'FRR says so')
+    now = session(weft, linux.vtep)
+    assert now['state'] == 'down' and not now['down'], now
+    peer.peer(own, 'no shutdown', words=words)
+    wait_up(weft, linux.vtep)
+
+
+def test_ovs_as_a_peer_inside_vxlan(lab, fabric, hosts):
+    ovs = OvsHost(lab, fabric, 2)
+    weft = hosts(1)
+    weft.config['host']['bfd'] = {'mode': 'vxlan', 'interval': 100, 'vni': 77}
+    weft.tenant('red', vni=5001, vteps=[ovs.vtep])
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1)
+    weft.up()
+    ovs.vm('vm2', '10.0.0.2/24', MAC2)
+    ovs.vxlan('vx0', 5001, weft.vtep)
+    ovs.vxlan('alive', 77, weft.vtep)
+    ovs.ofctl('mod-port', 'br-int', 'alive', 'no-flood')
+    ovs.vsctl('set', 'interface', 'alive', 'bfd:enable=true', 'bfd:min_rx=100', 'bfd:min_tx=100')
+    wait_up(weft, ovs.vtep)
+    wait_until(lambda: 'state=up' in ovs.vsctl('get', 'interface', 'alive', 'bfd_status')
+               .replace('"', ''), 10, 'OVS says up')
+    traffic.wait_ping(vm1.ns, '10.0.0.2', 15)
+    capture = fabric.capture('h1', 'bfd')
+    time.sleep(1)
+    rows = tshark.read(capture.stop(), 'bfd', ('eth.dst', 'ip.dst', 'ip.ttl', 'udp.dstport', 'vxlan.vni',
+                                               'bfd.sta'))
+    assert len(rows) >= 8
+    for macs, addresses, ttls, ports, vni, state in rows:
+        # RFC 8971, 4: the inner header.
+        assert macs.split(',')[1] == '00:00:5e:00:52:02' and vni == '77'
+        assert addresses.split(',')[1] == '127.0.0.1' and ttls.split(',')[1] == '255'
+        assert ports.split(',')[1] == '3784' and int(state, 0) == 3
+    ovs.vsctl('set', 'interface', 'alive', 'bfd:enable=false')
+    wait_until(lambda: session(weft, ovs.vtep)['state'] == 'down', 10, 'Weft notices')
+    ovs.vsctl('set', 'interface', 'alive', 'bfd:enable=true')
+    wait_up(weft, ovs.vtep)
+
+
+def test_a_tenant_may_not_have_the_sessions_network(hosts):
+    host = hosts(1)
+    host.config['host']['bfd'] = {'mode': 'vxlan', 'vni': 5001}
+    host.tenant('red', vni=5002, vteps=['172.16.0.2'])
+    host.up()
+    host.config['tenants'][0]['vni'] = 5001
+    with pytest.raises(Exception, match=r'tenants\[0\]\.vni: 5001 is host\.bfd\.vni'):
+        host.apply()
+
+
+class Three:
+    """Weft hosts 1, 2 and 3 with BFD inside VXLAN; a learning tenant, or one with a controller on host 1."""
+
+    def __init__(self, hosts, interval=100, **tenant):
+        self.hosts = [hosts(n) for n in (1, 2, 3)]
+        for n, host in enumerate(self.hosts):
+            host.config['host']['bfd'] = {'mode': 'vxlan', 'interval': interval}
+            others = [other.vtep for other in self.hosts if other is not host]
+            host.tenant('red', vni=5001, vteps=others, **(tenant if n == 0 else {}))
+            host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
+        for host in self.hosts:
+            host.up()
+        for host in self.hosts:
+            for other in self.hosts:
+                if other is not host:
+                    wait_up(host, other.vtep)
+
+
+def test_replication_passes_by_a_vtep_that_is_down(hosts, fabric):
+    three = Three(hosts)
+    one, two, _ = three.hosts
+    traffic.wait_ping(one.vms['vm1'].ns, '10.0.0.3', 15)
+    two.dataplane.kill()
+    wait_until(lambda: session(one, two.vtep)['down'], 10, 'host 2 is down')
+    capture = fabric.capture('h1', 'flood')
+    before = one.drops('red').get('vtep-down', 0)
+    with one.vms['vm1'].raw() as port:
+        for _ in range(20):
+            port.send(traffic.udp_frame(MAC1, 'ff:ff:ff:ff:ff:ff', '10.0.0.1', '10.0.0.255') / b'flood')
+        time.sleep(0.3)
+    rows = tshark.read(capture.stop(), 'vxlan && udp.dstport == 7', ('ip.dst',))
+    assert [row[0].split(',')[0] for row in rows] == ['172.16.0.3'] * 20
+    assert one.drops('red').get('vtep-down', 0) == before  # a copy that was never made
+    assert traffic.ping(one.vms['vm1'].ns, '10.0.0.3', count=5) == 5
+    two.start_dataplane()
+    wait_up(one, two.vtep, 30)
+    assert not session(one, two.vtep)['down']
+
+
+def bucket(actions, watch):
+    return of.OFPBucket(watch_port=watch, watch_group=proto.OFPG_ANY, actions=actions)
+
+
+def test_fast_failover_and_port_status(hosts, controller, controller_target):
+    """A bucket that names a VTEP and watches the overlay lives as long as that VTEP; when none is left the
+    overlay port is down, and the controller told."""
+    three = Three(hosts, dpid=1, controllers=[controller_target])
+    one, two, other = three.hosts
+    controller.wait_switch(1)
+    group = [bucket([of.OFPActionSetField(tun_ipv4_dst=vtep), of.OFPActionOutput(OVERLAY)], OVERLAY)
+             for vtep in (two.vtep, other.vtep)]
+    controller.send(1, of.OFPGroupMod(dp, proto.OFPGC_ADD, proto.OFPGT_FF, 7, group))
+    controller.flow(1, of.OFPMatch(in_port=1), [of.OFPActionGroup(7)])
+    controller.flow(1, of.OFPMatch(in_port=OVERLAY), [of.OFPActionOutput(1)])
+
+    def arrives_at(host, text):
+        vm = next(iter(host.vms.values()))
+        with one.vms['vm1'].raw() as here, vm.raw() as there:
+            there.drain()
+            here.send(traffic.udp_frame(MAC1, 'ff:ff:ff:ff:ff:ff', '10.0.0.1', '10.0.0.255') / text)
+            return bool(there.collect(0.5, lambda f: text in f))
+    assert arrives_at(two, b'first') and not arrives_at(other, b'again')
+    two.dataplane.kill()
+    wait_until(lambda: session(one, two.vtep)['down'], 10, 'host 2 is down')
+    assert arrives_at(other, b'second')
+    assert not [e for e in controller.events('OFPPortStatus', 1)
+                if e['message']['OFPPortStatus']['desc']['OFPPort']['port_no'] == OVERLAY]
+    other.dataplane.kill()
+    down = controller.expect('OFPPortStatus', 1, 10, lambda m: m['desc']['OFPPort']['port_no'] == OVERLAY)
+    assert down['desc']['OFPPort']['state'] & proto.OFPPS_LINK_DOWN
+    # A new agent tells a new session the same.
+    one.agent.kill()
+    one.start_agent()
+    one.wait_ready()
+    controller.wait_switch(1)
+
+    def overlay_state():
+        reply = controller.request(1, of.OFPPortDescStatsRequest(dp))
+        ports = [p['OFPPort'] for r in reply for p in r['OFPPortDescStatsReply']['body']]
+        return next(p['state'] for p in ports if p['port_no'] == OVERLAY)
+    assert overlay_state() & proto.OFPPS_LINK_DOWN
+    two.start_dataplane()
+    wait_until(lambda: not overlay_state() & proto.OFPPS_LINK_DOWN, 30, 'the overlay lives again')
+    assert arrives_at(two, b'third')
+
+
+@pytest.mark.slow
+def test_no_false_alarm_under_load(lab, hosts):
+    """As many packets as the hosts take, for a while, at 10 ms x 5: in a laboratory whose CPUs belong to
+    others too, a peer that is not scheduled for 50 ms is truly silent (test_bfd.c has 10 ms x 3)."""
+    built = [hosts(1, capture=False), hosts(2, capture=False)]
+    for n, host in enumerate(built):
+        host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 10, 'multiplier': 5}
+        host.tenant('red', vni=5001, vteps=[built[1 - n].vtep])
+        host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
+        host.up()
+    for n, host in enumerate(built):
+        wait_up(host, built[1 - n].vtep)
+        wait_until(lambda: session(host, built[1 - n].vtep)['tx_ms'] == 10, 5, 'up to speed')
+    vm1, vm2 = built[0].vms['vm1'].ns, built[1].vms['vm2'].ns
+    traffic.wait_ping(vm1, '10.0.0.2', 15)
+    downs = [session(host, built[1 - n].vtep)['downs'] for n, host in enumerate(built)]
+    report = traffic.iperf3(lab, vm2, vm1, '10.0.0.2', seconds=4, options=['-P', '4'])
+    for n, host in enumerate(built):
+        now = session(host, built[1 - n].vtep)
+        assert now['state'] == 'up' and now['downs'] == downs[n], (now, traffic.mbits(report))
+        assert now['sent'] > 300 and now['received'] > 300
