@@ -3,7 +3,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,17 @@ int dp_af_packet_mtu(const char *ifname)
 	return rc;
 }
 
+// IFF_RUNNING follows the carrier by up to a second (the kernel gathers such changes); the driver
+// knows at once.
+static bool dp_af_packet_carrier(int fd, struct ifreq *ifr)
+{
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+	bool running = ifr->ifr_flags & IFF_RUNNING;
+
+	ifr->ifr_data = (char *)&link;
+	return ioctl(fd, SIOCETHTOOL, ifr) == 0 ? link.data : running;
+}
+
 bool dp_af_packet_link(const char *ifname)
 {
 	struct ifreq ifr = {0};
@@ -69,7 +82,7 @@ bool dp_af_packet_link(const char *ifname)
 		return false;
 	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
 	up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) &&
-	     (ifr.ifr_flags & IFF_RUNNING);
+	     dp_af_packet_carrier(fd, &ifr);
 	close(fd);
 	return up;
 }

@@ -142,14 +142,31 @@ static bool dp_bfd_tunnel(
 	return !overlay_template_build(&l->tunnel, &tunnel, NULL);
 }
 
+// One of several: the first that has a link.
+static const struct dp_nexthop *dp_bfd_path(struct dp *dp, const struct weft_ip *vtep)
+{
+	const struct dp_nexthop *best = NULL;
+	bool up, best_up = false;
+
+	for (uint16_t i = 0; i < WEFT_NEXTHOP_PATHS && !best_up; i++) {
+		const struct dp_nexthop *h = dp_nexthop_find(dp, vtep, i);
+
+		if (!h || !dp_nexthop_usable(dp, h, &up) || (best && !up))
+			continue;
+		best = h;
+		best_up = up;
+	}
+	return best;
+}
+
 static void dp_bfd_fill(struct dp *dp, const struct dp_bfd_table *t, struct dp_bfd_link *l,
 	struct dp_bfd_session *s)
 {
-	const struct dp_nexthop *h = dp_nexthop_find(dp, &s->remote);
+	const struct dp_nexthop *h = dp_bfd_path(dp, &s->remote);
 	const struct weft_ip *own = weft_ip_is_v4(&s->remote) ? &dp->host.vtep4 : &dp->host.vtep6;
 
 	l->s = s;
-	if (!h || !(h->cfg.flags & WEFT_NEXTHOP_RESOLVED))
+	if (!h)
 		return;
 	l->local = weft_ip_is_none(&h->cfg.src) ? *own : h->cfg.src;
 	dp_bfd_ethernet(l, &h->cfg);

@@ -24,6 +24,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define DP_LINKS_NS 10000000u // an uplink that loses its link is found out within so long
+
 static volatile sig_atomic_t dp_signalled;
 
 static void dp_control_signal(int sig)
@@ -162,7 +164,7 @@ int dp_control_start(struct dp *dp)
 // Not while a transaction is open: expiry is a transaction of its own.
 static void dp_control_second(struct dp *dp)
 {
-	dp_port_poll_links(dp);
+	dp_port_poll_links(dp, false);
 	if (dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
@@ -177,7 +179,7 @@ static void dp_control_second(struct dp *dp)
 
 void dp_control_loop(struct dp *dp)
 {
-	uint64_t second = dp_now_ns();
+	uint64_t second = dp_now_ns(), links = second;
 	bool more = false;
 
 	while (!dp_signalled) {
@@ -191,6 +193,10 @@ void dp_control_loop(struct dp *dp)
 		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
 		dp_rcu_poll(dp->rcu);
+		if (dp_now_ns() - links >= DP_LINKS_NS) {
+			links = dp_now_ns();
+			dp_port_poll_links(dp, true);
+		}
 		if (dp_now_ns() - second >= 1000000000u) {
 			second = dp_now_ns();
 			dp_control_second(dp);

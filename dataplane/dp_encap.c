@@ -66,6 +66,11 @@ bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_rem
 		dp_encap_flush(w);
 	mine = &q->pkt[q->n];
 	*mine = *p;
+	if (r->ways > 1) {
+		if (!mine->hash)
+			mine->hash = overlay_flow_hash(mine->data, mine->len, w->dp->seed);
+		r = dp_remote_way(r, mine->hash);
+	}
 	refusal = dp_encap_refuse(w, t, r, mine);
 	if (refusal != WEFT_DROP_MAX) {
 		dp_worker_drop(w, t, mine->owner, refusal, cause);

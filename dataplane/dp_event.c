@@ -41,7 +41,7 @@ static void dp_event_neigh(struct dp *dp, const struct dp_event *e)
 
 static void dp_event_wanted(struct dp *dp, const struct dp_event *e, uint64_t now)
 {
-	struct dp_nexthop *h = dp_nexthop_find(dp, &e->ip);
+	struct dp_nexthop *h = dp_nexthop_find(dp, &e->ip, 0);
 
 	if (!h || (h->wanted_ns && now - h->wanted_ns < DP_EVENT_WANTED_NS))
 		return;

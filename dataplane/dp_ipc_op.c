@@ -159,14 +159,15 @@ static enum weft_error dp_op_vtep_del(struct dp_op *op)
 }
 
 static void dp_op_nexthop_was(
-	struct dp_op *op, const struct weft_ip *vtep, struct weft_ipc_nexthop *was)
+	struct dp_op *op, const struct weft_ipc_nexthop *now, struct weft_ipc_nexthop *was)
 {
-	const struct dp_nexthop *h = dp_nexthop_find(op->dp, vtep);
+	const struct dp_nexthop *h = dp_nexthop_find(op->dp, &now->vtep, now->path);
 
 	if (h)
 		*was = h->cfg;
 	else
-		*was = (struct weft_ipc_nexthop){.vtep = *vtep, .flags = UINT32_MAX};
+		*was = (struct weft_ipc_nexthop){
+			.vtep = now->vtep, .path = now->path, .flags = UINT32_MAX};
 }
 
 static enum weft_error dp_op_nexthop(struct dp_op *op)
@@ -175,11 +176,11 @@ static enum weft_error dp_op_nexthop(struct dp_op *op)
 	struct weft_ipc_nexthop was;
 	enum weft_error e;
 
-	dp_op_nexthop_was(op, &h->vtep, &was);
+	dp_op_nexthop_was(op, h, &was);
 	if (op->r->hdr.type == WEFT_IPC_NEXTHOP_SET)
 		e = dp_nexthop_set(op->dp, h, op->why);
 	else
-		e = dp_nexthop_del(op->dp, &h->vtep);
+		e = dp_nexthop_del(op->dp, &h->vtep, h->path);
 	if (!e && op->undo)
 		op->undo->nexthop = was;
 	return e ? e : dp_op_noted(op, DP_UNDO_NEXTHOP);

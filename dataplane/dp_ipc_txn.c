@@ -111,7 +111,7 @@ static void dp_undo_port_del(struct dp *dp, struct dp_undo *u)
 static void dp_undo_nexthop(struct dp *dp, struct dp_undo *u)
 {
 	if (u->nexthop.flags == UINT32_MAX)
-		dp_nexthop_del(dp, &u->nexthop.vtep);
+		dp_nexthop_del(dp, &u->nexthop.vtep, u->nexthop.path);
 	else
 		dp_nexthop_put(dp, &u->nexthop); // as it was, be its uplink there or not
 }

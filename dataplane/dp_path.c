@@ -39,15 +39,16 @@ static void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsign
 	ft_path_edit(path, p);
 }
 
-static void dp_path_encap(struct dp_worker *w, const struct dp_remote *r, unsigned i)
+static void dp_path_encap(struct dp_worker *w, const struct dp_remote *to, unsigned i)
 {
 	const struct ft_arrival *a = &w->in.at[i];
-	const struct overlay_template *t = &r->tmpl;
-	struct rte_mbuf *m = w->in.m[i];
 	// What has a path is plain (flowtable/cache_key.h), and edits leave it so.
 	bool v4 = a->data[12] == 8;
 	uint32_t hash = v4 ? overlay_flow_hash_plain(a->data, w->dp->seed)
 			   : overlay_flow_hash(a->data, a->len, w->dp->seed);
+	const struct dp_remote *r = dp_remote_way(to, hash);
+	const struct overlay_template *t = &r->tmpl;
+	struct rte_mbuf *m = w->in.m[i];
 	uint8_t *frame =
 		overlay_encap(t, rte_pktmbuf_mtod(m, uint8_t *), a->total_len, hash, w->ip_id++);
 	uint8_t flip = v4 ? (a->data[15] ^ t->tos) & t->tos_mask

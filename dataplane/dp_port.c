@@ -274,17 +274,27 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 	s->duration_ns = dp_now_ns() - p->born_ns;
 }
 
-void dp_port_poll_links(struct dp *dp)
+void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 {
-	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
-		bool up = dp_port_dev_link(p);
+	bool reroute = false;
 
-		if (p->hidden || up == p->link_up)
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		bool up;
+
+		if (p->hidden || (uplinks_only && p->role != DP_UPLINK))
+			continue;
+		up = dp_port_dev_link(p);
+		if (up == p->link_up)
 			continue;
 		p->link_up = up;
 		dp_port_tell_switch(p);
+		reroute |= p->role == DP_UPLINK;
 		if (p->role != DP_KERNEL)
 			dp_event_port_status(dp, p, 2);
+	}
+	if (reroute) {
+		dp_tenants_stale(dp, NULL);
+		dp_tenants_refresh(dp);
 	}
 }
 

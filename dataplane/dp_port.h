@@ -94,6 +94,7 @@ struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, ui
 // One is hidden (about to go) and has the same device.
 struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg);
 void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port_status *out);
-// Looks at every link; calls dp_event_port_status() for those that changed.
-void dp_port_poll_links(struct dp *dp);
+// Looks at every link, or at those of uplinks alone; calls dp_event_port_status() for those that
+// changed. When an uplink's has, what is sent by it goes another way, if there is one.
+void dp_port_poll_links(struct dp *dp, bool uplinks_only);
 void dp_port_close_all(struct dp *dp);

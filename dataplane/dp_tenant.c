@@ -42,7 +42,7 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->dp = dp;
 	t->id = id;
 	t->ports = calloc(1, sizeof(*t->ports));
-	t->vteps = dp_vtep_set_new(NULL, 0);
+	t->vteps = dp_vtep_set_new(NULL, 0, 0);
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n)
+struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsigned ways)
 {
 	unsigned slots = 4;
 	struct dp_vtep_set *set;
@@ -17,14 +17,14 @@ struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n)
 
 	while (slots < 2 * n)
 		slots *= 2;
-	bytes = sizeof(*set) + n * sizeof(set->remote[0]) + slots * sizeof(set->slot[0]);
+	bytes = sizeof(*set) + (n + ways) * sizeof(set->remote[0]) + slots * sizeof(set->slot[0]);
 	set = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 	if (!set)
 		return NULL;
 	memset(set, 0, bytes);
 	set->n = n;
 	set->mask = slots - 1;
-	set->slot = (uint16_t *)(void *)&set->remote[n];
+	set->slot = (uint16_t *)(void *)&set->remote[n + ways];
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t h = dp_ip_hash(&ips[i]);
 
@@ -36,12 +36,49 @@ struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n)
 	return set;
 }
 
-struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep)
+static bool dp_nexthop_is(const struct dp_nexthop *h, const struct weft_ip *vtep, uint16_t path)
+{
+	return weft_ip_equal(&h->cfg.vtep, vtep) && h->cfg.path == path;
+}
+
+struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path)
 {
 	for (struct dp_nexthop *h = dp->nexthops; h; h = h->next)
-		if (weft_ip_equal(&h->cfg.vtep, vtep))
+		if (dp_nexthop_is(h, vtep, path))
 			return h;
 	return NULL;
+}
+
+bool dp_nexthop_usable(struct dp *dp, const struct dp_nexthop *h, bool *up)
+{
+	const struct dp_port *uplink;
+
+	*up = false;
+	if (!(h->cfg.flags & WEFT_NEXTHOP_RESOLVED))
+		return false;
+	uplink = dp_port_find(dp, h->cfg.port);
+	*up = uplink && uplink->link_up;
+	return uplink;
+}
+
+// Those to go by, in the order of their paths: with a link, or if none has one, without.
+static unsigned dp_nexthop_paths(
+	struct dp *dp, const struct weft_ip *vtep, const struct dp_nexthop *out[])
+{
+	const struct dp_nexthop *path[WEFT_NEXTHOP_PATHS] = {NULL};
+	bool up[WEFT_NEXTHOP_PATHS] = {false}, any_up = false;
+	unsigned n = 0;
+
+	for (const struct dp_nexthop *h = dp->nexthops; h; h = h->next)
+		if (weft_ip_equal(&h->cfg.vtep, vtep) &&
+			dp_nexthop_usable(dp, h, &up[h->cfg.path])) {
+			path[h->cfg.path] = h;
+			any_up |= up[h->cfg.path];
+		}
+	for (unsigned i = 0; i < WEFT_NEXTHOP_PATHS; i++)
+		if (path[i] && up[i] == any_up)
+			out[n++] = path[i];
+	return n;
 }
 
 static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
@@ -72,47 +109,100 @@ static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
 	return rc;
 }
 
-static void dp_vtep_fill(struct dp *dp, const struct dp_tenant *t, struct dp_remote *r)
+static bool dp_vtep_way(
+	struct dp *dp, const struct dp_tenant *t, const struct dp_nexthop *h, struct dp_remote *r)
 {
-	const struct dp_nexthop *h = dp_nexthop_find(dp, &r->ip);
 	uint32_t mtu;
 
-	r->down = dp_bfd_down_mark(dp, &r->ip);
-	if (!h || (h->cfg.flags & WEFT_NEXTHOP_NO_ROUTE)) {
-		r->drop = WEFT_DROP_NO_ROUTE;
-		return;
-	}
-	if (!(h->cfg.flags & WEFT_NEXTHOP_RESOLVED)) {
-		r->drop = WEFT_DROP_NO_NEIGHBOUR;
-		return;
-	}
 	r->uplink = dp_port_find(dp, h->cfg.port);
-	if (!r->uplink || dp_vtep_template(dp, t, &h->cfg, r)) {
-		r->drop = WEFT_DROP_NO_ROUTE;
-		return;
-	}
+	if (!r->uplink || dp_vtep_template(dp, t, &h->cfg, r))
+		return false;
 	mtu = dp_port_mtu(r->uplink);
 	if (h->cfg.mtu && h->cfg.mtu < mtu)
 		mtu = h->cfg.mtu;
 	r->max_len = mtu;
 	r->drop = DP_REMOTE_OK;
+	return true;
+}
+
+// `r` stands for the n ways behind it.
+static void dp_vtep_head(struct dp_remote *r, const struct dp_remote *way, unsigned n)
+{
+	uint32_t max_len = way[0].max_len;
+	unsigned longest = 0;
+
+	for (unsigned i = 1; i < n; i++) {
+		if (way[i].tmpl.len > way[longest].tmpl.len)
+			longest = i;
+		if (way[i].max_len < max_len)
+			max_len = way[i].max_len;
+	}
+	*r = way[longest];
+	r->max_len = max_len;
+	r->way = way;
+	r->ways = (uint8_t)n;
+}
+
+// The ways are written at `way`; returns how many of these are used.
+static unsigned dp_vtep_fill(
+	struct dp *dp, const struct dp_tenant *t, struct dp_remote *r, struct dp_remote *way)
+{
+	const struct dp_nexthop *path[WEFT_NEXTHOP_PATHS], *first;
+	unsigned n = dp_nexthop_paths(dp, &r->ip, path), ways = 0;
+
+	r->down = dp_bfd_down_mark(dp, &r->ip);
+	r->drop = WEFT_DROP_NO_ROUTE;
+	if (!n) {
+		first = dp_nexthop_find(dp, &r->ip, 0);
+		if (first && !(first->cfg.flags & (WEFT_NEXTHOP_NO_ROUTE | WEFT_NEXTHOP_RESOLVED)))
+			r->drop = WEFT_DROP_NO_NEIGHBOUR;
+		return 0;
+	}
+	if (n == 1) {
+		dp_vtep_way(dp, t, path[0], r);
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		way[ways].ip = r->ip;
+		way[ways].down = r->down;
+		ways += dp_vtep_way(dp, t, path[i], &way[ways]);
+	}
+	if (ways)
+		dp_vtep_head(r, way, ways);
+	return ways;
+}
+
+// How many ways the VTEPs with several have, at most.
+static unsigned dp_vtep_count_ways(struct dp *dp, const struct dp_tenant *t)
+{
+	const struct dp_nexthop *path[WEFT_NEXTHOP_PATHS];
+	unsigned ways = 0;
+
+	for (unsigned i = 0; i < t->n_vteps; i++) {
+		unsigned n = dp_nexthop_paths(dp, &t->vtep_list[i], path);
+
+		ways += n > 1 ? n : 0;
+	}
+	return ways;
 }
 
 struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
 {
 	bool tunnels = t->cfg.encap != WEFT_ENCAP_NONE;
-	struct dp_vtep_set *set = dp_vtep_set_new(t->vtep_list, tunnels ? t->n_vteps : 0);
+	unsigned n = tunnels ? t->n_vteps : 0, used = 0;
+	struct dp_vtep_set *set =
+		dp_vtep_set_new(t->vtep_list, n, n ? dp_vtep_count_ways(dp, t) : 0);
 
 	if (!set)
 		return NULL;
 	for (unsigned i = 0; i < set->n; i++)
-		dp_vtep_fill(dp, t, &set->remote[i]);
+		used += dp_vtep_fill(dp, t, &set->remote[i], &set->remote[n + used]);
 	return set;
 }
 
 enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg)
 {
-	struct dp_nexthop *h = dp_nexthop_find(dp, &cfg->vtep);
+	struct dp_nexthop *h = dp_nexthop_find(dp, &cfg->vtep, cfg->path);
 
 	if (!h) {
 		h = calloc(1, sizeof(*h));
@@ -131,8 +221,10 @@ enum weft_error dp_nexthop_set(
 {
 	struct dp_port *port = cfg->port ? dp_port_find(dp, cfg->port) : NULL;
 
-	if (weft_ip_is_none(&cfg->vtep) || cfg->vlan > 4094) {
-		snprintf(why, 100, "want a VTEP address and a VLAN of at most 4094");
+	if (weft_ip_is_none(&cfg->vtep) || cfg->vlan > 4094 || cfg->path >= WEFT_NEXTHOP_PATHS) {
+		snprintf(why, 100,
+			"want a VTEP address, a VLAN of at most 4094, a path of at most %u",
+			WEFT_NEXTHOP_PATHS - 1);
 		return WEFT_E_MALFORMED;
 	}
 	if ((cfg->flags & WEFT_NEXTHOP_RESOLVED) && (!port || port->role != DP_UPLINK)) {
@@ -142,10 +234,10 @@ enum weft_error dp_nexthop_set(
 	return dp_nexthop_put(dp, cfg);
 }
 
-enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep)
+enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16_t path)
 {
 	for (struct dp_nexthop **at = &dp->nexthops, *h; (h = *at); at = &h->next)
-		if (weft_ip_equal(&h->cfg.vtep, vtep)) {
+		if (dp_nexthop_is(h, vtep, path)) {
 			*at = h->next;
 			free(h);
 			dp_tenants_stale(dp, vtep);

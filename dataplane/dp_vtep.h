@@ -8,6 +8,10 @@
 // one pointer. Any change makes a new set: the tenants concerned are marked and rebuilt once, when
 // the transaction ends. A VTEP without a usable next hop is in the set with the reason that its
 // packets will be dropped for.
+//
+// A VTEP may have several next hops, equal paths over which flows are spread. Of these those count
+// whose uplink has a link at this moment: losing one rebuilds the sets, without asking the agent.
+// The remote that stands for such a VTEP has the shortest MTU and the longest header of its ways.
 
 #include <weft/ipc.h>
 
@@ -21,9 +25,11 @@ struct dp_remote {
 	struct overlay_template tmpl; // built if `drop` is none
 	struct weft_ip ip;
 	struct dp_port *uplink;
-	const uint8_t *down; // BFD's mark (dp_bfd.h); NULL: no session
-	uint32_t max_len;    // bytes of the outer frame from its IP header on
-	uint8_t drop;        // enum weft_drop of what is sent there, or DP_REMOTE_OK
+	const uint8_t *down;         // BFD's mark (dp_bfd.h); NULL: no session
+	const struct dp_remote *way; // of several equal ways; each is a whole one
+	uint32_t max_len;            // bytes of the outer frame from its IP header on
+	uint8_t drop;                // enum weft_drop of what is sent there, or DP_REMOTE_OK
+	uint8_t ways;                // 0 or 1: this one
 };
 #define DP_REMOTE_OK 0xffu
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
@@ -63,19 +69,30 @@ static inline const struct dp_remote *dp_vtep_find(
 	}
 }
 
+// The way of several that a flow takes, by its hash. Another function of it than the entropy in the
+// outer header, which spreads the same flows further on.
+static inline const struct dp_remote *dp_remote_way(const struct dp_remote *r, uint32_t hash)
+{
+	if (__builtin_expect(r->ways < 2, 1))
+		return r;
+	return &r->way[(uint64_t)(hash * 0x9e3779b1u) * r->ways >> 32];
+}
+
 // ---- control thread
 
-// A set of `n` remotes, of which each `ip` is `ips[i]`, looked up by dp_vtep_find(); else zero.
-// NULL: out of memory.
-struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n);
+// A set of `n` remotes with room for `ways` more behind them, of which each `ip` is `ips[i]`,
+// looked up by dp_vtep_find(); else zero. NULL: out of memory.
+struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsigned ways);
 // What the tenant's list of VTEPs, the next hops and the host settings make. NULL: out of memory.
 struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t);
 
-struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep);
+struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path);
+// Whether packets can go by it: resolved, and by an uplink that is there. `*up`: and has a link.
+bool dp_nexthop_usable(struct dp *dp, const struct dp_nexthop *h, bool *up);
 // Add or replace. WEFT_E_NO_MEMORY, WEFT_E_MALFORMED, WEFT_E_NO_PORT with `why`.
 enum weft_error dp_nexthop_set(
 	struct dp *dp, const struct weft_ipc_nexthop *cfg, char why[static 100]);
 // The same without a look at what it says. WEFT_E_NO_MEMORY.
 enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg);
-enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep);
+enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16_t path);
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100]);

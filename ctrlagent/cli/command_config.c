@@ -182,17 +182,17 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 	bool resolved = n->flags & WEFT_NEXTHOP_RESOLVED;
 	char mac[MAC_TEXT_MAX];
 
-	json_array_append_new(
-		r->rows, json_pack("{s:o, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:i, s:i}", "vtep",
-				 ip_json(&n->vtep), "source", ip_json(&n->src), "state",
-				 resolved                           ? "resolved"
-				 : n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
-								    : "unresolved",
-				 "why", way->why, "uplink", uplink_name(&r->agent->model, n->port),
-				 "interface", interface[0] ? json_string(interface) : json_null(),
-				 "gateway", ip_json(&way->gateway), "mac",
-				 resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan", n->vlan,
-				 "mtu", n->mtu));
+	json_array_append_new(r->rows,
+		json_pack("{s:o, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:i, s:i}", "vtep",
+			ip_json(&n->vtep), "path", n->path, "source", ip_json(&n->src), "state",
+			resolved                           ? "resolved"
+			: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
+							   : "unresolved",
+			"why", way->why, "uplink", uplink_name(&r->agent->model, n->port),
+			"interface", interface[0] ? json_string(interface) : json_null(), "gateway",
+			ip_json(&way->gateway), "mac",
+			resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan", n->vlan, "mtu",
+			n->mtu));
 }
 
 void command_underlay_list(struct request *r)

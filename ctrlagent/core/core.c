@@ -97,6 +97,8 @@ static void on_port_status(
 		forget_port(&a->model, tenant, port->port.id);
 	else if (known)
 		known->status = *port;
+	if (!tenant && port->reason != 1)
+		underlay_link(a->underlay, port->port.id, !(port->state & WEFT_PORT_LINK_DOWN));
 	if (tenant)
 		switches_port_event(&a->switches, tenant, port);
 }

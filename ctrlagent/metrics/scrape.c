@@ -29,6 +29,8 @@ static void add_vtep(void *arg, const struct resolve_result *way, const char *in
 	struct scrape *s = arg;
 	char ip[IP_TEXT_MAX];
 
+	if (way->nexthop.path)
+		return; // another way to the same one
 	METRIC(&s->set, VTEP, !!(way->nexthop.flags & WEFT_NEXTHOP_RESOLVED), "vtep",
 		ip_format(&way->nexthop.vtep, ip));
 }

@@ -13,20 +13,6 @@ static bool covers(const struct view_route *r, const struct weft_ip *ip)
 	return !bits || (r->prefix.b[bytes] ^ ip->b[bytes]) >> (8 - bits) == 0;
 }
 
-static const struct view_route *best_route(const struct view *v, const struct weft_ip *ip)
-{
-	const struct view_route *best = NULL;
-
-	VEC_FOR_EACH (r, &v->routes) {
-		if (!covers(r, ip))
-			continue;
-		if (!best || r->prefix_len > best->prefix_len ||
-			(r->prefix_len == best->prefix_len && r->metric < best->metric))
-			best = r;
-	}
-	return best;
-}
-
 static const struct resolve_uplink *uplink_named(const struct resolve_config *c, const char *name)
 {
 	VEC_FOR_EACH (u, &c->uplinks)
@@ -47,6 +33,43 @@ static const struct resolve_uplink *uplink_of(const struct view *v, const struct
 	const struct view_link *parent = view_link_by_index(v, link->parent);
 	*vlan = link->vlan;
 	return parent && parent->up ? uplink_named(c, parent->name) : NULL;
+}
+
+static bool has_link(
+	const struct view *v, const struct resolve_config *c, const struct view_route *r)
+{
+	uint16_t vlan;
+
+	for (unsigned i = 0; i < r->hop_count; i++) {
+		const struct view_link *l = view_link_by_index(v, r->hops[i].link);
+		const struct resolve_uplink *u = l ? uplink_of(v, c, l, &vlan) : NULL;
+		if (l && l->up && !(u && u->down))
+			return true;
+	}
+	return r->dead_end;
+}
+
+static bool is_better(const struct view *v, const struct resolve_config *c,
+	const struct view_route *a, const struct view_route *b)
+{
+	bool a_up = has_link(v, c, a), b_up = has_link(v, c, b);
+
+	if (a_up != b_up)
+		return a_up;
+	if (a->prefix_len != b->prefix_len)
+		return a->prefix_len > b->prefix_len;
+	return a->metric < b->metric;
+}
+
+static const struct view_route *best_route(
+	const struct view *v, const struct resolve_config *c, const struct weft_ip *ip)
+{
+	const struct view_route *best = NULL;
+
+	VEC_FOR_EACH (r, &v->routes)
+		if (covers(r, ip) && (!best || is_better(v, c, r, best)))
+			best = r;
+	return best;
 }
 
 struct way {
@@ -71,24 +94,14 @@ static unsigned ways_of(const struct view *v, const struct resolve_config *c,
 			continue;
 		}
 		w.uplink = uplink_of(v, c, w.link, &w.vlan);
-		if (w.uplink)
+		if (w.uplink && w.uplink->down)
+			*why = "the uplink has no link";
+		else if (w.uplink)
 			ways[n++] = w;
 		else
 			*why = "the route leads to an interface that is no uplink";
 	}
 	return n;
-}
-
-// The last bytes of addresses differ most, and a product carries only upwards: hence the folding.
-static unsigned spread(const struct weft_ip *ip, unsigned n)
-{
-	uint64_t h = ip->q[0] ^ ip->q[1];
-
-	for (unsigned i = 0; i < 2; i++) {
-		h ^= h >> 32;
-		h *= 0x9e3779b97f4a7c15u;
-	}
-	return (unsigned)((h >> 32) % n);
 }
 
 static void take(const struct view *v, const struct way *w, const struct view_route *r,
@@ -114,13 +127,13 @@ static void take(const struct view *v, const struct way *w, const struct view_ro
 }
 
 void resolve(const struct view *v, const struct resolve_config *config, const struct weft_ip *vtep,
-	struct resolve_result *result)
+	uint16_t path, struct resolve_result *result)
 {
-	const struct view_route *r = best_route(v, vtep);
+	const struct view_route *r = best_route(v, config, vtep);
 	struct way ways[VIEW_HOPS_MAX];
 	unsigned n = 0;
 
-	*result = (struct resolve_result){.nexthop = {.vtep = *vtep}};
+	*result = (struct resolve_result){.nexthop = {.vtep = *vtep, .path = path}};
 	result->nexthop.src = weft_ip_is_v4(vtep) ? config->own4 : config->own6;
 	if (weft_ip_is_none(&result->nexthop.src))
 		result->why = "the host has no VTEP address of this family";
@@ -135,5 +148,7 @@ void resolve(const struct view *v, const struct resolve_config *config, const st
 		return;
 	}
 	result->why = NULL;
-	take(v, &ways[spread(vtep, n)], r, vtep, result);
+	result->paths = n < WEFT_NEXTHOP_PATHS ? n : WEFT_NEXTHOP_PATHS;
+	if (path < result->paths)
+		take(v, &ways[path], r, vtep, result);
 }

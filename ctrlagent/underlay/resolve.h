@@ -2,9 +2,11 @@
 #pragma once
 // From a remote VTEP's address to how its packets leave: a pure function of the view.
 //
-// Longest prefix of the main table, lowest metric; a dead end there is one. Of several hops those
-// count whose interface is up and an uplink; the VTEP's address chooses among them, so that a VTEP
-// stays on its path while the set of paths stays. The outer source is always the host's own VTEP
+// Longest prefix of the main table, lowest metric; a dead end there is one. A route all of whose
+// interfaces are down is passed by if another one leads there, as the kernel does with
+// ignore_routes_with_linkdown: so a backup is a route of a higher metric. Of several hops of a route
+// those count whose interface is up and an uplink: these are equal paths, in the route's order, over
+// which the data plane spreads flows. (Their weights are not heeded.) The outer source is always the host's own VTEP
 // address, for the far end knows us by it; the route's own source does not matter.
 
 #include "underlay/view.h"
@@ -12,6 +14,7 @@
 struct resolve_uplink {
 	weft_port_id port;
 	char name[IFNAMSIZ]; // the kernel's interface
+	bool down;           // the data plane has lost its link; the kernel may tell a second later
 };
 
 struct resolve_config {
@@ -21,6 +24,7 @@ struct resolve_config {
 
 struct resolve_result {
 	struct weft_ipc_nexthop nexthop;
+	unsigned paths; // that there are; 0: none
 	int link; // that the packets leave by; 0: none
 	struct weft_ip
 		gateway; // whom the neighbour table is asked for: gateway, or the VTEP itself
@@ -28,5 +32,7 @@ struct resolve_result {
 	const char *why; // what is missing; NULL: resolved
 };
 
+// `path`: 0 is always told of, if only why there is no way; others while they are less than
+// result->paths, which is at most WEFT_NEXTHOP_PATHS.
 void resolve(const struct view *v, const struct resolve_config *config, const struct weft_ip *vtep,
-	struct resolve_result *result);
+	uint16_t path, struct resolve_result *result);

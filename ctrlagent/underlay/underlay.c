@@ -30,12 +30,25 @@ struct underlay {
 	VEC(struct target) targets;
 };
 
-static struct target *target_of(struct underlay *u, const struct weft_ip *vtep)
+static struct target *target_of(struct underlay *u, const struct weft_ip *vtep, uint16_t path)
 {
 	VEC_FOR_EACH (t, &u->targets)
-		if (weft_ip_equal(&t->result.nexthop.vtep, vtep))
+		if (weft_ip_equal(&t->result.nexthop.vtep, vtep) && t->result.nexthop.path == path)
 			return t;
 	return NULL;
+}
+
+static struct target *add_target(struct underlay *u, const struct weft_ip *vtep, uint16_t path)
+{
+	struct target *t = target_of(u, vtep, path);
+
+	if (t)
+		return t;
+	t = vec_new(&u->targets);
+	t->result.nexthop.vtep = *vtep;
+	t->result.nexthop.path = path;
+	t->probed = UINT32_MAX;
+	return t;
 }
 
 // ---- telling the data plane
@@ -43,13 +56,14 @@ static struct target *target_of(struct underlay *u, const struct weft_ip *vtep)
 struct request {
 	struct underlay *u;
 	struct weft_ip vtep;
+	uint16_t path;
 };
 
 // What was refused is tried again at the next look.
 static void on_done(void *arg, enum weft_error error, const char *text)
 {
 	struct request *r = arg;
-	struct target *t = target_of(r->u, &r->vtep);
+	struct target *t = target_of(r->u, &r->vtep, r->path);
 	char ip[IP_TEXT_MAX];
 
 	if (error && error != WEFT_E_STATE)
@@ -65,7 +79,7 @@ static void send_nexthop(
 {
 	struct request *r = agent_zalloc(sizeof(*r));
 
-	*r = (struct request){u, nexthop->vtep};
+	*r = (struct request){u, nexthop->vtep, nexthop->path};
 	dpc_op(u->dpc, type, 0, nexthop, sizeof(*nexthop), on_done, r);
 }
 
@@ -95,7 +109,7 @@ static void update_target(struct underlay *u, struct target *t)
 {
 	struct weft_ip vtep = t->result.nexthop.vtep;
 
-	resolve(u->view, &u->config, &vtep, &t->result);
+	resolve(u->view, &u->config, &vtep, t->result.nexthop.path, &t->result);
 	if (!t->has || memcmp(&t->sent, &t->result.nexthop, sizeof(t->sent)) != 0) {
 		log_change(t);
 		t->sent = t->result.nexthop;
@@ -104,6 +118,24 @@ static void update_target(struct underlay *u, struct target *t)
 	}
 	if (t->result.link && !(t->result.nexthop.flags & WEFT_NEXTHOP_RESOLVED))
 		probe(u, t);
+}
+
+// As many targets for each VTEP as there are paths to it, one at least.
+static void set_paths(struct underlay *u)
+{
+	for (size_t i = u->targets.count; i-- > 0;)
+		if (u->targets.at[i].result.nexthop.path)
+			u->targets.at[i].wanted = false;
+	for (size_t i = 0, n = u->targets.count; i < n; i++) {
+		const struct target *t = &u->targets.at[i];
+		struct weft_ip vtep = t->result.nexthop.vtep;
+		struct resolve_result r;
+		if (t->result.nexthop.path || !t->wanted)
+			continue;
+		resolve(u->view, &u->config, &vtep, 0, &r);
+		for (uint16_t path = 1; path < r.paths; path++)
+			add_target(u, &vtep, path)->wanted = true;
+	}
 }
 
 static void look(struct underlay *u)
@@ -117,6 +149,7 @@ static void look(struct underlay *u)
 	view_free(u->view);
 	free(u->view);
 	u->view = fresh;
+	set_paths(u);
 	for (size_t i = 0; i < u->targets.count; i++) {
 		struct target *t = &u->targets.at[i];
 		if (t->wanted) {
@@ -156,10 +189,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void on_neigh_wanted(void *arg, const struct weft_ipc_nexthop *nexthop)
 {
 	struct underlay *u = arg;
-	struct target *t = target_of(u, &nexthop->vtep);
 
-	if (t)
-		probe(u, t);
+	VEC_FOR_EACH (t, &u->targets)
+		if (weft_ip_equal(&t->result.nexthop.vtep, &nexthop->vtep))
+			probe(u, t);
 }
 
 // ---- what it is told
@@ -175,23 +208,12 @@ static void set_uplinks(struct underlay *u, const struct model *m)
 			continue;
 		struct resolve_uplink *up = vec_new(&u->config.uplinks);
 		up->port = port->id;
+		up->down = p->status.state & WEFT_PORT_LINK_DOWN;
 		snprintf(up->name, sizeof(up->name), "%.15s",
 			port->kernel_if[0] ? port->kernel_if
 			: own              ? port->device
 					   : port->name);
 	}
-}
-
-static struct target *add_target(struct underlay *u, const struct weft_ip *vtep)
-{
-	struct target *t = target_of(u, vtep);
-
-	if (t)
-		return t;
-	t = vec_new(&u->targets);
-	t->result.nexthop.vtep = *vtep;
-	t->probed = UINT32_MAX;
-	return t;
 }
 
 void underlay_set(struct underlay *u, const struct model *m)
@@ -205,12 +227,12 @@ void underlay_set(struct underlay *u, const struct model *m)
 	VEC_FOR_EACH (t, &u->targets)
 		t->wanted = t->has = false;
 	VEC_FOR_EACH (n, &m->nexthops) {
-		struct target *t = add_target(u, &n->vtep);
+		struct target *t = add_target(u, &n->vtep, n->path);
 		t->sent = *n;
 		t->has = true;
 	}
 	VEC_FOR_EACH (v, &m->vteps)
-		add_target(u, &v->ip)->wanted = true;
+		add_target(u, &v->ip, 0)->wanted = true;
 	look(u);
 	if (!weft_ip_is_none(&u->config.own4) && !view_has_address(u->view, &u->config.own4))
 		log_warning("host.vtep %s is not an address of this host",
@@ -218,6 +240,17 @@ void underlay_set(struct underlay *u, const struct model *m)
 	if (!weft_ip_is_none(&u->config.own6) && !view_has_address(u->view, &u->config.own6))
 		log_warning("the VTEP address %s is not an address of this host",
 			ip_format(&u->config.own6, ip));
+}
+
+void underlay_link(struct underlay *u, weft_port_id uplink, bool up)
+{
+	VEC_FOR_EACH (l, &u->config.uplinks) {
+		if (l->port != uplink || l->down == !up)
+			continue;
+		l->down = !up;
+		log_info("uplink %s: the link is %s", l->name, up ? "there" : "lost");
+		look(u);
+	}
 }
 
 void underlay_stop(struct underlay *u)

@@ -2,7 +2,8 @@
 #pragma once
 // Keeps the data plane's next hops true to the kernel's routing.
 //
-// For each remote VTEP that a tenant has, the kernel's tables are resolved into a next hop, and
+// For each remote VTEP that a tenant has, the kernel's tables are resolved into next hops, one for
+// each of several equal paths, and
 // what differs from what the data plane holds is sent (NEXTHOP_SET, NEXTHOP_DEL). That happens when
 // the set of VTEPs or uplinks changes and whenever the kernel's tables do. A next hop without a MAC
 // address is asked for: at once when packets wait for it (NEIGH_WANTED), else once a second. One
@@ -26,6 +27,8 @@ void underlay_free(struct underlay *u);
 // the data plane is away.
 void underlay_set(struct underlay *u, const struct model *m);
 void underlay_stop(struct underlay *u);
+// An uplink has lost its link or has it again, as the data plane says.
+void underlay_link(struct underlay *u, weft_port_id uplink, bool up);
 
 // How every VTEP resolves at this moment, for `weft underlay`.
 typedef void (*underlay_each_fn)(

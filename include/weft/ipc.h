@@ -329,8 +329,11 @@ struct weft_ipc_vtep {
 #define WEFT_NEXTHOP_RESOLVED 1u // dst_mac is known
 #define WEFT_NEXTHOP_NO_ROUTE 2u
 
+#define WEFT_NEXTHOP_PATHS 8u // to one VTEP, over which flows are spread
 struct weft_ipc_nexthop {
 	struct weft_ip vtep;  // the remote VTEP
+	uint16_t path;        // of several equal ones, from 0; with `vtep` the next hop's name
+	uint8_t pad[6];
 	struct weft_ip src;   // the outer source address
 	uint32_t port;        // weft_port_id of the uplink
 	uint32_t flags;       // WEFT_NEXTHOP_*
@@ -339,7 +342,7 @@ struct weft_ipc_nexthop {
 	uint16_t vlan;        // outer VLAN, 0: none
 	uint16_t mtu;         // of the path, IP bytes
 };
-static_assert(sizeof(struct weft_ipc_nexthop) == 56, "travels");
+static_assert(sizeof(struct weft_ipc_nexthop) == 64, "travels");
 
 #define WEFT_FDB_STATIC 1u
 #define WEFT_FDB_CONFIG 2u // static, and of the configuration's: kept and told, of no other meaning

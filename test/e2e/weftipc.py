@@ -111,7 +111,7 @@ PORT_STATS = Struct(72, "rx_packets:Q", "tx_packets:Q", "rx_bytes:Q", "tx_bytes:
                     "tx_dropped:Q", "rx_errors:Q", "tx_errors:Q", "duration_ns:Q")
 PORT_STATE = Struct(24, "state:I", "speed_mbps:I", "reason:I", "mac:6s", "_:6x")
 PORT_MOD = Struct(24, "ofport:I", "config:I", "mask:I", "_:4x", "mac:6s", "_:2x")
-NEXTHOP = Struct(56, "vtep:16s", "src:16s", "port:I", "flags:I", "src_mac:6s", "dst_mac:6s", "vlan:H",
+NEXTHOP = Struct(64, "vtep:16s", "path:H", "_:6x", "src:16s", "port:I", "flags:I", "src_mac:6s", "dst_mac:6s", "vlan:H",
                  "mtu:H")
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
@@ -366,10 +366,10 @@ class Client:
         self.op("VTEP_DEL", ip_bytes(ip), tenant)
 
     def nexthop_set(self, vtep, src="", port=0, flags=RESOLVED, src_mac="", dst_mac="", vlan=0,
-                    mtu=0):
+                    mtu=0, path=0):
         self.op("NEXTHOP_SET", NEXTHOP.pack(
             vtep=ip_bytes(vtep), src=ip_bytes(src), port=port, flags=flags,
-            src_mac=mac_bytes(src_mac), dst_mac=mac_bytes(dst_mac), vlan=vlan, mtu=mtu))
+            src_mac=mac_bytes(src_mac), dst_mac=mac_bytes(dst_mac), vlan=vlan, mtu=mtu, path=path))
 
     def fdb_add(self, tenant, mac, ofport=OVERLAY, vtep="", vlan=0):
         self.op("FDB_ADD", FDB.pack(mac=mac_bytes(mac), vlan=vlan, ofport=ofport,

@@ -277,10 +277,10 @@ static enum weft_error operate(
 	case WEFT_IPC_VTEP_DEL:
 		return del(dp, WEFT_IPC_DUMP_VTEPS, h->tenant, 16, body);
 	case WEFT_IPC_NEXTHOP_SET:
-		put(&dp->state, WEFT_IPC_DUMP_NEXTHOPS, 0, 16, body, len);
+		put(&dp->state, WEFT_IPC_DUMP_NEXTHOPS, 0, 18, body, len);
 		return WEFT_E_NONE;
 	case WEFT_IPC_NEXTHOP_DEL:
-		return del(dp, WEFT_IPC_DUMP_NEXTHOPS, 0, 16, body);
+		return del(dp, WEFT_IPC_DUMP_NEXTHOPS, 0, 18, body);
 	case WEFT_IPC_FDB_ADD:
 		if (!has_place(dp, h->tenant, body))
 			return WEFT_E_NO_PORT;

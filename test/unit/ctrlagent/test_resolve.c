@@ -94,7 +94,7 @@ static struct resolve_result run(const char *vtep)
 	struct weft_ip at = ip(vtep);
 	struct resolve_result r;
 
-	resolve(&view, &config, &at, &r);
+	resolve(&view, &config, &at, 0, &r);
 	assert_true(weft_ip_equal(&r.nexthop.vtep, &at));
 	assert_int_equal(!r.why, !!(r.nexthop.flags & WEFT_NEXTHOP_RESOLVED));
 	return r;
@@ -194,23 +194,42 @@ static void test_metric(void **state)
 static void test_several_ways(void **state)
 {
 	struct view_route *r = add_route("10.0.0.0", 8, ETH0, "172.16.0.254");
-	unsigned on[8] = {0};
-	char text[32];
+	struct weft_ip at = ip("10.0.0.1"), gateway = ip("172.17.0.254");
+	struct resolve_result way;
 
 	r->hop_count = 2;
-	r->hops[1] = (struct view_hop){ETH1, ip("172.17.0.254")};
-	for (unsigned i = 1; i < 200; i++) {
-		snprintf(text, sizeof(text), "10.0.0.%u", i);
-		int link = run(text).link;
-		assert_int_equal(run(text).link, link); // the same each time
-		on[link]++;
-	}
-	assert_true(on[ETH0] > 50 && on[ETH1] > 50);
-	view.links.at[1].up = false;
-	for (unsigned i = 1; i < 200; i++) {
-		snprintf(text, sizeof(text), "10.0.0.%u", i);
-		assert_int_equal(run(text).link, ETH0);
-	}
+	r->hops[1] = (struct view_hop){ETH1, gateway};
+	assert_int_equal(run("10.0.0.1").paths, 2);
+	assert_int_equal(run("10.0.0.1").link, ETH0);
+	resolve(&view, &config, &at, 1, &way);
+	assert_int_equal(way.link, ETH1);
+	assert_int_equal(way.nexthop.path, 1);
+	assert_int_equal(way.nexthop.port, 11);
+	assert_true(weft_ip_equal(&way.gateway, &gateway));
+	view.links.at[0].up = false;
+	assert_int_equal(run("10.0.0.1").paths, 1);
+	assert_int_equal(run("10.0.0.1").link, ETH1);
+	assert_int_equal(run("172.16.0.2").paths, 0);
+}
+
+static void test_more_ways_than_are_told(void **state)
+{
+	struct view_route *r = add_route("10.0.0.0", 8, ETH0, "172.16.0.1");
+
+	for (r->hop_count = 0; r->hop_count < VIEW_HOPS_MAX; r->hop_count++)
+		r->hops[r->hop_count] = (struct view_hop){ETH0, ip("172.16.0.1")};
+	assert_int_equal(run("10.0.0.1").paths, WEFT_NEXTHOP_PATHS);
+}
+
+static void test_a_backup_route(void **state)
+{
+	add_route("172.16.0.0", 24, ETH1, "172.17.0.254")->metric = 100;
+	add_route("0.0.0.0", 0, ETH1, "172.17.0.1");
+	assert_int_equal(run("172.16.0.9").link, ETH0);
+	view.links.at[0].up = false;
+	struct resolve_result r = run("172.16.0.9");
+	assert_int_equal(r.link, ETH1);
+	assert_int_equal(r.gateway.b[15], 254); // the longer prefix of those with a link
 }
 
 static void test_stale_is_usable(void **state)
@@ -264,7 +283,7 @@ static void test_longest_prefix_against_oracle(void **state)
 			struct weft_ip at = weft_ip_from_v4(htonl((uint32_t)rand() & 0xc0c0c0c3));
 			struct resolve_result r;
 			int want = oracle(&at);
-			resolve(&view, &config, &at, &r);
+			resolve(&view, &config, &at, 0, &r);
 			assert_int_equal(r.link, want < 0 ? 0 : 100 + want);
 		}
 	}
@@ -281,6 +300,8 @@ int main(void)
 		TEST(test_vlan),
 		TEST(test_metric),
 		TEST(test_several_ways),
+		TEST(test_more_ways_than_are_told),
+		TEST(test_a_backup_route),
 		TEST(test_stale_is_usable),
 		TEST(test_longest_prefix_against_oracle),
 	};

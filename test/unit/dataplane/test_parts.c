@@ -34,7 +34,7 @@ static void vtep_sets_find_what_is_in_them(void **state)
 
 		for (unsigned i = 0; i < n; i++)
 			ips[i] = an_ip(i);
-		set = dp_vtep_set_new(ips, n);
+		set = dp_vtep_set_new(ips, n, 0);
 		assert_non_null(set);
 		for (unsigned i = 0; i < 2 * n + 2; i++) {
 			struct weft_ip ip = an_ip(i);
