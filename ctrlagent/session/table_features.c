@@ -57,6 +57,24 @@ static bool is_in(const struct known *k, uint8_t version)
 	return k->first <= version && version <= k->last;
 }
 
+static bool is_listed(const struct known *list, size_t n, uint16_t type, uint8_t version)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].type == type && is_in(&list[i], version))
+			return true;
+	return false;
+}
+
+bool session_has_action(uint16_t type, uint8_t version)
+{
+	return is_listed(actions, COUNT(actions), type, version);
+}
+
+bool session_has_instruction(uint16_t type, uint8_t version)
+{
+	return is_listed(instructions, COUNT(instructions), type, version);
+}
+
 uint32_t session_action_bits(uint8_t version)
 {
 	uint32_t bits = 0;
@@ -185,16 +203,6 @@ static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules
 	of_writer_free(&list);
 }
 
-static int check_properties(struct of_span list, struct of_reader *r)
-{
-	struct of_reader it = of_list(list, r->version);
-	struct of_table_feature_prop prop;
-
-	while (of_table_feature_prop_next(&it, &prop))
-		;
-	return it.failed ? of_fail_error(r, it.error) : 0;
-}
-
 // What 1.5 asks to be told of by name.
 static int check_late(
 	const struct session_conn *c, const struct of_table_features *t, struct of_reader *r)
@@ -224,7 +232,7 @@ static int refuse(struct session_conn *c, struct of_span body, struct of_reader 
 			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE);
 		if (late && ++n > WEFT_TABLES)
 			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_TOO_MANY);
-		if ((late && check_late(c, &t, r)) || check_properties(t.properties, r))
+		if ((late && check_late(c, &t, r)) || session_table_features_check(t.properties, r))
 			return -EBADMSG;
 	}
 	if (it.failed)

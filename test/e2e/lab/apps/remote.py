@@ -4,7 +4,8 @@
 One JSON request a line, one JSON answer a line. Messages are os-ken's JSON form of OpenFlow messages.
 Whatever a switch says that is no answer goes into a file, one JSON object a line.
 
-Environment: REMOTE_SOCKET, REMOTE_EVENTS.
+Environment: REMOTE_SOCKET, REMOTE_EVENTS; REMOTE_VERSION, the wire version that it speaks, 4 (OpenFlow
+1.3) if it is not set.
 """
 import base64
 import json
@@ -18,14 +19,15 @@ from os_ken.controller import ofp_event
 from os_ken.controller.handler import CONFIG_DISPATCHER, DEAD_DISPATCHER, HANDSHAKE_DISPATCHER, \
     MAIN_DISPATCHER, set_ev_cls
 from os_ken.lib import hub
-from os_ken.ofproto import ofproto_parser, ofproto_v1_3
+from os_ken.ofproto import ofproto_parser
 
 ALL = [HANDSHAKE_DISPATCHER, CONFIG_DISPATCHER, MAIN_DISPATCHER]
 REPLIES = ['FlowStats', 'AggregateStats', 'TableStats', 'PortStats', 'QueueStats', 'GroupStats',
-           'GroupDesc', 'GroupFeatures', 'MeterStats', 'MeterConfig', 'MeterFeatures', 'DescStats',
-           'TableFeaturesStats', 'PortDescStats', 'Role', 'GetAsync', 'GetConfig', 'EchoReply',
+           'FlowDescStats', 'GroupDesc', 'GroupDescStats', 'GroupFeatures', 'MeterStats', 'MeterConfig', 'MeterFeatures', 'DescStats',
+           'MeterDescStats', 'TableFeaturesStats', 'PortDescStats', 'Role', 'GetAsync', 'GetConfig', 'EchoReply',
            'Barrier']
-ASYNC = ['PacketIn', 'FlowRemoved', 'PortStatus']
+ASYNC = ['PacketIn', 'FlowRemoved', 'PortStatus', 'RoleStatus', 'TableStatus', 'Requestforward']
+REPLY_MORE = 1  # OFPMPF_REPLY_MORE
 
 
 def to_text(value):
@@ -42,7 +44,7 @@ class Waiting:
 
 
 class Remote(app_manager.OSKenApp):
-    OFP_VERSIONS = [ofproto_v1_3.OFP_VERSION]
+    OFP_VERSIONS = [int(os.environ.get('REMOTE_VERSION', 4))]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -84,8 +86,7 @@ class Remote(app_manager.OSKenApp):
             self.record(message)
             return
         waiting.messages.append(message)
-        more = getattr(message, 'flags', 0) & ofproto_v1_3.OFPMPF_REPLY_MORE \
-            if hasattr(message, 'body') else 0
+        more = getattr(message, 'flags', 0) & REPLY_MORE if hasattr(message, 'body') else 0
         if not more:
             waiting.done.set()
 
