@@ -160,9 +160,10 @@ static int take_property(struct session_async *a, const struct of_async_prop *pr
 }
 
 // All of them or none; what no property names stays as it is.
-static int set_properties(struct session_conn *c, struct of_span list, struct of_reader *r)
+int session_async_set_properties(
+	struct session_conn *c, struct of_span list, uint8_t version, struct of_reader *r)
 {
-	struct of_reader it = of_list(list, c->version);
+	struct of_reader it = of_list(list, version);
 	struct session_async a = c->async;
 	struct of_async_prop prop;
 	unsigned seen = 0;
@@ -185,7 +186,7 @@ int session_handle_set_async(struct session_conn *c, struct session_request *rq)
 	if (of_set_async_read(&rq->r, &in))
 		return -EBADMSG;
 	if (c->version >= OF_VERSION_1_4)
-		return set_properties(c, in.properties, &rq->r);
+		return session_async_set_properties(c, in.properties, c->version, &rq->r);
 	session_async_set_masks(c, in.packet_in_mask, in.port_status_mask, in.flow_removed_mask);
 	return 0;
 }

@@ -41,6 +41,13 @@ bool session_async_wanted(const struct session_conn *c, enum session_async_kind 
 void session_async_set_masks(struct session_conn *c, const uint32_t packet_in[2],
 	const uint32_t port_status[2], const uint32_t flow_removed[2]);
 
+// The properties that 1.4 and later set, listed as `version` has them. 0, or -EBADMSG with the
+// error in *r.
+struct of_reader;
+struct of_span;
+int session_async_set_properties(
+	struct session_conn *c, struct of_span list, uint8_t version, struct of_reader *r);
+
 // A session came, went, or changed its masks or role: tells the agent whether anybody wants
 // packets with an invalid TTL, or those that no rule matches, if that is news.
 void session_async_changed(struct session_switch *sw);

@@ -61,9 +61,10 @@ struct session_conn {
 	uint16_t short_id;             // that its controller chose (1.5.1, 7.3.8); 0: none
 	bool connected;                // the stream is open
 	uint16_t miss_send_len;
-	bool nxm;              // 1.0: flow-removed messages in Nicira's format
-	bool table_in_command; // 1.0: the upper byte of a flow mod's command is the table
-	unsigned pauses;       // SESSION_PAUSE_*
+	uint8_t packet_in_format; // SESSION_PACKET_IN_*
+	bool nxm;                 // 1.0: flow-removed messages in Nicira's format
+	bool table_in_command;    // 1.0: the upper byte of a flow mod's command is the table
+	unsigned pauses;          // SESSION_PAUSE_*
 	struct session_async async;
 	struct session_multipart multipart;
 	struct session_pending_pool pool;

@@ -39,29 +39,44 @@ static size_t cut(const struct session_conn *c, const struct weft_ipc_punt *punt
 	return punt->data_len < max ? punt->data_len : max;
 }
 
-static bool offer(struct session_conn *c, const struct weft_ipc_punt *punt, const void *frame,
-	const struct weft_flow_key *key)
+static bool offer_standard(struct session_conn *c, const struct session_punt *p)
 {
 	struct of_writer oxm = {.version = c->version};
 	struct of_packet_in m = {
 		.buffer_id = OFP_NO_BUFFER,
-		.total_len =
-			(uint16_t)(punt->total_len < UINT16_MAX ? punt->total_len : UINT16_MAX),
-		.in_port = punt->in_port,
-		.reason = (uint8_t)reason_in(c->version, punt->reason),
-		.table_id = punt->table,
-		.cookie = punt->cookie,
-		.data = {frame, cut(c, punt)},
+		.total_len = p->total_len,
+		.in_port = p->punt->in_port,
+		.reason = p->reason,
+		.table_id = p->punt->table,
+		.cookie = p->punt->cookie,
+		.data = p->data,
 	};
 	bool sent;
 
 	if (c->version > OF_VERSION_1_0)
-		of_packet_match_write(&oxm, key);
+		of_packet_match_write(&oxm, p->key);
 	m.match = of_written(&oxm);
 	of_packet_in_write(session_begin(c), &m);
 	sent = !of_writer_status(&oxm) && session_end_offer(c);
 	of_writer_free(&oxm);
 	return sent;
+}
+
+static bool offer(struct session_conn *c, const struct weft_ipc_punt *punt, const void *frame,
+	const struct weft_flow_key *key)
+{
+	const struct session_punt p = {
+		.punt = punt,
+		.key = key,
+		.data = {frame, cut(c, punt)},
+		.total_len =
+			(uint16_t)(punt->total_len < UINT16_MAX ? punt->total_len : UINT16_MAX),
+		.reason = (uint8_t)reason_in(c->version, punt->reason),
+	};
+
+	return c->packet_in_format == SESSION_PACKET_IN_STANDARD
+		       ? offer_standard(c, &p)
+		       : session_packet_in_offer_nx(c, &p);
 }
 
 void session_packet_in(

@@ -146,6 +146,7 @@ void session_switch_destroy(struct session_switch *sw)
 static void forget(struct session_switch *sw)
 {
 	sw->has_generation = false;
+	sw->tlv_map = (struct session_tlv_map){0};
 	if (sw->frag_drop)
 		sw->ops->frag_drop(sw->arg, false);
 	sw->frag_drop = false;

@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "session/ports.h"
+#include "session/tlv_map.h"
 #include "session/session.h"
 
 struct session_conn;
@@ -40,8 +41,9 @@ struct session_switch {
 	struct session_conn_list conns;         // every session, shaken hands or not
 	struct session_share *share;            // of the data plane
 	struct session_bundle_queue committing; // bundles; the first is under way
-	uint64_t monitor_slots;                 // flow monitors' slots in use
-	size_t bundle_bytes;                    // of all its sessions
+	struct session_tlv_map tlv_map;
+	uint64_t monitor_slots; // flow monitors' slots in use
+	size_t bundle_bytes;    // of all its sessions
 	unsigned conn_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;
