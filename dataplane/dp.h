@@ -47,6 +47,7 @@ struct dp {
 	int guard[6];                    // kernel_guard.h
 	struct dp_bfd bfd;
 	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
+	uint32_t frag_id;                // atomic: of the latest outer packet that was fragmented
 
 	struct dp_ipc *ipc;
 	struct dp_punt *punt;

@@ -6,6 +6,8 @@
 #include "dp_ipc.h"
 #include "dp_ipc_txn.h"
 #include "dp_log.h"
+#include "dp_pmtu.h"
+#include "dp_reasm.h"
 #include "dp_meter.h"
 #include "dp_punt.h"
 #include "dp_suppress.h"
@@ -165,6 +167,7 @@ int dp_control_start(struct dp *dp)
 static void dp_control_second(struct dp *dp)
 {
 	dp_port_poll_links(dp, false);
+	dp_pmtu_age(dp);
 	if (dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
@@ -220,6 +223,8 @@ void dp_control_stop(struct dp *dp)
 		while (dp->tenants)
 			dp_tenant_del(dp, dp->tenants);
 	dp_bfd_free(dp);
+	if (dp->rcu)
+		dp_reasm_set(dp, 0);
 	if (dp->rcu)
 		dp_rcu_free(dp->rcu);
 	dp_punt_free(dp->punt);

@@ -3,6 +3,8 @@
 
 #include "dp_worker.h"
 
+#include "dp_oversize.h"
+
 #include "overlay/flow_hash.h"
 
 #include <rte_ring_elem.h>
@@ -21,8 +23,7 @@ static void dp_encap_want(struct dp_worker *w, const struct dp_tenant *t, const 
 	rte_ring_sp_enqueue_elem(w->events, &e, sizeof(e));
 }
 
-// Room before the frame for the outer header, whatever rules have pushed.
-static bool dp_encap_make_room(struct dp_worker *w, struct weft_packet *p, unsigned len)
+bool dp_encap_make_room(struct dp_worker *w, struct weft_packet *p, unsigned len)
 {
 	struct rte_mbuf *m;
 
@@ -72,6 +73,12 @@ bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_rem
 		r = dp_remote_way(r, mine->hash);
 	}
 	refusal = dp_encap_refuse(w, t, r, mine);
+	if (refusal == WEFT_DROP_TOO_BIG && r->drop == DP_REMOTE_OK) {
+		struct weft_packet big = *mine; // the queue may be flushed meanwhile
+
+		dp_oversize_remote(w, t, r, &big, cause);
+		return false;
+	}
 	if (refusal != WEFT_DROP_MAX) {
 		dp_worker_drop(w, t, mine->owner, refusal, cause);
 		return false;
@@ -85,18 +92,6 @@ bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_rem
 	return true;
 }
 
-static void dp_encap_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
-{
-	const struct rte_mbuf *m = pkt->owner;
-
-	for (m = m->next; m && len; m = m->next) {
-		uint32_t part = m->data_len < len ? m->data_len : len;
-
-		weft_csum_add(acc, rte_pktmbuf_mtod(m, const void *), part);
-		len -= part;
-	}
-}
-
 void dp_encap_flush(struct dp_worker *w)
 {
 	struct dp_encap_queue *q = &w->encap;
@@ -107,7 +102,7 @@ void dp_encap_flush(struct dp_worker *w)
 		return;
 	for (unsigned i = 0; i < q->n; i++)
 		tmpl[i] = &q->remote[i]->tmpl;
-	done = overlay_encap_burst(tmpl, q->pkt, q->n, w->ip_id, dp_encap_tail);
+	done = overlay_encap_burst(tmpl, q->pkt, q->n, w->ip_id, dp_mbuf_sum_tail);
 	w->ip_id = (uint16_t)(w->ip_id + q->n);
 	for (unsigned i = 0; i < q->n; i++) {
 		struct weft_packet *p = &q->pkt[i];

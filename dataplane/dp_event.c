@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_ipc.h"
+#include "dp_pmtu.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
 
@@ -61,6 +62,8 @@ void dp_event_poll(struct dp *dp)
 				break;
 			if (e.type == WEFT_IPC_FDB_ADD)
 				dp_event_learned(dp, &e);
+			else if (e.type == WEFT_IPC_NEXTHOP_SET)
+				dp_pmtu_learn(dp, &e.ip, e.ofport);
 			else if (e.type == WEFT_IPC_NEIGH_ADD)
 				dp_event_neigh(dp, &e);
 			else if (e.type == WEFT_IPC_DUMP_BFD)

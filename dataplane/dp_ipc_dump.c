@@ -112,8 +112,12 @@ static void dp_dump_ports(struct dp_dump *d)
 
 static void dp_dump_nexthops(struct dp_dump *d)
 {
-	for (const struct dp_nexthop *h = d->dp->nexthops; h; h = h->next)
-		dp_dump_item(d, 0, &h->cfg, sizeof(h->cfg));
+	for (const struct dp_nexthop *h = d->dp->nexthops; h; h = h->next) {
+		struct weft_ipc_nexthop out = h->cfg;
+
+		out.learned_mtu = h->learned_mtu;
+		dp_dump_item(d, 0, &out, sizeof(out));
+	}
 }
 
 static void dp_dump_vteps(struct dp_dump *d, struct dp_tenant *t)

@@ -61,6 +61,18 @@ struct rte_mbuf *dp_mbuf_with_headroom(
 	return dp_mbuf_rewrite(m, pool, headroom);
 }
 
+void dp_mbuf_sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
+{
+	const struct rte_mbuf *m = pkt->owner;
+
+	for (m = m->next; m && len; m = m->next) {
+		uint32_t part = m->data_len < len ? m->data_len : len;
+
+		weft_csum_add(acc, rte_pktmbuf_mtod(m, const void *), part);
+		len -= part;
+	}
+}
+
 struct rte_mbuf *dp_mbuf_retag(struct rte_mbuf *m)
 {
 	struct rte_ether_hdr *eth;

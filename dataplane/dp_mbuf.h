@@ -6,6 +6,7 @@
 // over IPv6 under a VLAN, needs 74, so 54 remain for what rules push. Whoever needs more moves the
 // frame to a fresh buffer that has it (dp_mbuf_with_headroom()).
 
+#include <weft/checksum.h>
 #include <weft/packet.h>
 
 #include <rte_mbuf.h>
@@ -60,6 +61,9 @@ struct rte_mbuf *dp_mbuf_flatten(struct rte_mbuf *m, struct rte_mempool *pool);
 // above.
 struct rte_mbuf *dp_mbuf_with_headroom(
 	struct rte_mbuf *m, struct rte_mempool *pool, unsigned headroom);
+
+// An overlay_tail_fn: adds the bytes behind the first segment to a checksum.
+void dp_mbuf_sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc);
 
 // Puts back the tag that the device took off (RTE_MBUF_F_RX_VLAN_STRIPPED). The device does not say
 // what EtherType the tag had: 0x8100 it becomes, but before an I-TAG 0x88a8, for nothing but a

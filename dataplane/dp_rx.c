@@ -9,7 +9,9 @@
 
 #include "dp_worker.h"
 
+#include "dp_pmtu.h"
 #include "dp_rawcsum.h"
+#include "dp_reasm.h"
 #include "dp_storm.h"
 #include "dp_suppress.h"
 
@@ -174,6 +176,7 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 	dp_count(&dp_counters(w, nobody)->received, 1);
 	if (dp_bfd_take_plain(w, m))
 		return;
+	dp_pmtu_listen(w, m);
 	if (port->kernel_copy) {
 		dp_count(&dp_counters(w, nobody)->consumed[WEFT_CONSUMED_KERNEL], 1);
 		rte_pktmbuf_free(m);
@@ -338,6 +341,9 @@ static void dp_rx_uplink(
 	for (unsigned i = 0; i < n; i++) {
 		if (rx[i].verdict == OVERLAY_PULLUP)
 			dp_rx_pullup(w, vtep, &view[i], &rx[i]);
+		if (rx[i].verdict == OVERLAY_FRAGMENT &&
+			!dp_reasm_take(w, port, vtep, &view[i], &rx[i]))
+			continue;
 		if (rx[i].verdict == OVERLAY_INNER) {
 			dp_rx_inner(w, port, &view[i], &rx[i], &last);
 		} else if (rx[i].verdict == OVERLAY_FOREIGN) {

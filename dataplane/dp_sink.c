@@ -7,6 +7,7 @@
 
 #include "dp_worker.h"
 
+#include "dp_oversize.h"
 #include "dp_punt.h"
 #include "dp_suppress.h"
 
@@ -74,23 +75,6 @@ static bool dp_sink_copy(struct dp_worker *w, struct dp_tenant *t, const struct 
 	return true;
 }
 
-#define DP_L2_TAGS 2u // that an MTU does not count; what devices have room for
-
-static uint32_t dp_sink_l2_len(const struct weft_packet *p, bool *tagged)
-{
-	uint32_t ofs = 12;
-
-	while (ofs + 6 <= p->len && ofs < 12 + 4 * DP_L2_TAGS) {
-		uint16_t type = (uint16_t)(p->data[ofs] << 8 | p->data[ofs + 1]);
-
-		if (type != 0x8100 && type != 0x88a8)
-			break;
-		ofs += 4;
-	}
-	*tagged = ofs > 12;
-	return ofs + 2;
-}
-
 static bool dp_sink_too_big(const struct dp_tenant *t, const struct weft_packet *p, uint32_t l2_len)
 {
 	uint32_t mtu = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
@@ -106,6 +90,37 @@ static uint32_t dp_sink_longest(const struct dp_tenant *t, uint32_t most)
 	return mtu && mtu + RTE_ETHER_HDR_LEN < most ? mtu + RTE_ETHER_HDR_LEN : most;
 }
 
+// The smaller of the two MTUs that a frame for a port must keep to.
+static uint32_t dp_sink_mtu(const struct dp_tenant *t, uint32_t port)
+{
+	uint32_t mtu = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
+
+	return mtu && mtu < port ? mtu : port;
+}
+
+static void dp_sink_from(const struct weft_flow_key *key, struct weft_ip *ip)
+{
+	if (key->tun_src)
+		*ip = weft_ip_from_v4(key->tun_src);
+	else
+		memcpy(ip->b, key->tun_ipv6_src, sizeof(ip->b));
+}
+
+// Too big for a port or its tenant. Takes the buffer in `p`.
+static void dp_sink_oversize(struct dp_sink *s, const struct ft_packet *of,
+	const struct weft_packet *p, struct dp_port *port, uint32_t mtu,
+	const struct dp_cause *cause)
+{
+	struct weft_packet frag[DP_FRAGS_MAX];
+	struct weft_ip from;
+	unsigned n;
+
+	dp_sink_from(&of->key, &from);
+	n = dp_oversize(s->worker, s->tenant, p, mtu, &from, cause, frag);
+	for (unsigned i = 0; i < n; i++)
+		dp_tx(s->worker, s->tenant, frag[i].owner, port);
+}
+
 // To a local port. Takes the buffer in `p`, which is `of`'s or a copy of it.
 static void dp_sink_to_port(struct dp_sink *s, const struct ft_packet *of,
 	const struct weft_packet *p, uint32_t ofport, const struct dp_cause *cause)
@@ -114,15 +129,16 @@ static void dp_sink_to_port(struct dp_sink *s, const struct ft_packet *of,
 	struct dp_port *port = dp_portmap_get(map, ofport);
 	enum weft_drop reason;
 	bool tagged;
-	uint32_t l2 = dp_sink_l2_len(p, &tagged);
+	uint32_t l2 = dp_l2_len(p, &tagged);
 
 	if (!port)
 		reason = WEFT_DROP_NO_PORT;
 	else if (dp_port_config(port) & (WEFT_PORT_DOWN | WEFT_PORT_NO_FWD))
 		reason = WEFT_DROP_PORT_DOWN;
-	else if (p->total_len > dp_port_mtu(port) + l2 || dp_sink_too_big(s->tenant, p, l2))
-		reason = WEFT_DROP_TOO_BIG;
-	else {
+	else if (p->total_len > dp_port_mtu(port) + l2 || dp_sink_too_big(s->tenant, p, l2)) {
+		dp_sink_oversize(s, of, p, port, dp_sink_mtu(s->tenant, dp_port_mtu(port)), cause);
+		return;
+	} else {
 		ft_trace_target(of, port,
 			dp_sink_longest(s->tenant, dp_port_mtu(port) + RTE_ETHER_HDR_LEN),
 			DP_PATH_PORT);
@@ -182,6 +198,22 @@ static void dp_sink_to_one(struct dp_sink *s, const struct ft_packet *p,
 	ft_trace_target(p, r, dp_sink_longest(s->tenant, most), DP_PATH_OVERLAY);
 }
 
+static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_cause *cause);
+
+// Longer than the tenant's MTU: its fragments, if it may have any, are not.
+static void dp_sink_overlay_oversize(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_cause *cause)
+{
+	uint32_t mtu = __atomic_load_n(&s->tenant->mtu, __ATOMIC_RELAXED);
+	struct weft_packet frag[DP_FRAGS_MAX];
+	static const struct weft_ip nowhere; // what comes from the overlay never goes there
+	unsigned n = dp_oversize(s->worker, s->tenant, view, mtu, &nowhere, cause, frag);
+
+	for (unsigned i = 0; i < n; i++)
+		dp_sink_to_overlay(s, p, &frag[i], cause);
+}
+
 // To the overlay. Takes the buffer in `view`, which is p's or a copy of it.
 static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_cause *cause)
@@ -191,7 +223,7 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	enum weft_drop reason;
 	struct weft_ip ip;
 	bool tagged, one = dp_sink_tunnel_dst(&p->key, &ip);
-	uint32_t l2 = dp_sink_l2_len(view, &tagged);
+	uint32_t l2 = dp_l2_len(view, &tagged);
 
 	if (!one && dp_suppress_is_on(s->tenant) &&
 		dp_suppress_answer(s->worker, s->tenant, p, view))
@@ -199,9 +231,10 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	if (tagged &&
 		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN))
 		reason = WEFT_DROP_ENCAP_VLAN;
-	else if (dp_sink_too_big(s->tenant, view, l2))
-		reason = WEFT_DROP_TOO_BIG;
-	else if (!set->n)
+	else if (dp_sink_too_big(s->tenant, view, l2)) {
+		dp_sink_overlay_oversize(s, p, view, cause);
+		return;
+	} else if (!set->n)
 		reason = WEFT_DROP_NO_VTEP;
 	else if (one && !(remote = dp_vtep_find(set, &ip)))
 		reason = WEFT_DROP_FOREIGN_VTEP;
@@ -296,10 +329,7 @@ static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 
 	if (!dp_bucket_take(allowance, DP_LEARN_RATE, DP_LEARN_BURST, s->worker->now_ns))
 		return;
-	if (p->key.tun_src)
-		e.ip = weft_ip_from_v4(p->key.tun_src);
-	else
-		memcpy(e.ip.b, p->key.tun_ipv6_src, sizeof(e.ip.b));
+	dp_sink_from(&p->key, &e.ip);
 	rte_ring_sp_enqueue_elem(s->worker->events, &e, sizeof(e));
 }
 

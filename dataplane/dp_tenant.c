@@ -27,6 +27,7 @@ static void dp_tenant_free(void *obj)
 	free(t->counters);
 	free(t->buckets);
 	free(t->learns);
+	free(t->tells);
 	dp_neigh_free(t->neighs);
 	free(t->vtep_list);
 	free(t);
@@ -46,14 +47,16 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
+	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
 	t->neighs = dp_neigh_new(dp->seed);
-	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns || !t->neighs) {
+	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns || !t->tells || !t->neighs) {
 		dp_tenant_free(t);
 		return NULL;
 	}
 	memset(t->counters, 0, threads * sizeof(*t->counters));
 	memset(t->buckets, 0, threads * sizeof(*t->buckets));
 	memset(t->learns, 0, threads * sizeof(*t->learns));
+	memset(t->tells, 0, threads * sizeof(*t->tells));
 	return t;
 }
 
@@ -80,6 +83,8 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
 		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
 			WEFT_VSID_MIN, WEFT_VSID_MAX);
+	else if (cfg->too_big > WEFT_TOO_BIG_DROP)
+		snprintf(why, 100, "too_big: unknown");
 	else if (cfg->dscp > 63 || cfg->tos & ~(WEFT_TOS_UNIFORM | WEFT_TOS_NO_ECN))
 		snprintf(why, 100, "dscp: want 0 to 63; tos: unknown bits");
 	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
@@ -121,6 +126,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->too_big, cfg->too_big, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
 	t->stale = true; // outer headers say some of it
 	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);

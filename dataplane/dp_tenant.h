@@ -48,6 +48,7 @@ struct dp_tenant {
 	uint32_t flags;               // WEFT_TENANT_*; atomic
 	uint32_t mtu;                 // atomic; 0: no limit
 	bool dscp_uniform;            // atomic
+	uint8_t too_big;              // enum weft_too_big; atomic
 	uint32_t network;             // VNI or VSID
 	uint32_t punt_rate;           // atomic
 	uint32_t punt_burst;          // atomic
@@ -57,6 +58,7 @@ struct dp_tenant {
 	struct dp_neigh *neighs;      // bindings; never NULL
 	struct dp_bucket *buckets;    // of packet-ins, one a thread
 	struct dp_bucket *learns;     // of learned addresses, one a thread
+	struct dp_bucket *tells;      // of ICMP messages, one a thread
 	// The control thread's own.
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;

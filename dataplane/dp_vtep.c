@@ -3,6 +3,9 @@
 
 #include "dp.h"
 #include "dp_log.h"
+#include "dp_mbuf.h"
+#include "dp_pmtu.h"
+#include "dp_reasm.h"
 #include "dp_tenant.h"
 #include "kernel_guard.h"
 
@@ -112,14 +115,15 @@ static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
 static bool dp_vtep_way(
 	struct dp *dp, const struct dp_tenant *t, const struct dp_nexthop *h, struct dp_remote *r)
 {
-	uint32_t mtu;
+	uint32_t mtu, path;
 
 	r->uplink = dp_port_find(dp, h->cfg.port);
 	if (!r->uplink || dp_vtep_template(dp, t, &h->cfg, r))
 		return false;
 	mtu = dp_port_mtu(r->uplink);
-	if (h->cfg.mtu && h->cfg.mtu < mtu)
-		mtu = h->cfg.mtu;
+	path = dp_pmtu_of(h);
+	if (path && path < mtu)
+		mtu = path;
 	r->max_len = mtu;
 	r->drop = DP_REMOTE_OK;
 	return true;
@@ -211,7 +215,10 @@ enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg
 		h->next = dp->nexthops;
 		dp->nexthops = h;
 	}
+	if (cfg->port != h->cfg.port || !weft_mac_equal(&cfg->dst_mac, &h->cfg.dst_mac))
+		h->learned_mtu = 0; // another path
 	h->cfg = *cfg;
+	h->cfg.learned_mtu = 0;
 	dp_tenants_stale(dp, &cfg->vtep);
 	return WEFT_E_NONE;
 }
@@ -246,19 +253,6 @@ enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16
 	return WEFT_E_NOT_FOUND;
 }
 
-// Called by overlay/ for a frame in several segments whose checksum is to be verified.
-static void dp_vtep_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
-{
-	const struct rte_mbuf *m = pkt->owner;
-
-	for (m = m->next; m && len; m = m->next) {
-		uint32_t part = m->data_len < len ? m->data_len : len;
-
-		weft_csum_add(acc, rte_pktmbuf_mtod(m, const void *), part);
-		len -= part;
-	}
-}
-
 // That the kernel sees, and must not answer for us; 0: none.
 static uint16_t dp_vtep_bfd_port(const struct weft_ipc_host *cfg)
 {
@@ -286,16 +280,20 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 		return WEFT_E_MALFORMED;
 	vtep = aligned_alloc(64, 128);
 	static_assert(sizeof(*vtep) <= 128, "fits");
-	if (!vtep)
+	if (!vtep ||
+		(cfg->reassemble != dp->host.reassemble && !dp_reasm_set(dp, cfg->reassemble))) {
+		free(vtep);
 		return WEFT_E_NO_MEMORY;
+	}
 	*vtep = (struct overlay_vtep){
 		.ipv4 = cfg->vtep4,
 		.ipv6 = cfg->vtep6,
 		.vxlan_port = cfg->vxlan_port,
 		.nvgre = true,
 		.udp6_zero_csum_ok = cfg->zero_csum == WEFT_ZERO_CSUM_ACCEPT,
+		.reassemble = cfg->reassemble,
 		.udp4_zero_csum_bad = cfg->zero_csum == WEFT_ZERO_CSUM_REFUSE,
-		.tail = dp_vtep_tail,
+		.tail = dp_mbuf_sum_tail,
 	};
 	dp->host = *cfg;
 	__atomic_store_n(&dp->vtep, vtep, __ATOMIC_RELEASE);

@@ -45,6 +45,8 @@ struct dp_vtep_set {
 struct dp_nexthop {
 	struct weft_ipc_nexthop cfg;
 	uint64_t wanted_ns; // when NEIGH_WANTED was last told
+	uint64_t learned_ns;
+	uint16_t learned_mtu; // dp_pmtu.h; 0: nothing
 	struct dp_nexthop *next;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_worker.h"
 
+#include "dp_reasm.h"
+
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -97,6 +99,8 @@ int dp_worker_main(void *arg)
 		if (bfd && w->id == 0)
 			dp_bfd_run(w, bfd);
 
+		if (__builtin_expect(w->reasm != NULL, 0))
+			dp_reasm_sweep(w);
 		rte_rcu_qsbr_quiescent(qs, w->id);
 		idle = work ? 0 : idle + 1;
 		if (sleep_us && idle > DP_IDLE_POLLS)

@@ -117,6 +117,7 @@ struct dp_worker {
 	uint16_t ip_id;
 	uint64_t now_ns;
 	struct dp_poll_list *polls;   // RCU
+	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped
 	struct rte_ring *inbox;       // frames, for devices whose tx queue is ours
 	struct rte_ring *packet_outs; // from the control thread
 	struct rte_ring *punts;       // to it
@@ -191,6 +192,9 @@ void dp_tx_inbox(struct dp_worker *w);
 bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *remote,
 	const struct weft_packet *p, const struct dp_cause *cause);
 void dp_encap_flush(struct dp_worker *w);
+// Room of `len` bytes before the frame for an outer header, whatever rules have pushed. False: no
+// buffer.
+bool dp_encap_make_room(struct dp_worker *w, struct weft_packet *p, unsigned len);
 
 // ---- control thread
 

@@ -174,11 +174,30 @@ static bool ipv4_csum_ok(const struct walk *w, uint32_t hlen)
 	return overlay_ipv4_csum_ok(w->ip, hlen);
 }
 
+// `len` bytes at `ofs` of a datagram whose header has `header` bytes; only the last piece's length
+// may be odd to eights.
+static enum overlay_verdict fragment(
+	const struct walk *w, uint32_t ofs, uint32_t len, uint32_t header, bool more)
+{
+	if (!len || header + ofs + len > 65535 || (more && len % 8))
+		return drop(w, WEFT_DROP_OUTER_BAD_IP);
+	return OVERLAY_FRAGMENT;
+}
+
+static enum overlay_verdict fragment4(
+	const struct walk *w, uint32_t flags, uint32_t hlen, uint32_t total)
+{
+	if (!ipv4_csum_ok(w, hlen))
+		return drop(w, WEFT_DROP_OUTER_BAD_IP);
+	return fragment(
+		w, 8 * (flags & OVERLAY_IPV4_OFFSET), total - hlen, hlen, flags & OVERLAY_IPV4_MF);
+}
+
 static enum overlay_verdict parse_ipv4(struct walk *w)
 {
 	const uint8_t *ip = w->ip = w->pkt->data + w->at;
 	struct overlay_rx *rx = w->rx;
-	uint32_t hlen, total, fragment;
+	uint32_t hlen, total, flags;
 	weft_be32 addr;
 
 	if (!readable(w, w->at + OVERLAY_IPV4_LEN))
@@ -198,12 +217,14 @@ static enum overlay_verdict parse_ipv4(struct walk *w)
 		return drop(w, WEFT_DROP_OUTER_BAD_IP);
 	if (!readable(w, w->at + hlen))
 		return OVERLAY_PULLUP;
-	fragment = overlay_get16(ip + 6);
-	if (fragment & OVERLAY_IPV4_OFFSET)
+	flags = overlay_get16(ip + 6);
+	if ((flags & (OVERLAY_IPV4_OFFSET | OVERLAY_IPV4_MF)) && w->vtep->reassemble)
+		return fragment4(w, flags, hlen, total);
+	if (flags & OVERLAY_IPV4_OFFSET)
 		return OVERLAY_FOREIGN;
 	if (!ipv4_csum_ok(w, hlen))
 		set_fault(w, WEFT_DROP_OUTER_BAD_IP);
-	else if (fragment & OVERLAY_IPV4_MF)
+	else if (flags & OVERLAY_IPV4_MF)
 		set_fault(w, WEFT_DROP_OUTER_FRAGMENT);
 	w->end = w->at + total;
 	w->at += hlen;
@@ -240,6 +261,22 @@ static enum overlay_verdict skip_extension(struct walk *w, uint8_t *next)
 	return OVERLAY_INNER;
 }
 
+// A fragment header right behind the IPv6 header. OVERLAY_INNER: none to be put together.
+static enum overlay_verdict fragment6(const struct walk *w)
+{
+	const uint8_t *ext = w->pkt->data + w->at;
+	uint32_t ofs_more;
+
+	if (w->end - w->at < 8 || !readable(w, w->at + 8))
+		return OVERLAY_INNER; // skip_extension() says what of it
+	ofs_more = overlay_get16(ext + 2);
+	if (!carries_overlay(w->vtep, ext[0]) ||
+		!(ofs_more & (OVERLAY_IPV6_FRAG_OFFSET | OVERLAY_IPV6_FRAG_MORE)))
+		return OVERLAY_INNER;
+	return fragment(w, ofs_more & OVERLAY_IPV6_FRAG_OFFSET, w->end - w->at - 8, 0,
+		ofs_more & OVERLAY_IPV6_FRAG_MORE);
+}
+
 static bool is_extension(uint8_t next)
 {
 	return next == OVERLAY_PROTO_HOPOPTS || next == OVERLAY_PROTO_ROUTING ||
@@ -271,6 +308,11 @@ static enum overlay_verdict parse_ipv6(struct walk *w)
 	if (weft_ip_is_v4(&rx->src))
 		set_fault(w, WEFT_DROP_OUTER_BAD_IP);
 	w->at += OVERLAY_IPV6_LEN;
+	if (next == OVERLAY_PROTO_FRAGMENT && vtep->reassemble) {
+		enum overlay_verdict v = fragment6(w);
+		if (v != OVERLAY_INNER)
+			return v;
+	}
 	for (unsigned i = 0; is_extension(next); i++) {
 		enum overlay_verdict v;
 		if (i == OVERLAY_IPV6_EXT_MAX)

@@ -26,7 +26,10 @@
 //   and 5 discarded as well, but they change no layout (RFC 1701: strict source route, recursion),
 //   and the narrower document rules. VSIDs 0 to 0xfff and 0xffffff are reserved.
 // - IPv4: header checksum, options skipped, Ethernet padding cut off. Fragments are not reassembled
-//   (RFC 7348, 4.3 lets a VTEP discard them): the first is dropped under its own reason.
+//   (RFC 7348, 4.3 lets a VTEP discard them): the first is dropped under its own reason. If the
+//   caller reassembles, each fragment that may be ours (to the VTEP's address, of UDP or GRE) is
+//   OVERLAY_FRAGMENT, its lengths sound; whether it is ours, the whole will tell. Over IPv6 only
+//   those whose fragment header is the first extension header.
 // - IPv6: hop-by-hop, destination and used up routing headers are skipped, OVERLAY_IPV6_EXT_MAX of
 //   them at most; an atomic fragment (RFC 6946) is a whole packet. A source that is an IPv4-mapped
 //   address is refused, since struct weft_ip could not tell it from the IPv4 peer.
@@ -51,6 +54,7 @@ enum overlay_verdict {
 	OVERLAY_INNER = 1,   // a tenant's frame
 	OVERLAY_DROP = 2,    // overlay, but wrong: see `drop`
 	OVERLAY_PULLUP = 3,  // a header lies beyond the first piece: make it contiguous, call again
+	OVERLAY_FRAGMENT = 4, // of what may be ours, to be put together; only if vtep->reassemble
 };
 
 // What a NIC said about the checksums of a frame, any of these or'ed; 0: nothing.
@@ -71,6 +75,7 @@ struct overlay_vtep {
 	bool nvgre;
 	bool udp6_zero_csum_ok;  // accept zero UDP checksums over IPv6 (RFC 6935, 6936)
 	bool udp4_zero_csum_bad; // refuse them over IPv4 too
+	bool reassemble;         // the caller puts fragments together
 	overlay_tail_fn *tail;   // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
 };
 

@@ -35,6 +35,8 @@ const struct cli_verb cli_verbs[] = {
 	{"vtep", "list show", "[TENANT]", 0, 1, no_options, "remote VTEPs of tenants"},
 	{"underlay", "list show", "", 0, 0, no_options, "how remote VTEPs are reached"},
 	{"bfd", "list show", "", 0, 0, no_options, "BFD sessions with remote VTEPs"},
+	{"mtu", "list show", "[TENANT]", 0, 1, no_options,
+	 "how long a tenant's packets may be on each path, and what says so"},
 	{"fdb", "list show", "[TENANT]", 0, 1, no_options, "MAC addresses, learned and static"},
 	{"fdb", "add", "TENANT MAC", 2, 2, fdb_add_options,
 	 "add a static MAC address, for as long as the data plane runs"},

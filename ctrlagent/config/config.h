@@ -34,6 +34,8 @@ struct config_host {
 	bool udp_checksum;
 	bool udp6_checksum;
 	uint32_t zero_checksum; // enum weft_zero_csum
+	uint32_t reassemble;
+	uint32_t path_mtu_age_s;
 	uint32_t ttl;
 	uint32_t fdb_age_s;
 	struct config_bfd bfd;
@@ -128,6 +130,7 @@ struct config_tenant {
 	struct config_moves moves;
 	uint32_t dscp;
 	uint32_t dscp_mode; // 0 pipe, 1 uniform
+	uint32_t too_big;   // enum weft_too_big
 	bool ecn;
 	struct config_quotas quotas;
 	struct weft_ip *vteps;

@@ -11,6 +11,7 @@ static const char *const kinds[] = {
 
 static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
 static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
+static const char *const too_bigs[] = {"icmp", "fragment", "drop", NULL};
 static const char *const dscp_modes[] = {"pipe", "uniform", NULL};
 static const char *const fail_modes[] = {"secure", "standalone", NULL};
 
@@ -53,6 +54,10 @@ static const struct schema_field host_fields[] = {
 	{"zero_checksum", CHOICE(zero_checksums, WEFT_ZERO_CSUM_ACCEPT),
 	 .offset = AT(config_host, zero_checksum),
 	 .help = "VXLAN packets that come without a UDP checksum: accept, over ipv4 alone, refuse"},
+	{"reassemble", NUMBER(0, 65535, 0), .offset = AT(config_host, reassemble),
+	 .help = "outer datagrams that each worker puts together from fragments at once; 0: none"},
+	{"path_mtu_age", NUMBER(1, 86400, 600), .offset = AT(config_host, path_mtu_age_s),
+	 .help = "seconds for which a router's word on a path's MTU holds"},
 	{"ttl", NUMBER(1, 255, 64), .offset = AT(config_host, ttl),
 	 .help = "TTL or hop limit of outer headers"},
 	{"fdb_age", NUMBER(1, 1000000, 300), .offset = AT(config_host, fdb_age_s),
@@ -204,7 +209,9 @@ static const struct schema_field tenant_fields[] = {
 	{"moves", SCHEMA_MAP, .offset = AT(config_tenant, moves), .sub = &moves,
 	 .help = "when a MAC address that changes its place is a duplicate"},
 	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_tenant, mtu),
-	 .help = "IP bytes of the tenant's frames; if absent, not limited"},
+	 .help = "IP bytes of the tenant's frames; if absent, what each path allows"},
+	{"too_big", CHOICE(too_bigs, WEFT_TOO_BIG_ICMP), .offset = AT(config_tenant, too_big),
+	 .help = "packets too big for their way: icmp to the sender, fragment the outer packet, drop"},
 	{"dscp", NUMBER(0, 63, 0), .offset = AT(config_tenant, dscp),
 	 .help = "of outer headers; with dscp_mode uniform, of frames that are not IP"},
 	{"dscp_mode", CHOICE(dscp_modes, 0), .offset = AT(config_tenant, dscp_mode),

@@ -41,6 +41,8 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	out->udp_csum = h->udp_checksum;
 	out->udp6_csum = h->udp_checksum || h->udp6_checksum;
 	out->zero_csum = (uint8_t)h->zero_checksum;
+	out->reassemble = (uint16_t)h->reassemble;
+	out->path_mtu_age_s = h->path_mtu_age_s;
 	out->ttl = (uint8_t)h->ttl;
 	out->fdb_age_s = h->fdb_age_s;
 	if (h->bfd.mode != WEFT_BFD_NONE)
@@ -154,6 +156,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.max_moves = t->moves.most,
 		.move_within_s = t->moves.within_s,
 		.move_hold_s = t->moves.hold_s,
+		.too_big = (uint8_t)t->too_big,
 		.dscp = (uint8_t)t->dscp,
 		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
 				 (t->ecn ? 0 : WEFT_TOS_NO_ECN)),

@@ -80,8 +80,10 @@ static void on_neigh(void *arg, weft_tenant_id tenant, const void *body, size_t 
 
 static void on_nexthop(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
-	memcpy(vec_new(&((struct fetch *)arg)->model->nexthops), body,
-		sizeof(struct weft_ipc_nexthop));
+	struct weft_ipc_nexthop *n = vec_new(&((struct fetch *)arg)->model->nexthops);
+
+	memcpy(n, body, sizeof(*n));
+	n->learned_mtu = 0; // not ours to say
 }
 
 static void on_end(void *arg, enum weft_error error, const char *text)

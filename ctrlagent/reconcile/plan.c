@@ -195,11 +195,13 @@ static void set_host(struct planner *p)
 	char *bfd = bfd_text(&want->bfd);
 	line(p->plan,
 		"%c host %s: vtep %s, vtep6 %s, vxlan port %u, ttl %u, udp checksum %s, over IPv6 "
-		"%s, zero checksum %s, fdb age %u s, bfd %s",
+		"%s, zero checksum %s, reassemble %u, path mtu age %u s, fdb age %u s, "
+		"bfd %s",
 		now->name[0] ? '~' : '+', want->name, ip_format(&want->vtep4, ip4),
 		ip_format(&want->vtep6, ip6), want->vxlan_port, want->ttl,
 		want->udp_csum ? "on" : "off", want->udp6_csum ? "on" : "off",
-		zero_csums[want->zero_csum], want->fdb_age_s, bfd);
+		zero_csums[want->zero_csum], want->reassemble, want->path_mtu_age_s,
+		want->fdb_age_s, bfd);
 	free(bfd);
 	operation(
 		p, WEFT_IPC_HOST_SET, 0, want, sizeof(*want), agent_format("host %s", want->name));
@@ -245,6 +247,12 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
 	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);
+	if (old->too_big != new->too_big) {
+		char *more = agent_format("%s%s too_big %s -> %s", text, text[0] ? "," : "",
+			too_big_name(old->too_big), too_big_name(new->too_big));
+		free(text);
+		text = more;
+	}
 	setting(&text, "dscp", old->dscp, new->dscp);
 	setting(&text, "dscp_uniform", !!(old->tos & WEFT_TOS_UNIFORM),
 		!!(new->tos &WEFT_TOS_UNIFORM));

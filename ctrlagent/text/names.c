@@ -26,6 +26,13 @@ const char *port_kind_name(uint32_t kind)
 	return PICK(port_kinds, kind, );
 }
 
+static const char *const too_bigs[] = {"icmp", "fragment", "drop"};
+
+const char *too_big_name(uint32_t too_big)
+{
+	return PICK(too_bigs, too_big, );
+}
+
 const char *encap_name(uint32_t encap)
 {
 	return PICK(encaps, encap, );

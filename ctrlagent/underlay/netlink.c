@@ -170,6 +170,21 @@ static struct nl_addr *addr_of(const struct weft_ip *ip)
 	return nl_addr_build(AF_INET6, ip->b, 16);
 }
 
+uint32_t netlink_path_mtu(struct netlink *nl, const struct weft_ip *ip)
+{
+	struct nl_addr *dst = addr_of(ip);
+	struct rtnl_route *route = NULL;
+	uint32_t mtu = 0;
+
+	if (dst && rtnl_route_lookup(nl->query, dst, &route) == 0 && route) {
+		if (rtnl_route_get_metric(route, RTAX_MTU, &mtu) < 0)
+			mtu = 0;
+		rtnl_route_put(route);
+	}
+	nl_addr_put(dst);
+	return mtu;
+}
+
 void netlink_probe(struct netlink *nl, int link, const struct weft_ip *ip)
 {
 	struct rtnl_neigh *n = rtnl_neigh_alloc();

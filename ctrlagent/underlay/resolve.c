@@ -110,6 +110,8 @@ static void take(const struct view *v, const struct way *w, const struct view_ro
 	struct weft_ipc_nexthop *nh = &result->nexthop;
 	uint32_t mtu = r->mtu && r->mtu < w->link->mtu ? r->mtu : w->link->mtu;
 
+	result->link_mtu = w->link->mtu;
+	result->route_mtu = r->mtu;
 	nh->port = w->uplink->port;
 	nh->src_mac = w->link->mac;
 	nh->vlan = w->vlan;

@@ -27,9 +27,12 @@ struct resolve_result {
 	unsigned paths; // that there are; 0: none
 	int link; // that the packets leave by; 0: none
 	struct weft_ip
-		gateway; // whom the neighbour table is asked for: gateway, or the VTEP itself
-	bool stale;      // the neighbour is usable but not confirmed
-	const char *why; // what is missing; NULL: resolved
+		gateway;    // whom the neighbour table is asked for: gateway, or the VTEP itself
+	bool stale;         // the neighbour is usable but not confirmed
+	uint32_t link_mtu;  // of the interface,
+	uint32_t route_mtu; // of the route; 0: not limited. nexthop.mtu is the smaller
+	uint32_t path_mtu;  // the caller's: what else is known of the path
+	const char *why;    // what is missing; NULL: resolved
 };
 
 // `path`: 0 is always told of, if only why there is no way; others while they are less than

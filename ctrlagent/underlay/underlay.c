@@ -15,7 +15,8 @@ struct target {
 	struct resolve_result result;
 	struct weft_ipc_nexthop sent; // what the data plane has, if has
 	bool has, wanted;
-	unsigned probed; // tick of the latest probe
+	unsigned probed;   // tick of the latest probe
+	uint32_t path_mtu; // that the kernel has found out; 0: nothing
 };
 
 struct underlay {
@@ -24,6 +25,7 @@ struct underlay {
 	struct netlink *netlink;
 	struct event *tick;
 	unsigned ticks;
+	size_t next_path; // target whose path is asked about next
 	bool running;
 	struct view *view;
 	struct resolve_config config;
@@ -110,6 +112,9 @@ static void update_target(struct underlay *u, struct target *t)
 	struct weft_ip vtep = t->result.nexthop.vtep;
 
 	resolve(u->view, &u->config, &vtep, t->result.nexthop.path, &t->result);
+	t->result.path_mtu = t->path_mtu;
+	if (t->path_mtu && t->path_mtu < t->result.nexthop.mtu)
+		t->result.nexthop.mtu = (uint16_t)t->path_mtu;
 	if (!t->has || memcmp(&t->sent, &t->result.nexthop, sizeof(t->sent)) != 0) {
 		log_change(t);
 		t->sent = t->result.nexthop;
@@ -170,6 +175,23 @@ static void on_changed(void *arg)
 	look(arg);
 }
 
+// True: some path has another MTU than before.
+static bool ask_paths(struct underlay *u)
+{
+	size_t n =
+		u->targets.count < UNDERLAY_PATHS_A_TICK ? u->targets.count : UNDERLAY_PATHS_A_TICK;
+	bool news = false;
+
+	while (n--) {
+		struct target *t = &u->targets.at[u->next_path++ % u->targets.count];
+		uint32_t mtu =
+			t->result.link ? netlink_path_mtu(u->netlink, &t->result.nexthop.vtep) : 0;
+		news |= mtu != t->path_mtu;
+		t->path_mtu = mtu;
+	}
+	return news;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct underlay *u = arg;
@@ -182,6 +204,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			probe(u, t);
 		again |= !t->has;
 	}
+	again |= u->running && ask_paths(u);
 	if (again)
 		look(u);
 }

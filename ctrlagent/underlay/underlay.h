@@ -8,13 +8,15 @@
 // the set of VTEPs or uplinks changes and whenever the kernel's tables do. A next hop without a MAC
 // address is asked for: at once when packets wait for it (NEIGH_WANTED), else once a second. One
 // that is stale is confirmed every UNDERLAY_CONFIRM_S, for the kernel does not see the packets that
-// use it.
+// use it. The MTU of a path is the interface's, the route's, or what the kernel's own traffic found
+// out, whichever is smallest; for the last one the kernel is asked every second.
 
 #include "dpclient/dpclient.h"
 #include "reconcile/model.h"
 #include "underlay/resolve.h"
 
 #define UNDERLAY_CONFIRM_S 10u
+#define UNDERLAY_PATHS_A_TICK 32u // that the kernel is asked about in a second, in turn
 
 struct underlay;
 

@@ -60,13 +60,16 @@
 	WEFT_DROP(STORM_MULTICAST, "storm-multicast", "over the port's limit of multicasts")       \
 	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses") \
 	WEFT_DROP(ECN, "ecn-congestion", "outer ECN is CE, inner is Not-ECT (RFC 6040, 4.2)")       \
-	WEFT_DROP(VTEP_DOWN, "vtep-down", "BFD says that the VTEP is down, or all of them")
+	WEFT_DROP(VTEP_DOWN, "vtep-down", "BFD says that the VTEP is down, or all of them")        \
+	WEFT_DROP(OUTER_REASSEMBLY, "outer-reassembly", "outer fragment whose others did not come, or found no room")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \
 	WEFT_CONSUMED(KERNEL, "kernel", "not overlay: the host kernel's own copy serves it")       \
 	WEFT_CONSUMED(ANSWERED, "answered", "answered by the switch itself")                       \
-	WEFT_CONSUMED(BFD, "bfd", "BFD control packet of a VTEP")
+	WEFT_CONSUMED(BFD, "bfd", "BFD control packet of a VTEP")                                 \
+	WEFT_CONSUMED(TOO_BIG_TOLD, "too-big-told", "too big for its way, and its sender was told by ICMP") \
+	WEFT_CONSUMED(REASSEMBLED, "reassembled", "outer fragment, put together with the others")
 
 enum weft_drop {
 #define WEFT_X(id, name, text) WEFT_DROP_##id,

@@ -199,7 +199,8 @@ struct weft_ipc_host {
 	char name[WEFT_NAME_MAX + 1];
 	uint8_t udp6_csum;    // 1: send outer UDP checksums over IPv6
 	uint8_t zero_csum;    // enum weft_zero_csum
-	uint8_t pad[6];
+	uint16_t reassemble;  // outer datagrams that a worker puts together at once; 0: none
+	uint32_t path_mtu_age_s; // what routers said of a path's MTU is forgotten; 0: after 600 s
 	struct weft_bfd_settings bfd;
 };
 static_assert(sizeof(struct weft_ipc_host) == 128, "travels");
@@ -231,9 +232,17 @@ struct weft_ipc_tenant {
 	uint32_t move_hold_s;
 	uint8_t dscp;        // of outer headers, 0 to 63; if uniform, of frames that are not IP
 	uint8_t tos;         // WEFT_TOS_*
-	uint8_t pad[2];
+	uint8_t too_big;     // enum weft_too_big
+	uint8_t pad;
 };
 static_assert(sizeof(struct weft_ipc_tenant) == 120, "travels");
+
+// What is done about a packet that is too big for its way.
+enum weft_too_big {
+	WEFT_TOO_BIG_ICMP = 0,     // tell the sender; fragment IPv4 that does not forbid it
+	WEFT_TOO_BIG_FRAGMENT = 1, // into the overlay: fragment the outer packet
+	WEFT_TOO_BIG_DROP = 2,
+};
 
 // overlay/ecn.h has the models. 0: DSCP by the pipe model, ECN by RFC 6040's normal mode.
 #define WEFT_TOS_UNIFORM 1u // DSCP: the outer value is the inner one, both ways
@@ -333,7 +342,8 @@ struct weft_ipc_vtep {
 struct weft_ipc_nexthop {
 	struct weft_ip vtep;  // the remote VTEP
 	uint16_t path;        // of several equal ones, from 0; with `vtep` the next hop's name
-	uint8_t pad[6];
+	uint16_t learned_mtu; // replies: what a router said the path's MTU is; 0: nothing
+	uint8_t pad[4];
 	struct weft_ip src;   // the outer source address
 	uint32_t port;        // weft_port_id of the uplink
 	uint32_t flags;       // WEFT_NEXTHOP_*

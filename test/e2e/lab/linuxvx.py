@@ -21,8 +21,10 @@ class LinuxVxlanHost:
             self.vtep = fabric.attach6(self.ns, number)
             options = [*options, *(('udp6zerocsumtx', 'udp6zerocsumrx') if zero_csum6 else
                                    ('noudp6zerocsumtx', 'noudp6zerocsumrx'))]
-        self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'id', vni, 'dstport', port, 'local',
-                   self.vtep, 'dev', 'eth0', 'learning' if learning else 'nolearning',
+        if mtu <= fabric.mtu - 50:  # a device below limits what may be set
+            options = ['dev', 'eth0', *options]
+        self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'id', vni, 'dstport', port, 'local', self.vtep,
+                   'learning' if learning else 'nolearning',
                    'udpcsum' if udp_csum else 'noudpcsum', *options)
         self.ns.ip('link', 'add', 'br0', 'type', 'bridge')
         for device in ('vx', 'br0'):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outer frames. The first byte is the NIC's hints (4 bits) and an option of the VTEP (1), the
+// Outer frames. The first byte is the NIC's hints (4 bits) and options of the VTEP (2), the
 // second how much of the frame lies in the first piece; the rest is the frame. Reads only its bytes
 // (ASan), gives an inner frame only within it, and gives the same for the whole as for the pieces
 // and in a burst.
@@ -28,6 +28,7 @@ static struct overlay_vtep vtep_of(unsigned options)
 		.vxlan_port = 4789,
 		.nvgre = true,
 		.udp6_zero_csum_ok = options & 1,
+		.reassemble = options & 2,
 		.tail = sum_tail};
 
 	v.ipv4 = weft_ip_from_v4(htonl(0xc6336402));
@@ -36,7 +37,7 @@ static struct overlay_vtep vtep_of(unsigned options)
 
 static void check(const struct overlay_rx *rx, uint32_t total)
 {
-	require(rx->verdict <= OVERLAY_PULLUP);
+	require(rx->verdict <= OVERLAY_FRAGMENT);
 	if (rx->verdict == OVERLAY_INNER)
 		require(rx->inner_len >= 14 && rx->inner_len <= total &&
 			rx->inner_ofs <= total - rx->inner_len && rx->vni <= 0xffffff);

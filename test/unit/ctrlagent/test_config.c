@@ -302,7 +302,7 @@ static void test_all_errors_are_told(void **state)
 		"weft.yaml:3:20: tenants[0].learn: expected true or false, got \"2\"\n"
 		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, encap, "
 		"vni, "
-		"vsid, learn, inner_vlan, any_vtep, suppress, moves, mtu, dscp, dscp_mode, ecn, "
+		"vsid, learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
 		"quotas, vteps, fdb, neighbours, switch, ports\n"
 		"weft.yaml:4:3: tenants[1].name: missing, expected a name of 1 to 63 letters, "
 		"digits, dots, underscores and hyphens");

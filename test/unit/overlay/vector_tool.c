@@ -108,6 +108,9 @@ static void do_decap(const char *hex)
 	case OVERLAY_PULLUP:
 		printf("pullup\n");
 		break;
+	case OVERLAY_FRAGMENT: // not asked for
+		printf("fragment\n");
+		break;
 	}
 }
 

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a tenant's packets may be: on each path what limits it, and what is left inside.
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "text/address.h"
+
+// Outer bytes from the IP header to the inner one: IP, UDP and VXLAN (8 + 8) or GRE (8), Ethernet.
+static uint32_t headers_of(uint32_t encap, const struct weft_ip *vtep)
+{
+	return (weft_ip_is_v4(vtep) ? 20 : 40) + (encap == WEFT_ENCAP_VXLAN ? 16 : 8) + 14;
+}
+
+// ---- what is known of each path, kept in r->data by the VTEP's address
+
+static json_t *path_of(struct request *r, const struct weft_ip *vtep)
+{
+	char ip[IP_TEXT_MAX];
+	json_t *path;
+
+	ip_format(vtep, ip);
+	path = json_object_get(r->data, ip);
+	if (!path) {
+		path = json_object();
+		json_object_set_new(r->data, ip, path);
+	}
+	return path;
+}
+
+// A limit that applies, if it is the smallest so far. 0: it is none.
+static void limit(json_t *path, const char *key, uint32_t mtu, const char *by)
+{
+	json_int_t now = json_integer_value(json_object_get(path, "path"));
+
+	json_int_t was = json_integer_value(json_object_get(path, key)); // of another way there
+
+	if (!mtu)
+		return;
+	if (!was || mtu < was)
+		json_object_set_new(path, key, json_integer(mtu));
+	if (now && now <= mtu)
+		return;
+	json_object_set_new(path, "path", json_integer(mtu));
+	json_object_set_new(path, "by", json_string(by));
+}
+
+static void add_way(void *arg, const struct resolve_result *way, const char *interface)
+{
+	struct request *r = arg;
+	json_t *path = path_of(r, &way->nexthop.vtep);
+	const struct model_port *uplink = model_port_by_id(&r->agent->model, 0, way->nexthop.port);
+
+	if (interface[0])
+		json_object_set_new(path, "interface", json_string(interface));
+	limit(path, "link", way->link_mtu, "the interface");
+	if (uplink && uplink->status.port.mtu)
+		limit(path, "uplink", uplink->status.port.mtu, "the uplink");
+	limit(path, "route", way->route_mtu, "the route");
+	if (way->path_mtu != way->route_mtu)
+		limit(path, "kernel", way->path_mtu, "the kernel's path MTU discovery");
+	if (way->why)
+		json_object_set_new(path, "by", json_string(way->why));
+}
+
+static void on_nexthop(void *arg, weft_tenant_id none, const void *body, size_t len)
+{
+	struct weft_ipc_nexthop n;
+
+	memcpy(&n, body, sizeof(n));
+	limit(path_of(arg, &n.vtep), "icmp", n.learned_mtu, "a router, by ICMP");
+}
+
+// ---- rows
+
+// A path as one tenant sees it. Returns what is left inside; 0: nothing is known.
+static uint32_t add_path(
+	struct request *r, json_t *rows, const struct model_tenant *t, const struct weft_ip *vtep)
+{
+	json_t *row = json_deep_copy(path_of(r, vtep));
+	json_int_t path = json_integer_value(json_object_get(row, "path"));
+	uint32_t headers = headers_of(t->set.encap, vtep);
+	uint32_t inner = path > headers ? (uint32_t)path - headers : 0;
+	char ip[IP_TEXT_MAX];
+
+	json_object_set_new(row, "tenant", json_string(t->set.name));
+	json_object_set_new(row, "vtep", json_string(ip_format(vtep, ip)));
+	json_object_set_new(row, "headers", json_integer(headers));
+	if (inner)
+		json_object_set_new(row, "mtu", json_integer(inner));
+	json_array_append_new(rows, row);
+	return inner;
+}
+
+// Ports whose machines may send packets that not all of the tenant's paths carry.
+static json_t *ports_above(const struct model *m, weft_tenant_id tenant, uint32_t mtu)
+{
+	json_t *names = json_string("");
+
+	VEC_FOR_EACH (p, &m->ports) {
+		const struct weft_ipc_port *port = &p->status.port;
+		if (p->tenant != tenant || port->mtu <= mtu)
+			continue;
+		char *more = agent_format("%s%s%s (%u)", json_string_value(names),
+			json_string_value(names)[0] ? ", " : "", port->name, port->mtu);
+		json_decref(names);
+		names = json_string(more);
+		free(more);
+	}
+	if (json_string_value(names)[0])
+		return names;
+	json_decref(names);
+	return NULL;
+}
+
+// The tenant as a whole: what its machines may be told.
+static void add_tenant(struct request *r, json_t *rows, const struct model_tenant *t)
+{
+	uint32_t mtu = t->set.mtu, paths = 0;
+	const char *by = "the configuration";
+
+	VEC_FOR_EACH (v, &r->agent->model.vteps) {
+		uint32_t inner = v->tenant == t->id ? add_path(r, rows, t, &v->ip) : 0;
+		if (inner && (!paths || inner < paths))
+			paths = inner;
+	}
+	if (paths && (!mtu || paths < mtu)) {
+		mtu = paths;
+		by = "the smallest path";
+	}
+	json_t *row = json_pack(
+		"{s:s, s:s}", "tenant", t->set.name, "by", mtu ? by : "nothing: no path is known");
+	if (mtu) {
+		json_object_set_new(row, "mtu", json_integer(mtu));
+		json_t *above = ports_above(&r->agent->model, t->id, mtu);
+		if (above)
+			json_object_set_new(row, "above", above);
+	}
+	json_array_append_new(rows, row);
+}
+
+static void end_mtu(struct request *r)
+{
+	static const struct column columns[] = {{"TENANT", "tenant"}, {"VTEP", "vtep"},
+		{"INTERFACE", "interface"}, {"LINK", "link"}, {"UPLINK", "uplink"},
+		{"ROUTE", "route", UNIT_NONE, true}, {"KERNEL", "kernel", UNIT_NONE, true},
+		{"ICMP", "icmp", UNIT_NONE, true}, {"PATH", "path"}, {"HEADERS", "headers"},
+		{"MTU", "mtu"}, {"BY", "by"}, {"PORTS ABOVE", "above", UNIT_NONE, true}, {0}};
+	json_t *rows = json_array();
+
+	VEC_FOR_EACH (t, &r->agent->model.tenants)
+		if (!r->tenant || t->id == r->tenant)
+			add_tenant(r, rows, t);
+	request_end_rows(r, rows, columns, "no tenants");
+}
+
+void command_mtu_list(struct request *r)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->data = json_object();
+	underlay_each(r->agent->underlay, add_way, r);
+	r->finish = end_mtu;
+	request_dump(r, WEFT_IPC_DUMP_NEXTHOPS, NULL, 0, on_nexthop);
+}
