@@ -59,7 +59,8 @@ class Campaign:
 
     def _start(self, who, inputs):
         where = (self._workdir, self._o.core, self._o.control_core, inputs)
-        return Weft(*where, self._o.build) if who == WEFT else OpenVSwitch(*where)
+        return (Weft(*where, self._o.build, self._o.flow_cache) if who == WEFT
+                else OpenVSwitch(*where))
 
     def _switch(self, outcome, who, inputs):
         switch = self._start(who, inputs)
