@@ -76,7 +76,7 @@ static void dp_dump_host(struct dp_dump *d)
 static void dp_dump_workers(struct dp_dump *d)
 {
 	for (unsigned i = 0; i < d->dp->opt.workers; i++) {
-		const struct dp_worker_stats *s = &d->dp->worker[i]->stats;
+		struct dp_worker_stats *s = &d->dp->worker[i]->stats;
 		struct weft_ipc_worker out = {
 			.packets = __atomic_load_n(&s->packets, __ATOMIC_RELAXED),
 			.bursts = __atomic_load_n(&s->bursts, __ATOMIC_RELAXED),
@@ -85,6 +85,8 @@ static void dp_dump_workers(struct dp_dump *d)
 			.cycles_hz = rte_get_tsc_hz(),
 			.id = i,
 			.thread = __atomic_load_n(&s->thread, __ATOMIC_RELAXED),
+			.longest_cycles =
+				__atomic_exchange_n(&s->longest_cycles, 0, __ATOMIC_RELAXED),
 		};
 
 		dp_dump_item(d, 0, &out, sizeof(out));

@@ -76,6 +76,8 @@ static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned pac
 
 	if (packets)
 		dp_count(&w->stats.packets, packets);
+	if (busy && now - began > __atomic_load_n(&w->stats.longest_cycles, __ATOMIC_RELAXED))
+		__atomic_store_n(&w->stats.longest_cycles, now - began, __ATOMIC_RELAXED);
 	dp_count(busy ? &w->stats.busy_cycles : &w->stats.idle_cycles, now - began);
 	return now;
 }

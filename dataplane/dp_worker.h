@@ -109,6 +109,7 @@ struct dp_worker_stats {
 	uint64_t busy_cycles;
 	uint64_t idle_cycles;
 	uint32_t thread;
+	uint64_t longest_cycles; // of a busy turn; zeroed by whoever reads it
 };
 
 struct dp_worker {

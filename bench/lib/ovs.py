@@ -153,6 +153,10 @@ class OpenVSwitch:
             for tenant in self._inputs.tenants:
                 for rule in tenant.rules:
                     file.write((self._of_tenant(rule, tenant)).text() + '\n')
+        self.feed(path, deadline)
+
+    def feed(self, path, deadline):
+        """The file's flow mods, over one session."""
         self._ofctl('add-flows', 'int', path, timeout=deadline)
 
     def _of_tenant(self, rule, tenant):

@@ -115,6 +115,15 @@ class Weft:
             run(['ovs-ofctl', '-O', 'OpenFlow13', 'add-flows', f'unix:{self._switch(tenant)}', path],
                 timeout=max(1, end - time.monotonic()))
 
+    def feed(self, path, deadline):
+        """The file's flow mods, over one session of the first tenant's."""
+        run(['ovs-ofctl', '-O', 'OpenFlow13', 'add-flows',
+             f'unix:{self._switch(self._inputs.tenants[0])}', path], timeout=deadline)
+
+    def longest_us(self):
+        """The worker's longest turn since this was asked last."""
+        return self._worker()['longest_us']
+
     def receive(self):
         """Traffic runs from the start."""
 

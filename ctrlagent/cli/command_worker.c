@@ -15,14 +15,15 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 
 	memcpy(&w, body, sizeof(w));
 	json_array_append_new(r->rows,
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "worker",
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "worker",
 			(json_int_t)w.id, "thread", (json_int_t)w.thread, "packets",
 			(json_int_t)w.packets, "bursts", (json_int_t)w.bursts, "busy_cycles",
 			(json_int_t)w.busy_cycles, "idle_cycles", (json_int_t)w.idle_cycles,
 			"cycles_hz", (json_int_t)w.cycles_hz, "busy_percent",
 			100 * ratio(w.busy_cycles, w.busy_cycles + w.idle_cycles),
 			"packets_per_burst", ratio(w.packets, w.bursts), "cycles_per_packet",
-			ratio(w.busy_cycles, w.packets)));
+			ratio(w.busy_cycles, w.packets), "longest_us",
+			1e6 * ratio(w.longest_cycles, w.cycles_hz)));
 }
 
 static void end_workers(struct request *r)
@@ -30,7 +31,8 @@ static void end_workers(struct request *r)
 	static const struct column columns[] = {{"WORKER", "worker"}, {"THREAD", "thread"},
 		{"PACKETS", "packets"}, {"PACKETS/BURST", "packets_per_burst", UNIT_RATIO},
 		{"BUSY %", "busy_percent", UNIT_RATIO},
-		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO}, {0}};
+		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO},
+		{"LONGEST US", "longest_us", UNIT_RATIO}, {0}};
 
 	request_end_rows(r, json_incref(r->rows), columns, "no workers");
 }

@@ -501,8 +501,9 @@ struct weft_ipc_worker {
 	uint64_t cycles_hz;
 	uint32_t id;          // from 0
 	uint32_t thread;      // of the kernel
+	uint64_t longest_cycles; // of one busy turn, since somebody asked last
 };
-static_assert(sizeof(struct weft_ipc_worker) == 48, "travels");
+static_assert(sizeof(struct weft_ipc_worker) == 56, "travels");
 
 // received + copies == sent + consumed[*] + drops[*], exactly, when no packet is under way.
 struct weft_ipc_ledger {
