@@ -3,21 +3,29 @@
 
 #include "openflow/oxm.h"
 
-void of_sink_emit(
-	struct of_action_sink *s, uint16_t type, uint32_t arg, const void *payload, size_t bytes)
+void *of_sink_reserve(struct of_action_sink *s, uint16_t type, uint32_t arg, size_t bytes)
 {
 	size_t len = sizeof(struct weft_action) + (bytes + 7) / 8 * 8;
 	struct weft_action a = {.type = type, .len = (uint16_t)len, .arg = arg};
+	uint8_t *at = s->p + s->len;
 
 	if (s->room - s->len < len) {
 		of_sink_fail(s, OFPBAC_TOO_MANY);
-		return;
+		return NULL;
 	}
-	memset(s->p + s->len, 0, len);
-	memcpy(s->p + s->len, &a, sizeof(a));
-	if (bytes)
-		memcpy(s->p + s->len + sizeof(a), payload, bytes);
+	memset(at, 0, len);
+	memcpy(at, &a, sizeof(a));
 	s->len += len;
+	return at + sizeof(a);
+}
+
+void of_sink_emit(
+	struct of_action_sink *s, uint16_t type, uint32_t arg, const void *payload, size_t bytes)
+{
+	void *at = of_sink_reserve(s, type, arg, bytes);
+
+	if (at && bytes)
+		memcpy(at, payload, bytes);
 }
 
 void of_sink_set(struct of_action_sink *s, uint16_t type, enum weft_field f, const uint8_t *value,

@@ -24,6 +24,10 @@ static inline void of_sink_fail(struct of_action_sink *s, int code)
 		s->code = code;
 }
 
+// Appends an action, its payload `bytes` zeros that the caller fills. NULL: no room, which is
+// noted.
+void *of_sink_reserve(struct of_action_sink *s, uint16_t type, uint32_t arg, size_t bytes);
+
 // Appends an action, its payload padded with zeros to a multiple of 8.
 void of_sink_emit(
 	struct of_action_sink *s, uint16_t type, uint32_t arg, const void *payload, size_t bytes);

@@ -75,24 +75,28 @@ static void multipath(struct of_action_sink *s, const struct of_nx_action_multip
 
 static void bundle(struct of_action_sink *s, const struct of_nx_action_bundle_load *a)
 {
-	struct {
-		struct weft_action_bundle head;
-		uint32_t ports[BUNDLE_PORTS];
-	} b = {{.fields = a->fields,
+	struct weft_action_bundle head = {.fields = a->fields,
 		.basis = a->basis,
 		.algorithm = a->algorithm,
-		.n_ports = a->n_slaves}};
+		.n_ports = a->n_slaves};
 	size_t n = a->n_slaves;
+	uint8_t *at;
 
 	if (a->slave_type != SLAVES_ARE_PORTS || n > BUNDLE_PORTS || a->slaves.len < 2 * n) {
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 		return;
 	}
-	if (a->dst && !of_sink_subfield_nx(s, a->dst, a->ofs_nbits, true, &b.head.dst))
+	if (a->dst && !of_sink_subfield_nx(s, a->dst, a->ofs_nbits, true, &head.dst))
 		return;
-	for (size_t i = 0; i < n; i++)
-		b.ports[i] = of_port_widen(of_load16(a->slaves.p + 2 * i));
-	of_sink_emit(s, WEFT_ACTION_BUNDLE, 0, &b, sizeof(b.head) + n * sizeof(b.ports[0]));
+	at = of_sink_reserve(s, WEFT_ACTION_BUNDLE, 0, sizeof(head) + n * sizeof(uint32_t));
+	if (!at)
+		return;
+	memcpy(at, &head, sizeof(head));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t port = of_port_widen(of_load16(a->slaves.p + 2 * i));
+
+		memcpy(at + sizeof(head) + i * sizeof(port), &port, sizeof(port));
+	}
 }
 
 static void output_field(
@@ -123,44 +127,54 @@ static void controller_1(struct of_action_sink *s, const struct of_nx_action_con
 static void controller_2(struct of_action_sink *s, struct of_span properties, struct of_reader *r)
 {
 	struct of_reader it = of_list(properties, s->version);
-	struct {
-		struct weft_action_controller head;
-		uint8_t userdata[UINT16_MAX];
-	} c = {{.max_len = WEFT_MAX_LEN_ALL, .reason = WEFT_PACKET_IN_ACTION}};
+	struct weft_action_controller c = {
+		.max_len = WEFT_MAX_LEN_ALL, .reason = WEFT_PACKET_IN_ACTION};
+	struct of_span userdata = {NULL, 0};
 	struct of_nx_controller_prop p;
+	uint8_t *at;
 
 	while (of_nx_controller_prop_next(&it, &p)) {
 		if (p.kind == OF_NX_CONTROLLER_PROP_MAX_LEN)
-			c.head.max_len = p.max_len.max_len;
+			c.max_len = p.max_len.max_len;
 		else if (p.kind == OF_NX_CONTROLLER_PROP_CONTROLLER_ID)
-			c.head.controller_id = p.controller_id.controller_id;
+			c.controller_id = p.controller_id.controller_id;
 		else if (p.kind == OF_NX_CONTROLLER_PROP_REASON)
-			c.head.reason = p.reason.reason;
+			c.reason = p.reason.reason;
 		else if (p.kind == OF_NX_CONTROLLER_PROP_PAUSE)
-			c.head.flags |= WEFT_CONTROLLER_PAUSE;
+			c.flags |= WEFT_CONTROLLER_PAUSE;
 		else
-			memcpy(c.userdata, p.userdata.data.p,
-				c.head.userdata_len = (uint16_t)p.userdata.data.len);
+			userdata = p.userdata.data;
 	}
-	if (it.failed)
+	if (it.failed) {
 		of_fail_error(r, it.error);
-	else
-		of_sink_emit(
-			s, WEFT_ACTION_CONTROLLER, 0, &c, sizeof(c.head) + c.head.userdata_len);
+		return;
+	}
+	c.userdata_len = (uint16_t)userdata.len;
+	at = of_sink_reserve(s, WEFT_ACTION_CONTROLLER, 0, sizeof(c) + userdata.len);
+	if (!at)
+		return;
+	memcpy(at, &c, sizeof(c));
+	if (userdata.len)
+		memcpy(at + sizeof(c), userdata.p, userdata.len);
 }
+
+#define CONTROLLER_IDS 1024u
 
 static void dec_ttl_ids(struct of_action_sink *s, const struct of_nx_action_dec_ttl_cnt_ids *a)
 {
-	uint16_t ids[1024];
 	size_t n = a->n_controllers;
+	uint8_t *at;
 
-	if (!n || n > sizeof(ids) / sizeof(ids[0]) || a->ids.len < 2 * n) {
+	if (!n || n > CONTROLLER_IDS || a->ids.len < 2 * n) {
 		of_sink_fail(s, OFPBAC_BAD_LEN);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		ids[i] = of_load16(a->ids.p + 2 * i);
-	of_sink_emit(s, WEFT_ACTION_DEC_NW_TTL_IDS, (uint32_t)n, ids, 2 * n);
+	at = of_sink_reserve(s, WEFT_ACTION_DEC_NW_TTL_IDS, (uint32_t)n, 2 * n);
+	for (size_t i = 0; at && i < n; i++) {
+		uint16_t id = of_load16(a->ids.p + 2 * i);
+
+		memcpy(at + 2 * i, &id, sizeof(id));
+	}
 }
 
 static void conjunction(struct of_action_sink *s, const struct of_nx_action_conjunction *a)
@@ -213,7 +227,9 @@ static void set_mpls(struct of_action_sink *s, enum weft_field f, uint32_t value
 		of_sink_set(s, WEFT_ACTION_SET_FIELD, f, bytes + 3 - width, NULL);
 }
 
-static void learn(struct of_action_sink *s, const struct of_nx_action_learn2 *a)
+// Not within clone(), whose stack is taken once for each list within a list.
+__attribute__((noinline)) static void learn(
+	struct of_action_sink *s, const struct of_nx_action_learn2 *a)
 {
 	const uint16_t known = 7; // NX_LEARN_F_*, the same bits as WEFT_LEARN_*
 	struct {

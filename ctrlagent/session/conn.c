@@ -11,6 +11,16 @@
 #include "session/controller_status.h"
 #include "session/endpoint.h"
 
+// What may be unread of all sessions together does not grow with their number.
+static void share_unread(struct session_switch *sw)
+{
+	size_t most = session_stream_default_limits.out_hard;
+	size_t part = SESSION_UNREAD_MAX / (sw->conn_count ? sw->conn_count : 1);
+
+	sw->limits = session_stream_default_limits;
+	sw->limits.out_hard = part < most ? part : most;
+}
+
 struct session_conn *session_conn_new(
 	struct session_switch *sw, struct session_endpoint *endpoint, const char *peer)
 {
@@ -31,6 +41,7 @@ struct session_conn *session_conn_new(
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
 	LIST_INSERT_HEAD(&sw->conns, c, link);
 	sw->conn_count++;
+	share_unread(sw);
 	return c;
 }
 
@@ -58,6 +69,7 @@ void session_conn_close(struct session_conn *c)
 
 	LIST_REMOVE(c, link);
 	sw->conn_count--;
+	share_unread(sw);
 	session_probe_stop(c);
 	session_bundles_close(c);
 	session_monitors_close(c);

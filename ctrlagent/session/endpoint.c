@@ -54,7 +54,10 @@ static void back_off(struct session_endpoint *e, const char *why)
 
 static struct session_tls *tls_of(const struct session_endpoint *e)
 {
-	return e->target.transport == SESSION_TRANSPORT_SSL ? e->sw->tls : NULL;
+	if (e->target.transport != SESSION_TRANSPORT_SSL)
+		return NULL;
+	session_tls_refresh(e->sw->tls);
+	return e->sw->tls;
 }
 
 static void connect_now(struct session_endpoint *e)
@@ -69,6 +72,7 @@ static void connect_now(struct session_endpoint *e)
 		return;
 	}
 	e->conn = c;
+	session_stream_set_limits(c->stream, &e->sw->limits);
 	session_probe_start(c);
 	enter(e, SESSION_CONNECTING);
 }
@@ -85,10 +89,12 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	}
 	c = session_conn_new(e->sw, e, peer);
 	c->stream = session_stream_accept(e->sw->base, fd, tls_of(e), &session_conn_ops, c);
-	if (c->stream)
-		session_probe_start(c);
-	else
+	if (!c->stream) {
 		session_conn_close(c);
+		return;
+	}
+	session_stream_set_limits(c->stream, &e->sw->limits);
+	session_probe_start(c);
 }
 
 static void listen_now(struct session_endpoint *e)

@@ -25,7 +25,8 @@
 #include "agent.h"
 #include "dpclient/dpclient.h"
 
-#define SESSION_CONNS_MAX 32u // sessions of a switch at once
+#define SESSION_CONNS_MAX 32u           // sessions of a switch at once
+#define SESSION_UNREAD_MAX (128u << 20) // bytes that all of them may have unread; each its part
 
 struct session_switch;
 

@@ -84,8 +84,8 @@ static int plan_targets(struct plan *p, const struct agent_switch *config, char 
 
 		if (session_target_parse(t, config->controllers[p->count], error, size))
 			return -EINVAL;
-		if (t->transport == SESSION_TRANSPORT_SSL && !t->passive && !config->tls.ca) {
-			snprintf(error, size, "%s: ssl: needs a CA bundle to know its peer by",
+		if (t->transport == SESSION_TRANSPORT_SSL && !config->tls.ca) {
+			snprintf(error, size, "%s: TLS needs a CA bundle to know its peer by",
 				t->text);
 			return -EINVAL;
 		}

@@ -7,6 +7,7 @@
 #include "session/ports.h"
 #include "session/tlv_map.h"
 #include "session/session.h"
+#include "session/stream.h"
 
 struct session_conn;
 struct session_endpoint;
@@ -42,8 +43,9 @@ struct session_switch {
 	struct session_share *share;            // of the data plane
 	struct session_bundle_queue committing; // bundles; the first is under way
 	struct session_tlv_map tlv_map;
-	uint64_t monitor_slots; // flow monitors' slots in use
-	size_t bundle_bytes;    // of all its sessions
+	uint64_t monitor_slots;              // flow monitors' slots in use
+	size_t bundle_bytes;                 // of all its sessions
+	struct session_stream_limits limits; // of each of its sessions
 	unsigned conn_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;

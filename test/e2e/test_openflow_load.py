@@ -10,6 +10,7 @@ import pytest
 from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import Client, header
+from sessionserver import SessionServer
 
 RULES = 200_000
 
@@ -146,3 +147,24 @@ def test_a_flood_of_one_tenant_leaves_the_other_its_turn(host, flood):
         print(f'{sent // len(block) * 2000} messages of the flood, {count} barriers, the worst '
               f'{worst * 1e3:.0f} ms')
         assert worst < 0.5
+
+
+def test_sessions_that_do_not_read_are_bounded_together(tmp_path):
+    """Thirty-one sessions that never read: what waits for them is bounded for the switch, they lose
+    their sessions and not the one that reads."""
+    with SessionServer(f'punix:{tmp_path}/of.sock') as server:
+        target = f'unix:{tmp_path}/of.sock'
+        deaf = [Client.connect(target) for _ in range(31)]
+        before = server.rss_kb()
+        with Client.connect(target) as c:
+            o = c.ofp
+            c.send(c.flow(flags=o.OFPFF_SEND_FLOW_REM))
+            c.barrier()
+            for _ in range(6):
+                server('removed 0 15000')
+                assert all(c.recv_raw()[1] == o.OFPT_FLOW_REMOVED for _ in range(15000))
+                assert server.rss_kb() - before < 200 * 1024
+            left = [x for x in server.describe()['controllers'] if x['state'] == 'connected']
+            assert len(left) == 1
+        for d in deaf:
+            d.close()

@@ -2,6 +2,7 @@
 """Sessions: how they begin and end, order, roles, and what a bad controller can and cannot do."""
 import os
 import random
+import shutil
 import socket
 import ssl
 import struct
@@ -12,7 +13,7 @@ import time
 import pytest
 
 from ofclient import Client, Closed, header, hello
-from sessionserver import SessionServer
+from sessionserver import SessionServer, program
 
 
 @pytest.fixture
@@ -313,6 +314,44 @@ def test_tls_wants_a_certificate_from_its_ca(start, pki, name):
     with pytest.raises((ssl.SSLError, Closed, ConnectionError)):
         Client.connect(f'ssl:127.0.0.1:{port}', context(pki, name=name))
     assert not sessions(server)
+
+
+def test_tls_needs_a_ca(start, pki):
+    """Without one a switch would not know whom it lets program it."""
+    for target in ('pssl:1:127.0.0.1', 'ssl:127.0.0.1:1'):
+        process = subprocess.run([program(), *tls_args(pki)[:4], target], capture_output=True,
+                                 text=True, timeout=10)
+        assert process.returncode == 1 and 'needs a CA bundle' in process.stderr
+
+
+def test_tls_files_that_are_replaced_hold_for_the_next_session(start, pki, tmp_path):
+    port = free_port()
+    target = f'ssl:127.0.0.1:{port}'
+    for name in ('switch.key', 'switch.pem', 'ca.pem'):
+        shutil.copy(pki / name, tmp_path / name)
+    server = start(f'pssl:{port}:127.0.0.1', *tls_args(tmp_path))
+
+    def connects(name):
+        try:
+            Client.connect(target, context(pki, name=name)).close()
+        except (ssl.SSLError, Closed, ConnectionError):
+            return False
+        return True
+
+    def replace(name, content):
+        (tmp_path / 'new').write_bytes(content)
+        os.rename(tmp_path / 'new', tmp_path / name)
+    with Client.connect(target, context(pki)) as old:
+        assert connects('controller') and not connects('stranger')
+        replace('ca.pem', (pki / 'otherca.pem').read_bytes())
+        assert connects('stranger') and not connects('controller')
+        old.barrier()  # goes on
+        replace('ca.pem', b'no certificate')
+        assert connects('stranger'), 'what cannot be used changes nothing'
+        assert connects('stranger')
+        assert len([line for line in server.log if 'cannot be used' in line]) == 1
+        replace('ca.pem', (pki / 'ca.pem').read_bytes())
+        assert connects('controller') and not connects('stranger')
 
 
 def test_tls_1_1_is_refused(start, pki):

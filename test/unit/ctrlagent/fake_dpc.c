@@ -878,6 +878,14 @@ void fake_dpc_expire_rules(struct dpc *d, enum weft_removed reason)
 	}
 }
 
+void fake_dpc_tell_removed(struct dpc *d, enum weft_removed reason, unsigned times)
+{
+	const struct rule *r = TAILQ_FIRST(&d->rules);
+
+	while (r && times--)
+		tell_removed(d, r, (uint8_t)reason);
+}
+
 size_t fake_dpc_rule_count(const struct dpc *d)
 {
 	return d->rule_count;

@@ -21,6 +21,8 @@ void fake_dpc_set_blocked(struct dpc *dpc, bool blocked);
 void fake_dpc_set_max_rules(struct dpc *dpc, size_t n);
 void fake_dpc_fail_next(struct dpc *dpc, enum weft_error error);       // the next operation
 void fake_dpc_expire_rules(struct dpc *dpc, enum weft_removed reason); // all of them
+// Tells so often that the first rule is gone, which stays.
+void fake_dpc_tell_removed(struct dpc *dpc, enum weft_removed reason, unsigned times);
 void fake_dpc_punt(struct dpc *dpc, const struct weft_ipc_punt *punt, const void *frame);
 void fake_dpc_table_status(struct dpc *dpc, const struct weft_table_desc *table);
 void fake_dpc_lose(struct dpc *dpc); // as if the data plane had died: forgets all, fails all

@@ -187,6 +187,8 @@ static bool command(char *line)
 		fake_dpc_expire_rules(server.dpc, a);
 	else if (sscanf(line, "vacancy %u %u", &a, &b) == 2)
 		tell_vacancy(a, b);
+	else if (sscanf(line, "removed %u %u", &a, &b) == 2)
+		fake_dpc_tell_removed(server.dpc, a, b);
 	else if (sscanf(line, "ready %u", &a) == 1)
 		session_switch_ready(server.sw, a);
 	else if (strcmp(line, "lose") == 0)
