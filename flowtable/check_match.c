@@ -164,27 +164,72 @@ static enum weft_error unclaimed(const struct weft_flow_key *left)
 	return WEFT_E_MALFORMED;
 }
 
+// Which fields lie in which word of the key: a match uses three or four of some fifty words, and
+// only their fields are looked at.
+struct fields {
+	uint64_t bit[(WEFT_FIELD_MAX + 63) / 64];
+};
+static struct fields fields_at[WEFT_KEY_WORDS];
+
+__attribute__((constructor)) static void fields_at_init(void)
+{
+	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++) {
+		const struct weft_field_info *info = &weft_field_infos[f];
+
+		for (unsigned at = info->offset; at < info->offset + info->bytes; at++)
+			fields_at[at / 8].bit[f / 64] |= 1ull << f % 64;
+	}
+}
+
+static struct fields fields_in(uint64_t map)
+{
+	struct fields all = {0};
+
+	for (; map; map &= map - 1)
+		for (unsigned i = 0; i < sizeof(all.bit) / sizeof(all.bit[0]); i++)
+			all.bit[i] |= fields_at[__builtin_ctzll(map)].bit[i];
+	return all;
+}
+
+struct checked {
+	const struct weft_flow_key *value, *mask;
+	struct weft_flow_key *left; // of the mask: what no field has claimed yet
+	struct ft_known known;
+};
+
+static enum weft_error claim(struct checked *c, enum weft_field field)
+{
+	const struct weft_field_info *f = &weft_field_infos[field];
+	const uint8_t *bits = weft_key_field_const(c->mask, field);
+	enum weft_error error;
+
+	if (!any_bit(bits, f->bytes) || !ft_known_allows(&c->known, f->prereq))
+		return WEFT_E_NONE;
+	error = check_field(f, weft_key_field_const(c->value, field), bits);
+	if (!error)
+		memset(weft_key_field(c->left, field), 0, f->bytes);
+	return error;
+}
+
 enum weft_error ft_check_match(const struct weft_match *m)
 {
 	struct weft_flow_key value, mask, left;
-	struct ft_known known;
+	struct checked c = {.value = &value, .mask = &mask, .left = &left};
+	struct fields fields;
 
 	if (!weft_match_ok(m))
 		return WEFT_E_MALFORMED;
 	weft_match_to_key(m, &value, &mask);
-	known = ft_known_from(&value, &mask);
+	c.known = ft_known_from(&value, &mask);
 	left = mask;
-	for (unsigned i = 0; i < WEFT_FIELD_MAX; i++) {
-		const struct weft_field_info *f = &weft_field_infos[i];
-		const uint8_t *bits = weft_key_field_const(&mask, i);
-		enum weft_error error;
+	fields = fields_in(m->map);
+	for (unsigned i = 0; i < sizeof(fields.bit) / sizeof(fields.bit[0]); i++) {
+		for (uint64_t set = fields.bit[i]; set; set &= set - 1) {
+			enum weft_error error = claim(&c, 64 * i + (unsigned)__builtin_ctzll(set));
 
-		if (!any_bit(bits, f->bytes) || !ft_known_allows(&known, f->prereq))
-			continue;
-		error = check_field(f, weft_key_field_const(&value, i), bits);
-		if (error)
-			return error;
-		memset(weft_key_field(&left, i), 0, f->bytes);
+			if (error)
+				return error;
+		}
 	}
 	if (any_bit((const uint8_t *)&left, sizeof(left)))
 		return unclaimed(&left);
