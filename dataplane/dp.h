@@ -24,6 +24,8 @@ struct dp_punt;
 struct dp_tenant;
 struct dp_worker;
 
+#define DP_TENANT_BUCKETS 1024u // by id; ids are consecutive, as a rule
+
 struct dp {
 	struct dp_options opt;
 	uint64_t epoch;
@@ -37,9 +39,12 @@ struct dp {
 
 	struct dp_ports ports;
 	struct dp_tenant *tenants; // list
-	struct dp_tenant *nobody;  // tenant 0
-	struct dp_radix vxlan;     // VNI to struct dp_tenant
-	struct dp_radix nvgre;     // VSID likewise
+	struct dp_tenant *tenant_by_id[DP_TENANT_BUCKETS];
+	bool tenants_stale;       // one of them is
+	unsigned stages;          // open
+	struct dp_tenant *nobody; // tenant 0
+	struct dp_radix vxlan;    // VNI to struct dp_tenant
+	struct dp_radix nvgre;    // VSID likewise
 
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours

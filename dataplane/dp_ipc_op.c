@@ -72,10 +72,7 @@ static enum weft_error dp_op_tenant_del(struct dp_op *op)
 		dp_tenant_hide(op->dp, op->tenant, true);
 		return dp_op_noted(op, DP_UNDO_TENANT_DEL);
 	}
-	if (op->tenant->in_txn) {
-		op->tenant->in_txn = false;
-		ft_txn_commit(op->tenant->sw);
-	}
+	dp_txn_switch_commit(op->txn, op->tenant);
 	dp_tenant_del(op->dp, op->tenant);
 	return WEFT_E_NONE;
 }

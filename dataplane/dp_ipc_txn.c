@@ -9,6 +9,7 @@
 
 struct dp_txn {
 	struct dp *dp;
+	struct dp_tenant *tenants; // whose switches have a transaction open
 	bool open;
 	bool atomic;
 	bool failed;
@@ -78,16 +79,35 @@ void dp_txn_port_closed(struct dp_txn *x, const struct dp_port *port)
 
 bool dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
 {
-	if (!t->in_txn)
-		t->in_txn = ft_txn_begin(t->sw);
+	if (t->in_txn)
+		return true;
+	t->in_txn = ft_txn_begin(t->sw);
+	if (t->in_txn) {
+		t->txn_next = x->tenants;
+		x->tenants = t;
+	}
 	return t->in_txn;
+}
+
+void dp_txn_switch_commit(struct dp_txn *x, struct dp_tenant *t)
+{
+	struct dp_tenant **at = &x->tenants;
+
+	if (!t->in_txn)
+		return;
+	while (*at != t)
+		at = &(*at)->txn_next;
+	*at = t->txn_next;
+	t->in_txn = false;
+	ft_txn_commit(t->sw);
 }
 
 static void dp_txn_switches(struct dp_txn *x, void (*end)(struct ft_switch *))
 {
-	for (struct dp_tenant *t = x->dp->tenants; t; t = t->next) {
-		if (!t->in_txn)
-			continue;
+	struct dp_tenant *t;
+
+	while ((t = x->tenants)) {
+		x->tenants = t->txn_next;
 		t->in_txn = false;
 		end(t->sw);
 	}

@@ -35,6 +35,8 @@ void dp_txn_abandon(struct dp_txn *); // the agent is gone
 
 // Makes sure that the tenant's switch stages. False: no memory.
 bool dp_txn_switch(struct dp_txn *, struct dp_tenant *);
+// Before its time, for the tenant goes.
+void dp_txn_switch_commit(struct dp_txn *, struct dp_tenant *);
 
 // Notes of an operation that has been done. False: no memory; the caller undoes it himself.
 enum dp_undo_type {

@@ -55,6 +55,7 @@ static void dp_stage_free(struct dp_stage *s)
 	while (!STAILQ_EMPTY(&s->later))
 		dp_stage_shift(s);
 	s->t->stage = NULL;
+	s->t->dp->stages--;
 	free(s);
 }
 
@@ -213,6 +214,8 @@ bool dp_stage_run(struct dp *dp)
 {
 	bool more = false;
 
+	if (!dp->stages)
+		return false;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
 		if (t->stage && t->stage->state != DP_STAGE_OPEN)
 			more |= dp_stage_step(dp, t->stage);
@@ -262,6 +265,7 @@ static enum weft_error dp_stage_open(struct dp_tenant *t, const struct weft_ipc_
 	s->t = t;
 	STAILQ_INIT(&s->later);
 	t->stage = s;
+	t->dp->stages++;
 	return WEFT_E_NONE;
 }
 

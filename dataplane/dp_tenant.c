@@ -67,10 +67,39 @@ struct dp_tenant *dp_tenant_nobody(struct dp *dp)
 
 struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id)
 {
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+	for (struct dp_tenant *t = dp->tenant_by_id[id % DP_TENANT_BUCKETS]; t; t = t->id_next)
 		if (t->id == id && !t->hidden)
 			return t;
 	return NULL;
+}
+
+static void dp_tenant_link(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_tenant **bucket = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
+
+	t->next = dp->tenants;
+	dp->tenants = t;
+	t->id_next = *bucket;
+	*bucket = t;
+}
+
+static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_tenant **at = &dp->tenants;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	at = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
+	while (*at != t)
+		at = &(*at)->id_next;
+	*at = t->id_next;
+}
+
+static void dp_tenant_stale(struct dp_tenant *t)
+{
+	t->stale = true;
+	t->dp->tenants_stale = true;
 }
 
 static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char why[static 100])
@@ -128,7 +157,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->too_big, cfg->too_big, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
-	t->stale = true; // outer headers say some of it
+	dp_tenant_stale(t); // outer headers say some of it
 	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->punt_burst, cfg->punt_burst, __ATOMIC_RELAXED);
 	ft_switch_set_limits(t->sw, &limits);
@@ -183,8 +212,7 @@ enum weft_error dp_tenant_add(
 		dp_tenant_free(t);
 		return e;
 	}
-	t->next = dp->tenants;
-	dp->tenants = t;
+	dp_tenant_link(dp, t);
 	return WEFT_E_NONE;
 }
 
@@ -233,14 +261,10 @@ static void dp_tenant_bury(void *obj)
 
 void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_tenant **at = &dp->tenants;
-
 	dp_stage_drop(dp, t);
 	if (!t->hidden)
 		dp_tenant_hide(dp, t, true);
-	while (*at != t)
-		at = &(*at)->next;
-	*at = t->next;
+	dp_tenant_unlink(dp, t);
 	// ft_switch_free() counts its own grace period, and frames in rings need no switch.
 	dp_rcu_synchronize(dp->rcu);
 	// A packet-out may have been put into its ring in the loop that just ended.
@@ -296,7 +320,7 @@ enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip
 		return WEFT_E_NO_MEMORY;
 	t->vtep_list = list;
 	list[t->n_vteps++] = *ip;
-	t->stale = true;
+	dp_tenant_stale(t);
 	return WEFT_E_NONE;
 }
 
@@ -305,7 +329,7 @@ enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip
 	for (unsigned i = 0; i < t->n_vteps; i++)
 		if (weft_ip_equal(&t->vtep_list[i], ip)) {
 			t->vtep_list[i] = t->vtep_list[--t->n_vteps];
-			t->stale = true;
+			dp_tenant_stale(t);
 			return WEFT_E_NONE;
 		}
 	return WEFT_E_NOT_FOUND;
@@ -315,7 +339,7 @@ void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
 {
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
 		if (!ip || dp_tenant_has_vtep(t, ip))
-			t->stale = true;
+			dp_tenant_stale(t);
 }
 
 void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
@@ -329,18 +353,13 @@ void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
 	dp_event_overlay_status(dp, t);
 }
 
-static bool dp_tenants_any_stale(const struct dp *dp)
-{
-	for (const struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (t->stale)
-			return true;
-	return dp->bfd.stale;
-}
-
 void dp_tenants_refresh(struct dp *dp)
 {
-	if (dp_tenants_any_stale(dp))
+	if (dp->tenants_stale || dp->bfd.stale)
 		dp_bfd_refresh(dp);
+	if (!dp->tenants_stale)
+		return;
+	dp->tenants_stale = false;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
 		struct dp_vtep_set *set, *old = t->vteps;
 
@@ -349,6 +368,7 @@ void dp_tenants_refresh(struct dp *dp)
 		set = dp_vtep_build(dp, t);
 		if (!set) {
 			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
+			dp->tenants_stale = true;
 			continue; // stays marked
 		}
 		t->stale = false;

@@ -64,12 +64,14 @@ struct dp_tenant {
 	struct weft_ipc_tenant cfg;
 	struct weft_ip *vtep_list;
 	unsigned n_vteps;
-	bool stale;             // its VTEP set must be rebuilt
-	bool hidden;            // removed, but its transaction may yet be undone
-	bool in_txn;            // its switch has a transaction open: the stream's
-	struct dp_stage *stage; // or its own (dp_stage.h); NULL: none
-	bool overlay_down;      // all of its VTEPs are
+	bool stale;                 // its VTEP set must be rebuilt
+	bool hidden;                // removed, but its transaction may yet be undone
+	bool in_txn;                // its switch has a transaction open: the stream's
+	struct dp_tenant *txn_next; // of those in it
+	struct dp_stage *stage;     // or its own (dp_stage.h); NULL: none
+	bool overlay_down;          // all of its VTEPs are
 	struct dp_tenant *next;
+	struct dp_tenant *id_next; // in dp->tenant_by_id
 };
 
 // ---- control thread
