@@ -369,16 +369,17 @@ def test_a_broken_stream_is_closed(shared, message):
 
 def test_every_group_fits_its_dump(shared):
     """A group that can be made can be told of: its answer has counters besides."""
-    def add(buckets):
-        body = struct.pack('=IBBH', 7, 0, 1, buckets) + struct.pack('=IIIHH', 0, *[2**32 - 1] * 2, 1, 0) * buckets
-        shared.dp.op('GROUP_MOD', body, 1)
+    def mod(command, buckets=0):
+        head = struct.pack('=IBBHIB3xQQ', 7, command, 1, buckets, 0, 0, 0, 0)
+        shared.dp.op('GROUP_MOD', head + b''.join(
+            struct.pack('=IIIHH', n, *[2**32 - 1] * 2, 1, 0) for n in range(buckets)), 1)
 
     with pytest.raises(Refused, match='GROUP_BUCKETS'):
-        add(12000)
-    add(8000)
+        mod(0, 12000)
+    mod(0, 8000)
     (_, raw), = shared.dp.dump('DUMP_GROUPS', None, struct.pack('=II', 7, 0), 1)
-    assert len(raw) == 40 + 8000 * 32
-    shared.dp.op('GROUP_MOD', struct.pack('=IBBH', 7, 2, 1, 0), 1)
+    assert len(raw) == 64 + 8000 * 32
+    mod(2)
 
 
 def test_one_agent_at_a_time(shared):
