@@ -80,7 +80,7 @@ typedef void (*dpc_done_fn)(void *arg, enum weft_error error, const char *text);
 typedef void (*dpc_item_fn)(void *arg, weft_tenant_id tenant, const void *body, size_t len);
 typedef void (*dpc_flow_fn)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
 
-#define DPC_BATCH 1024u // operations in an implicit transaction
+#define DPC_BATCH 128u // operations in an implicit transaction
 
 // Starts to connect at once (on the loop). dpc_free() fails what is pending
 // (callbacks are called) and removes all listeners.
