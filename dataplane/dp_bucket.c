@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_bucket.h"
 
-bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
+#define ONE 1000000000ull // a packet
+
+void dp_bucket_fill(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
 {
-	const uint64_t one = 1000000000u;
-	uint64_t cap = (burst ? burst : 1) * one, gone = now_ns - b->last_ns;
+	uint64_t cap = (burst ? burst : 1) * ONE, gone = now_ns - b->last_ns;
 
 	if (!rate)
-		return false;
+		return;
 	// Time is bounded first, so that the product cannot overflow.
 	if (!b->last_ns || gone > cap / rate)
 		b->tokens = cap;
@@ -16,8 +17,13 @@ bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t
 	b->last_ns = now_ns;
 	if (b->tokens > cap)
 		b->tokens = cap;
-	if (b->tokens < one)
+}
+
+bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
+{
+	dp_bucket_fill(b, rate, burst, now_ns);
+	if (!rate || b->tokens < ONE)
 		return false;
-	b->tokens -= one;
+	b->tokens -= ONE;
 	return true;
 }

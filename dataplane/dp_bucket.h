@@ -14,5 +14,8 @@ struct dp_bucket {
 	uint64_t tokens; // in billionths of a packet
 } __attribute__((aligned(64)));
 
+// What has become due since it was filled last. `rate` 0: nothing.
+void dp_bucket_fill(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns);
+
 // Takes what is due from a bucket. `rate` 0: never.
 bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns);

@@ -182,6 +182,7 @@ static void dp_dump_ledger(struct dp_dump *d, struct dp_tenant *t)
 	struct weft_ipc_ledger l;
 
 	dp_ledger_sum(t->counters, dp_threads(d->dp), &l);
+	dp_punt_limit_shed(t->punts, dp_threads(d->dp), l.punts_shed);
 	dp_dump_item(d, t->id, &l, sizeof(l));
 }
 

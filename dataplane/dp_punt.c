@@ -72,19 +72,23 @@ static struct rte_mbuf *dp_punt_shape(struct dp_worker *w, struct rte_mbuf *m, u
 	return dp_mbuf_with_headroom(m, w->dp->pool, RTE_PKTMBUF_HEADROOM);
 }
 
+bool dp_punt_may(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,
+	const struct ft_packet_in *in)
+{
+	uint32_t rate = __atomic_load_n(&t->punt_rate, __ATOMIC_RELAXED);
+	uint32_t burst = __atomic_load_n(&t->punt_burst, __ATOMIC_RELAXED);
+
+	return dp_punt_limit_take(&t->punts[w->id], rate, burst, ntohl(key->in_port),
+		dp_punt_reason(in->reason), w->now_ns);
+}
+
 void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,
 	struct rte_mbuf *m, uint32_t total_len, const struct ft_packet_in *in,
 	const struct dp_cause *cause)
 {
-	uint32_t rate = __atomic_load_n(&t->punt_rate, __ATOMIC_RELAXED);
-	uint32_t burst = __atomic_load_n(&t->punt_burst, __ATOMIC_RELAXED);
 	struct rte_mbuf *shaped;
 	uint32_t data_len;
 
-	if (!dp_bucket_take(&t->buckets[w->id], rate, burst, w->now_ns)) {
-		dp_worker_drop(w, t, m, WEFT_DROP_PUNT_RATE, cause);
-		return;
-	}
 	shaped = dp_punt_shape(w, m, in->max_len);
 	if (!shaped) {
 		dp_worker_drop(w, t, m, WEFT_DROP_NO_BUFFER, cause);
@@ -136,9 +140,12 @@ static void dp_punt_one(struct dp_punt *p, struct rte_mbuf *m)
 	struct dp_tenant *t = dp_meta(m)->tenant;
 	unsigned self = p->drops.thread;
 	struct dp_counters *c = &t->counters[self];
+	struct dp_punt_msg msg;
 
 	dp_count(&c->unqueued, 1);
-	if (!dp_bucket_take(&t->buckets[self], t->punt_rate, t->punt_burst, p->drops.now_ns)) {
+	memcpy(&msg, rte_pktmbuf_mtod(m, const void *), sizeof(msg));
+	if (!dp_punt_limit_take(&t->punts[self], t->punt_rate, t->punt_burst, msg.punt.in_port,
+		    dp_punt_reason(msg.punt.reason), p->drops.now_ns)) {
 		dp_drop(&p->drops, t, m, WEFT_DROP_PUNT_RATE, NULL);
 	} else if (!dp_punt_send(p, m)) {
 		dp_drop(&p->drops, t, m, WEFT_DROP_PUNT_FULL, NULL);

@@ -4,8 +4,9 @@
 //
 // Lossy and bounded at each step, so that punted packets delay neither forwarding nor rules: a
 // worker lets a tenant put no more into the ring than its rate, the control thread keeps the exact
-// rate over all workers, and what the socket does not take at once is dropped. The message is built
-// by the worker in the buffer itself, before the frame's bytes.
+// rate over all workers (dp_punt_limit.h: also fair shares for ports and reasons), and what the
+// socket does not take at once is dropped. The message is built by the worker in the buffer itself,
+// before the frame's bytes.
 
 #include "dp_drop.h"
 
@@ -14,6 +15,11 @@ struct dp_punt;
 struct dp_worker;
 struct pollfd;
 struct rte_mbuf;
+
+// Worker. Whether the tenant may send one more now, of this port and for this reason; to be asked
+// once for each, before it is copied. If not, it is to be dropped as WEFT_DROP_PUNT_RATE.
+bool dp_punt_may(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,
+	const struct ft_packet_in *in);
 
 // Worker. Takes the buffer `m`, whose frame was `total_len` bytes before it was cut.
 void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,

@@ -265,6 +265,20 @@ static void dp_sink_output(
 		dp_sink_done(s->worker, p);
 }
 
+// Over the rate. A copy is entered as if it had been made, and is spared.
+static void dp_sink_shed(
+	struct dp_sink *s, struct ft_packet *p, const struct dp_cause *cause, unsigned flags)
+{
+	bool keep = flags & FT_KEEP;
+
+	if (keep)
+		dp_count(&dp_counters(s->worker, s->tenant)->copies, 1);
+	dp_worker_drop(
+		s->worker, s->tenant, keep ? NULL : p->pkt.owner, WEFT_DROP_PUNT_RATE, cause);
+	if (!keep)
+		dp_sink_done(s->worker, p);
+}
+
 static void dp_sink_packet_in(
 	struct ft_sink *sink, struct ft_packet *p, const struct ft_packet_in *in, unsigned flags)
 {
@@ -273,6 +287,10 @@ static void dp_sink_packet_in(
 	struct weft_packet view = p->pkt;
 	uint32_t total_len = p->pkt.total_len;
 
+	if (!dp_punt_may(s->worker, s->tenant, &p->key, in)) {
+		dp_sink_shed(s, p, &cause, flags);
+		return;
+	}
 	if ((flags & FT_KEEP) &&
 		!dp_sink_copy(s->worker, s->tenant, p, &p->pkt, in->max_len, &view))
 		return;

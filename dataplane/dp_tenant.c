@@ -25,7 +25,7 @@ static void dp_tenant_free(void *obj)
 	free(t->ports);
 	free(t->vteps);
 	free(t->counters);
-	free(t->buckets);
+	free(t->punts);
 	free(t->learns);
 	free(t->tells);
 	dp_neigh_free(t->neighs);
@@ -45,16 +45,17 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->ports = calloc(1, sizeof(*t->ports));
 	t->vteps = dp_vtep_set_new(NULL, 0, 0);
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
-	t->buckets = aligned_alloc(64, threads * sizeof(*t->buckets));
+	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
 	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
 	t->neighs = dp_neigh_new(dp->seed);
-	if (!t->ports || !t->vteps || !t->counters || !t->buckets || !t->learns || !t->tells || !t->neighs) {
+	if (!t->ports || !t->vteps || !t->counters || !t->punts || !t->learns || !t->tells ||
+		!t->neighs) {
 		dp_tenant_free(t);
 		return NULL;
 	}
 	memset(t->counters, 0, threads * sizeof(*t->counters));
-	memset(t->buckets, 0, threads * sizeof(*t->buckets));
+	memset(t->punts, 0, threads * sizeof(*t->punts));
 	memset(t->learns, 0, threads * sizeof(*t->learns));
 	memset(t->tells, 0, threads * sizeof(*t->tells));
 	return t;

@@ -13,6 +13,7 @@
 #include "dp_ledger.h"
 #include "dp_neigh.h"
 #include "dp_port.h"
+#include "dp_punt_limit.h"
 #include "dp_vtep.h"
 
 #include "flowtable/flowtable.h"
@@ -56,7 +57,7 @@ struct dp_tenant {
 	struct dp_vtep_set *vteps;    // RCU
 	struct dp_counters *counters; // one a thread
 	struct dp_neigh *neighs;      // bindings; never NULL
-	struct dp_bucket *buckets;    // of packet-ins, one a thread
+	struct dp_punt_limit *punts;  // packet-ins, one a thread
 	struct dp_bucket *learns;     // of learned addresses, one a thread
 	struct dp_bucket *tells;      // of ICMP messages, one a thread
 	// The control thread's own.

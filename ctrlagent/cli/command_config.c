@@ -263,6 +263,26 @@ static void on_status(void *arg, weft_tenant_id tenant, const void *body, size_t
 		json_sprintf("%016llx", (unsigned long long)s.epoch));
 }
 
+// What each tenant's packet-ins had too many of.
+static void on_shed(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct request *r = arg;
+	struct weft_ipc_ledger l;
+	uint64_t all = 0;
+	json_t *row;
+
+	memcpy(&l, body, sizeof(l));
+	for (unsigned i = 0; i < WEFT_PUNT_REASONS; i++)
+		all += l.punts_shed[i];
+	if (!all)
+		return;
+	row = json_pack("{s:s?}", "tenant", request_tenant_name(r, tenant));
+	for (unsigned i = 0; i < WEFT_PUNT_REASONS; i++)
+		json_object_set_new(
+			row, punt_reason_name(i), json_integer((json_int_t)l.punts_shed[i]));
+	json_array_append_new(r->rows, row);
+}
+
 static void end_version(struct request *r)
 {
 	const char *theirs = json_string_value(json_object_get(r->data, "version"));
@@ -341,6 +361,8 @@ static void show_text(struct request *r, const char *epoch)
 	static const struct column ports[] = {{"TENANT", "tenant"}, {"PORT", "name"},
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
 		{"ERROR", "error", UNIT_NONE, true}, {0}};
+	static const struct column shed[] = {{"TENANT", "tenant"}, {"MISS", "miss"},
+		{"ACTION", "action"}, {"INVALID TTL", "invalid_ttl"}, {0}};
 	const struct agent *a = r->agent;
 	char ip[IP_TEXT_MAX];
 	char *up = duration_text(json_real_value(json_object_get(r->data, "uptime_s")));
@@ -358,6 +380,8 @@ static void show_text(struct request *r, const char *epoch)
 	add_table(&t, "switches", controller_rows(switches), switch_columns);
 	json_decref(switches);
 	add_table(&t, "ports", port_rows(a), ports);
+	if (json_array_size(r->rows))
+		add_table(&t, "packet-ins over the rate", json_incref(r->rows), shed);
 	free(up);
 	request_out(r, t.at);
 	free(t.at);
@@ -375,17 +399,21 @@ static void end_show(struct request *r)
 	}
 	json_t *data = r->data ? json_incref(r->data) : json_null();
 	request_end_json(
-		r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o}", "host", "name",
+		r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o, s:O}", "host", "name",
 			   a->config->host.name, "vtep", ip_json(&a->config->host.vtep), "state",
 			   host_state(a), "ready", a->ready, "dataplane", data, "tenants",
-			   tenants_json(r), "switches", switches_json(r), "ports", port_rows(a)));
+			   tenants_json(r), "switches", switches_json(r), "ports", port_rows(a),
+			   "packet_ins_shed", r->rows));
 }
 
 void command_show(struct request *r)
 {
 	r->finish = end_show;
-	if (dpc_is_up(r->agent->dpc))
+	r->rows = json_array();
+	if (dpc_is_up(r->agent->dpc)) {
 		request_dump(r, WEFT_IPC_DUMP_STATUS, NULL, 0, on_status);
-	else
+		request_dump(r, WEFT_IPC_DUMP_DROPS, NULL, 0, on_shed);
+	} else {
 		end_show(r);
+	}
 }

@@ -155,7 +155,7 @@ static const struct schema_field quota_fields[] = {
 	{"macs", NUMBER(0, 10000000, 4096), .offset = AT(config_quotas, macs),
 	 .help = "MAC addresses, learned and static"},
 	{"packet_in", NUMBER(0, 10000000, 1000), .offset = AT(config_quotas, packet_in),
-	 .help = "packet-ins a second"},
+	 .help = "packet-ins a second, in equal shares for those who ask for more"},
 	{"packet_in_burst", NUMBER(1, 10000000, 0), .offset = AT(config_quotas, packet_in_burst),
 	 .help = "packet-ins at once; if absent, a second's worth"},
 	{0}};

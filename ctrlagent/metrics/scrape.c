@@ -48,6 +48,9 @@ static void add_controllers(struct scrape *s)
 			METRIC(&s->set, CONTROLLER, state && strcmp(state, "connected") == 0,
 				"tenant", (*ts)->name, "target", target);
 		}
+		METRIC(&s->set, PUNT_LOST,
+			(uint64_t)json_integer_value(json_object_get(about, "packet_ins_shed")),
+			"tenant", (*ts)->name);
 		json_decref(about);
 	}
 }
@@ -97,6 +100,9 @@ static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len
 			consumed_name(i));
 	for (unsigned i = 0; i < WEFT_DROP_MAX; i++)
 		METRIC(&s->set, DROPPED, l.drops[i], "tenant", tenant, "reason", drop_name(i));
+	for (unsigned i = 0; i < WEFT_PUNT_REASONS; i++)
+		METRIC(&s->set, PUNT_SHED, l.punts_shed[i], "tenant", tenant, "reason",
+			punt_reason_name(i));
 }
 
 static void on_port(void *arg, weft_tenant_id id, const void *body, size_t len)

@@ -11,6 +11,7 @@ static const char *const bfd_diags[] = {"none", "detection time expired", "echo 
 	"neighbour signalled down", "forwarding plane reset", "path down", "concatenated path down",
 	"administratively down", "reverse concatenated path down"};
 
+static const char *const punt_reasons[] = {"miss", "action", "invalid_ttl"};
 static const char *const encaps[] = {"none", "vxlan", "nvgre"};
 
 #define WEFT_X(id, name, text) {name, text},
@@ -66,4 +67,9 @@ const char *drop_text(uint32_t drop)
 const char *consumed_name(uint32_t consumed)
 {
 	return PICK(consumptions, consumed, .name);
+}
+
+const char *punt_reason_name(uint32_t reason)
+{
+	return PICK(punt_reasons, reason, );
 }

@@ -13,3 +13,4 @@ const char *bfd_diag_text(uint32_t diag); // RFC 5880, 4.1
 const char *drop_name(uint32_t drop);
 const char *drop_text(uint32_t drop);
 const char *consumed_name(uint32_t consumed);
+const char *punt_reason_name(uint32_t reason); // enum weft_punt_reason

@@ -52,7 +52,7 @@
 	WEFT_DROP(TX_RING_FULL, "tx-ring-full", "the ring to the worker that owns the port is full") \
 	WEFT_DROP(NO_BUFFER, "no-buffer", "no packet buffer for a copy")                           \
 	WEFT_DROP(PUNT_FULL, "punt-full", "packet-in queue full")                                  \
-	WEFT_DROP(PUNT_RATE, "punt-rate", "over the tenant's packet-in rate")                      \
+	WEFT_DROP(PUNT_RATE, "punt-rate", "over the tenant's packet-in rate, or a share of it")        \
 	WEFT_DROP(NOT_OURS, "not-ours", "uplink frame for the kernel, but there is no way to it")  \
 	WEFT_DROP(TENANT_GONE, "tenant-gone", "its tenant or port was removed meanwhile")          \
 	WEFT_DROP(COPIES, "too-many-copies", "more copies of one packet than the switch makes")    \

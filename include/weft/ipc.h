@@ -505,6 +505,13 @@ struct weft_ipc_worker {
 };
 static_assert(sizeof(struct weft_ipc_worker) == 56, "travels");
 
+enum weft_punt_reason { // why packets go to controllers, as far as their rate is shared
+	WEFT_PUNT_MISS,
+	WEFT_PUNT_ACTION,
+	WEFT_PUNT_TTL,
+	WEFT_PUNT_REASONS,
+};
+
 // received + copies == sent + consumed[*] + drops[*], exactly, when no packet is under way.
 struct weft_ipc_ledger {
 	uint64_t received; // from devices, from the kernel and by packet-out
@@ -517,6 +524,7 @@ struct weft_ipc_ledger {
 	uint64_t learns;       // handed to the control thread
 	uint64_t learns_lost;  // not: over the tenant's rate, or the ring was full
 	uint64_t learns_failed; // refused by the tables: no room, or an illegal rule
+	uint64_t punts_shed[WEFT_PUNT_REASONS]; // of drops[punt-rate], by what they were for
 };
 
 struct weft_ipc_drop_rule {
