@@ -76,14 +76,18 @@ void session_pending_forward(struct session_pending *p, struct session_forward *
 		p->forward = forward;
 }
 
-// From 1.5 on a meter is named by an action, so that a wrong one is that action's fault, but in
-// what is about the meter itself (7.5.4.3, OFPBAC_BAD_METER).
+// Some errors have another word where the request is of another kind. From 1.5 on a meter is named
+// by an action, so that a wrong one is that action's fault, but in what is about the meter itself
+// (7.5.4.3, OFPBAC_BAD_METER); and a table that cannot be first of egress is asked for by its
+// features.
 struct of_error session_error_of(uint8_t version, enum weft_error error, const uint8_t *head)
 {
-	uint8_t type = head[1];
+	bool multipart = version > OF_VERSION_1_0 && head[1] == OFPT_MULTIPART_REQUEST;
 
-	if (version >= OF_VERSION_1_5 && error == WEFT_E_METER_UNKNOWN && type != OFPT_METER_MOD &&
-		type != OFPT_MULTIPART_REQUEST)
+	if (multipart && error == WEFT_E_TABLE_CONFIG && version >= OF_VERSION_1_5)
+		return (struct of_error){OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_FEATURES, 0};
+	if (version >= OF_VERSION_1_5 && error == WEFT_E_METER_UNKNOWN &&
+		head[1] != OFPT_METER_MOD && !multipart)
 		return (struct of_error){OFPET_BAD_ACTION, OFPBAC_BAD_METER, 0};
 	return of_error_from_weft(version, error);
 }

@@ -2,14 +2,15 @@
 // Table features (OpenFlow 1.3.5, 7.3.5.5; 1.5.1, 7.3.5.18).
 //
 // All tables can do the same, but for where they can go to. What holds for a table miss holds for
-// any rule, so the _MISS properties are left out (7.3.5.5.2). The tables can not be changed: a
-// request that asks for it is read and checked, and refused with OFPTFFC_EPERM.
+// any rule, so the _MISS properties are left out (7.3.5.5.2). What can be changed of them is where
+// egress begins (table_features_set.c).
 #include "session/table_features.h"
 
 #include <stdio.h>
 
 #include <weft/fields.h>
 
+#include "mem.h"
 #include "openflow/oxm.h"
 #include "session/dump.h"
 #include "session/handlers.h"
@@ -100,30 +101,39 @@ static void put_instructions(struct of_writer *w, struct of_writer *list, bool l
 	of_table_feature_prop_write(w, &prop);
 }
 
-static void put_next_tables(struct of_writer *w, struct of_writer *list, unsigned table)
+static void put_next_tables(
+	struct of_writer *w, struct of_writer *list, unsigned table, unsigned end)
 {
 	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_NEXT_TABLES};
 
 	of_writer_reset(list);
-	while (++table < WEFT_TABLES)
+	while (++table < end)
 		of_put_u8(list, (uint8_t)table);
 	prop.next_tables.table_ids = of_written(list);
 	of_table_feature_prop_write(w, &prop);
 }
 
-static void put_actions(struct of_writer *w, struct of_writer *list)
+static void list_actions(struct of_writer *list, bool where_to)
 {
-	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_WRITE_ACTIONS};
-
 	of_writer_reset(list);
 	for (size_t i = 0; i < COUNT(actions); i++) {
 		const struct of_action_id id = {.type = actions[i].type};
+		bool leads = id.type == OFPAT_OUTPUT || id.type == OFPAT_GROUP;
 
-		if (is_in(&actions[i], w->version))
+		if (is_in(&actions[i], list->version) && (where_to || !leads))
 			of_action_id_write(list, &id);
 	}
+}
+
+// The action set of an egress table has its output already (1.5.1, 5.12).
+static void put_actions(struct of_writer *w, struct of_writer *list, bool egress)
+{
+	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_WRITE_ACTIONS};
+
+	list_actions(list, !egress);
 	prop.write_actions.action_ids = of_written(list);
 	of_table_feature_prop_write(w, &prop);
+	list_actions(list, true);
 	prop = (struct of_table_feature_prop){.kind = OF_TABLE_FEATURE_PROP_APPLY_ACTIONS};
 	prop.apply_actions.action_ids = of_written(list);
 	of_table_feature_prop_write(w, &prop);
@@ -173,7 +183,21 @@ static void put_packet_types(struct of_writer *w, struct of_writer *list)
 	of_table_feature_prop_write(w, &prop);
 }
 
-static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules)
+// What a table is like beside the others.
+struct place {
+	unsigned table;
+	unsigned end; // a rule's goto-table leads before this one
+	bool egress, first_egress;
+};
+
+static uint32_t role_bits(const struct place *p)
+{
+	if (!p->egress)
+		return OFPTFF_INGRESS_TABLE;
+	return OFPTFF_EGRESS_TABLE | (p->first_egress ? OFPTFF_FIRST_EGRESS : 0u);
+}
+
+static void put_table(struct session_dump *d, const struct place *p, uint32_t max_rules)
 {
 	struct of_writer props = {.version = d->w.version}, list = props;
 	uint32_t config =
@@ -181,21 +205,21 @@ static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules
 	struct of_table_features out = {
 		.config = config, // from 1.4 on what could be set
 		.capabilities = config,
-		.table_id = (uint8_t)table,
+		.table_id = (uint8_t)p->table,
 		.metadata_match = UINT64_MAX,
 		.metadata_write = UINT64_MAX,
 		.max_entries = max_rules,
 		.command = OFPTFC_REPLACE, // what a request to set it so would say
-		.features = OFPTFF_INGRESS_TABLE,
+		.features = role_bits(p),
 	};
 
-	put_instructions(&props, &list, table == WEFT_TABLES - 1);
-	put_next_tables(&props, &list, table);
-	put_actions(&props, &list);
+	put_instructions(&props, &list, p->table + 1 == p->end);
+	put_next_tables(&props, &list, p->table, p->end);
+	put_actions(&props, &list, p->egress);
 	put_fields(&props, &list);
 	if (d->w.version >= OF_VERSION_1_5)
 		put_packet_types(&props, &list);
-	snprintf(out.name, sizeof(out.name), "table%u", table);
+	snprintf(out.name, sizeof(out.name), "table%u", p->table);
 	out.properties = of_written(&props);
 	of_table_features_write(&d->w, &out);
 	session_dump_next(d);
@@ -203,55 +227,72 @@ static void put_table(struct session_dump *d, unsigned table, uint32_t max_rules
 	of_writer_free(&list);
 }
 
-// What 1.5 asks to be told of by name.
-static int check_late(
-	const struct session_conn *c, const struct of_table_features *t, struct of_reader *r)
+static void on_desc(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
-	if (t->command > OFPTFC_DISABLE)
-		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_COMMAND);
-	if (t->features & ~(uint32_t)OFPTFF_INGRESS_TABLE)
-		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_FEATURES);
-	if (t->capabilities & ~(uint32_t)(OFPTC_EVICTION | OFPTC_VACANCY_EVENTS))
-		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_CAP);
-	if (t->max_entries > c->sw->set.max_rules)
-		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_MAX_ENT);
-	return 0;
+	const struct weft_table_desc *t = body;
+	struct session_dump *d = arg;
+	uint8_t *roles = d->extra;
+
+	if (t->table < WEFT_TABLES)
+		roles[t->table] = t->role;
 }
 
-static int refuse(struct session_conn *c, struct of_span body, struct of_reader *r)
+// `extra` has a byte a table: WEFT_TABLE_*.
+static void put_tables(struct session_dump *d)
 {
-	struct of_reader it = of_list(body, r->version);
-	bool late = r->version >= OF_VERSION_1_5;
-	struct of_table_features t;
-	unsigned n = 0;
+	const uint8_t *roles = d->extra;
+	unsigned first = 0;
 
-	if (c->role == OFPCR_ROLE_SLAVE)
-		return of_fail(r, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
-	while (of_table_features_next(&it, &t)) {
-		if (t.table_id >= WEFT_TABLES)
-			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE);
-		if (late && ++n > WEFT_TABLES)
-			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_TOO_MANY);
-		if ((late && check_late(c, &t, r)) || session_table_features_check(t.properties, r))
-			return -EBADMSG;
+	while (first < WEFT_TABLES && !(roles[first] & WEFT_TABLE_EGRESS))
+		first++;
+	for (unsigned i = 0; i < WEFT_TABLES && d->conn->sw; i++) {
+		const struct place p = {
+			.table = i,
+			.end = i < first ? first : WEFT_TABLES,
+			.egress = i >= first,
+			.first_egress = i == first,
+		};
+
+		put_table(d, &p, d->conn->sw->set.max_rules);
 	}
-	if (it.failed)
-		return of_fail_error(r, it.error);
-	return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
+}
+
+static void tell(struct session_dump *d)
+{
+	struct session_switch *sw = d->conn->sw;
+
+	if (!sw) { // the session is over
+		session_dump_end(d, WEFT_E_NONE, "");
+		return;
+	}
+	d->extra = agent_array(WEFT_TABLES, 1);
+	d->finish = put_tables;
+	dpc_dump(sw->dpc, WEFT_IPC_DUMP_TABLE_DESC, sw->tenant, NULL, 0, on_desc, session_dump_end,
+		d);
+}
+
+static void on_changed(void *arg, enum weft_error error, const char *text)
+{
+	if (error)
+		session_dump_end(arg, error, text);
+	else
+		tell(arg);
 }
 
 int session_handle_table_features(struct session_conn *c, struct session_request *rq)
 {
 	struct of_table_features_request in;
-	struct session_dump *d;
+	struct weft_table_mod mod;
 
 	if (of_table_features_request_read(&rq->r, &in))
 		return -EBADMSG;
-	if (in.body.len)
-		return refuse(c, in.body, &rq->r);
-	d = session_dump_new(c, rq, OFPMP_TABLE_FEATURES);
-	for (unsigned i = 0; i < WEFT_TABLES; i++)
-		put_table(d, i, c->sw->set.max_rules);
-	session_dump_end(d, WEFT_E_NONE, "");
+	if (!in.body.len) {
+		tell(session_dump_new(c, rq, OFPMP_TABLE_FEATURES));
+		return 0;
+	}
+	if (session_table_features_set(c, in.body, &mod, &rq->r))
+		return -EBADMSG;
+	dpc_op(c->sw->dpc, WEFT_IPC_TABLE_MOD, c->sw->tenant, &mod, sizeof(mod), on_changed,
+		session_dump_new(c, rq, OFPMP_TABLE_FEATURES));
 	return 0;
 }

@@ -736,3 +736,42 @@ def test_table_features_of_1_5_are_refused_by_name(connect):
     c.fails(ask(features=0x100), F, o.OFPTFFC_BAD_FEATURES)
     c.fails(ask(capabilities=0x100), F, o.OFPTFFC_BAD_CAP)
     c.fails(ask(max_entries=2000000), F, o.OFPTFFC_BAD_MAX_ENT)
+
+
+def test_egress_tables_of_1_5(connect):
+    """One table's features, modified or enabled, make it the first egress table, or end that."""
+    c = connect(6)
+    o, p = c.ofp, c.parser
+    F = o.OFPET_TABLE_FEATURES_FAILED
+
+    def tables():
+        return {t.table_id: t for t in c.multipart(p.OFPTableFeaturesStatsRequest(c.dp, 0, []))}
+
+    def ask(table, features, command=o.OFPTFC_MODIFY, count=1):
+        body = struct.pack('!HBBI32sQQII', 64, table, command, features, b'', 0, 0, 0, 0)
+        return header(6, 18, 9, struct.pack('!HH4x', 12, 0) + count * body)
+
+    def grant(table, features):
+        c.send_raw(ask(table, features))
+        flags = 1
+        while flags & o.OFPMPF_REPLY_MORE:
+            reply = c.recv()
+            assert reply.xid == 9
+            flags = reply.flags
+        return tables()
+    first = o.OFPTFF_EGRESS_TABLE | o.OFPTFF_FIRST_EGRESS
+    got = grant(10, first)
+    assert [got[n].features for n in (9, 10, 11)] == [o.OFPTFF_INGRESS_TABLE, first,
+                                                      o.OFPTFF_EGRESS_TABLE]
+    prop = {n: {x.type: x for x in t.properties} for n, t in got.items()}
+    assert list(prop[8][o.OFPTFPT_NEXT_TABLES].table_ids) == [9]
+    assert list(prop[9][o.OFPTFPT_NEXT_TABLES].table_ids) == []
+    assert list(prop[10][o.OFPTFPT_NEXT_TABLES].table_ids) == list(range(11, 255))
+    writes = {n: {a.type for a in prop[n][o.OFPTFPT_WRITE_ACTIONS].action_ids} for n in (9, 10)}
+    assert writes[9] - writes[10] == {o.OFPAT_OUTPUT, o.OFPAT_GROUP}
+    c.fails(ask(0, first), F, o.OFPTFFC_BAD_FEATURES)
+    c.fails(ask(20, first, o.OFPTFC_REPLACE), F, o.OFPTFFC_EPERM)
+    c.fails(ask(20, first, o.OFPTFC_DISABLE), F, o.OFPTFFC_EPERM)
+    c.fails(ask(20, first, count=2), F, o.OFPTFFC_EPERM)
+    got = grant(10, o.OFPTFF_INGRESS_TABLE)
+    assert all(t.features == o.OFPTFF_INGRESS_TABLE for t in got.values())

@@ -240,6 +240,7 @@ static void tell_removed(struct dpc *d, const struct rule *r, uint8_t reason)
 		.hard_timeout = r->mod.hard_timeout,
 		.priority = r->mod.priority,
 		.flags = r->mod.flags,
+		.importance = r->mod.importance,
 		.table = r->mod.table,
 		.reason = reason,
 	};
@@ -582,6 +583,7 @@ static void tell_rule(struct request *rq, const struct rule *r)
 		.hard_timeout = r->mod.hard_timeout,
 		.priority = r->mod.priority,
 		.flags = r->mod.flags,
+		.importance = r->mod.importance,
 		.table = r->mod.table,
 	};
 	const struct dpc_flow flow = {&stats, r->match, r->instructions};

@@ -8,6 +8,7 @@
 
 struct fake_tables {
 	struct weft_table_desc v[WEFT_TABLES];
+	unsigned first_egress; // 0: none
 };
 
 enum weft_error fake_tables_mod(struct fake_tables *t, const struct weft_table_mod *mod);

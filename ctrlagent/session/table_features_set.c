@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading what a controller asks of a table (OpenFlow 1.3.5, 7.3.5.5.2; 1.5.1, 7.3.5.18.2).
+// What a controller asks of the tables (OpenFlow 1.3.5, 7.3.5.5; 1.5.1, 7.3.5.18). It is read to
+// the bottom, and then refused with OFPTFFC_EPERM but for one wish: in 1.5, where egress begins. A
+// request to modify or enable one table, without properties, makes it the first egress table by its
+// flag, or ends that without it.
 #include "openflow/oxm.h"
 #include "session/conn.h"
 #include "session/table_features.h"
@@ -79,7 +82,7 @@ static int check_property(const struct of_table_feature_prop *p, struct of_reade
 	}
 }
 
-int session_table_features_check(struct of_span properties, struct of_reader *r)
+static int check_properties(struct of_span properties, struct of_reader *r)
 {
 	struct of_reader it = of_list(properties, r->version);
 	struct of_table_feature_prop prop;
@@ -88,4 +91,65 @@ int session_table_features_check(struct of_span properties, struct of_reader *r)
 		if (check_property(&prop, r))
 			return -EBADMSG;
 	return it.failed ? of_fail_error(r, it.error) : 0;
+}
+
+// What 1.5 asks to be told of by name.
+static int check_late(
+	const struct session_conn *c, const struct of_table_features *t, struct of_reader *r)
+{
+	const uint32_t roles = OFPTFF_INGRESS_TABLE | OFPTFF_EGRESS_TABLE | OFPTFF_FIRST_EGRESS;
+	const uint32_t config = OFPTC_EVICTION | OFPTC_VACANCY_EVENTS;
+
+	if (t->command > OFPTFC_DISABLE)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_COMMAND);
+	if (t->features & ~roles)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_FEATURES);
+	if (t->capabilities & ~config)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_CAP);
+	if (t->max_entries > c->sw->set.max_rules)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_MAX_ENT);
+	return 0;
+}
+
+static int check_table(
+	const struct session_conn *c, const struct of_table_features *t, struct of_reader *r)
+{
+	if (t->table_id >= WEFT_TABLES)
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_BAD_TABLE);
+	if (r->version >= OF_VERSION_1_5 && check_late(c, t, r))
+		return -EBADMSG;
+	return check_properties(t->properties, r);
+}
+
+static bool can_be_granted(const struct of_table_features *t, unsigned count, uint8_t version)
+{
+	return version >= OF_VERSION_1_5 && count == 1 && !t->properties.len &&
+	       (t->command == OFPTFC_MODIFY || t->command == OFPTFC_ENABLE);
+}
+
+int session_table_features_set(struct session_conn *c, struct of_span body,
+	struct weft_table_mod *mod, struct of_reader *r)
+{
+	struct of_reader it = of_list(body, r->version);
+	struct of_table_features t;
+	unsigned n = 0;
+
+	if (c->role == OFPCR_ROLE_SLAVE)
+		return of_fail(r, OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE);
+	while (of_table_features_next(&it, &t)) {
+		if (++n > WEFT_TABLES && r->version >= OF_VERSION_1_5)
+			return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_TOO_MANY);
+		if (check_table(c, &t, r))
+			return -EBADMSG;
+	}
+	if (it.failed)
+		return of_fail_error(r, it.error);
+	if (!can_be_granted(&t, n, r->version))
+		return of_fail(r, OFPET_TABLE_FEATURES_FAILED, OFPTFFC_EPERM);
+	*mod = (struct weft_table_mod){
+		.table = t.table_id,
+		.set = WEFT_TABLE_SET_EGRESS,
+		.first_egress = (t.features & OFPTFF_FIRST_EGRESS) != 0,
+	};
+	return 0;
 }
