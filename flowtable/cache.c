@@ -29,7 +29,7 @@ struct line {
 };
 static_assert(sizeof(struct line) == 64, "one look, one cache line");
 static_assert(
-	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 192, "three lines");
+	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 256, "four lines");
 
 // A switch as the burst met it.
 struct now {
@@ -143,9 +143,20 @@ static inline unsigned find(const struct line *l, const struct ft_print *p)
 	return WAYS;
 }
 
-static inline bool holds(const struct ft_path *p, const struct now *now)
+// Only rules have changed since, and none that could matter?
+static bool renew(struct ft_path *p, const struct now *now)
 {
-	return p->epoch == now->epoch && (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch);
+	if (p->sw != now->sw || p->epoch < ft_base_epoch(now->sw) || (now->epoch | p->epoch) & 1 ||
+		p->epoch > now->epoch || !ft_history_spares(now->sw, p))
+		return false;
+	p->epoch = now->epoch;
+	return true;
+}
+
+static inline bool holds(struct ft_path *p, const struct now *now)
+{
+	return (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch) &&
+	       (p->epoch == now->epoch || renew(p, now));
 }
 
 // The epochs before anything else: what is found out from here on is at least as new.
@@ -173,6 +184,8 @@ static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
 void ft_cache_lookup(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
+	struct ft_path *path[FT_BURST];
+
 	c->traced = 0;
 	look_at_the_clocks(c, a, n);
 	c->printed = ft_prints(&c->keys, a, n, c->print);
@@ -182,15 +195,14 @@ void ft_cache_lookup(
 		const struct line *l = line_of(c, &c->print[i]);
 		unsigned way = c->printed >> i & 1 ? find(l, &c->print[i]) : WAYS;
 
-		paths[i] = way == WAYS ? NULL : &c->path[l->path[way] - 1];
-		if (paths[i]) {
-			__builtin_prefetch(paths[i]);
-			__builtin_prefetch(paths[i]->counter);
+		path[i] = way == WAYS ? NULL : &c->path[l->path[way] - 1];
+		if (path[i]) {
+			__builtin_prefetch(path[i]);
+			__builtin_prefetch(path[i]->counter);
 		}
 	}
 	for (unsigned i = 0; i < n; i++)
-		if (paths[i] && !holds(paths[i], now_of(c, i)))
-			paths[i] = NULL;
+		paths[i] = path[i] && holds(path[i], now_of(c, i)) ? path[i] : NULL;
 }
 
 // ---- learning
@@ -245,7 +257,7 @@ static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
 	unsigned way = find(l, &c->print[i]);
 
 	for (unsigned w = 0; way == WAYS && w < WAYS; w++) {
-		const struct ft_path *p = &c->path[l->path[w] - 1];
+		struct ft_path *p = &c->path[l->path[w] - 1];
 
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
@@ -270,7 +282,7 @@ static bool learn(struct ft_cache *c, unsigned i)
 	t->path.epoch = now->epoch;
 	t->path.fdb_epoch = t->path.asks_fdb ? now->fdb_epoch : 0;
 	for (unsigned r = 0; r < t->path.rules; r++)
-		t->path.counter[r] = ft_rule_counter(t->path.sw, t->rule[r], c->worker);
+		t->path.counter[r] = ft_rule_counter(t->path.sw, t->path.rule_at[r], c->worker);
 	number = path_number(c, &t->path);
 	if (!number)
 		return false;

@@ -16,16 +16,18 @@
 // the recorder has not been taught. These packets always go the full way.
 //
 // Validity is one comparison. A switch has an epoch, which moves with every commit, port change or
-// flag, and a second one for its FDB; a path holds the epoch that it was recorded in. So nothing is
-// looked for and thrown away when rules change: a path of yesterday just never fits again. The
-// writer moves the epoch before and after it publishes a version, so that a path recorded across
-// the change never fits either.
+// flag, and a second one for its FDB; a path holds the epoch that it is known to be good for. So
+// nothing is looked for and thrown away when something changes: a path of yesterday just does not
+// fit. If nothing but rules has changed since, it is held against these changes (history.h), once
+// for all flows that share it, and may go on. The writer moves the epoch before and after it
+// publishes a version, so that a path recorded across the change is not taken for one of either
+// side. An odd epoch is one in between.
 //
 // Memory. Sixteen bytes a flow, four flows a cache line, at which a lookup looks once: 96 of the
-// print's bits and the number of a path (the line's own number is 16 bits more). Paths are three
-// lines each, and flows that met the same rules share one: in an ordinary switch there are few.
-// They are handed out one after the other; when all are used the print's keys are changed, by which
-// all is forgotten at once, at no cost.
+// print's bits and the number of a path (the line's own number is 16 bits more). Paths are four
+// lines each, of which two or three are looked at, and flows that met the same rules share one: in
+// an ordinary switch there are few. They are handed out one after the other; when all are used the
+// print's keys are changed, by which all is forgotten at once, at no cost.
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
@@ -88,6 +90,7 @@ struct ft_path {
 	struct ft_counter *counter[FT_PATH_RULES];
 	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
 	const struct weft_action *edit[FT_PATH_EDITS];
+	const struct ft_rule *rule_at[FT_PATH_RULES];
 } __attribute__((aligned(64)));
 
 // Another one for each switch that there ever was.

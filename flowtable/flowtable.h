@@ -266,7 +266,7 @@ void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns, str
 void ft_switch_process_traced(struct ft_switch *, unsigned worker, uint64_t now_ns,
 	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, struct ft_sink *);
 // Something that this switch's packets depend on has changed outside of it: where a port leads, how
-// long frames may be. Nothing that was found out before holds any more. Any thread, after the change.
+// long frames may be. Nothing that was found out before holds any more. The writer, after the change.
 void ft_switch_changed(struct ft_switch *);
 // A packet-out: the actions first, on one packet; output to TABLE starts the pipeline.
 void ft_switch_packet_out(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *,

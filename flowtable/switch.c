@@ -15,6 +15,7 @@ static void cache_init(struct ft_switch *sw)
 
 	sw->cache.serial = (uint32_t)serial;
 	atomic_init(&sw->cache.epoch, serial << 40);
+	atomic_init(&sw->cache.base_epoch, serial << 40);
 	atomic_init(&sw->cache.fdb_epoch, serial << 40);
 	ft_relevance_init(sw);
 }
@@ -46,7 +47,8 @@ struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits
 	sw->ctx = ctx;
 	sw->table_counters = ft_alloc_lines(env->workers * sizeof(*sw->table_counters));
 	sw->fdb = ft_fdb_new(sw);
-	if (!sw->table_counters || !sw->fdb || !ft_ports_init(sw)) {
+	sw->cache.history = ft_alloc_lines(sizeof(*sw->cache.history));
+	if (!sw->table_counters || !sw->cache.history || !sw->fdb || !ft_ports_init(sw)) {
 		ft_switch_destroy(sw);
 		return NULL;
 	}
@@ -65,6 +67,7 @@ void ft_switch_destroy(struct ft_switch *sw)
 	if (sw->fdb)
 		ft_fdb_destroy(sw->fdb);
 	free(sw->table_counters);
+	free(sw->cache.history);
 	free(sw);
 }
 
@@ -110,5 +113,22 @@ uint32_t ft_switch_number(const struct ft_switch *sw)
 
 void ft_switch_changed(struct ft_switch *sw)
 {
-	atomic_fetch_add_explicit(&sw->cache.epoch, 1, memory_order_release);
+	uint64_t epoch = ft_epoch(sw) + 2;
+
+	atomic_store_explicit(&sw->cache.base_epoch, epoch, memory_order_relaxed);
+	atomic_store_explicit(&sw->cache.epoch, epoch, memory_order_release);
+}
+
+void ft_epoch_commit_begins(struct ft_switch *sw, const struct ft_txn *t)
+{
+	uint64_t epoch = ft_epoch(sw);
+
+	if (!ft_history_log(sw, t, epoch + 2))
+		atomic_store_explicit(&sw->cache.base_epoch, epoch + 2, memory_order_relaxed);
+	atomic_store_explicit(&sw->cache.epoch, epoch + 1, memory_order_release);
+}
+
+void ft_epoch_commit_ends(struct ft_switch *sw)
+{
+	atomic_store_explicit(&sw->cache.epoch, ft_epoch(sw) + 1, memory_order_release);
 }

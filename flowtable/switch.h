@@ -6,6 +6,7 @@
 // replaced as a whole. The lower part is the writer's alone.
 
 #include "flowtable/group.h"
+#include "flowtable/history.h"
 #include "flowtable/ids.h"
 #include "flowtable/meter.h"
 #include "flowtable/port.h"
@@ -48,9 +49,12 @@ struct ft_switch {
 	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
 	_Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
 	struct {
-		_Alignas(64) _Atomic uint64_t epoch; // moves with every change that a path depends on
-		_Atomic uint64_t fdb_epoch;          // with every change of the FDB
-		uint32_t serial;                     // of all switches there ever were
+		_Alignas(64) _Atomic uint64_t
+			epoch;               // moves with every change that a path depends on
+		_Atomic uint64_t base_epoch; // the latest change that is not in the history
+		_Atomic uint64_t fdb_epoch;  // moves with every change of the FDB
+		struct ft_history *history;  // constant
+		uint32_t serial;             // of all switches there ever were
 		struct ft_relevance relevance;
 	} cache; // for the flow caches (cache.h)
 
@@ -79,7 +83,7 @@ struct ft_switch {
 		struct ft_txn *first, *last;
 	} changes;          // committed, not told yet
 	unsigned vacancies; // tables that tell of theirs
-	bool shapes_went;       // the relevance may shrink
+	bool shapes_went;   // the relevance may shrink
 };
 
 // Workers, once a burst: the version to look at everything by.
@@ -103,6 +107,15 @@ static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->cache.fdb_epoch, memory_order_acquire);
 }
+
+static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.base_epoch, memory_order_relaxed);
+}
+
+// Writer: around the publication of a version.
+void ft_epoch_commit_begins(struct ft_switch *, const struct ft_txn *);
+void ft_epoch_commit_ends(struct ft_switch *);
 
 // Writer: the FDB has changed.
 static inline void ft_fdb_changed(struct ft_switch *sw)

@@ -22,6 +22,13 @@ struct ft_table {
 
 // NULL: no rule was ever in it.
 struct ft_table *ft_table_of(const struct ft_switch *, uint8_t number);
+// Workers: were there ever rules of a conjunction in it?
+static inline bool ft_table_has_soft(const struct ft_switch *sw, uint8_t number)
+{
+	const struct ft_table *t = ft_table_of(sw, number);
+
+	return t && atomic_load_explicit(&t->soft, memory_order_acquire);
+}
 // Makes it if need be. NULL: no memory.
 struct ft_table *ft_table_get(struct ft_switch *, uint8_t number);
 // The classifier that has rules with this program, or would have; NULL: there is none yet.

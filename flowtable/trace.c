@@ -14,7 +14,7 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 	}
 	t->path.at[t->path.tables++] = table;
 	if (rule)
-		t->rule[t->path.rules++] = rule;
+		t->path.rule_at[t->path.rules++] = rule;
 }
 
 // Of the key alone: it has had its effect on what was matched and where the packet went.

@@ -15,7 +15,6 @@
 
 struct ft_trace {
 	struct ft_path path;
-	const struct ft_rule *rule[FT_PATH_RULES];
 	bool spoilt;
 	bool ended;
 };

@@ -193,9 +193,9 @@ static void commit(struct ft_switch *sw)
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);
 	// Before: a path found out by the new version is not taken for one of the old epoch. After:
 	// nor the other way round.
-	ft_switch_changed(sw);
+	ft_epoch_commit_begins(sw, t);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
-	ft_switch_changed(sw);
+	ft_epoch_commit_ends(sw);
 	sw->txn = NULL;
 	sw->cause = 0;
 	if (!ft_changes_committed(sw, t))

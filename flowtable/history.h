@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The latest changes of a switch's rules, for flow caches that would rather not forget everything
+// with every commit (cache.h).
+//
+// A path that was recorded at one epoch still holds at a later one if none of the rules that were
+// added or removed in between could have won over the rules that it met. That needs no packet: a
+// change concerns a path only in a table that the path looked at, and there only if it is of no
+// lower priority than the rule that matched and some packet can match both. So rules that come and
+// go in other tables, below, or for other addresses leave a path alone.
+//
+// The writer logs what it commits in a ring, by value: a removed rule is gone long before the last
+// path that met it is asked. Who comes too late, when the ring has gone round, starts afresh.
+//
+// One writer. Workers read with no lock and check afterwards that what they read was not
+// overwritten meanwhile.
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <weft/types.h>
+
+#define FT_HISTORY 64u      // a power of two
+#define FT_HISTORY_WORDS 6u // of a match; a rule with more is taken to overlap with all
+
+struct ft_past_change {
+	_Atomic uint64_t epoch; // at which it could be seen first
+	_Atomic uintptr_t rule; // which it was; never followed
+	_Atomic uint64_t map;   // as in weft_match; all ones: overlaps with all
+	_Atomic uint64_t what;  // priority, table << 16, added << 24
+	_Atomic uint64_t value[FT_HISTORY_WORDS];
+	_Atomic uint64_t mask[FT_HISTORY_WORDS];
+};
+static_assert(sizeof(struct ft_past_change) == 128, "two lines");
+
+struct ft_history {
+	_Atomic uint64_t n; // that were ever logged; change i is at i % FT_HISTORY
+	struct ft_past_change at[FT_HISTORY];
+};
+
+struct ft_path;
+struct ft_rule;
+struct ft_switch;
+struct ft_txn;
+
+// Writer, before the version is published: what the transaction changes will be seen from `epoch`
+// on. False: more than the ring holds, every path must go.
+bool ft_history_log(struct ft_switch *, const struct ft_txn *, uint64_t epoch);
+
+// Workers: does the path, which held at path->epoch, hold still, as far as rules go?
+bool ft_history_spares(const struct ft_switch *, const struct ft_path *);
