@@ -54,7 +54,8 @@ struct dp_port {
 	struct weft_mac mac;
 	// The control thread's own.
 	struct weft_ipc_port cfg;
-	char devname[64]; // of the vdev or PCI device
+	char devname[64];     // of the vdev or PCI device
+	struct dp_kdev *kdev; // NULL: the device is DPDK's alone
 	bool link_up;
 	bool hidden; // removed, but its transaction may yet be undone
 	uint64_t born_ns;

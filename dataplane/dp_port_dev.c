@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_af_packet.h"
+#include "dp_kdev.h"
 #include "dp_log.h"
 #include "dp_port_kind.h"
 #include "dp_worker.h"
@@ -11,6 +12,7 @@
 #include <rte_errno.h>
 #include <rte_eth_vhost.h>
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +70,8 @@ static enum weft_error dp_dev_configure(
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	// These two do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
-	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
-			 p->cfg.kind != WEFT_PORT_KIND_NULL;
+	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_TAP &&
+			 p->cfg.kind != WEFT_PORT_KIND_PCAP && p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -86,7 +88,8 @@ static uint32_t dp_dev_mtu(struct dp_port *p)
 		return p->cfg.mtu;
 	}
 	if (p->cfg.mtu) {
-		int rc = rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
+		int rc = p->kdev ? dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu)
+				 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
 
 		if (rc && rc != -ENOTSUP)
 			DP_LOG(WARNING, "port %s: device refuses MTU %u: %s", p->cfg.name,
@@ -133,10 +136,14 @@ static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 	rc = rte_eth_dev_start(p->dev);
 	if (rc)
 		return dp_dev_failed(why, "start", rc);
+	if (p->kdev)
+		dp_kdev_attach(p->kdev, p->dev);
 	if (dp_dev_wants_all(p))
 		rte_eth_promiscuous_enable(
 			p->dev); // some virtual devices are so anyway, and refuse
-	if (rte_eth_macaddr_get(p->dev, &mac) == 0)
+	if (p->kdev)
+		dp_kdev_mac(p->cfg.device, &p->mac);
+	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
 		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
 	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
 		dp_af_packet_ignore_outgoing(p->cfg.device);
@@ -179,6 +186,11 @@ static enum weft_error dp_dev_open(
 	p->born_ns = dp_now_ns();
 	p->first_worker = dp_dev_first_worker(dp);
 	e = dp_dev_configure(dp, p, spec->queues, why);
+	if (!e && spec->tap) {
+		p->kdev = dp_kdev_open(spec->tap, p->n_rxq, dp->pool, dp->opt.max_frame);
+		if (!p->kdev)
+			e = dp_dev_failed(why, "TAP", -errno);
+	}
 	if (!e)
 		e = dp_dev_start(p, why);
 	if (e)
@@ -257,6 +269,8 @@ void dp_port_dev_close(struct dp_port *p)
 	if (rte_eal_hotplug_remove(p->cfg.kind == WEFT_PORT_KIND_PCI ? "pci" : "vdev", p->devname))
 		DP_LOG(WARNING, "port %s: device %s does not close: %s", p->cfg.name, p->devname,
 			rte_strerror(rte_errno));
+	dp_kdev_close(p->kdev);
+	p->kdev = NULL;
 }
 
 bool dp_port_dev_link(const struct dp_port *p)
@@ -267,7 +281,7 @@ bool dp_port_dev_link(const struct dp_port *p)
 	// here.
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
 		return true;
-	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
+	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET || p->kdev)
 		return dp_af_packet_link(p->cfg.device);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
@@ -277,7 +291,9 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 	struct rte_eth_stats dev = {0};
 	struct rte_eth_link link = {0};
 
-	if (rte_eth_stats_get(p->dev, &dev) == 0) {
+	if (p->kdev) {
+		dp_kdev_stats(p->kdev, s);
+	} else if (rte_eth_stats_get(p->dev, &dev) == 0) {
 		s->rx_packets = dev.ipackets;
 		s->tx_packets = dev.opackets;
 		s->rx_bytes = dev.ibytes;

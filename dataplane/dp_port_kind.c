@@ -86,8 +86,9 @@ static enum weft_error dp_spec_tap(const struct weft_ipc_port *cfg, struct dp_po
 		snprintf(why, 100, "device: interface %.40s exists already", cfg->device);
 		return WEFT_E_DEVICE;
 	}
-	snprintf(s->args, sizeof(s->args), "iface=%s", cfg->device);
-	snprintf(s->devname, sizeof(s->devname), "net_tap");
+	s->tap = cfg->device;
+	snprintf(s->args, sizeof(s->args), "no-rx=1");
+	snprintf(s->devname, sizeof(s->devname), "net_null");
 	return WEFT_E_NONE;
 }
 

@@ -12,6 +12,7 @@ struct dp_port_spec {
 	uint32_t cut_len; // see struct dp_port
 	bool kernel_copy;
 	bool raw_csum;
+	const char *tap; // a TAP of our own, by this name, stands behind the device (dp_kdev.h)
 };
 
 // Writes what `cfg` means. `serial` makes vdev names unique, `queues` is what the caller would

@@ -472,7 +472,7 @@ def test_drops_have_names(probed):
     dropped('no-neighbour')
     assert host.dp.wait_events('NEIGH_WANTED'), 'nobody is told to resolve'
     host.dp.nexthop_set('172.16.0.2', port=1, src_mac=host.mac, dst_mac=MAC3, mtu=200)
-    dropped('too-big', FRAME / (b'y' * 200))
+    dropped('too-big', Ether(src=FRAME.src, dst=FRAME.dst, type=0x88b5) / (b'y' * 250))  # nobody to tell
     dropped('encap-vlan', Ether(dst=MAC2, src=MAC1) / Dot1Q(vlan=5) / FRAME[IP])
     host.dp.flow_add(1, {'in_port': 1}, weftipc.instructions(b''), cookie=0xdef)
     dropped('rule')

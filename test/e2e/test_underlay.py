@@ -160,7 +160,7 @@ def test_too_big_for_the_underlay_is_counted(lab, fabric, hosts):
     peer = lab.namespace('peer')
     vtep = fabric.attach(peer, 2)
     host = hosts(1)
-    host.tenant('red', vni=VNI, vteps=[vtep], learn=False, fdb=[{'mac': MAC2, 'vtep': vtep}])
+    host.tenant('red', vni=VNI, vteps=[vtep], learn=False, fdb=[{'mac': MAC2, 'vtep': vtep}], too_big='drop')
     host.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, mtu=1590)
     host.up()
     with peer.raw('eth0') as port:

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_gso.h"
+
+bool dp_gso_csum(const struct virtio_net_hdr *h, uint8_t *frame, uint32_t len)
+{
+	uint32_t start = h->csum_start, at = start + h->csum_offset;
+	weft_be16 csum;
+
+	if (!(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return true;
+	if (start >= len || at + 2 > len)
+		return false;
+	// The field holds the pseudo header's sum, and is summed with the rest.
+	csum = weft_csum_finish(weft_csum_partial(frame + start, len - start, 0));
+	if (!csum && h->csum_offset == 6) // UDP, where zero means none
+		csum = 0xffff;
+	memcpy(frame + at, &csum, 2);
+	return true;
+}
+
+bool dp_gso_begin(
+	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
+{
+	unsigned type = h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+
+	*g = (struct dp_gso){.frame = frame, .mss = h->gso_size};
+	if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) || !g->mss ||
+		!dp_tcp_parse(frame, len, true, &g->tcp))
+		return false;
+	return g->tcp.v6 == (type == VIRTIO_NET_HDR_GSO_TCPV6) && g->tcp.data <= DP_TCP_HEAD_MAX;
+}
+
+static void dp_gso_ip(const struct dp_gso *g, uint8_t *out, uint32_t total)
+{
+	uint8_t *ip = out + g->tcp.l3;
+
+	if (g->tcp.v6) {
+		dp_put16(ip + 4, total - 40);
+		return;
+	}
+	dp_put16(ip + 2, total);
+	dp_put16(ip + 4, dp_get16(ip + 4) + g->n);
+	dp_tcp_ip_csum(out, &g->tcp);
+}
+
+static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool last)
+{
+	uint32_t l4_len = g->tcp.data - g->tcp.l4 + data;
+	uint8_t *tcp = out + g->tcp.l4;
+	weft_be16 csum;
+
+	dp_put32(tcp + 4, dp_get32(tcp + 4) + g->at);
+	if (!last)
+		tcp[13] &= (uint8_t) ~(DP_TCP_FIN | DP_TCP_PSH);
+	if (g->n)
+		tcp[13] &= (uint8_t)~DP_TCP_CWR; // RFC 3168, 6.1.2: once
+	dp_put16(tcp + 16, 0);
+	csum = weft_csum_finish(
+		weft_csum_partial(tcp, l4_len, dp_tcp_pseudo(out, &g->tcp, l4_len)));
+	memcpy(tcp + 16, &csum, 2);
+}
+
+uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
+{
+	uint32_t left = g->tcp.len - g->at, data = left < g->mss ? left : g->mss;
+
+	if (!data && g->n)
+		return 0;
+	memcpy(out, g->frame, g->tcp.data);
+	memcpy(out + g->tcp.data, g->frame + g->tcp.data + g->at, data);
+	dp_gso_ip(g, out, g->tcp.data - g->tcp.l3 + data);
+	dp_gso_tcp(g, out, data, data == left);
+	g->at += data;
+	g->n++;
+	return g->tcp.data + data;
+}

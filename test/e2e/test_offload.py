@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Big segments between a machine's kernel and Weft: cut on the way in, joined on the way out, right on the wire."""
+import hashlib
+
+import pytest
+
+from lab import traffic, tshark
+from lab.fabric import Capture
+from lab.linuxvx import LinuxVxlanHost
+from lab.wait import wait_until
+
+MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
+VNI = 5001
+VM1, VM2 = 'fd10:aa::1', 'fd10:aa::2'
+
+
+def address6(vm, number):
+    vm.ns.enable_ipv6(vm.device)
+    vm.ns.ip('addr', 'add', f'{(VM1, VM2)[number - 1]}/64', 'dev', vm.device)
+
+
+def pair(hosts, capture=True, workers=1, **tenant):
+    """A VM behind a TAP on each of two Weft hosts."""
+    built = [hosts(n, capture=capture, workers=workers) for n in (1, 2)]
+    vms = []
+    for n, host in enumerate(built):
+        host.tenant('red', vni=VNI, vteps=[built[1 - n].vtep], **tenant)
+        vms.append(host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', (MAC1, MAC2)[n], kind='tap'))
+        host.up()
+        address6(vms[n], n + 1)
+    traffic.wait_ping(vms[0].ns, '10.0.0.2')
+    traffic.wait_ping(vms[0].ns, VM2)
+    return built, vms
+
+
+def offloads(vm):
+    said = vm.ns.run('ethtool', '-k', vm.device)
+    return {line.split(':')[0].strip(): line.split(':')[1].split()[0] for line in said.splitlines()[1:]}
+
+
+def transfer(lab, source, sink, address, data):
+    """Sends bytes by TCP with a small Python program at each end; what arrived."""
+    path = lab.path('received')
+    listen = lab.start(f'sink-{len(lab.processes)}', ['/usr/bin/python3', '-c', f'''
+import socket
+s = socket.create_server(("{address}", 7777), family=socket.AF_INET6 if ":" in "{address}" else socket.AF_INET)
+c, _ = s.accept()
+with open("{path}", "wb") as out:
+    while part := c.recv(65536):
+        out.write(part)
+'''], sink)
+    listen.expected_end = True
+    wait_until(lambda: ':7777' in sink.run('ss', '-Hltn'), what='the sink listens')
+    with open(lab.path('sent'), 'wb') as file:
+        file.write(data)
+    source.run('/usr/bin/python3', '-c', f'''
+import socket
+s = socket.create_connection(("{address}", 7777))
+s.sendall(open("{lab.path("sent")}", "rb").read())
+s.shutdown(socket.SHUT_WR)
+s.recv(1)
+''', timeout=60)
+    listen.wait(20)
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def inside(lab, vm):
+    """A capture of what the VM's kernel and its interface give each other."""
+    return Capture(lab, vm.ns, vm.device, f'in-{vm.label}', direction=None)
+
+
+@pytest.mark.parametrize('version', [4, 6])
+def test_big_segments_through_the_overlay(lab, fabric, hosts, version):
+    """The sender's kernel hands over segments of tens of kilobytes and the receiver's gets such; between, each
+    frame on the underlay is whole and small, and every byte arrives as it was."""
+    built, vms = pair(hosts)
+    for vm in vms:
+        on = offloads(vm)
+        assert on['tcp-segmentation-offload'] == 'on' and on['tx-checksumming'] == 'on', on
+    data = hashlib.shake_256(b'weft').digest(3_000_000)
+    wire = fabric.capture('h1', 'wire')
+    sent, got = inside(lab, vms[0]), inside(lab, vms[1])
+    assert transfer(lab, vms[0].ns, vms[1].ns, '10.0.0.2' if version == 4 else VM2, data) == data
+    for capture, least in ((sent, 5000), (got, 2000)):
+        lengths = [int(r[0]) for r in tshark.read(capture.stop(whole=False), 'tcp.dstport == 7777 && tcp.len > 0',
+                                                  ('tcp.len',))]
+        assert max(lengths) > least, max(lengths)
+    pcap = wire.stop(whole=False)
+    rows = tshark.read(pcap, 'vxlan && tcp.dstport == 7777 && tcp.len > 0', ('frame.len', 'tcp.len'))
+    assert len(rows) > 2000 and max(int(r[0]) for r in rows) <= 1514 + 50
+    for vm, host, counter in zip(vms, built, ('rx_packets', 'tx_packets')):
+        port, = [p for p in host.json('port') if p['name'] == vm.label]
+        assert port[counter] > 2000 and port['rx_dropped'] == 0
+
+
+def test_machines_that_want_none_of_it(lab, hosts):
+    """Offloads turned off in the VM: small frames with checksums, both ways; and one side only."""
+    _, vms = pair(hosts)
+    data = hashlib.shake_256(b'small').digest(500_000)
+    for vm in vms:
+        vm.ns.run('ethtool', '-K', vm.device, 'tx', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off')
+        for here, there, to in ((vms[0], vms[1], '10.0.0.2'), (vms[1], vms[0], '10.0.0.1')):
+            assert transfer(lab, here.ns, there.ns, to, data) == data
+
+
+def test_with_linux_and_its_own_offloads(lab, fabric, hosts):
+    linux = LinuxVxlanHost(lab, fabric, 2, VNI, ['172.16.0.1'])
+    weft = hosts(1)
+    weft.tenant('red', vni=VNI, vteps=[linux.vtep])
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, kind='tap')
+    vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2)
+    weft.up()
+    traffic.wait_ping(vm1.ns, '10.0.0.2')
+    data = hashlib.shake_256(b'linux').digest(1_000_000)
+    assert transfer(lab, vm1.ns, vm2, '10.0.0.2', data) == data
+    assert transfer(lab, vm2, vm1.ns, '10.0.0.1', data) == data
+
+
+def test_several_workers(lab, hosts):
+    """Two workers with a queue of the TAP each, and several connections at once: still every byte."""
+    _, vms = pair(hosts, capture=False, workers=2)  # tshark takes iperf3's bytes for other protocols
+    data = hashlib.shake_256(b'queues').digest(1_000_000)
+    assert transfer(lab, vms[0].ns, vms[1].ns, '10.0.0.2', data) == data
+    report = traffic.iperf3(lab, vms[1].ns, vms[0].ns, '10.0.0.2', seconds=1, options=['-P', 4])
+    assert traffic.mbits(report) > 1
+
+
+def test_a_path_that_narrows_under_big_segments(lab, hosts):
+    """TCP with TSO meets the ICMP of the overlay's edge and goes on with smaller segments."""
+    built, vms = pair(hosts)
+    built[0].ns.ip('route', 'add', f'{built[1].vtep}/32', 'dev', 'eth0', 'mtu', 1300)
+    wait_until(lambda: [r for r in built[0].json('mtu') if r.get('path') == 1300], what='the route is followed')
+    data = hashlib.shake_256(b'narrow').digest(1_000_000)
+    assert transfer(lab, vms[0].ns, vms[1].ns, '10.0.0.2', data) == data
+    assert 'mtu 1250' in vms[0].ns.ip('route', 'get', '10.0.0.2')

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cutting big segments and joining small ones: each against an oracle written the slow way, and one
+// against the other, by random segments. The seed is printed.
+
+#include "dp_gro.h"
+#include "dp_gso.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "../rng.h"
+
+#define BIG 66000u
+
+struct seg {
+	uint8_t b[BIG];
+	uint32_t len, l3, l4, data;
+	bool v6;
+};
+
+static uint32_t below(uint32_t n)
+{
+	return rng() % n;
+}
+
+// A sum over 16-bit words by the book (RFC 1071, 4.1).
+static uint16_t slow_sum(const uint8_t *p, uint32_t len, uint32_t sum)
+{
+	for (uint32_t i = 0; i < len; i++)
+		sum += i & 1 ? p[i] : (uint32_t)p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static uint16_t slow_tcp_sum(const struct seg *s)
+{
+	uint32_t len = s->len - s->l4, sum = len + 6;
+
+	sum += slow_sum(s->b + s->l3 + (s->v6 ? 8 : 12), s->v6 ? 32 : 8, 0);
+	// In pieces, for 32 bits hold no more than so many words.
+	for (uint32_t at = 0; at < len; at += 1024)
+		sum += slow_sum(s->b + s->l4 + at, len - at < 1024 ? len - at : 1024, 0);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static void finish(struct seg *s)
+{
+	uint8_t *ip = s->b + s->l3, *tcp = s->b + s->l4;
+
+	if (s->v6) {
+		dp_put16(ip + 4, s->len - s->l3 - 40);
+	} else {
+		dp_put16(ip + 2, s->len - s->l3);
+		dp_put16(ip + 10, 0);
+		dp_put16(ip + 10, (uint16_t)~slow_sum(ip, s->l4 - s->l3, 0));
+	}
+	dp_put16(tcp + 16, 0);
+	dp_put16(tcp + 16, (uint16_t)~slow_tcp_sum(s));
+}
+
+// A TCP segment of `payload` random bytes, whole, but for lengths and checksums.
+static void make(struct seg *s, bool v6, unsigned tags, unsigned options, uint32_t payload)
+{
+	uint8_t *ip, *tcp;
+
+	for (uint32_t i = 0; i < 150 + payload && i < BIG; i++)
+		s->b[i] = (uint8_t)rng();
+	for (unsigned i = 0; i < tags; i++)
+		dp_put16(s->b + 12 + 4 * i, i ? 0x8100 : 0x88a8);
+	dp_put16(s->b + 12 + 4 * tags, v6 ? 0x86dd : 0x0800);
+	s->v6 = v6;
+	s->l3 = 14 + 4 * tags;
+	s->l4 = s->l3 + (v6 ? 40 : 20);
+	s->data = s->l4 + 20 + 4 * options;
+	s->len = s->data + payload;
+	ip = s->b + s->l3;
+	tcp = s->b + s->l4;
+	ip[0] = v6 ? 0x60 : 0x45;
+	ip[v6 ? 6 : 9] = 6;
+	if (!v6)
+		dp_put16(ip + 6, below(2) ? 0x4000 : 0);
+	tcp[12] = (uint8_t)((5 + options) << 4);
+	tcp[13] = DP_TCP_ACK;
+}
+
+static struct virtio_net_hdr header(const struct seg *s, uint32_t mss)
+{
+	return (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = s->v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = (uint16_t)mss,
+		.csum_start = (uint16_t)s->l4,
+		.csum_offset = 16,
+		.hdr_len = (uint16_t)s->data};
+}
+
+// The k-th segment, by the book.
+static void slow_cut(const struct seg *big, uint32_t mss, uint32_t k, struct seg *out)
+{
+	uint32_t all = big->len - big->data, at = k * mss;
+	uint32_t data = all - at < mss ? all - at : mss;
+
+	*out = *big;
+	out->len = big->data + data;
+	memcpy(out->b + out->data, big->b + big->data + at, data);
+	dp_put32(out->b + out->l4 + 4, dp_get32(big->b + big->l4 + 4) + at);
+	if (!out->v6)
+		dp_put16(out->b + out->l3 + 4, dp_get16(big->b + big->l3 + 4) + k);
+	if (at + data < all)
+		out->b[out->l4 + 13] &= 0xf6;
+	if (k)
+		out->b[out->l4 + 13] &= 0x7f;
+	finish(out);
+}
+
+static void cut(void **state)
+{
+	struct seg *big = malloc(sizeof(*big)), *want = malloc(sizeof(*want));
+	uint8_t *out = malloc(BIG);
+
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t payload = 1 + below(65000), mss = 1 + below(9000), k = 0, len;
+		struct virtio_net_hdr h;
+		struct dp_gso g;
+
+		if (payload / mss > 100)
+			mss = payload / 100 + 1;
+		make(big, below(2), below(3), below(11), payload);
+		big->b[big->l4 + 13] =
+			(uint8_t)(DP_TCP_ACK | below(2) | below(2) << 3 | below(2) << 7);
+		h = header(big, mss);
+		assert_true(dp_gso_is(&h));
+		assert_true(dp_gso_begin(&g, &h, big->b, big->len));
+		while ((len = dp_gso_next(&g, out))) {
+			slow_cut(big, mss, k++, want);
+			assert_true(len <= dp_gso_longest(&g));
+			assert_int_equal(len, want->len);
+			assert_memory_equal(out, want->b, len);
+		}
+		assert_int_equal(k, (payload + mss - 1) / mss);
+	}
+	free(big);
+	free(want);
+	free(out);
+}
+
+// What was cut is joined again, and is then what it was.
+static void cut_and_join(void **state)
+{
+	struct seg *big = malloc(sizeof(*big)), *small = malloc(sizeof(*small));
+
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t mss = 100 + below(1400), payload = mss + 1 + below(60 * mss), data, len;
+		struct virtio_net_hdr h, wanted;
+		struct dp_gro g;
+		uint32_t k = 1;
+
+		make(big, below(2), below(3), below(11), payload < 65000 ? payload : 65000);
+		big->b[big->l4 + 13] |= (uint8_t)(below(2) | below(2) << 3);
+		finish(big);
+		slow_cut(big, mss, 0, small);
+		assert_true(dp_gro_begin(&g, small->b, small->len));
+		for (uint32_t at = mss; at < big->len - big->data; at += mss) {
+			slow_cut(big, mss, k++, small);
+			assert_true(dp_gro_add(&g, small->b, small->len, &data, &len));
+			assert_memory_equal(small->b + data, big->b + big->data + at, len);
+		}
+		assert_int_equal(g.n, k);
+		assert_int_equal(g.bytes, big->len - big->data);
+		dp_gro_end(&g, &h);
+		wanted = header(big, mss);
+		assert_memory_equal(&h, &wanted, sizeof(h));
+		assert_memory_equal(g.head, big->b, big->l4 + 16);
+		memcpy(small, big, sizeof(*small));
+		memcpy(small->b, g.head, big->data);
+		h.gso_type = 0;
+		assert_true(dp_gso_csum(&h, small->b, small->len)); // the kernel's part
+		assert_memory_equal(small->b, big->b, big->len);
+	}
+	free(big);
+	free(small);
+}
+
+// Any bit of the second frame's headers, turned (and the checksums made right again): joined only
+// if it is one that joining makes anew.
+static void only_what_belongs_together(void **state)
+{
+	static struct seg big, first, next, other;
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct dp_gro g;
+		uint32_t data, len;
+
+		make(&big, i & 1, i % 3, 3, 3000);
+		slow_cut(&big, 1000, 0, &first);
+		slow_cut(&big, 1000, 1, &next);
+		for (uint32_t bit = 0; bit < next.data * 8; bit++) {
+			uint32_t at = bit / 8;
+			bool df = big.v6 || big.b[big.l3 + 6] & 0x40, may = false;
+
+			other = next;
+			other.b[at] ^= (uint8_t)(1u << bit % 8);
+			if (at == next.l4 + 12)
+				continue; // the header's length: another frame altogether
+			finish(&other);
+			if (!memcmp(other.b, next.b, next.len))
+				continue; // lengths and checksums
+			if (at == next.l4 + 13)
+				may = bit % 8 == 0 || bit % 8 == 3; // FIN, PSH
+			if (!big.v6 && df && (at == next.l3 + 4 || at == next.l3 + 5))
+				may = true;
+			assert_true(dp_gro_begin(&g, first.b, first.len));
+			assert_int_equal(dp_gro_add(&g, other.b, other.len, &data, &len), may);
+		}
+		// A bit that the checksum covers, and nobody repaired.
+		for (uint32_t at = next.l4; at < next.len; at += 7) {
+			other = next;
+			other.b[at] ^= 0x10;
+			assert_true(dp_gro_begin(&g, first.b, first.len));
+			assert_false(dp_gro_add(&g, other.b, other.len, &data, &len));
+			other = first;
+			other.b[at < other.len ? at : other.l4] ^= 0x10;
+			assert_false(dp_gro_begin(&g, other.b, other.len));
+		}
+	}
+}
+
+static void the_order_of_lengths(void **state)
+{
+	static struct seg big, s;
+	struct dp_gro g;
+	uint32_t data, len;
+
+	make(&big, false, 0, 0, 2500);
+	slow_cut(&big, 1000, 0, &s);
+	assert_true(dp_gro_begin(&g, s.b, s.len));
+	slow_cut(&big, 1000, 2, &s); // a hole
+	assert_false(dp_gro_add(&g, s.b, s.len, &data, &len));
+	slow_cut(&big, 1000, 1, &s);
+	assert_true(dp_gro_add(&g, s.b, s.len, &data, &len));
+	assert_false(dp_gro_add(&g, s.b, s.len, &data, &len)); // twice
+	slow_cut(&big, 1000, 2, &s);                           // 500 bytes: nothing after that
+	assert_true(dp_gro_add(&g, s.b, s.len, &data, &len));
+	assert_true(g.closed);
+	make(&big, false, 0, 0, 3000);
+	slow_cut(&big, 1000, 0, &s);
+	assert_true(dp_gro_begin(&g, s.b, s.len));
+	s = big; // longer than the first
+	s.len = big.data + 1500;
+	dp_put32(s.b + s.l4 + 4, dp_get32(big.b + big.l4 + 4) + 1000);
+	finish(&s);
+	assert_false(dp_gro_add(&g, s.b, s.len, &data, &len));
+}
+
+static void checksums_that_are_asked_for(void **state)
+{
+	static struct seg s;
+
+	for (unsigned round = 0; round < 200; round++) {
+		struct virtio_net_hdr h;
+		uint8_t right[2];
+
+		make(&s, below(2), below(3), below(11), below(1500));
+		finish(&s);
+		memcpy(right, s.b + s.l4 + 16, 2);
+		h = header(&s, 0);
+		h.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+		assert_false(dp_gso_is(&h));
+		dp_put16(s.b + s.l4 + 16, 0);
+		dp_put16(s.b + s.l4 + 16,
+			slow_sum(s.b + s.l3 + (s.v6 ? 8 : 12), s.v6 ? 32 : 8, 6 + s.len - s.l4));
+		assert_true(dp_gso_csum(&h, s.b, s.len));
+		assert_memory_equal(s.b + s.l4 + 16, right, 2);
+		h.csum_start = (uint16_t)(s.len - below(17));
+		assert_false(dp_gso_csum(&h, s.b, s.len));
+	}
+}
+
+// Random headers and lengths: nothing is read or written outside, and what comes out is bounded.
+static void nonsense(void **state)
+{
+	uint8_t *out = malloc(BIG);
+
+	for (unsigned round = 0; round < 20000; round++) {
+		static struct seg s;
+		struct virtio_net_hdr h;
+		uint32_t len, most, flips = below(4);
+		uint8_t *frame;
+		struct dp_gso g;
+		struct dp_gro j;
+
+		make(&s, below(2), below(3), below(11), below(300));
+		finish(&s);
+		h = header(&s, below(400));
+		while (flips--)
+			s.b[below(s.data)] ^= (uint8_t)(1u << below(8));
+		if (below(2))
+			h.csum_start = (uint16_t)below(500);
+		len = below(s.len + 1);
+		frame = malloc(len ? len : 1);
+		memcpy(frame, s.b, len);
+		if (dp_gso_begin(&g, &h, frame, len)) {
+			most = dp_gso_longest(&g);
+			for (uint32_t n; (n = dp_gso_next(&g, out));)
+				assert_true(n <= most);
+		}
+		dp_gro_begin(&j, frame, len);
+		dp_gso_csum(&h, frame, len);
+		free(frame);
+	}
+	free(out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cut),
+		cmocka_unit_test(cut_and_join),
+		cmocka_unit_test(only_what_belongs_together),
+		cmocka_unit_test(the_order_of_lengths),
+		cmocka_unit_test(checksums_that_are_asked_for),
+		cmocka_unit_test(nonsense),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
