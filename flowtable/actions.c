@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flowtable/exec.h"
+#include "flowtable/nx.h"
 #include "flowtable/trace.h"
 
 enum weft_drop ft_edit(struct ft_packet *pkt, const struct weft_action *a)
@@ -10,6 +10,7 @@ enum weft_drop ft_edit(struct ft_packet *pkt, const struct weft_action *a)
 
 	switch ((enum weft_action_type)a->type) {
 	case WEFT_ACTION_SET_FIELD:
+	case WEFT_ACTION_LOAD:
 		set = weft_action_payload(a);
 		return ft_set_field(p, k, (enum weft_field)a->arg, set->value, set->mask);
 	case WEFT_ACTION_PUSH_VLAN:
@@ -72,9 +73,14 @@ bool ft_run_meter(struct ft_burst *b, struct ft_run *run, uint32_t id)
 	return true;
 }
 
+#define BIT(type) (1ull << WEFT_ACTION_##type)
+#define USES                                                                                       \
+	(BIT(OUTPUT) | BIT(GROUP) | BIT(RESUBMIT) | BIT(OUTPUT_FIELD) | BIT(OUTPUT_TRUNC) |        \
+		BIT(ENQUEUE) | BIT(CONTROLLER) | BIT(LEARN) | BIT(BUNDLE) | BIT(CLONE))
+
 static bool is_use(const struct weft_action *a)
 {
-	return a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_GROUP;
+	return USES >> a->type & 1;
 }
 
 bool ft_any_use(const void *first, const void *end)
@@ -97,6 +103,51 @@ static void run_use(struct ft_burst *b, struct ft_run *run, const struct weft_ac
 		ft_output(b, run, a->arg, out->max_len);
 }
 
+static bool set_has_use(const struct ft_run *run)
+{
+	return run->set && ft_set_any_use(run->set);
+}
+
+// What it does is seen outside a run that is watched.
+static bool any_trace(const void *first, const void *end)
+{
+	const uint64_t traces = BIT(EXIT) | BIT(STACK_PUSH) | BIT(STACK_POP);
+
+	WEFT_ACTION_FOR_EACH(a, first, (size_t)((const char *)end - (const char *)first))
+	if (traces >> a->type & 1)
+		return true;
+	return false;
+}
+
+static bool is_last_use(const struct ft_run *run, const struct weft_action *a, const void *end)
+{
+	const struct weft_action *next = weft_action_next(a);
+
+	if (__builtin_expect(run->watched, 0) && any_trace(next, end))
+		return false;
+	return !ft_any_use(next, end);
+}
+
+enum next {
+	NEXT_ACTION,
+	NEXT_NONE, // edits have no effect any more
+	NEXT_END,  // as ft_run_actions() is false
+};
+
+// Out of the way of lists that have none of these. *last becomes false when a rule that was
+// resubmitted to has written a use.
+static enum next __attribute__((noinline)) run_nx(struct ft_burst *b, struct ft_run *run,
+	const struct weft_action *a, const void *end, bool *last)
+{
+	bool last_use = *last && is_last_use(run, a, end), had = set_has_use(run);
+
+	if (!ft_nx_run(b, run, a, last_use))
+		return NEXT_END;
+	if (!had && set_has_use(run))
+		*last = false;
+	return last_use && *last && is_use(a) ? NEXT_NONE : NEXT_ACTION;
+}
+
 bool ft_run_actions(
 	struct ft_burst *b, struct ft_run *run, const void *actions, size_t len, bool last)
 {
@@ -112,8 +163,15 @@ bool ft_run_actions(
 		}
 		if (run->pkt->trace)
 			ft_trace_action(run->pkt, a);
+		if (ft_is_nx(a)) {
+			enum next next = run_nx(b, run, a, end, &last);
+
+			if (next == NEXT_ACTION)
+				continue;
+			return next == NEXT_NONE;
+		}
 		if (is_use(a)) {
-			bool last_use = last && !ft_any_use(weft_action_next(a), end);
+			bool last_use = last && is_last_use(run, a, end);
 
 			run_use(b, run, a, last_use);
 			if (last_use)

@@ -51,6 +51,24 @@ enum ft_action_place {
 enum weft_error ft_check_actions(const struct ft_switch *, struct ft_known *known,
 	enum ft_action_place, const void *actions, size_t len);
 
+// ---- between the check*.c
+
+// A list within an action.
+enum weft_error ft_check_list(const struct ft_switch *, struct ft_known *known,
+	enum ft_action_place, const void *actions, size_t len);
+enum weft_error ft_check_output(enum ft_action_place, uint32_t port);
+// set-field, and load.
+enum weft_error ft_check_set_field(
+	const struct ft_switch *, struct ft_known *, const struct weft_action *);
+// The field becomes what nobody foresees: so does what it announces.
+void ft_known_forget(struct ft_known *, uint32_t field);
+// May all bits of the field be written, whatever with? `k` is what is known then.
+enum weft_error ft_check_writable(
+	const struct ft_switch *, const struct ft_known *k, const struct weft_subfield *);
+// An action of nx.h.
+enum weft_error ft_check_nx(const struct ft_switch *, struct ft_known *known, enum ft_action_place,
+	const struct weft_action *);
+
 // A rule's instructions in this table.
 enum weft_error ft_check_instructions(const struct ft_switch *, uint8_t table,
 	const struct weft_match *, const struct weft_instructions *);

@@ -6,7 +6,7 @@
 
 // ---- arguments
 
-static enum weft_error check_output(enum ft_action_place place, uint32_t port)
+enum weft_error ft_check_output(enum ft_action_place place, uint32_t port)
 {
 	switch (port) {
 	case WEFT_OFPORT_TABLE:
@@ -53,13 +53,11 @@ static enum weft_error check_set_value(
 			return WEFT_E_ACTION_SET_ARG;
 		any |= s->mask[i];
 	}
-	if (!any || (!(f->flags & WEFT_FIELD_M) && !mask_is_whole(f, s->mask)))
-		return WEFT_E_ACTION_SET_ARG;
-	return WEFT_E_NONE;
+	return any ? WEFT_E_NONE : WEFT_E_ACTION_SET_ARG;
 }
 
-// A tenant is bound to its own network (a provider's switch, which is not, is another kind). A
-// switch without an overlay has none: there the field is metadata that leads nowhere.
+// A tenant is bound to its own network; a provider's switch is not, and has no network_id, like a
+// switch without an overlay, where the field is metadata that leads nowhere.
 static enum weft_error check_set_tunnel(
 	const struct ft_switch *sw, const struct weft_action_set_field *s)
 {
@@ -83,6 +81,17 @@ static void now_eth_type(struct ft_known *k, uint32_t ethertype)
 	k->open = false;
 }
 
+void ft_known_forget(struct ft_known *k, uint32_t field)
+{
+	if (field == WEFT_FIELD_ETH_TYPE)
+		k->has_eth_type = k->open = false;
+	if (field == WEFT_FIELD_ETH_TYPE || field == WEFT_FIELD_IP_PROTO)
+		k->has_ip_proto = k->open = false;
+	if (field == WEFT_FIELD_ETH_TYPE || field == WEFT_FIELD_IP_PROTO ||
+		field == WEFT_FIELD_ICMPV6_TYPE)
+		k->has_icmp_type = k->open = false;
+}
+
 // Later actions may rely on what was set.
 static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
 {
@@ -98,29 +107,48 @@ static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
 	}
 }
 
-static enum weft_error check_set_field(
+// The field's header is there. The VID can be changed where there is a tag, though a match on it
+// needs none.
+static enum weft_error check_settable(const struct ft_known *k, uint32_t field)
+{
+	if (field >= WEFT_FIELD_MAX || !(weft_field_infos[field].flags & WEFT_FIELD_S))
+		return WEFT_E_ACTION_SET_TYPE;
+	if ((field == WEFT_FIELD_VLAN_VID && k->vlan == FT_TAG_ABSENT) ||
+		!ft_known_allows(k, weft_field_infos[field].prereq))
+		return WEFT_E_ACTION_MATCH;
+	return WEFT_E_NONE;
+}
+
+enum weft_error ft_check_writable(
+	const struct ft_switch *sw, const struct ft_known *k, const struct weft_subfield *f)
+{
+	enum weft_error error = check_settable(k, f->field);
+
+	if (!error && f->field == WEFT_FIELD_TUNNEL_ID &&
+		atomic_load_explicit(&sw->network_id, memory_order_relaxed))
+		return WEFT_E_ACTION_PERM; // nobody knows with what
+	return error;
+}
+
+enum weft_error ft_check_set_field(
 	const struct ft_switch *sw, struct ft_known *k, const struct weft_action *a)
 {
 	const struct weft_action_set_field *s = weft_action_payload(a);
-	const struct weft_field_info *f;
-	enum weft_error error;
+	enum weft_error settable = check_settable(k, a->arg), error;
 
-	if (a->arg >= WEFT_FIELD_MAX)
-		return WEFT_E_ACTION_SET_TYPE;
-	f = &weft_field_infos[a->arg];
-	if (!(f->flags & WEFT_FIELD_S))
-		return WEFT_E_ACTION_SET_TYPE;
-	error = check_set_value(f, s);
+	if (settable == WEFT_E_ACTION_SET_TYPE)
+		return settable;
+	error = check_set_value(&weft_field_infos[a->arg], s);
 	if (error)
 		return error;
 	if (a->arg == WEFT_FIELD_TUNNEL_ID)
 		return check_set_tunnel(sw, s);
-	// The VID can be changed where there is a tag, though a match on it needs none.
-	if (a->arg == WEFT_FIELD_VLAN_VID && k->vlan == FT_TAG_ABSENT)
-		return WEFT_E_ACTION_MATCH;
-	if (!ft_known_allows(k, f->prereq))
-		return WEFT_E_ACTION_MATCH;
-	learn_set(k, a->arg, s->value);
+	if (settable)
+		return settable;
+	if (mask_is_whole(&weft_field_infos[a->arg], s->mask))
+		learn_set(k, a->arg, s->value);
+	else
+		ft_known_forget(k, a->arg);
 	return WEFT_E_NONE;
 }
 
@@ -183,7 +211,7 @@ static enum weft_error check_action(const struct ft_switch *sw, struct ft_known 
 
 	switch ((enum weft_action_type)a->type) {
 	case WEFT_ACTION_OUTPUT:
-		return check_output(place, a->arg);
+		return ft_check_output(place, a->arg);
 	case WEFT_ACTION_GROUP:
 		return ft_group_staged(sw, a->arg) ? WEFT_E_NONE : WEFT_E_ACTION_GROUP;
 	case WEFT_ACTION_SET_QUEUE:
@@ -191,7 +219,7 @@ static enum weft_error check_action(const struct ft_switch *sw, struct ft_known 
 	case WEFT_ACTION_METER:
 		return ft_meter_staged(sw, a->arg) ? WEFT_E_NONE : WEFT_E_METER_UNKNOWN;
 	case WEFT_ACTION_SET_FIELD:
-		return check_set_field(sw, k, a);
+		return ft_check_set_field(sw, k, a);
 	case WEFT_ACTION_PUSH_VLAN:
 	case WEFT_ACTION_PUSH_MPLS:
 	case WEFT_ACTION_PUSH_PBB:
@@ -214,8 +242,8 @@ static enum weft_error check_action(const struct ft_switch *sw, struct ft_known 
 	case WEFT_ACTION_COPY_TTL_OUT:
 	case WEFT_ACTION_COPY_TTL_IN:
 		return need(k, WEFT_PREREQ_MPLS);
-	default: // a type that travels, but is not executed
-		return WEFT_E_ACTION_TYPE;
+	default:
+		return ft_check_nx(sw, k, place, a);
 	}
 }
 
@@ -239,6 +267,7 @@ static unsigned set_rank(uint16_t type)
 		return 5;
 	case WEFT_ACTION_DEC_MPLS_TTL:
 	case WEFT_ACTION_DEC_NW_TTL:
+	case WEFT_ACTION_DEC_NW_TTL_IDS:
 		return 6;
 	default:
 		return 7;
@@ -246,7 +275,7 @@ static unsigned set_rank(uint16_t type)
 }
 #define FT_SET_RANKS 8u
 
-static enum weft_error check_list(const struct ft_switch *sw, struct ft_known *k,
+enum weft_error ft_check_list(const struct ft_switch *sw, struct ft_known *k,
 	enum ft_action_place place, const void *actions, size_t len)
 {
 	enum weft_error error;
@@ -278,13 +307,18 @@ static enum weft_error check_set(
 	return WEFT_E_NONE;
 }
 
-static bool too_many(const void *actions, size_t len)
+// Those of lists within the list included.
+static unsigned count(const void *actions, size_t len)
 {
 	unsigned n = 0;
 
 	WEFT_ACTION_FOR_EACH(a, actions, len)
-	n++;
-	return n > FT_MAX_ACTIONS;
+	{
+		n++;
+		if (a->type == WEFT_ACTION_CLONE)
+			n += count(a + 1, a->len - sizeof(*a));
+	}
+	return n;
 }
 
 enum weft_error ft_check_actions(const struct ft_switch *sw, struct ft_known *k,
@@ -292,11 +326,11 @@ enum weft_error ft_check_actions(const struct ft_switch *sw, struct ft_known *k,
 {
 	if (!weft_actions_ok(actions, len))
 		return WEFT_E_MALFORMED;
-	if (too_many(actions, len))
+	if (count(actions, len) > FT_MAX_ACTIONS)
 		return WEFT_E_ACTION_TOO_MANY;
 	if (place == FT_ACTIONS_SET)
 		return check_set(sw, k, actions, len);
-	return check_list(sw, k, place, actions, len);
+	return ft_check_list(sw, k, place, actions, len);
 }
 
 enum weft_error ft_actions_check(const struct ft_switch *sw, const void *actions, size_t len)

@@ -48,13 +48,13 @@ enum weft_drop ft_dec_nw_ttl(struct weft_packet *, struct weft_flow_key *);
 enum weft_drop ft_copy_ttl_out(struct weft_packet *, struct weft_flow_key *);
 enum weft_drop ft_copy_ttl_in(struct weft_packet *, struct weft_flow_key *);
 
-// Fields from this one on are not set by anything yet.
-#define FT_SET_FIELDS (WEFT_FIELD_TUN_FLAGS + 1)
-
-// `value` and `mask` as in struct weft_action_set_field. Every field of the packet, whether or
-// not fields.h says S, and of the tunnel and the metadata; not those that are facts (in_port, …).
+// `value` and `mask` as in struct weft_action_set_field. Every field of the packet, the tunnel, the
+// metadata and the registers; not those that are facts (tcp_flags, the connection's state, …).
 enum weft_drop ft_set_field(struct weft_packet *, struct weft_flow_key *, enum weft_field,
 	const uint8_t value[16], const uint8_t mask[16]);
+
+// Whether it is of the key alone: nothing in the packet's bytes says it.
+bool ft_field_is_pipeline(enum weft_field);
 
 // Raises the drop precedence of an assured-forwarding DSCP (RFC 2597) by `levels`, to 3 at most: a
 // meter's DSCP remark band. Any other DSCP stays.

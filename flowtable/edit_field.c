@@ -93,15 +93,18 @@ static enum presence prereq_met(
 static enum presence field_present(
 	const struct weft_packet *p, const struct weft_flow_key *k, enum weft_field f)
 {
-	if (f >= FT_SET_FIELDS) // not executed yet
-		return ABSENT;
 	switch (f) {
-	case WEFT_FIELD_IN_PORT:
 	case WEFT_FIELD_IN_PHY_PORT:
 	case WEFT_FIELD_IPV6_EXTHDR:
 	case WEFT_FIELD_TCP_FLAGS:
 	case WEFT_FIELD_ACTSET_OUTPUT:
 	case WEFT_FIELD_PACKET_TYPE:
+	case WEFT_FIELD_IP_FRAG:
+	case WEFT_FIELD_CT_STATE:
+	case WEFT_FIELD_CT_ZONE:
+	case WEFT_FIELD_CT_MARK:
+	case WEFT_FIELD_CT_LABEL:
+	case WEFT_FIELD_CONJ_ID:
 		return ABSENT; // facts
 	case WEFT_FIELD_ETH_DST:
 	case WEFT_FIELD_ETH_SRC:
@@ -196,17 +199,24 @@ static enum weft_drop write_field(
 	case WEFT_FIELD_IPV6_ND_SLL:
 	case WEFT_FIELD_IPV6_ND_TLL:
 		return ft_write_nd(p, k, f, new);
-	case WEFT_FIELD_METADATA:
-	case WEFT_FIELD_TUNNEL_ID:
-	case WEFT_FIELD_TUN_SRC:
-	case WEFT_FIELD_TUN_DST:
-	case WEFT_FIELD_TUN_IPV6_SRC:
-	case WEFT_FIELD_TUN_IPV6_DST:
-	case WEFT_FIELD_TUN_FLAGS:
-		return FT_EDITED; // of the key alone
+	case WEFT_FIELD_NW_TTL:
+		ft_ip_set_ttl(p, p->l3_ofs, new[0]);
+		return FT_EDITED;
+	case WEFT_FIELD_MPLS_TTL:
+		write_word(p, 0xff, new[0]);
+		return FT_EDITED;
 	default:
+		if (ft_field_is_pipeline(f))
+			return FT_EDITED; // of the key alone
 		return ft_write_l4(p, k, f, new);
 	}
+}
+
+bool ft_field_is_pipeline(enum weft_field f)
+{
+	unsigned at = weft_field_infos[f].offset;
+
+	return at < offsetof(struct weft_flow_key, eth_dst) || at >= WEFT_KEY_PACKET_BYTES;
 }
 
 // Whether other fields may have come or gone with this one.

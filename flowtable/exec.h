@@ -7,6 +7,7 @@
 //   action_set.c   the action set: what write-actions leave behind, and buckets
 //   group_exec.c   which bucket
 //   output.c       where to: ports, floods, the overlay, the controller
+//   nx.c           Nicira's actions, and those of OpenFlow 1.5 and 1.0 (nx.h)
 //
 // Accounting. Each packet is a run, and a run ends in one final call of the sink. An output does
 // not go out at once but waits in the run. When another use of the packet comes, the one that
@@ -19,7 +20,8 @@
 // tables at most; groups nest FT_MAX_GROUP_DEPTH deep; FT_MAX_BUCKETS buckets are run; and
 // FT_MAX_STEPS steps are taken, a step being an action, a port of a flood, or a bucket looked at in
 // choosing one. A step is some ten nanoseconds, so no tenant holds a worker for much longer than a
-// fifth of a millisecond with a packet, its copies aside (the sink bounds those).
+// fifth of a millisecond with a packet, its copies aside (the sink bounds those), and the lookups
+// of resubmits, which nx.h bounds.
 
 #include "flowtable/edit.h"
 #include "flowtable/fdb.h"
@@ -39,21 +41,26 @@ struct ft_burst {
 	unsigned worker;
 	unsigned flags; // FT_SWITCH_*
 	bool overlay;   // the switch has one
+	unsigned stacks_used;
+	struct ft_stack *stacks; // FT_BURST of them, for packets that push something
 };
 
-// The types that are executed; check_action.c refuses all others.
-#define FT_ACTION_TYPES (WEFT_ACTION_COPY_TTL_IN + 1)
+#define FT_SET_MORE 32u
 
 // One action a type, and one set-field a field: the latest written (OpenFlow 1.3.5, 5.10). Points
-// into the rules, which live as long as the burst. Only what the bitmaps name is initialised.
+// into the rules, which live as long as the burst. Only what bitmaps and n_more name is
+// initialised. Moves and loads of bits of a field have no such rule: they are kept as written, and
+// come after the set-fields.
 struct ft_action_set {
-	uint32_t types;
-	uint64_t fields;
-	bool miss; // the output was written by a table-miss rule
-	const struct weft_action *type[FT_ACTION_TYPES];
-	const struct weft_action *field[FT_SET_FIELDS];
+	uint64_t types;
+	uint64_t fields[2];
+	uint8_t n_more; // FT_SET_MORE + 1: there were more
+	bool miss;      // the output was written by a table-miss rule
+	const struct weft_action *type[WEFT_ACTION_MAX];
+	const struct weft_action *field[WEFT_FIELD_MAX];
+	const struct weft_action *more[FT_SET_MORE];
 };
-static_assert(FT_ACTION_TYPES <= 32 && FT_SET_FIELDS <= 64, "bitmaps");
+static_assert(WEFT_ACTION_MAX <= 64 && WEFT_FIELD_MAX <= 128, "bitmaps");
 
 enum ft_waiting {
 	FT_WAIT_NONE,
@@ -66,6 +73,11 @@ enum ft_waiting {
 struct ft_budget {
 	unsigned buckets;
 	unsigned steps;
+	// Of nx.h.
+	uint16_t resubmits;
+	uint16_t depth;
+	uint16_t nesting;
+	struct ft_stack *stack; // NULL: nothing was pushed
 };
 
 struct ft_run {
@@ -80,6 +92,8 @@ struct ft_run {
 	uint8_t reason;  // enum weft_packet_in_reason of outputs to the controller
 	uint8_t depth;   // of groups
 	bool packet_out; // output to TABLE is allowed
+	bool exit;       // by the action: the action set is still to be executed
+	bool watched;    // a copy whose exit, or stack, is seen by what comes after it
 	int next;        // table, negative: none
 	struct ft_budget *budget;
 	struct ft_action_set *set;
@@ -102,6 +116,8 @@ static inline bool ft_budget_steps(struct ft_budget *b, unsigned n)
 // reason in run->why.
 void ft_output(struct ft_burst *, struct ft_run *, uint32_t ofport, uint16_t max_len);
 void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, uint8_t reason);
+// The same with all that a packet-in may say; cookie and table are filled in.
+void ft_output_packet_in(struct ft_burst *, struct ft_run *, const struct ft_packet_in *);
 // The output that waits goes out as a copy, since the packet is about to change.
 void ft_run_flush(struct ft_burst *, struct ft_run *);
 // The final call.
@@ -136,7 +152,20 @@ void ft_set_run(struct ft_burst *, struct ft_run *, const struct ft_action_set *
 // `last`: nothing comes after the group, so that it may use the packet up.
 void ft_run_group(struct ft_burst *, struct ft_run *, uint32_t id, bool last);
 
+// ---- resubmit.c
+
+// `copy` becomes a run of its own on a copy of the packet as it is, with no action set; it ends by
+// ft_run_end(). False: no buffer, and run->why says so.
+bool ft_run_copy(struct ft_burst *, struct ft_run *, struct ft_run *copy);
+
 // ---- pipeline.c
+
+// The packet's own action set, at the end of its way.
+void ft_run_set(struct ft_burst *, struct ft_run *);
+// A rule's instructions but for goto-table. `last`: nothing comes after the rule. False: the
+// packet's way is at its end, but for its action set if run->exit.
+bool ft_run_instructions(
+	struct ft_burst *, struct ft_run *, const struct weft_instructions *, bool miss, bool last);
 
 // A packet-out's output to TABLE: the packet, or a copy, from table 0 on.
 void ft_run_table(struct ft_burst *, struct ft_run *, bool last);

@@ -240,6 +240,9 @@ struct ft_packet_in {
 	uint16_t max_len;
 	uint8_t table;
 	uint8_t reason;  // enum weft_packet_in_reason
+	uint16_t controller_id;
+	// With its userdata, if that action asked for it; lives as long as the rule. NULL: another.
+	const struct weft_action_controller *controller;
 };
 
 // Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or

@@ -150,7 +150,7 @@ static void run_bucket_here(
 	struct ft_burst *b, struct ft_run *run, const struct ft_group *g, unsigned i)
 {
 	const struct weft_bucket *spec = g->bucket[i].spec;
-	struct ft_action_set set;
+	struct ft_action_set set, written, *outer = run->set;
 
 	if (!run->budget->buckets) {
 		run->why = WEFT_DROP_RECURSION;
@@ -162,30 +162,30 @@ static void run_bucket_here(
 	ft_set_write(&set, ft_bucket_actions(&g->bucket[i]), spec->actions_len, false);
 	run->reason = WEFT_PACKET_IN_GROUP;
 	run->depth++;
+	// Rules that the bucket resubmits to write to a set of its own, and exit ends it alone.
+	ft_set_clear(&written);
+	run->set = &written;
 	ft_set_run(b, run, &set);
+	run->exit = false;
+	if (ft_set_any_use(&written))
+		ft_set_run(b, run, &written);
+	run->set = outer;
+	run->exit = false;
 	run->depth--;
 }
 
 static void run_bucket_on_copy(
 	struct ft_burst *b, struct ft_run *run, const struct ft_group *g, unsigned i)
 {
-	struct ft_run copy = {
-		.why = WEFT_DROP_RULE,
-		.depth = run->depth,
-		.next = -1,
-		.budget = run->budget,
-	};
+	struct ft_run copy;
 
 	if (!run->budget->buckets) {
 		run->why = WEFT_DROP_RECURSION;
 		return;
 	}
-	copy.pkt = b->sink->clone(b->sink, run->pkt);
-	if (!copy.pkt) {
-		run->why = WEFT_DROP_NO_BUFFER;
+	if (!ft_run_copy(b, run, &copy))
 		return;
-	}
-	copy.pkt->trace = NULL;
+	copy.watched = true;
 	run_bucket_here(b, &copy, g, i);
 	ft_run_end(b, &copy);
 }

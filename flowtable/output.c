@@ -10,6 +10,14 @@ static uint32_t in_port(const struct ft_run *run)
 	return ntohl(run->pkt->key.in_port);
 }
 
+// Actions may set in_port; where the packet came from in fact is in in_phy_port.
+static bool from_overlay(const struct ft_run *run)
+{
+	const weft_be32 overlay = htonl(WEFT_OFPORT_OVERLAY);
+
+	return run->pkt->key.in_port == overlay || run->pkt->key.in_phy_port == overlay;
+}
+
 // ---- the output that waits
 
 static bool has_tunnel_dst(const struct weft_flow_key *k)
@@ -91,7 +99,7 @@ static void wait_for(struct ft_burst *b, struct ft_run *run, enum ft_waiting wha
 
 // ---- single destinations
 
-void ft_output_controller(struct ft_burst *b, struct ft_run *run, uint16_t max_len, uint8_t reason)
+void ft_output_packet_in(struct ft_burst *b, struct ft_run *run, const struct ft_packet_in *in)
 {
 	const struct ft_port_entry *from = ft_port_find(b->sw, in_port(run));
 
@@ -99,12 +107,14 @@ void ft_output_controller(struct ft_burst *b, struct ft_run *run, uint16_t max_l
 		return;
 	ft_trace_spoil(run->pkt);
 	wait_for(b, run, FT_WAIT_CONTROLLER);
-	run->in = (struct ft_packet_in){
-		.cookie = run->rule ? run->rule->cookie : UINT64_MAX,
-		.max_len = max_len,
-		.table = run->rule_table,
-		.reason = reason,
-	};
+	run->in = *in;
+	run->in.cookie = run->rule ? run->rule->cookie : UINT64_MAX;
+	run->in.table = run->rule_table;
+}
+
+void ft_output_controller(struct ft_burst *b, struct ft_run *run, uint16_t max_len, uint8_t reason)
+{
+	ft_output_packet_in(b, run, &(struct ft_packet_in){.max_len = max_len, .reason = reason});
 }
 
 static bool port_blocked(const struct ft_port_entry *p, uint32_t config)
@@ -137,7 +147,7 @@ static void output_overlay(struct ft_burst *b, struct ft_run *run, const struct 
 		run->why = WEFT_DROP_NO_PORT;
 	} else if (p && port_blocked(p, 0)) {
 		run->why = WEFT_DROP_PORT_DOWN;
-	} else if (in_port(run) == WEFT_OFPORT_OVERLAY) {
+	} else if (from_overlay(run)) {
 		run->why = WEFT_DROP_SPLIT_HORIZON;
 	} else {
 		wait_for(b, run, FT_WAIT_OVERLAY);
@@ -188,8 +198,7 @@ static void output_many(struct ft_burst *b, struct ft_run *run, uint32_t config)
 		else
 			output_port(b, run, p->ofport);
 	}
-	if (from != WEFT_OFPORT_OVERLAY && b->overlay &&
-		!(overlay && port_blocked(overlay, config)))
+	if (!from_overlay(run) && b->overlay && !(overlay && port_blocked(overlay, config)))
 		output_overlay(b, run, NULL);
 }
 

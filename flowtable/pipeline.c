@@ -2,8 +2,8 @@
 // Bursts through the tables. Goto only goes forward, so packets are taken table by table, in order
 // of the number, all packets that are due at a table in one lookup.
 
-#include "flowtable/exec.h"
 #include "flowtable/extract.h"
+#include "flowtable/nx.h"
 #include "flowtable/trace.h"
 
 static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
@@ -24,7 +24,8 @@ static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker
 
 static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *budget)
 {
-	*budget = (struct ft_budget){FT_MAX_BUCKETS, FT_MAX_STEPS};
+	*budget = (struct ft_budget){
+		.buckets = FT_MAX_BUCKETS, .steps = FT_MAX_STEPS, .resubmits = FT_MAX_RESUBMITS};
 	*run = (struct ft_run){
 		.pkt = pkt,
 		.why = WEFT_DROP_RULE,
@@ -38,14 +39,22 @@ static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget
 
 // ---- instructions, in the order of OpenFlow 1.3.5, 5.9
 
-// Whether nothing uses the packet after apply-actions.
+static bool has_exit(const struct weft_instructions *i)
+{
+	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
+	if (a->type == WEFT_ACTION_EXIT)
+		return true;
+	return false;
+}
+
+// Whether nothing uses the packet after apply-actions. An exit keeps clear-actions from being met.
 static bool apply_is_last(const struct weft_instructions *i, const struct ft_action_set *set)
 {
 	const char *write = weft_instructions_write(i);
 
 	if (i->flags & WEFT_INSTR_GOTO || ft_any_use(write, write + i->write_len))
 		return false;
-	return i->flags & WEFT_INSTR_CLEAR || !ft_set_any_use(set);
+	return !ft_set_any_use(set) || (i->flags & WEFT_INSTR_CLEAR && !has_exit(i));
 }
 
 static void write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
@@ -53,9 +62,8 @@ static void write_metadata(struct weft_flow_key *k, const struct weft_instructio
 	k->metadata = (k->metadata & ~i->metadata_mask) | (i->metadata & i->metadata_mask);
 }
 
-// False: the packet's way is at its end.
-static bool run_instructions(
-	struct ft_burst *b, struct ft_run *run, const struct weft_instructions *i, bool miss)
+bool ft_run_instructions(struct ft_burst *b, struct ft_run *run, const struct weft_instructions *i,
+	bool miss, bool last)
 {
 	struct ft_action_set *set = run->set;
 
@@ -63,7 +71,7 @@ static bool run_instructions(
 		return false;
 	run->reason = miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION;
 	if (i->apply_len && !ft_run_actions(b, run, weft_instructions_apply(i), i->apply_len,
-				    apply_is_last(i, set)))
+				    last && apply_is_last(i, set)))
 		return false;
 	if (i->flags & WEFT_INSTR_CLEAR)
 		ft_set_clear(set);
@@ -71,6 +79,13 @@ static bool run_instructions(
 		ft_set_write(set, weft_instructions_write(i), i->write_len, miss);
 	write_metadata(&run->pkt->key, i);
 	return true;
+}
+
+void ft_run_set(struct ft_burst *b, struct ft_run *run)
+{
+	run->reason = run->set->miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION_SET;
+	run->exit = false;
+	ft_set_run(b, run, run->set);
 }
 
 static void run_rule(
@@ -85,13 +100,14 @@ static void run_rule(
 	pkt->rule = rule;
 	pkt->table = table;
 	run->next = -1;
-	if (run_instructions(b, run, i, ft_rule_is_miss(rule))) {
+	if (ft_run_instructions(b, run, i, ft_rule_is_miss(rule), true)) {
 		if (i->flags & WEFT_INSTR_GOTO && i->goto_table > table) {
 			run->next = i->goto_table;
 			return;
 		}
-		run->reason = run->set->miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION_SET;
-		ft_set_run(b, run, run->set);
+		ft_run_set(b, run);
+	} else if (run->exit) {
+		ft_run_set(b, run);
 	}
 	ft_run_end(b, run);
 }
@@ -202,9 +218,11 @@ void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t no
 	struct ft_run runs[FT_BURST];
 	struct ft_action_set sets[FT_BURST];
 	struct ft_budget budgets[FT_BURST];
+	struct ft_stack stacks[FT_BURST];
 	struct ft_burst b;
 
 	burst_init(&b, sw, worker, now_ns, sink);
+	b.stacks = stacks;
 	for (unsigned i = 0; i < n; i++) {
 		run_init(&runs[i], pkts[i], &budgets[i]);
 		runs[i].set = &sets[i];
@@ -248,15 +266,24 @@ void ft_run_table(struct ft_burst *b, struct ft_run *run, bool last)
 	run_tables(b, &copy, 1);
 }
 
+// Rules that it resubmitted to may have written to the action set.
+static void after_packet_out(struct ft_burst *b, struct ft_run *run)
+{
+	if (run->next < 0 && ft_set_any_use(run->set))
+		ft_run_set(b, run);
+}
+
 void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	struct ft_packet *pkt, const void *actions, size_t len, struct ft_sink *sink)
 {
+	struct ft_stack stacks[FT_BURST];
 	struct ft_action_set set;
 	struct ft_budget budget;
 	struct ft_burst b;
 	struct ft_run run;
 
 	burst_init(&b, sw, worker, now_ns, sink);
+	b.stacks = stacks;
 	run_init(&run, pkt, &budget);
 	run.set = &set;
 	run.packet_out = true;
@@ -266,7 +293,8 @@ void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns
 		run.why = WEFT_DROP_RX_TRUNCATED;
 	} else {
 		ft_extract(&pkt->pkt, &pkt->key);
-		ft_run_actions(&b, &run, actions, len, true);
+		if (ft_run_actions(&b, &run, actions, len, true) || run.exit)
+			after_packet_out(&b, &run);
 	}
 	if (run.next >= 0)
 		run_tables(&b, &run, 1);

@@ -34,6 +34,28 @@ static void names_add(struct names *names, uint32_t from, uint32_t id)
 	names->v[names->n++] = id;
 }
 
+static uint32_t controller_meter(const struct weft_action *a)
+{
+	const struct weft_action_controller *c = weft_action_payload(a);
+
+	return c->meter_id;
+}
+
+static void names_of_list(struct names *names, uint32_t from, enum weft_action_type type,
+	const void *actions, size_t len)
+{
+	WEFT_ACTION_FOR_EACH(a, actions, len)
+	{
+		if (a->type == type)
+			names_add(names, from, a->arg);
+		else if (a->type == WEFT_ACTION_CLONE)
+			names_of_list(names, from, type, a + 1, a->len - sizeof(*a));
+		else if (a->type == WEFT_ACTION_CONTROLLER && type == WEFT_ACTION_METER &&
+			 controller_meter(a))
+			names_add(names, from, controller_meter(a));
+	}
+}
+
 // The distinct arguments of all actions of this type, appended.
 static void names_of(
 	struct names *names, const struct weft_instructions *instr, enum weft_action_type type)
@@ -42,9 +64,7 @@ static void names_of(
 
 	if (type == WEFT_ACTION_METER && instr->meter_id)
 		names_add(names, from, instr->meter_id);
-	WEFT_ACTION_FOR_EACH(a, instr + 1, (size_t)instr->apply_len + instr->write_len)
-	if (a->type == type)
-		names_add(names, from, a->arg);
+	names_of_list(names, from, type, instr + 1, (size_t)instr->apply_len + instr->write_len);
 }
 
 // True, and *users NULL where there is nothing to know. False: no memory.
@@ -293,12 +313,26 @@ void ft_program_leave(struct ft_switch *sw, const struct ft_rule *r)
 
 // ---- questions
 
+static bool list_outputs(const void *actions, size_t len, uint32_t ofport)
+{
+	WEFT_ACTION_FOR_EACH(a, actions, len)
+	{
+		bool to_port = a->type == WEFT_ACTION_OUTPUT ||
+			       a->type == WEFT_ACTION_OUTPUT_TRUNC ||
+			       a->type == WEFT_ACTION_ENQUEUE;
+
+		if ((to_port && a->arg == ofport) ||
+			(a->type == WEFT_ACTION_CONTROLLER && ofport == WEFT_OFPORT_CONTROLLER) ||
+			(a->type == WEFT_ACTION_CLONE &&
+				list_outputs(a + 1, a->len - sizeof(*a), ofport)))
+			return true;
+	}
+	return false;
+}
+
 bool ft_program_outputs(const struct ft_program *p, uint32_t ofport)
 {
-	WEFT_ACTION_FOR_EACH(a, &p->instr + 1, (size_t)p->instr.apply_len + p->instr.write_len)
-	if (a->type == WEFT_ACTION_OUTPUT && a->arg == ofport)
-		return true;
-	return false;
+	return list_outputs(&p->instr + 1, (size_t)p->instr.apply_len + p->instr.write_len, ofport);
 }
 
 bool ft_program_names_group(const struct ft_program *p, uint32_t group)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/trace.h"
 
+#include "flowtable/edit.h"
 #include "flowtable/rule.h"
 #include "flowtable/switch.h"
 
@@ -8,7 +9,8 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 {
 	struct ft_trace *t = p->trace;
 
-	if (t->path.tables == FT_PATH_RULES) {
+	// What is counted as matched are the first tables: a miss must be the last.
+	if (t->path.tables == FT_PATH_RULES || t->path.rules != t->path.tables) {
 		ft_trace_spoil(p);
 		return;
 	}
@@ -17,16 +19,45 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 		t->path.rule_at[t->path.rules++] = rule;
 }
 
-// Of the key alone: it has had its effect on what was matched and where the packet went.
-static bool key_only(uint32_t field)
+// What the rules' constants alone have made of it, in all packets that go this way.
+static bool is_private(uint32_t field)
 {
-	switch (field) {
-	case WEFT_FIELD_METADATA:
-	case WEFT_FIELD_TUNNEL_ID:
-	case WEFT_FIELD_TUN_SRC:
-	case WEFT_FIELD_TUN_DST:
-	case WEFT_FIELD_TUN_IPV6_SRC:
-	case WEFT_FIELD_TUN_IPV6_DST:
+	return field == WEFT_FIELD_METADATA ||
+	       (field >= WEFT_FIELD_REG0 && field <= WEFT_FIELD_PKT_MARK);
+}
+
+static bool reads_private(const struct weft_action *a)
+{
+	const struct weft_subfield *f = weft_action_payload(a); // of all that are asked for
+
+	return is_private(f->field);
+}
+
+// It leaves no trace but in the key, where it has had its effect on what was matched and where the
+// packet went.
+static bool key_only(const struct weft_action *a)
+{
+	switch ((enum weft_action_type)a->type) {
+	case WEFT_ACTION_SET_FIELD:
+	case WEFT_ACTION_LOAD:
+		return a->arg != WEFT_FIELD_IN_PORT && // a drop would be told of the other
+		       ft_field_is_pipeline((enum weft_field)a->arg);
+	case WEFT_ACTION_MOVE:
+		return reads_private(a) &&
+		       is_private(((const struct weft_action_move *)weft_action_payload(a))
+					  ->dst.field);
+	case WEFT_ACTION_STACK_PUSH:
+	case WEFT_ACTION_STACK_POP:
+	case WEFT_ACTION_OUTPUT_FIELD:
+		return reads_private(a);
+	case WEFT_ACTION_OUTPUT: // tells more of itself when it is made (output.c)
+	case WEFT_ACTION_SET_QUEUE:
+	case WEFT_ACTION_POP_QUEUE:
+	case WEFT_ACTION_ENQUEUE:
+	case WEFT_ACTION_RESUBMIT: // its lookups do (resubmit.c)
+	case WEFT_ACTION_CLONE:    // or spoils, if it needs a copy
+	case WEFT_ACTION_EXIT:
+	case WEFT_ACTION_NOTE:
 		return true;
 	default:
 		return false;
@@ -60,7 +91,7 @@ static bool plain_field(uint32_t field)
 // A frame with a print has a TTL of 2 or more, so that one decrement succeeds; a second might not.
 static bool repeatable(const struct ft_path *path, const struct weft_action *a)
 {
-	if (a->type == WEFT_ACTION_SET_FIELD)
+	if (a->type == WEFT_ACTION_SET_FIELD || a->type == WEFT_ACTION_LOAD)
 		return plain_field(a->arg);
 	if (a->type != WEFT_ACTION_DEC_NW_TTL)
 		return false;
@@ -74,9 +105,7 @@ void ft_trace_action(struct ft_packet *p, const struct weft_action *a)
 {
 	struct ft_path *path = &p->trace->path;
 
-	// An output tells more of itself when it is made (output.c).
-	if (a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_SET_QUEUE ||
-		(a->type == WEFT_ACTION_SET_FIELD && key_only(a->arg)))
+	if (key_only(a))
 		return;
 	if (path->edits == FT_PATH_EDITS || !repeatable(path, a))
 		ft_trace_spoil(p);

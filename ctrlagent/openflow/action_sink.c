@@ -53,7 +53,7 @@ bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsi
 		return false;
 	}
 	info = &weft_field_infos[form->field];
-	if (write && !(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)))
+	if (write && !(info->flags & WEFT_FIELD_S))
 		of_sink_fail(s, OFPBAC_BAD_SET_TYPE);
 	else if (!n_bits || ofs + n_bits > info->bits || ofs + n_bits > 8u * form->bytes)
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
@@ -115,7 +115,7 @@ static int check_oxm(const struct of_oxm *o, bool masked, uint8_t *value, uint8_
 	if (!o->form)
 		return OFPBAC_BAD_SET_TYPE;
 	info = &weft_field_infos[o->form->field];
-	if (!(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L)) || (o->hasmask && !masked))
+	if (!(info->flags & WEFT_FIELD_S) || (o->hasmask && !masked))
 		return OFPBAC_BAD_SET_TYPE;
 	if (!of_oxm_len_ok(o))
 		return OFPBAC_BAD_SET_LEN;

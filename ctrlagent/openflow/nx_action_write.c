@@ -106,7 +106,7 @@ static int put_controller(struct of_writer *w, const struct weft_action *a)
 	struct of_writer p = {.version = w->version};
 	int rc;
 
-	if (!c->flags && !c->userdata_len)
+	if (!c->flags && !c->userdata_len && !c->meter_id)
 		return of_nx_action_controller_write(w,
 			&(struct of_nx_action_controller){c->max_len, c->controller_id, c->reason});
 	if (c->max_len != WEFT_MAX_LEN_ALL)
@@ -124,6 +124,9 @@ static int put_controller(struct of_writer *w, const struct weft_action *a)
 				    {(const uint8_t *)(c + 1), c->userdata_len}});
 	if (c->flags & WEFT_CONTROLLER_PAUSE)
 		of_nx_controller_prop_pause_write(&p, &(struct of_nx_controller_prop_pause){0});
+	if (c->meter_id)
+		of_nx_controller_prop_meter_id_write(
+			&p, &(struct of_nx_controller_prop_meter_id){c->meter_id});
 	rc = of_nx_action_controller2_write(w, &(struct of_nx_action_controller2){of_written(&p)});
 	of_writer_free(&p);
 	return rc;

@@ -142,6 +142,8 @@ static void controller_2(struct of_action_sink *s, struct of_span properties, st
 			c.reason = p.reason.reason;
 		else if (p.kind == OF_NX_CONTROLLER_PROP_PAUSE)
 			c.flags |= WEFT_CONTROLLER_PAUSE;
+		else if (p.kind == OF_NX_CONTROLLER_PROP_METER_ID)
+			c.meter_id = p.meter_id.meter_id;
 		else
 			userdata = p.userdata.data;
 	}

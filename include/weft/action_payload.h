@@ -70,8 +70,10 @@ struct weft_action_controller {
 	uint8_t reason;        // enum weft_packet_in_reason
 	uint8_t flags;         // WEFT_CONTROLLER_*
 	uint16_t userdata_len; // bytes that follow
+	uint32_t meter_id;     // that the packet-in goes through; 0: none
+	uint32_t pad;
 };
-static_assert(sizeof(struct weft_action_controller) == 8, "travels");
+static_assert(sizeof(struct weft_action_controller) == 16, "travels");
 
 enum weft_learn_dst {
 	WEFT_LEARN_MATCH,  // the new rule matches `dst`

@@ -7,10 +7,12 @@
 //   member  of struct weft_flow_key; `skip` bytes of it are passed over (ICMP type is the low byte
 //           of l4_src)
 //   bits    width of the field, right-aligned in (bits + 7) / 8 bytes
-//   flags   M: may bear a mask (OpenFlow 1.3.5, table 12). S: set-field may name it. L: a controller may
-//           ask to write it, but the tables do not execute that yet. V: a view of bits that other
+//   flags   M: may bear a mask (OpenFlow 1.3.5, table 12, and besides what ovs-fields(7) lets be masked).
+//           S: set-field, and whatever else writes fields, may name it. V: a view of bits that other
 //           fields name, too (registers)
 //   prereq  what else must be matched (OpenFlow 1.3.5, 7.2.3.6); WEFT_PREREQ_*
+//
+// Connection-tracking fields are reserved: nothing sets them, so they match as zero.
 //
 // The wire codes of the fields (OXM class and number) are the agent's business.
 
@@ -18,13 +20,12 @@
 
 #define WEFT_FIELD_M 1u
 #define WEFT_FIELD_S 2u
-#define WEFT_FIELD_L 4u
 #define WEFT_FIELD_V 8u
 
 #define WEFT_FIELDS(X)                                                                             \
-	X(IN_PORT, in_port, in_port, 0, 32, 0, NONE)                                               \
+	X(IN_PORT, in_port, in_port, 0, 32, WEFT_FIELD_S, NONE)                                    \
 	X(IN_PHY_PORT, in_phy_port, in_phy_port, 0, 32, 0, IN_PORT)                                \
-	X(METADATA, metadata, metadata, 0, 64, WEFT_FIELD_M, NONE)                                 \
+	X(METADATA, metadata, metadata, 0, 64, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                  \
 	X(ETH_DST, eth_dst, eth_dst, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                     \
 	X(ETH_SRC, eth_src, eth_src, 0, 48, WEFT_FIELD_M | WEFT_FIELD_S, NONE)                     \
 	X(ETH_TYPE, eth_type, eth_type, 0, 16, WEFT_FIELD_S, NONE)                                 \
@@ -35,12 +36,12 @@
 	X(IP_PROTO, ip_proto, ip_proto, 0, 8, WEFT_FIELD_S, IP)                                    \
 	X(IPV4_SRC, ipv4_src, ipv4_src, 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, IPV4)                  \
 	X(IPV4_DST, ipv4_dst, ipv4_dst, 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, IPV4)                  \
-	X(TCP_SRC, tcp_src, l4_src, 0, 16, WEFT_FIELD_S, TCP)                                      \
-	X(TCP_DST, tcp_dst, l4_dst, 0, 16, WEFT_FIELD_S, TCP)                                      \
-	X(UDP_SRC, udp_src, l4_src, 0, 16, WEFT_FIELD_S, UDP)                                      \
-	X(UDP_DST, udp_dst, l4_dst, 0, 16, WEFT_FIELD_S, UDP)                                      \
-	X(SCTP_SRC, sctp_src, l4_src, 0, 16, WEFT_FIELD_S, SCTP)                                   \
-	X(SCTP_DST, sctp_dst, l4_dst, 0, 16, WEFT_FIELD_S, SCTP)                                   \
+	X(TCP_SRC, tcp_src, l4_src, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, TCP) \
+	X(TCP_DST, tcp_dst, l4_dst, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, TCP) \
+	X(UDP_SRC, udp_src, l4_src, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, UDP) \
+	X(UDP_DST, udp_dst, l4_dst, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, UDP) \
+	X(SCTP_SRC, sctp_src, l4_src, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, SCTP) \
+	X(SCTP_DST, sctp_dst, l4_dst, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, SCTP) \
 	X(ICMPV4_TYPE, icmpv4_type, l4_src, 1, 8, WEFT_FIELD_S, ICMPV4)                            \
 	X(ICMPV4_CODE, icmpv4_code, l4_dst, 1, 8, WEFT_FIELD_S, ICMPV4)                            \
 	X(ARP_OP, arp_op, l4_src, 0, 16, WEFT_FIELD_S, ARP)                                        \
@@ -71,42 +72,42 @@
 	X(TUN_IPV6_SRC, tun_ipv6_src, tun_ipv6_src, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, NONE)     \
 	X(TUN_IPV6_DST, tun_ipv6_dst, tun_ipv6_dst, 0, 128, WEFT_FIELD_M | WEFT_FIELD_S, NONE)     \
 	X(TUN_FLAGS, tun_flags, tun_flags, 0, 16, WEFT_FIELD_M | WEFT_FIELD_S, NONE)               \
-	X(REG0, reg0, reg[0], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG1, reg1, reg[1], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG2, reg2, reg[2], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG3, reg3, reg[3], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG4, reg4, reg[4], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG5, reg5, reg[5], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG6, reg6, reg[6], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG7, reg7, reg[7], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG8, reg8, reg[8], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG9, reg9, reg[9], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG10, reg10, reg[10], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG11, reg11, reg[11], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG12, reg12, reg[12], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG13, reg13, reg[13], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG14, reg14, reg[14], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(REG15, reg15, reg[15], 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(XREG0, xreg0, reg[0], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG1, xreg1, reg[2], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG2, xreg2, reg[4], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG3, xreg3, reg[6], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG4, xreg4, reg[8], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG5, xreg5, reg[10], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG6, xreg6, reg[12], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XREG7, xreg7, reg[14], 0, 64, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XXREG0, xxreg0, reg[0], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XXREG1, xxreg1, reg[4], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XXREG2, xxreg2, reg[8], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(XXREG3, xxreg3, reg[12], 0, 128, WEFT_FIELD_M | WEFT_FIELD_L | WEFT_FIELD_V, NONE) \
-	X(PKT_MARK, pkt_mark, pkt_mark, 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
+	X(REG0, reg0, reg[0], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG1, reg1, reg[1], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG2, reg2, reg[2], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG3, reg3, reg[3], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG4, reg4, reg[4], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG5, reg5, reg[5], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG6, reg6, reg[6], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG7, reg7, reg[7], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG8, reg8, reg[8], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG9, reg9, reg[9], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG10, reg10, reg[10], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG11, reg11, reg[11], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG12, reg12, reg[12], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG13, reg13, reg[13], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG14, reg14, reg[14], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(REG15, reg15, reg[15], 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
+	X(XREG0, xreg0, reg[0], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG1, xreg1, reg[2], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG2, xreg2, reg[4], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG3, xreg3, reg[6], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG4, xreg4, reg[8], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG5, xreg5, reg[10], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG6, xreg6, reg[12], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XREG7, xreg7, reg[14], 0, 64, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XXREG0, xxreg0, reg[0], 0, 128, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XXREG1, xxreg1, reg[4], 0, 128, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XXREG2, xxreg2, reg[8], 0, 128, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(XXREG3, xxreg3, reg[12], 0, 128, WEFT_FIELD_M | WEFT_FIELD_S | WEFT_FIELD_V, NONE) \
+	X(PKT_MARK, pkt_mark, pkt_mark, 0, 32, WEFT_FIELD_M | WEFT_FIELD_S, NONE) \
 	X(CT_STATE, ct_state, ct_state, 0, 32, WEFT_FIELD_M, NONE) \
 	X(CT_ZONE, ct_zone, ct_zone, 0, 16, 0, NONE) \
-	X(CT_MARK, ct_mark, ct_mark, 0, 32, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(CT_LABEL, ct_label, ct_label, 0, 128, WEFT_FIELD_M | WEFT_FIELD_L, NONE) \
-	X(NW_TTL, nw_ttl, ip_ttl, 0, 8, WEFT_FIELD_L, IP) \
+	X(CT_MARK, ct_mark, ct_mark, 0, 32, WEFT_FIELD_M, NONE) \
+	X(CT_LABEL, ct_label, ct_label, 0, 128, WEFT_FIELD_M, NONE) \
+	X(NW_TTL, nw_ttl, ip_ttl, 0, 8, WEFT_FIELD_S, IP) \
 	X(IP_FRAG, ip_frag, ip_frag, 0, 2, WEFT_FIELD_M, IP) \
-	X(MPLS_TTL, mpls_ttl, mpls_ttl, 0, 8, WEFT_FIELD_L, MPLS) \
+	X(MPLS_TTL, mpls_ttl, mpls_ttl, 0, 8, WEFT_FIELD_S, MPLS) \
 	X(CONJ_ID, conj_id, conj_id, 0, 32, 0, NONE)
 
 enum weft_field {

@@ -128,7 +128,7 @@ static void set_field_of(const struct of_oxm_form *form)
 	if (form->field == WEFT_FIELD_VLAN_VID)
 		v[0] |= 0x10;
 	put_set_field(&in, form, v);
-	if (!(info->flags & (WEFT_FIELD_S | WEFT_FIELD_L))) {
+	if (!(info->flags & WEFT_FIELD_S)) {
 		expect_refused(&in, 0, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
 		return;
 	}

@@ -92,7 +92,8 @@ static void copy_field(void **state)
 	assert_int_equal(m->dst.n_bits, 16);
 	CODE(5, OFPBAC_BAD_TYPE, 0, 28, 0, 24, 0, 16, 0, 3, 0, 48, 0, 0, 0x80, 0, 8, 6, 0x80, 0, 76,
 		8, 0, 0, 0, 0);
-	// one bit too far at either end; no bits; in_port can't be written; no such field; a mask
+	// one bit too far at either end; no bits; in_phy_port can't be written; no such field; a
+	// mask
 	CODE(6, OFPBAC_BAD_ARGUMENT, 0, 28, 0, 24, 0, 16, 0, 33, 0, 48, 0, 0, 0x80, 0, 8, 6, 0x80,
 		0, 76, 8, 0, 0, 0, 0);
 	CODE(6, OFPBAC_BAD_ARGUMENT, 0, 28, 0, 24, 0, 16, 0, 3, 0, 49, 0, 0, 0x80, 0, 8, 6, 0x80, 0,
@@ -100,7 +101,7 @@ static void copy_field(void **state)
 	CODE(6, OFPBAC_BAD_ARGUMENT, 0, 28, 0, 24, 0, 0, 0, 3, 0, 48, 0, 0, 0x80, 0, 8, 6, 0x80, 0,
 		76, 8, 0, 0, 0, 0);
 	CODE(6, OFPBAC_BAD_SET_TYPE, 0, 28, 0, 24, 0, 16, 0, 3, 0, 0, 0, 0, 0x80, 0, 8, 6, 0x80, 0,
-		0, 4, 0, 0, 0, 0);
+		2, 4, 0, 0, 0, 0);
 	CODE(6, OFPBAC_BAD_SET_TYPE, 0, 28, 0, 24, 0, 16, 0, 3, 0, 48, 0, 0, 0x80, 0, 250, 6, 0x80,
 		0, 76, 8, 0, 0, 0, 0);
 	CODE(6, OFPBAC_BAD_SET_TYPE, 0, 28, 0, 24, 0, 16, 0, 3, 0, 48, 0, 0, 0x80, 0, 9, 12, 0x80,

@@ -122,6 +122,8 @@ static void books_packet_in(
 	s->in.max_len = in->max_len;
 	s->in.table = in->table;
 	s->in.reason = in->reason;
+	s->in.controller_id = in->controller_id;
+	s->in.controller = in->controller;
 	if (flags & FT_KEEP)
 		b->copies++;
 	else

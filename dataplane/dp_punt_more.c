@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dp_punt_more.h"
+
+#include <weft/ipc.h>
+
+// metadata, tunnel_id, in_port with in_phy_port, and the tunnel's IPv4 addresses have members.
+static bool dp_punt_word_is_more(unsigned word)
+{
+	const unsigned fixed = offsetof(struct weft_flow_key, actset_output) / 8,
+		       packet = offsetof(struct weft_flow_key, eth_dst) / 8,
+		       tunnel = WEFT_KEY_PACKET_BYTES / 8;
+
+	return word >= fixed && (word < packet || word > tunnel);
+}
+
+static uint64_t dp_punt_words(const struct weft_flow_key *key, uint64_t words[WEFT_KEY_WORDS])
+{
+	uint64_t map = 0, word;
+	unsigned n = 0;
+
+	static_assert(offsetof(struct weft_flow_key, actset_output) == 24, "three words before it");
+	static_assert(WEFT_KEY_PACKET_BYTES % 8 == 0, "tun_src and tun_dst are a word");
+	for (unsigned i = 0; i < WEFT_KEY_WORDS; i++) {
+		memcpy(&word, (const char *)key + 8 * (size_t)i, 8);
+		if (!word || !dp_punt_word_is_more(i))
+			continue;
+		map |= 1ull << i;
+		words[n++] = word;
+	}
+	return map;
+}
+
+struct rte_mbuf *dp_punt_more(
+	struct rte_mempool *pool, const struct weft_flow_key *key, const struct ft_packet_in *in)
+{
+	uint16_t userdata = in->controller ? in->controller->userdata_len : 0;
+	uint64_t words[WEFT_KEY_WORDS];
+	struct weft_ipc_punt_more more = {
+		.map = dp_punt_words(key, words), .userdata_len = userdata};
+	size_t bytes = weft_ipc_punt_more_bytes(&more);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	char *at;
+
+	if (!m || (!more.map && !userdata))
+		return m;
+	at = rte_pktmbuf_append(m, (uint16_t)bytes);
+	if (!at) {
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	memset(at, 0, bytes);
+	memcpy(at, &more, sizeof(more));
+	memcpy(at + sizeof(more), words, 8u * (unsigned)__builtin_popcountll(more.map));
+	if (userdata)
+		memcpy(at + ((const char *)weft_ipc_punt_userdata(&more) - (const char *)&more),
+			in->controller + 1, userdata);
+	return m;
+}
