@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_log.h"
+#include "dp_punt_more.h"
 #include "dp_unix.h"
 #include "dp_worker.h"
 
@@ -31,12 +32,12 @@ struct dp_punt {
 
 // `at` has any alignment.
 static void dp_punt_fill(void *at, const struct dp_tenant *t, const struct weft_flow_key *key,
-	uint32_t data_len, uint32_t total_len, const struct ft_packet_in *in)
+	uint32_t data_len, uint32_t total_len, uint16_t more_len, const struct ft_packet_in *in)
 {
 	struct dp_punt_msg msg = {
 		.hdr =
 			{
-				.len = (uint32_t)sizeof(msg) + ((data_len + 7) & ~7u),
+				.len = (uint32_t)sizeof(msg) + ((data_len + 7) & ~7u) + more_len,
 				.type = WEFT_IPC_PUNT,
 				.tenant = t->id,
 			},
@@ -54,6 +55,8 @@ static void dp_punt_fill(void *at, const struct dp_tenant *t, const struct weft_
 				.table = in->table,
 				.reason = in->reason,
 				.max_len = in->max_len,
+				.controller_id = in->controller_id,
+				.more_len = more_len,
 			},
 	};
 
@@ -82,11 +85,34 @@ bool dp_punt_may(struct dp_worker *w, struct dp_tenant *t, const struct weft_flo
 		dp_punt_reason(in->reason), w->now_ns);
 }
 
+// Chains what few packet-ins have behind the frame's buffer; its bytes in *len. False: no buffer.
+static bool dp_punt_chain(struct dp_worker *w, const struct weft_flow_key *key,
+	const struct ft_packet_in *in, struct rte_mbuf *m, uint16_t *len)
+{
+	struct rte_mbuf *more;
+
+	*len = 0;
+	if (!dp_punt_has_more(key, in))
+		return true;
+	more = dp_punt_more(w->dp->pool, key, in);
+	if (!more)
+		return false;
+	*len = more->data_len;
+	if (*len) {
+		m->next = more;
+		m->nb_segs = 2;
+	} else {
+		rte_pktmbuf_free(more);
+	}
+	return true;
+}
+
 void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct weft_flow_key *key,
 	struct rte_mbuf *m, uint32_t total_len, const struct ft_packet_in *in,
 	const struct dp_cause *cause)
 {
 	struct rte_mbuf *shaped;
+	uint16_t more_len;
 	uint32_t data_len;
 
 	shaped = dp_punt_shape(w, m, in->max_len);
@@ -94,9 +120,13 @@ void dp_punt_from_worker(struct dp_worker *w, struct dp_tenant *t, const struct 
 		dp_worker_drop(w, t, m, WEFT_DROP_NO_BUFFER, cause);
 		return;
 	}
+	if (!dp_punt_chain(w, key, in, shaped, &more_len)) {
+		dp_worker_drop(w, t, shaped, WEFT_DROP_NO_BUFFER, cause);
+		return;
+	}
 	data_len = shaped->pkt_len;
 	dp_punt_fill(rte_pktmbuf_prepend(shaped, sizeof(struct dp_punt_msg)), t, key, data_len,
-		total_len, in);
+		total_len, more_len, in);
 	*dp_meta(shaped) = (struct dp_meta){.tenant = t};
 	dp_count(&dp_counters(w, t)->queued, 1);
 	if (rte_ring_sp_enqueue(w->punts, shaped)) {
@@ -122,9 +152,13 @@ static void dp_punt_close(struct dp_punt *p)
 static bool dp_punt_send(struct dp_punt *p, struct rte_mbuf *m)
 {
 	static char zeros[8];
-	struct iovec iov[2] = {
+	struct iovec iov[3] = {
 		{rte_pktmbuf_mtod(m, void *), m->data_len}, {zeros, -(size_t)m->data_len & 7}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (m->next)
+		iov[msg.msg_iovlen++] =
+			(struct iovec){rte_pktmbuf_mtod(m->next, void *), m->next->data_len};
 
 	if (p->fd < 0)
 		return false;

@@ -313,14 +313,35 @@ void dpc_receive_control(struct dpc *dpc)
 	wire_taken(w, at);
 }
 
+// `room`: bytes that lie behind the padded frame.
+static bool punt_more_ok(const struct weft_ipc_punt *punt, size_t room)
+{
+	const struct weft_ipc_punt_more *more;
+
+	if (punt->more_len != room || !room)
+		return !room && !punt->more_len;
+	more = weft_ipc_punt_more(punt);
+	return room >= sizeof(*more) && !(more->map >> WEFT_KEY_WORDS) &&
+	       weft_ipc_punt_more_bytes(more) == room;
+}
+
+static bool punt_ok(const struct weft_ipc_hdr *hdr, size_t len)
+{
+	const struct weft_ipc_punt *punt = (const void *)(hdr + 1);
+	size_t fixed = sizeof(*hdr) + sizeof(*punt), frame;
+
+	if (len < fixed || hdr->len != len || hdr->type != WEFT_IPC_PUNT)
+		return false;
+	frame = ((size_t)punt->data_len + 7) / 8 * 8;
+	return frame <= len - fixed && punt_more_ok(punt, len - fixed - frame);
+}
+
 void dpc_receive_punt(struct dpc *dpc, size_t len)
 {
 	const struct weft_ipc_hdr *hdr = (const void *)dpc->punted;
 	const struct weft_ipc_punt *punt = (const void *)(hdr + 1);
-	size_t fixed = sizeof(*hdr) + sizeof(*punt);
 
-	if (len < fixed || hdr->len != len || hdr->type != WEFT_IPC_PUNT ||
-		punt->data_len > len - fixed || len - fixed - punt->data_len >= 8) {
+	if (!punt_ok(hdr, len)) {
 		log_warning("a malformed packet-in of %zu bytes is ignored", len);
 		return;
 	}

@@ -256,11 +256,15 @@ int of_nxm_write(struct of_writer *w, const struct weft_match *in)
 	return put_fields(w, &m);
 }
 
+// Pipeline fields that a packet-in tells where they are not zero, besides the ports.
+static bool is_told(unsigned f)
+{
+	return f == WEFT_FIELD_METADATA || f == WEFT_FIELD_TUNNEL_ID ||
+	       (f >= WEFT_FIELD_TUN_SRC && f <= WEFT_FIELD_REG15) || f == WEFT_FIELD_PKT_MARK;
+}
+
 int of_packet_match_write(struct of_writer *w, const struct weft_flow_key *key)
 {
-	static const uint8_t fields[] = {WEFT_FIELD_METADATA, WEFT_FIELD_TUNNEL_ID,
-		WEFT_FIELD_TUN_SRC, WEFT_FIELD_TUN_DST, WEFT_FIELD_TUN_IPV6_SRC,
-		WEFT_FIELD_TUN_IPV6_DST};
 	static const uint8_t zero[16];
 	struct so_far m;
 
@@ -269,11 +273,11 @@ int of_packet_match_write(struct of_writer *w, const struct weft_flow_key *key)
 	m.mask.in_port = UINT32_MAX;
 	if (key->in_phy_port && key->in_phy_port != key->in_port)
 		m.mask.in_phy_port = UINT32_MAX;
-	for (size_t i = 0; i < sizeof(fields); i++) {
-		unsigned bytes = weft_field_infos[fields[i]].bytes;
+	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++) {
+		unsigned bytes = weft_field_infos[f].bytes;
 
-		if (memcmp(weft_key_field(&m.value, fields[i]), zero, bytes))
-			memset(weft_key_field(&m.mask, fields[i]), 0xff, bytes);
+		if (is_told(f) && memcmp(weft_key_field(&m.value, f), zero, bytes))
+			memset(weft_key_field(&m.mask, f), 0xff, bytes);
 	}
 	return put_fields(w, &m);
 }

@@ -61,6 +61,7 @@ struct session_conn {
 	uint16_t short_id;             // that its controller chose (1.5.1, 7.3.8); 0: none
 	bool connected;                // the stream is open
 	uint16_t miss_send_len;
+	uint16_t controller_id;   // of the packet-ins that it takes
 	uint8_t packet_in_format; // SESSION_PACKET_IN_*
 	bool nxm;                 // 1.0: flow-removed messages in Nicira's format
 	bool table_in_command;    // 1.0: the upper byte of a flow mod's command is the table

@@ -34,6 +34,7 @@ static const struct entry nicira[OF_NICIRA_KINDS] = {
 	[OF_NICIRA_SET_ASYNC_CONFIG] = {session_nicira_set_async},
 	[OF_NICIRA_SET_ASYNC_CONFIG2] = {session_nicira_set_async2},
 	[OF_NICIRA_SET_PACKET_IN_FORMAT] = {session_nicira_set_packet_in_format},
+	[OF_NICIRA_SET_CONTROLLER_ID] = {session_nicira_set_controller_id},
 	[OF_NICIRA_RESUME] = {session_nicira_resume, SLAVE_MAY_NOT},
 	[OF_NICIRA_TLV_TABLE_MOD] = {session_nicira_tlv_table_mod, SLAVE_MAY_NOT},
 	[OF_NICIRA_TLV_TABLE_REQUEST] = {session_nicira_tlv_table_request},

@@ -14,5 +14,6 @@ session_handler session_nicira_role, session_nicira_set_flow_format, session_nic
 	session_nicira_flow_mod_table_id, session_nicira_set_async, session_nicira_flow_age;
 session_handler session_nicira_flow_stats, session_nicira_aggregate;
 session_handler session_nicira_set_packet_in_format, session_nicira_set_async2,
-	session_nicira_resume, session_nicira_tlv_table_mod, session_nicira_tlv_table_request;
+	session_nicira_set_controller_id, session_nicira_resume, session_nicira_tlv_table_mod,
+	session_nicira_tlv_table_request;
 session_handler session_nicira_flow_monitor, session_nicira_flow_monitor_cancel;

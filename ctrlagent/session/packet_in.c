@@ -30,6 +30,16 @@ static void pipeline_fields(const struct weft_ipc_punt *punt, struct weft_flow_k
 	};
 }
 
+// What of the pipeline's fields only some packets have.
+static void more_fields(const struct weft_ipc_punt *punt, struct weft_flow_key *key)
+{
+	const struct weft_ipc_punt_more *more = weft_ipc_punt_more(punt);
+	const char *word = (const char *)(more + 1);
+
+	for (uint64_t map = more ? more->map : 0; map; map &= map - 1, word += 8)
+		memcpy((char *)key + 8 * (size_t)__builtin_ctzll(map), word, 8);
+}
+
 static size_t cut(const struct session_conn *c, const struct weft_ipc_punt *punt)
 {
 	size_t max = punt->reason == WEFT_PACKET_IN_TTL ? c->miss_send_len : punt->max_len;
@@ -86,8 +96,11 @@ void session_packet_in(
 	struct session_conn *c;
 
 	pipeline_fields(punt, &key);
+	more_fields(punt, &key);
 	LIST_FOREACH(c, &sw->conns, link)
-	if (session_async_wanted(c, SESSION_ASYNC_PACKET_IN, reason_in(c->version, punt->reason)) &&
+	if (c->controller_id == punt->controller_id &&
+		session_async_wanted(
+			c, SESSION_ASYNC_PACKET_IN, reason_in(c->version, punt->reason)) &&
 		!offer(c, punt, frame, &key))
 		sw->punt_shed++;
 }

@@ -41,6 +41,14 @@ static bool offer_nx(struct session_conn *c, const struct session_punt *p)
 	return finish(c, &nxm);
 }
 
+static void put_userdata(struct of_writer *w, const struct weft_ipc_punt_more *more)
+{
+	if (more && more->userdata_len)
+		of_nicira_packet_in_prop_userdata_write(
+			w, &(struct of_nicira_packet_in_prop_userdata){
+				   {weft_ipc_punt_userdata(more), more->userdata_len}});
+}
+
 // In the order of their numbers, those that have something to say.
 static void put_properties(struct of_writer *w, const struct session_punt *p)
 {
@@ -62,6 +70,7 @@ static void put_properties(struct of_writer *w, const struct session_punt *p)
 	of_nicira_packet_in_prop_metadata_write(
 		w, &(struct of_nicira_packet_in_prop_metadata){of_written(&oxm)});
 	of_writer_free(&oxm);
+	put_userdata(w, weft_ipc_punt_more(p->punt));
 }
 
 static bool offer_nx2(struct session_conn *c, const struct session_punt *p)
@@ -91,6 +100,17 @@ int session_nicira_set_packet_in_format(struct session_conn *c, struct session_r
 	if (in.format > SESSION_PACKET_IN_NX2)
 		return of_fail(&rq->r, OFPET_BAD_REQUEST, OFPBRC_EPERM);
 	c->packet_in_format = (uint8_t)in.format;
+	return 0;
+}
+
+// Packet-ins of a controller action with this id come here, and no others.
+int session_nicira_set_controller_id(struct session_conn *c, struct session_request *rq)
+{
+	struct of_nicira_set_controller_id in;
+
+	if (of_nicira_set_controller_id_read(&rq->r, &in))
+		return -EBADMSG;
+	c->controller_id = in.controller_id;
 	return 0;
 }
 

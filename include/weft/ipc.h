@@ -126,7 +126,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(TABLE_STATUS, 83, weft_table_desc)  /* vacancy went below or above its threshold */      \
 	X(FLOW_CHANGED, 84, weft_ipc_flow_change) /* match, instructions */                        \
 	/* the punt socket */                                                                      \
-	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, then padding */
+	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, padding; weft_ipc_punt_more */
 
 enum weft_ipc_type {
 #define WEFT_X(id, number, body) WEFT_IPC_##id = number,
@@ -477,9 +477,39 @@ struct weft_ipc_punt {
 	uint8_t table;
 	uint8_t reason;     // enum weft_packet_in_reason
 	uint16_t max_len;   // that the action asked for; the agent cuts to it
-	uint32_t pad;
+	uint16_t controller_id;
+	uint16_t more_len;  // bytes of weft_ipc_punt_more and its tails, behind the padded frame; 0: none
 };
 static_assert(sizeof(struct weft_ipc_punt) == 56, "travels");
+
+// What few packet-ins have. Tails: popcount(map) words of the flow key, those that are not zero (of the
+// fields that no frame says, and that struct weft_ipc_punt has no member for); then the userdata of
+// the action, padded to a multiple of 8.
+struct weft_ipc_punt_more {
+	uint64_t map; // bit i: word i of struct weft_flow_key
+	uint16_t userdata_len;
+	uint16_t pad[3];
+};
+static_assert(sizeof(struct weft_ipc_punt_more) == 16, "travels");
+
+// NULL: none. The message's lengths must have been checked.
+static inline const struct weft_ipc_punt_more *weft_ipc_punt_more(const struct weft_ipc_punt *p)
+{
+	const char *frame = (const char *)(p + 1);
+
+	return p->more_len ? (const void *)(frame + ((p->data_len + 7) & ~7u)) : NULL;
+}
+
+static inline const void *weft_ipc_punt_userdata(const struct weft_ipc_punt_more *m)
+{
+	return (const uint64_t *)(const void *)(m + 1) + __builtin_popcountll(m->map);
+}
+
+static inline size_t weft_ipc_punt_more_bytes(const struct weft_ipc_punt_more *m)
+{
+	return sizeof(*m) + 8u * (unsigned)__builtin_popcountll(m->map) +
+		(m->userdata_len + 7u) / 8 * 8;
+}
 
 struct weft_ipc_status {
 	uint64_t epoch;

@@ -595,21 +595,31 @@ void fake_dataplane_event(struct fake_dataplane *dp, enum weft_ipc_type type, we
 	reply(dp, (uint16_t)type, 0, 0, tenant, body, len);
 }
 
-void fake_dataplane_punt(
-	struct fake_dataplane *dp, weft_tenant_id tenant, const void *frame, uint32_t len)
+void fake_dataplane_punt_more(struct fake_dataplane *dp, weft_tenant_id tenant, const void *frame,
+	uint32_t len, const void *more, size_t more_len, uint16_t said)
 {
 	struct {
 		struct weft_ipc_hdr h;
 		struct weft_ipc_punt punt;
 		uint8_t frame[2048];
-	} m = {.punt = {.data_len = len, .total_len = len}};
+	} m = {.punt = {.data_len = len, .total_len = len, .more_len = said}};
+	uint32_t padded = (len + 7) & ~7u;
 
-	m.h = (struct weft_ipc_hdr){.len = (uint32_t)(sizeof(m.h) + sizeof(m.punt) + len + 7) & ~7u,
+	m.h = (struct weft_ipc_hdr){
+		.len = (uint32_t)(sizeof(m.h) + sizeof(m.punt) + padded + more_len),
 		.type = WEFT_IPC_PUNT,
 		.tenant = tenant};
 	memcpy(m.frame, frame, len);
+	if (more_len)
+		memcpy(m.frame + padded, more, more_len);
 	ssize_t n = send(dp->punt_fd, &m, m.h.len, 0);
 	assert(n == (ssize_t)m.h.len);
+}
+
+void fake_dataplane_punt(
+	struct fake_dataplane *dp, weft_tenant_id tenant, const void *frame, uint32_t len)
+{
+	fake_dataplane_punt_more(dp, tenant, frame, len, NULL, 0, 0);
 }
 
 static const void *by_name(const struct fake_dataplane *dp, uint16_t dump, size_t offset,

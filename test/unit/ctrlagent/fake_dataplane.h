@@ -39,6 +39,9 @@ void fake_dataplane_event(struct fake_dataplane *dp, enum weft_ipc_type type, we
 	const void *body, size_t len);
 void fake_dataplane_punt(
 	struct fake_dataplane *dp, weft_tenant_id tenant, const void *frame, uint32_t len);
+// With what lies behind the frame: `more_len` bytes, said to be `said`.
+void fake_dataplane_punt_more(struct fake_dataplane *dp, weft_tenant_id tenant, const void *frame,
+	uint32_t len, const void *more, size_t more_len, uint16_t said);
 
 // The state, NULL if there is none by that name or address.
 const struct weft_ipc_tenant *fake_dataplane_tenant(

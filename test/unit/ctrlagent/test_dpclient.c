@@ -20,7 +20,7 @@ struct world {
 	struct fake_dataplane *dp;
 	struct dpc *dpc;
 	struct dpc_listener *listener;
-	unsigned ups, downs, punts, flows_removed, unblocked;
+	unsigned ups, downs, punts, punts_with_more, flows_removed, unblocked;
 	uint64_t epoch;
 };
 
@@ -67,6 +67,15 @@ static void on_punt(
 	assert_int_equal(tenant, 3);
 	assert_int_equal(punt->data_len, 5);
 	assert_memory_equal(frame, "hello", 5);
+	if (punt->more_len) {
+		const struct weft_ipc_punt_more *more = weft_ipc_punt_more(punt);
+
+		assert_int_equal(more->map, 1u << 20 | 1u << 30);
+		assert_int_equal(((const uint64_t *)(const void *)(more + 1))[1], 77);
+		assert_int_equal(more->userdata_len, 3);
+		assert_memory_equal(weft_ipc_punt_userdata(more), "abc", 3);
+		((struct world *)arg)->punts_with_more++;
+	}
 	((struct world *)arg)->punts++;
 }
 
@@ -394,6 +403,34 @@ static void test_events(void **state)
 	run_until(w, &w->punts, 1);
 }
 
+// What lies behind the frame is taken whole or not at all.
+static void test_punts_with_more(void **state)
+{
+	struct world *w = *state;
+	struct {
+		struct weft_ipc_punt_more more;
+		uint64_t word[2];
+		char userdata[8];
+	} m = {{.map = 1u << 20 | 1u << 30, .userdata_len = 3}, {5, 77}, "abc"}, bad = m;
+	struct {
+		struct weft_flow_stats stats;
+		struct weft_ipc_flow_tail tail;
+	} removed = {.stats = {.cookie = 42}};
+
+	// Once this has come, the other socket is connected, too.
+	fake_dataplane_event(w->dp, WEFT_IPC_FLOW_REMOVED, 1, &removed, sizeof(removed));
+	run_until(w, &w->flows_removed, 1);
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, &m, sizeof(m), sizeof(m) - 8); // said wrong
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, &m, sizeof(m) - 8, sizeof(m) - 8);
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, &m, 8, 8);
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, NULL, 0, sizeof(m));
+	bad.more.map = 1ull << 63 | 1u << 30; // no such word
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, &bad, sizeof(bad), sizeof(bad));
+	fake_dataplane_punt_more(w->dp, 3, "hello", 5, &m, sizeof(m), sizeof(m));
+	run_until(w, &w->punts, 1);
+	assert_int_equal(w->punts_with_more, 1);
+}
+
 static void test_a_loss_fails_what_waits(void **state)
 {
 	struct world *w = *state;
@@ -494,6 +531,7 @@ int main(void)
 		TEST(test_a_loss_fails_a_paused_dump),
 		TEST(test_a_dump_while_down_fails_from_the_loop),
 		TEST(test_events),
+		TEST(test_punts_with_more),
 		TEST(test_a_loss_fails_what_waits),
 		TEST(test_a_restart_shows_in_the_epoch),
 		TEST(test_malformed_breaks_the_connection),
