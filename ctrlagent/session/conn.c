@@ -71,6 +71,7 @@ void session_conn_close(struct session_conn *c)
 	sw->conn_count--;
 	share_unread(sw);
 	session_probe_stop(c);
+	session_multipart_stop(&c->multipart);
 	session_bundles_close(c);
 	session_monitors_close(c);
 	if (c->dump)

@@ -39,6 +39,7 @@ static const struct known actions[] = {
 	{OFPAT_SET_FIELD, ALL_VERSIONS},
 	{OFPAT_PUSH_PBB, ALL_VERSIONS},
 	{OFPAT_POP_PBB, ALL_VERSIONS},
+	{OFPAT_METER, OF_VERSION_1_5, OF_VERSION_1_5},
 };
 
 // No OFPIT_STAT_TRIGGER, which is optional (1.5.1, 7.2.5).

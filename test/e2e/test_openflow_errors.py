@@ -306,6 +306,7 @@ DRAWN = {
 
 # Errors that take a second session or the handshake, and have tests of their own.
 ELSEWHERE = {
+    'OFPBRC_MULTIPART_REQUEST_TIMEOUT': 'test_a_request_whose_rest_does_not_come()',
     'OFPHFC_INCOMPATIBLE': 'test_hello_failed()',
     'OFPRRFC_ID_IN_USE': 'test_openflow_versions.py, test_short_ids_of_1_5()',
 }
@@ -314,7 +315,6 @@ NOT_DRAWN = {
     'OFPHFC_EPERM': 'who may connect is for TLS and the socket to say, before OpenFlow begins',
     'OFPBRC_BUFFER_EMPTY': 'packets are not kept, so that no buffer is known and none is empty',
     'OFPBRC_BAD_TABLE_ID': 'tables 0 to 254 are there, and 255 is all',
-    'OFPBRC_MULTIPART_REQUEST_TIMEOUT': 'what is begun is kept until the session asks for another',
     'OFPBRC_MULTIPART_REPLY_TIMEOUT': 'the data plane tells to the end or is gone, and the session with it',
     'OFPBRC_MULTIPART_BAD_SCHED': 'multiparts cannot be added to a bundle at all',
     'OFPBRC_UNKNOWN': 'there is always a better word',
@@ -449,6 +449,21 @@ def test_hello_failed(host):
             assert c.recv_raw()[1] == 0
             e = c.error()
             assert (e.type, e.code) == (0, 0) and b'no common version' in bytes(e.data)
+
+
+@pytest.mark.parametrize('version', [5, 6], ids=['1.4', '1.5'])
+def test_a_request_whose_rest_does_not_come(host, version):
+    with Client.connect(host.target, version=version) as c:
+        part = multipart(c, 12, table_features(c), flags=1)
+        c.fails(part, 1, 14)
+        c.send_raw(part)
+        c.send_raw(multipart(c, 12, table_features(c)))
+        e = c.error()
+        assert (e.type, e.code) == (13, 5)  # it came: OFPTFFC_EPERM
+        assert c.quiet(1.5)
+    with Client.connect(host.target) as c:  # 1.3 has no word for it, and waits
+        c.send_raw(multipart(c, 12, table_features(c), flags=1))
+        assert c.quiet(1.5)
 
 
 # ---- OpenFlow 1.0, whose types and codes are other ones (1.0.2, 5.4.4)
