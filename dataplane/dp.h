@@ -15,6 +15,7 @@
 #include "dp_rcu.h"
 #include "dp_bfd.h"
 #include "dp_vtep.h"
+#include "kernel_guard.h"
 
 #include "flowtable/flowtable.h"
 #include "overlay/decap.h"
@@ -49,7 +50,7 @@ struct dp {
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
-	int guard[6];                    // kernel_guard.h
+	struct dp_kernel_guard guard;
 	struct dp_bfd bfd;
 	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
 	uint32_t frag_id;                // atomic: of the latest outer packet that was fragmented

@@ -105,8 +105,7 @@ static int dp_control_host(struct dp *dp)
 	struct weft_ipc_host host = {.vxlan_port = 4789, .ttl = 64, .fdb_age_s = 300};
 	char why[100];
 
-	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
-		dp->guard[i] = -1;
+	dp_kernel_guard_init(&dp->guard);
 	dp->bfd.next_discr = (uint32_t)dp_random() & 0xffffff;
 	return dp_host_set(dp, &host, why) ? -1 : 0;
 }
@@ -230,7 +229,7 @@ void dp_control_stop(struct dp *dp)
 	dp_punt_free(dp->punt);
 	for (unsigned i = 0; i < dp->opt.workers; i++)
 		dp_worker_free(dp->worker[i]);
-	dp_kernel_guard_close(dp->guard);
+	dp_kernel_guard_close(&dp->guard);
 	rte_mempool_free(dp->pool);
 	rte_eal_cleanup();
 }

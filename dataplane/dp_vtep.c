@@ -299,9 +299,9 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 	__atomic_store_n(&dp->vtep, vtep, __ATOMIC_RELEASE);
 	dp_rcu_retire(dp->rcu, free, (void *)(uintptr_t)old);
 	if (weft_ip_is_none(&cfg->vtep4) && weft_ip_is_none(&cfg->vtep6))
-		dp_kernel_guard_close(dp->guard);
+		dp_kernel_guard_close(&dp->guard);
 	else
-		dp_kernel_guard_set(dp->guard, cfg->vxlan_port, dp_vtep_bfd_port(cfg));
+		dp_kernel_guard_set(&dp->guard, cfg->vxlan_port, dp_vtep_bfd_port(cfg));
 	dp->bfd.stale = true;
 	dp_tenants_stale(dp, NULL);
 	return WEFT_E_NONE;

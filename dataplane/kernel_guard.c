@@ -51,24 +51,48 @@ static int dp_guard_open(int family, int type, int proto, uint16_t port)
 	return fd;
 }
 
-void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS])
+static void dp_guard_drop(struct dp_kernel_guard *g, unsigned i)
 {
-	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++) {
-		if (fd[i] >= 0)
-			close(fd[i]);
-		fd[i] = -1;
-	}
+	if (g->fd[i] >= 0)
+		close(g->fd[i]);
+	g->fd[i] = -1;
 }
 
-void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port, uint16_t bfd_port)
+void dp_kernel_guard_init(struct dp_kernel_guard *g)
 {
-	dp_kernel_guard_close(fd);
-	fd[0] = dp_guard_open(AF_INET, SOCK_DGRAM, 0, vxlan_port);
-	fd[1] = dp_guard_open(AF_INET6, SOCK_DGRAM, 0, vxlan_port);
-	fd[2] = dp_guard_open(AF_INET, SOCK_RAW, IPPROTO_GRE, 0);
-	fd[3] = dp_guard_open(AF_INET6, SOCK_RAW, IPPROTO_GRE, 0);
-	if (!bfd_port)
-		return;
-	fd[4] = dp_guard_open(AF_INET, SOCK_DGRAM, 0, bfd_port);
-	fd[5] = dp_guard_open(AF_INET6, SOCK_DGRAM, 0, bfd_port);
+	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
+		g->fd[i] = -1;
+}
+
+void dp_kernel_guard_close(struct dp_kernel_guard *g)
+{
+	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
+		dp_guard_drop(g, i);
+}
+
+// Those that are to go give up their ports before others are asked for.
+void dp_kernel_guard_set(struct dp_kernel_guard *g, uint16_t vxlan_port, uint16_t bfd_port)
+{
+	static const struct {
+		int family, type, proto;
+	} kind[DP_GUARD_SOCKETS] = {
+		{AF_INET, SOCK_DGRAM, 0},
+		{AF_INET6, SOCK_DGRAM, 0},
+		{AF_INET, SOCK_RAW, IPPROTO_GRE},
+		{AF_INET6, SOCK_RAW, IPPROTO_GRE},
+		{AF_INET, SOCK_DGRAM, 0},
+		{AF_INET6, SOCK_DGRAM, 0},
+	};
+	const uint16_t port[DP_GUARD_SOCKETS] = {vxlan_port, vxlan_port, 0, 0, bfd_port, bfd_port};
+	const unsigned n = bfd_port ? DP_GUARD_SOCKETS : DP_GUARD_SOCKETS - 2;
+
+	for (unsigned i = 0; i < DP_GUARD_SOCKETS; i++)
+		if (i >= n || g->port[i] != port[i])
+			dp_guard_drop(g, i);
+	for (unsigned i = 0; i < n; i++) {
+		if (g->fd[i] < 0)
+			g->fd[i] =
+				dp_guard_open(kind[i].family, kind[i].type, kind[i].proto, port[i]);
+		g->port[i] = port[i];
+	}
 }

@@ -19,8 +19,15 @@
 
 #define DP_GUARD_SOCKETS 6
 
-// Control thread. Holds the sockets for `vxlan_port`, and for `bfd_port` unless it is 0, in the
-// calling thread's network namespace, instead of those in `fd`. fd[] is -1 for one that could not
-// be had. Needs CAP_NET_RAW.
-void dp_kernel_guard_set(int fd[DP_GUARD_SOCKETS], uint16_t vxlan_port, uint16_t bfd_port);
-void dp_kernel_guard_close(int fd[DP_GUARD_SOCKETS]);
+struct dp_kernel_guard {
+	int fd[DP_GUARD_SOCKETS]; // -1: not held, or could not be had
+	uint16_t port[DP_GUARD_SOCKETS];
+};
+
+// Control thread.
+void dp_kernel_guard_init(struct dp_kernel_guard *);
+// Holds the sockets for `vxlan_port`, and for `bfd_port` unless it is 0, in the calling thread's
+// network namespace. Those that are held already stay: the kernel gets no moment to answer in; what
+// could not be had is tried again. Needs CAP_NET_RAW.
+void dp_kernel_guard_set(struct dp_kernel_guard *, uint16_t vxlan_port, uint16_t bfd_port);
+void dp_kernel_guard_close(struct dp_kernel_guard *);

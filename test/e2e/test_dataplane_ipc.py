@@ -388,6 +388,22 @@ def test_one_agent_at_a_time(shared):
     shared.dp.echo()
 
 
+def test_what_keeps_the_kernel_quiet_is_kept(lab, fabric):
+    """Setting the host anew leaves the kernel no moment in which it would answer tunnel packets."""
+    host = BareHost(lab, fabric, 1)
+
+    def sockets():
+        folder = f'/proc/{host.process.pid}/fd'
+        links = [os.readlink(f'{folder}/{fd}') for fd in os.listdir(folder)]
+        return {link for link in links if link.startswith('socket:')}
+
+    before = sockets()
+    host.dp.host_set(vtep4=host.vtep, ttl=63)
+    assert sockets() == before
+    host.dp.host_set(vtep4=host.vtep, vxlan_port=4790)
+    assert len(before - sockets()) == len(sockets() - before) == 2  # UDP over IPv4 and IPv6
+
+
 @pytest.mark.parametrize('end', ['close', 'shutdown'])
 def test_what_came_before_the_end_counts(shared, end):
     """However much it is: an agent may say its last words and go, with or without waiting for answers."""
