@@ -12,7 +12,7 @@ void session_barrier_check(struct session_conn *c)
 		return;
 	c->barrier_done = false;
 	of_barrier_reply_write(session_begin(c), &out);
-	session_end(c);
+	session_end_now(c);
 	session_conn_resume(c, SESSION_PAUSE_BARRIER);
 }
 

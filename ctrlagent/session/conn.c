@@ -174,6 +174,12 @@ void session_end(struct session_conn *c)
 		session_stream_send(c->stream, c->out.data, c->out.len);
 }
 
+void session_end_now(struct session_conn *c)
+{
+	if (c->stream && !of_writer_status(&c->out))
+		session_stream_send_now(c->stream, c->out.data, c->out.len);
+}
+
 bool session_end_offer(struct session_conn *c)
 {
 	return c->stream && !of_writer_status(&c->out) &&

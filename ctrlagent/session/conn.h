@@ -113,6 +113,7 @@ void session_conn_resume(struct session_conn *c, unsigned why);
 // Write one message into what session_begin() returns, then send it.
 struct of_writer *session_begin(struct session_conn *c);
 void session_end(struct session_conn *c);
+void session_end_now(struct session_conn *c);   // its receiver is waiting for it
 bool session_end_offer(struct session_conn *c); // it may be lost; false: it was
 
 // hello.c

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -461,6 +462,21 @@ void session_stream_send(struct session_stream *s, const void *msg, size_t len)
 		die(s, "does not read what it is sent");
 	else
 		put(s, msg, len);
+}
+
+void session_stream_send_now(struct session_stream *s, const void *msg, size_t len)
+{
+	ssize_t n = 0;
+
+	if (can_send(s) && !session_stream_backlog(s) && !bufferevent_openssl_get_ssl(s->bev))
+		n = send(bufferevent_getfd(s->bev), msg, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		n = 0; // what is wrong will show again
+	if ((size_t)n < len)
+		session_stream_send(s, (const uint8_t *)msg + n, len - (size_t)n);
+	else
+		s->stats.tx_messages++;
+	s->stats.tx_bytes += (uint64_t)n;
 }
 
 bool session_stream_offer(struct session_stream *s, const void *msg, size_t len)

@@ -75,6 +75,8 @@ void session_stream_set_limits(
 	struct session_stream *s, const struct session_stream_limits *limits);
 
 void session_stream_send(struct session_stream *s, const void *msg, size_t len);
+// Not only when the turn ends, for somebody waits for it: costs a system call.
+void session_stream_send_now(struct session_stream *s, const void *msg, size_t len);
 bool session_stream_offer(struct session_stream *s, const void *msg, size_t len);
 
 // Hand nothing up any more, send what is waiting (5 s at most), then `closed` with this reason.
