@@ -39,6 +39,7 @@ static const struct known actions[] = {
 	{OFPAT_SET_FIELD, ALL_VERSIONS},
 	{OFPAT_PUSH_PBB, ALL_VERSIONS},
 	{OFPAT_POP_PBB, ALL_VERSIONS},
+	{OFPAT_COPY_FIELD, OF_VERSION_1_5, OF_VERSION_1_5},
 	{OFPAT_METER, OF_VERSION_1_5, OF_VERSION_1_5},
 };
 
@@ -172,6 +173,19 @@ static void put_fields(struct of_writer *w, struct of_writer *list)
 	of_table_feature_prop_write(w, &prop);
 }
 
+// What can be set can be copied to; and from wherever.
+static void put_copied_fields(struct of_writer *w, struct of_writer *list)
+{
+	struct of_table_feature_prop prop = {.kind = OF_TABLE_FEATURE_PROP_WRITE_COPYFIELD};
+
+	list_fields(list, WEFT_FIELD_S, false);
+	prop.write_copyfield.oxm_ids = of_written(list);
+	of_table_feature_prop_write(w, &prop);
+	prop = (struct of_table_feature_prop){.kind = OF_TABLE_FEATURE_PROP_APPLY_COPYFIELD};
+	prop.apply_copyfield.oxm_ids = of_written(list);
+	of_table_feature_prop_write(w, &prop);
+}
+
 // All packets are Ethernet frames (1.5.1, 7.2.3.11).
 static void put_packet_types(struct of_writer *w, struct of_writer *list)
 {
@@ -218,8 +232,10 @@ static void put_table(struct session_dump *d, const struct place *p, uint32_t ma
 	put_next_tables(&props, &list, p->table, p->end);
 	put_actions(&props, &list, p->egress);
 	put_fields(&props, &list);
-	if (d->w.version >= OF_VERSION_1_5)
+	if (d->w.version >= OF_VERSION_1_5) {
+		put_copied_fields(&props, &list);
 		put_packet_types(&props, &list);
+	}
 	snprintf(out.name, sizeof(out.name), "table%u", p->table);
 	out.properties = of_written(&props);
 	of_table_features_write(&d->w, &out);

@@ -65,7 +65,7 @@ def oxm(field, value, cls=0x8000, masked=0):
     return pack('!HBB', cls, field << 1 | masked, len(value)) + value
 
 
-IN_PORT, METADATA, ETH_TYPE, VLAN_VID, IPV4_SRC, TUNNEL_ID = 0, 2, 5, 6, 11, 38
+IN_PORT, IN_PHY_PORT, METADATA, ETH_TYPE, VLAN_VID, IPV4_SRC, TUNNEL_ID = 0, 1, 2, 5, 6, 11, 38
 IPV4 = oxm(ETH_TYPE, b'\x08\0')
 
 
@@ -210,7 +210,7 @@ DRAWN = {
     'OFPBAC_BAD_QUEUE': acts(action(21, pack('!I', NONE))),
     'OFPBAC_BAD_OUT_GROUP': acts(action(22, pack('!I', 99))),
     'OFPBAC_MATCH_INCONSISTENT': acts(set_field(oxm(IPV4_SRC, bytes(4)))),
-    'OFPBAC_BAD_SET_TYPE': acts(set_field(oxm(IN_PORT, bytes(4)))),
+    'OFPBAC_BAD_SET_TYPE': acts(set_field(oxm(IN_PHY_PORT, bytes(4)))),
     'OFPBAC_BAD_SET_LEN': acts(set_field(oxm(ETH_TYPE, bytes(3)))),
     'OFPBAC_BAD_SET_ARGUMENT': acts(set_field(oxm(VLAN_VID, b'\0\5'))),  # without OFPVID_PRESENT
     'OFPBAC_BAD_SET_MASK': acts(set_field(oxm(4, bytes(12), masked=1))),

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables that evict and that tell of vacancy, and buckets one by one, on the whole switch."""
 import os
-import struct
 
 import pytest
 
 from lab.wait import wait_until
 from lab.weft import WeftHost
-from ofclient import Client, header
+from ofclient import Client
 
 RULES = 10
 LATE = pytest.mark.parametrize('version', [5, 6], ids=['1.4', '1.5'])
@@ -117,22 +116,19 @@ def test_meters_as_actions_of_1_5(host):
         assert c.flows() == [], 'rules go with their meter (1.5.1, 6.8)'
 
 
-def test_table_features_begin_egress_or_say_why_not(host):
-    """Whether this build's tables have egress or not: the wish is granted and told, or refused by name."""
+def test_pipeline_fields_of_a_packet_out(host):
+    """What a packet-out of 1.5 lists besides its port is what the tables match and a packet-in tells."""
     with Client.connect(host.target, version=6) as c:
-        o = c.ofp
-        first = o.OFPTFF_EGRESS_TABLE | o.OFPTFF_FIRST_EGRESS
-        body = struct.pack('!HBBI32sQQII', 64, 100, o.OFPTFC_MODIFY, first, b'', 0, 0, 0, 0)
-        c.send_raw(header(6, 18, 9, struct.pack('!HH4x', 12, 0) + body))
-        tables = {}
-        while True:
-            raw = c.recv_raw()
-            m = c.decode(raw)
-            if m.msg_type == o.OFPT_ERROR:
-                assert (m.type, m.code) == (o.OFPET_TABLE_FEATURES_FAILED, o.OFPTFFC_BAD_FEATURES)
-                return
-            tables.update({t.table_id: t.features for t in m.body})
-            if not m.flags & o.OFPMPF_REPLY_MORE:
-                break
-        assert [tables[n] for n in (99, 100, 101)] == [o.OFPTFF_INGRESS_TABLE, first,
-                                                       o.OFPTFF_EGRESS_TABLE]
+        o, p = c.ofp, c.parser
+        c.send(c.flow(match=p.OFPMatch(in_port=2, metadata=0x77, tunnel_id=5), priority=9,
+                      actions=[c.output(o.OFPP_CONTROLLER)]))
+        for metadata in (0x66, 0x77):
+            c.send(p.OFPPacketOut(c.dp, o.OFP_NO_BUFFER,
+                                  p.OFPMatch(in_port=2, metadata=metadata, tunnel_id=5),
+                                  [c.output(o.OFPP_TABLE)], bytes(60)))
+        c.barrier()
+        assert not c.errors
+        e = c.event(o.OFPT_PACKET_IN)
+        assert (e.match['in_port'], e.match['metadata'], e.match['tunnel_id']) == (2, 0x77, 5)
+        c.barrier()
+        assert not [x for x in c.events if x.msg_type == o.OFPT_PACKET_IN]

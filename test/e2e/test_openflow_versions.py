@@ -720,6 +720,11 @@ def test_table_features_tell_the_truth(connect, version):
             o.OFPTC_EVICTION | o.OFPTC_VACANCY_EVENTS
     if version == 6:
         assert t.features == o.OFPTFF_INGRESS_TABLE and o.OFPTFPT_PACKET_TYPES in props
+        for where in ('WRITE', 'APPLY'):
+            can = {a.type for a in props[getattr(o, f'OFPTFPT_{where}_ACTIONS')].action_ids}
+            assert {o.OFPAT_COPY_FIELD, o.OFPAT_METER} <= can
+            copied = {x.type for x in props[getattr(o, f'OFPTFPT_{where}_COPYFIELD')].oxm_ids}
+            assert 'eth_dst' in copied and 'in_phy_port' not in copied
 
 
 def test_table_features_of_1_5_are_refused_by_name(connect):
