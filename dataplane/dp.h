@@ -21,6 +21,7 @@
 #include "overlay/decap.h"
 
 struct dp_ipc;
+struct dp_learn;
 struct dp_punt;
 struct dp_tenant;
 struct dp_worker;
@@ -57,6 +58,7 @@ struct dp {
 
 	struct dp_ipc *ipc;
 	struct dp_punt *punt;
+	struct dp_learn *learn;
 };
 
 // The control thread counts in the set behind the workers'.

@@ -4,6 +4,7 @@
 #include "dp_eal.h"
 #include "dp_event.h"
 #include "dp_ipc.h"
+#include "dp_learn.h"
 #include "dp_ipc_txn.h"
 #include "dp_log.h"
 #include "dp_pmtu.h"
@@ -145,7 +146,8 @@ int dp_control_start(struct dp *dp)
 	dp->pool = dp_eal_pool(&dp->opt);
 	dp->rcu = dp_rcu_new(dp->opt.workers);
 	dp->nobody = dp_tenant_nobody(dp);
-	if (!dp->pool || !dp->rcu || !dp->nobody)
+	dp->learn = dp_learn_new();
+	if (!dp->pool || !dp->rcu || !dp->nobody || !dp->learn)
 		return -1;
 	if (dp_control_host(dp) || dp_control_workers(dp))
 		return -1;
@@ -194,6 +196,7 @@ void dp_control_loop(struct dp *dp)
 		more = dp_ipc_run(dp->ipc, fds, ipc);
 		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
+		dp_learn_poll(dp);
 		dp_rcu_poll(dp->rcu);
 		if (dp_now_ns() - links >= DP_LINKS_NS) {
 			links = dp_now_ns();
@@ -227,6 +230,7 @@ void dp_control_stop(struct dp *dp)
 	if (dp->rcu)
 		dp_rcu_free(dp->rcu);
 	dp_punt_free(dp->punt);
+	dp_learn_free(dp->learn);
 	for (unsigned i = 0; i < dp->opt.workers; i++)
 		dp_worker_free(dp->worker[i]);
 	dp_kernel_guard_close(&dp->guard);

@@ -17,6 +17,9 @@ void dp_ledger_sum(const struct dp_counters *sets, unsigned threads, struct weft
 		out->received += dp_read(&c->received);
 		out->copies += dp_read(&c->copies);
 		out->sent += dp_read(&c->sent);
+		out->learns += dp_read(&c->learns);
+		out->learns_lost += dp_read(&c->learns_lost);
+		out->learns_failed += dp_read(&c->learns_failed);
 		in_flight += (int64_t)(dp_read(&c->queued) - dp_read(&c->unqueued));
 		for (unsigned i = 0; i < WEFT_CONSUMED_MAX; i++)
 			out->consumed[i] += dp_read(&c->consumed[i]);

@@ -22,6 +22,9 @@ struct dp_counters {
 	uint64_t sent;
 	uint64_t queued;
 	uint64_t unqueued;
+	uint64_t learns; // as in weft_ipc_ledger
+	uint64_t learns_lost;
+	uint64_t learns_failed;
 	uint64_t consumed[WEFT_CONSUMED_MAX];
 	uint64_t drops[WEFT_DROP_MAX];
 } __attribute__((aligned(64)));

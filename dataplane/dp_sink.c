@@ -351,6 +351,11 @@ static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 	rte_ring_sp_enqueue_elem(s->worker->events, &e, sizeof(e));
 }
 
+static bool dp_sink_learn_rule(struct ft_sink *sink, const struct ft_learned *l)
+{
+	return dp_learn_tell(dp_sink(sink), l);
+}
+
 void dp_sink_init(struct dp_worker *w)
 {
 	w->sink = (struct dp_sink){
@@ -361,6 +366,7 @@ void dp_sink_init(struct dp_worker *w)
 				.drop = dp_sink_drop,
 				.clone = dp_sink_clone,
 				.learn = dp_sink_learn,
+				.learn_rule = dp_sink_learn_rule,
 			},
 		.worker = w,
 	};

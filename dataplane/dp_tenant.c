@@ -28,6 +28,7 @@ static void dp_tenant_free(void *obj)
 	free(t->punts);
 	free(t->learns);
 	free(t->tells);
+	free(t->rules);
 	dp_neigh_free(t->neighs);
 	free(t->vtep_list);
 	free(t);
@@ -48,9 +49,10 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
 	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
+	t->rules = aligned_alloc(64, threads * sizeof(*t->rules));
 	t->neighs = dp_neigh_new(dp->seed);
 	if (!t->ports || !t->vteps || !t->counters || !t->punts || !t->learns || !t->tells ||
-		!t->neighs) {
+		!t->rules || !t->neighs) {
 		dp_tenant_free(t);
 		return NULL;
 	}
@@ -58,6 +60,7 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	memset(t->punts, 0, threads * sizeof(*t->punts));
 	memset(t->learns, 0, threads * sizeof(*t->learns));
 	memset(t->tells, 0, threads * sizeof(*t->tells));
+	memset(t->rules, 0, threads * sizeof(*t->rules));
 	return t;
 }
 

@@ -60,6 +60,7 @@ struct dp_tenant {
 	struct dp_punt_limit *punts;  // packet-ins, one a thread
 	struct dp_bucket *learns;     // of learned addresses, one a thread
 	struct dp_bucket *tells;      // of ICMP messages, one a thread
+	struct dp_bucket *rules;      // of rules that packets ask for, one a thread
 	// The control thread's own.
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;

@@ -154,7 +154,8 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);
 	w->punts = dp_worker_ring("punt", id, 8, DP_PUNTS_SIZE, spsc);
 	w->events = dp_worker_ring("event", id, sizeof(struct dp_event), DP_EVENTS_SIZE, spsc);
-	if (!w->polls || !w->inbox || !w->packet_outs || !w->punts || !w->events ||
+	w->rules = dp_worker_ring("rule", id, sizeof(struct dp_learned_rule), DP_RULES_SIZE, spsc);
+	if (!w->polls || !w->inbox || !w->packet_outs || !w->punts || !w->events || !w->rules ||
 		!dp_worker_cache(w)) {
 		dp_worker_free(w);
 		return NULL;
@@ -174,6 +175,7 @@ void dp_worker_free(struct dp_worker *w)
 	rte_ring_free(w->packet_outs);
 	rte_ring_free(w->punts);
 	rte_ring_free(w->events);
+	rte_ring_free(w->rules);
 	if (w->cache)
 		munmap(w->cache, ft_cache_bytes(w->dp->opt.flow_cache));
 	rte_free(w);

@@ -15,6 +15,7 @@
 
 #include "dp.h"
 #include "dp_drop.h"
+#include "dp_learn.h"
 #include "dp_mbuf.h"
 #include "dp_tenant.h"
 
@@ -123,6 +124,7 @@ struct dp_worker {
 	struct rte_ring *packet_outs; // from the control thread
 	struct rte_ring *punts;       // to it
 	struct rte_ring *events;      // to it
+	struct rte_ring *rules;       // to it: dp_learn.h
 	struct dp_worker_stats stats;
 	struct dp_sink sink;
 	struct dp_drops drops;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Arguments of the actions of nx.h, and where each may stand.
 #include "flowtable/check.h"
+#include "flowtable/learn.h"
 #include "flowtable/nx.h"
 
 #define MIN_FRAME 14u // an Ethernet header: no output makes a frame shorter
@@ -161,6 +162,8 @@ static enum weft_error check_one(const struct ft_switch *sw, struct ft_known *k,
 		return ft_check_set_field(sw, k, a);
 	case WEFT_ACTION_RESUBMIT:
 		return check_resubmit(a);
+	case WEFT_ACTION_LEARN:
+		return ft_check_learn(a);
 	case WEFT_ACTION_OUTPUT_FIELD:
 		return check_read(k, &((const struct weft_action_output_field *)p)->port);
 	case WEFT_ACTION_OUTPUT_TRUNC:

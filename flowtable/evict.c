@@ -20,7 +20,7 @@ static uint64_t worth(const struct ft_switch *sw, const struct ft_rule *r, unsig
 	if (flags & WEFT_EVICT_IMPORTANCE)
 		key = (uint64_t)r->program->importance << 48;
 	if (flags & WEFT_EVICT_LIFETIME)
-		due = ft_rule_due_ns(r, used);
+		due = ft_rule_due_ns(sw, r, used);
 	if (due != UINT64_MAX)
 		return key | (due >> FT_EVICT_UNIT);
 	return key | FT_EVICT_NEVER |

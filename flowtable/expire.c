@@ -9,8 +9,8 @@ static bool expired(const struct ft_switch *sw, const struct ft_rule *r, uint64_
 {
 	uint64_t hard_ns = r->program->hard_timeout * FT_SECOND_NS;
 
-	*due_ns = ft_rule_due_ns(r, ft_ids_sum(sw, r).used_ns);
-	*reason = hard_ns && now_ns >= r->created_ns + hard_ns ? WEFT_REMOVED_HARD
+	*due_ns = ft_rule_due_ns(sw, r, ft_ids_sum(sw, r).used_ns);
+	*reason = hard_ns && now_ns >= ft_rule_since_ns(sw, r) + hard_ns ? WEFT_REMOVED_HARD
 							       : WEFT_REMOVED_IDLE;
 	return *due_ns <= now_ns;
 }

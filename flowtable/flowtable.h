@@ -130,6 +130,12 @@ void ft_port_del(struct ft_switch *, uint32_t ofport);
 // second, with no transaction open. Returns how many went.
 unsigned ft_expire(struct ft_switch *);
 
+// What a packet asked for (struct ft_sink, learn_rule), in a transaction of its own: added, replaced, or
+// its timeouts start anew. STATE: one is open, ask again later; else as ft_flow_mod(), and TABLE_FULL
+// also for more than the learn action's limit.
+struct ft_learned;
+enum weft_error ft_learn_apply(struct ft_switch *, const struct ft_learned *);
+
 // ---- flow monitors (writer)
 //
 // Changes of rules that fit a monitor are told by env->changed, in the order of commits: within the
@@ -247,6 +253,20 @@ struct ft_packet_in {
 
 // Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or
 // drop. The sink reads pkt.data/len/headroom as they are then: edits have been made.
+// What a learn action asks the writer for (learn.h).
+// A flow-mod, with its match as in weft_match: `words` values, then as many masks; then instructions.
+#define FT_LEARN_BYTES 1024u // as long as one may be
+struct ft_learned {
+	struct weft_flow_mod mod;
+	uint64_t map;
+	uint32_t words;
+	uint32_t instr_len;
+	uint32_t limit; // 0: none
+	uint32_t size;  // of all of it, bytes; a multiple of 8
+	uint64_t bytes[];
+};
+static_assert(sizeof(struct ft_learned) == 64, "travels between threads");
+
 struct ft_sink {
 	// To a port that exists and takes packets, or to WEFT_OFPORT_OVERLAY: key.tun_dst (or
 	// tun_ipv6_dst) names the VTEP; zero: to all of the tenant's VTEPs.
@@ -260,6 +280,9 @@ struct ft_sink {
 	// The source address was seen at this port (and VTEP, in the key) and the FDB does not say
 	// so: pass it to the writer, who calls ft_fdb_add(). May be lossy.
 	void (*learn)(struct ft_sink *, const struct ft_packet *);
+	// A packet asks for a rule: a copy goes to the writer, who calls ft_learn_apply(). False: lost,
+	// and the sink has counted that. NULL: nothing is learned.
+	bool (*learn_rule)(struct ft_sink *, const struct ft_learned *);
 };
 
 // Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read once a burst.

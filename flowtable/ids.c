@@ -17,6 +17,7 @@ void ft_ids_init(struct ft_ids *ids, uint64_t seed)
 	memset(ids, 0, sizeof(*ids));
 	ids->free = FT_NO_ID;
 	ft_idmap_init(&ids->bases, seed);
+	ft_idmap_init(&ids->fresh, seed);
 }
 
 static struct ft_counter_dir *counter_dir(const struct ft_switch *sw)
@@ -71,6 +72,8 @@ bool ft_ids_reserve(struct ft_switch *sw)
 {
 	struct ft_ids *ids = &sw->ids;
 
+	if (!ft_cookies_reserve(sw, ids->count + 1))
+		return false;
 	if (ids->free != FT_NO_ID)
 		return true;
 	if (ids->count == FT_NO_ID - 1)
@@ -113,10 +116,12 @@ void ft_ids_take(struct ft_switch *sw, struct ft_rule *r)
 		r->id = ids->count++;
 	}
 	ids->rule[r->id] = r;
+	ft_cookies_move(sw, NULL, r);
 }
 
 void ft_ids_own(struct ft_switch *sw, struct ft_rule *r)
 {
+	ft_cookies_move(sw, ft_ids_rule(sw, r->id), r);
 	sw->ids.rule[r->id] = r;
 }
 
@@ -126,8 +131,11 @@ void ft_ids_release(struct ft_switch *sw, const struct ft_rule *r)
 
 	if (ids->rule[r->id] != r)
 		return;
+	ft_cookies_move(sw, r, NULL);
 	free(ft_idmap_find(&ids->bases, r->id));
 	ft_idmap_del(&ids->bases, r->id);
+	free(ft_idmap_find(&ids->fresh, r->id));
+	ft_idmap_del(&ids->fresh, r->id);
 	ids->rule[r->id] = (struct ft_rule *)((uintptr_t)ids->free << 1 | 1);
 	ids->free = r->id;
 }
@@ -193,10 +201,34 @@ void ft_ids_reset(struct ft_switch *sw, const struct ft_rule *r)
 	base->bytes = sum.bytes;
 }
 
+bool ft_ids_refresh(struct ft_switch *sw, const struct ft_rule *r)
+{
+	uint64_t *at = ft_idmap_find(&sw->ids.fresh, r->id);
+
+	if (!at) {
+		at = malloc(sizeof(*at));
+		if (!at || !ft_idmap_reserve(&sw->ids.fresh, &sw->garbage)) {
+			free(at);
+			return false;
+		}
+		ft_idmap_set(&sw->ids.fresh, r->id, at);
+	}
+	*at = sw->env.now_ns(sw->env.ctx);
+	return true;
+}
+
+uint64_t ft_ids_refreshed(const struct ft_switch *sw, const struct ft_rule *r)
+{
+	const uint64_t *at = sw->ids.fresh.live ? ft_idmap_find(&sw->ids.fresh, r->id) : NULL;
+
+	return at ? *at : 0;
+}
+
 void ft_ids_fini(struct ft_switch *sw)
 {
 	struct ft_counter_dir *dir = counter_dir(sw);
 	struct ft_counter_base *base;
+	uint64_t *fresh;
 	uint32_t pos = 0;
 
 	for (uint32_t i = 0; dir && i < dir->pages; i++)
@@ -205,5 +237,8 @@ void ft_ids_fini(struct ft_switch *sw)
 	while ((base = ft_idmap_next(&sw->ids.bases, &pos)))
 		free(base);
 	ft_idmap_fini(&sw->ids.bases);
+	for (pos = 0; (fresh = ft_idmap_next(&sw->ids.fresh, &pos));)
+		free(fresh);
+	ft_idmap_fini(&sw->ids.fresh);
 	free(sw->ids.rule);
 }

@@ -15,6 +15,7 @@ struct ft_ids {
 	uint32_t room;
 	uint32_t free;         // first free number, UINT32_MAX: none
 	struct ft_idmap bases; // number to struct ft_counter_base
+	struct ft_idmap fresh; // number to when its rule was learned again, uint64_t
 };
 
 struct ft_counter_sum {
@@ -39,4 +40,8 @@ struct ft_counter_sum ft_ids_sum(const struct ft_switch *, const struct ft_rule 
 bool ft_ids_reserve_reset(struct ft_switch *, uint32_t id);
 // Counters of a rule with FT_RULE_COUNTER_BASE start again from here.
 void ft_ids_reset(struct ft_switch *, const struct ft_rule *);
+// The rule's timeouts start anew now. False: no memory.
+bool ft_ids_refresh(struct ft_switch *, const struct ft_rule *);
+// When that was; 0: never.
+uint64_t ft_ids_refreshed(const struct ft_switch *, const struct ft_rule *);
 void ft_ids_fini(struct ft_switch *);

@@ -260,6 +260,9 @@ bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action 
 	const void *p = weft_action_payload(a);
 
 	switch ((enum weft_action_type)a->type) {
+	case WEFT_ACTION_LEARN:
+		ft_learn_run(b, run, a);
+		return true;
 	case WEFT_ACTION_MOVE:
 		return move(b, run, p);
 	case WEFT_ACTION_LOAD:

@@ -169,6 +169,7 @@ static struct ft_program *program_new(
 	p->importance = spec->importance;
 	p->flags = spec->flags;
 	p->conjunctive = ft_conjunctive(spec->instr);
+	p->learns = ft_learn_next(spec->instr + 1, spec->instr->apply_len, NULL);
 	memcpy(&p->instr, spec->instr, size);
 	if (!users_new(&p->instr, &p->users)) {
 		free(p);
@@ -256,6 +257,8 @@ bool ft_program_reserve(struct ft_switch *sw, struct ft_program *p)
 	struct ft_program_users *u = p->users;
 	uint32_t room, *id;
 
+	if (p->learns && !ft_learn_prepare(sw, &p->instr))
+		return false;
 	if (!u || u->n < u->room)
 		return true;
 	// With a removal staged, an abort may bring back what a sweep would forget.
@@ -284,6 +287,8 @@ void ft_program_join(struct ft_switch *sw, const struct ft_rule *r)
 {
 	struct ft_program_users *u = r->program->users;
 
+	if (r->program->learns)
+		ft_learn_refer(sw, r->program, 1);
 	if (!u)
 		return;
 	u->id[u->n++] = r->id;
@@ -295,6 +300,8 @@ void ft_program_rejoin(struct ft_switch *sw, const struct ft_rule *r)
 {
 	struct ft_program_users *u = r->program->users;
 
+	if (r->program->learns)
+		ft_learn_refer(sw, r->program, 1);
 	if (!u)
 		return;
 	u->live++;
@@ -305,6 +312,8 @@ void ft_program_leave(struct ft_switch *sw, const struct ft_rule *r)
 {
 	struct ft_program_users *u = r->program->users;
 
+	if (r->program->learns)
+		ft_learn_refer(sw, r->program, -1);
 	if (!u)
 		return;
 	u->live--;

@@ -57,10 +57,22 @@ static bool collect(void *arg, struct ft_rule *r)
 	return true;
 }
 
+// Of a whole cookie: a chain a table.
+static void select_cookie(const struct ft_switch *sw, uint8_t table, struct collector *c)
+{
+	const struct ft_selector *s = c->selector;
+	struct ft_rule *r = NULL;
+
+	while ((r = ft_cookies_next(sw, table, s->cookie, r)))
+		if (ft_rule_within(r, s->match) && !collect(c, r))
+			return;
+}
+
 bool ft_select_within(
 	struct ft_switch *sw, const struct ft_selector *selector, struct ft_selection *into)
 {
 	bool all = selector->table == WEFT_TABLE_ALL;
+	bool cookie = selector->cookie_mask == UINT64_MAX && ft_cookies_keep(sw);
 	unsigned last = all ? WEFT_TABLES - 1 : selector->table;
 	struct collector c = {selector, into};
 
@@ -68,7 +80,9 @@ bool ft_select_within(
 	for (unsigned i = all ? 0 : selector->table; i <= last && !into->failed; i++) {
 		const struct ft_table *t = ft_table_of(sw, (uint8_t)i);
 
-		if (t && t->rules)
+		if (t && t->rules && cookie)
+			select_cookie(sw, (uint8_t)i, &c);
+		else if (t && t->rules)
 			ft_table_each_within(t, selector->match, collect, &c);
 	}
 	return !into->failed;

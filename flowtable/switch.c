@@ -64,6 +64,8 @@ void ft_switch_destroy(struct ft_switch *sw)
 	ft_timers_fini(sw);
 	ft_programs_fini(sw);
 	ft_ids_fini(sw);
+	ft_cookies_fini(sw);
+	ft_learn_fini(sw);
 	if (sw->fdb)
 		ft_fdb_destroy(sw->fdb);
 	free(sw->table_counters);

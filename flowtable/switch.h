@@ -5,9 +5,11 @@
 // The upper part is read by workers while the writer changes it: atomics, and pointers to what is
 // replaced as a whole. The lower part is the writer's alone.
 
+#include "flowtable/cookies.h"
 #include "flowtable/group.h"
 #include "flowtable/history.h"
 #include "flowtable/ids.h"
+#include "flowtable/learn.h"
 #include "flowtable/meter.h"
 #include "flowtable/port.h"
 #include "flowtable/program.h"
@@ -42,6 +44,7 @@ struct ft_switch {
 	struct ft_env env;
 	_Atomic(struct ft_counter_dir *) counters;
 	struct ft_table_counters *table_counters; // one a worker
+	struct ft_learners learners;              // their memory
 	struct ft_idmap groups;                   // to struct ft_group, the newest
 	struct ft_idmap meters;                   // to struct ft_meter, the newest
 	struct ft_idmap ports;                    // to struct ft_port_entry
@@ -69,6 +72,7 @@ struct ft_switch {
 	struct ft_garbage farewell; // makes ft_switch_free() wait
 	unsigned batches;           // handed to env.retire, not back yet
 	struct ft_ids ids;
+	struct ft_cookies cookies;
 	struct ft_programs programs;
 	struct ft_timers timers;
 	uint32_t rules; // as staged, like the next two

@@ -262,7 +262,7 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	table_dirty(sw, t);
 	rule_counted(sw, r, 1);
 	if (ft_rule_times_out(r))
-		ft_timers_add(sw, r, ft_rule_due_ns(r, 0));
+		ft_timers_add(sw, r, ft_rule_due_ns(sw, r, 0));
 	ft_evict_enter(sw, t, r);
 	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
 	return r;

@@ -3,13 +3,19 @@
 
 #include "flowtable/switch.h"
 
-uint64_t ft_rule_due_ns(const struct ft_rule *r, uint64_t used_ns)
+uint64_t ft_rule_since_ns(const struct ft_switch *sw, const struct ft_rule *r)
+{
+	uint64_t fresh = ft_ids_refreshed(sw, r);
+
+	return fresh > r->created_ns ? fresh : r->created_ns;
+}
+
+uint64_t ft_rule_due_ns(const struct ft_switch *sw, const struct ft_rule *r, uint64_t used_ns)
 {
 	const struct ft_program *p = r->program;
-	uint64_t since = used_ns > r->created_ns ? used_ns : r->created_ns;
+	uint64_t start = ft_rule_since_ns(sw, r), since = used_ns > start ? used_ns : start;
 	uint64_t idle = p->idle_timeout ? since + p->idle_timeout * FT_SECOND_NS : UINT64_MAX;
-	uint64_t hard =
-		p->hard_timeout ? r->created_ns + p->hard_timeout * FT_SECOND_NS : UINT64_MAX;
+	uint64_t hard = p->hard_timeout ? start + p->hard_timeout * FT_SECOND_NS : UINT64_MAX;
 
 	return idle < hard ? idle : hard;
 }

@@ -17,8 +17,10 @@ static inline bool ft_rule_times_out(const struct ft_rule *r)
 	return r->program->idle_timeout || r->program->hard_timeout;
 }
 
-// When the rule is due if no packet matches it after used_ns.
-uint64_t ft_rule_due_ns(const struct ft_rule *, uint64_t used_ns);
+// When the rule is due if no packet matches it after used_ns, and it is not learned again.
+uint64_t ft_rule_due_ns(const struct ft_switch *, const struct ft_rule *, uint64_t used_ns);
+// When the seconds of its hard timeout begin.
+uint64_t ft_rule_since_ns(const struct ft_switch *, const struct ft_rule *);
 
 // Room for one more. False: no memory.
 bool ft_timers_reserve(struct ft_switch *);

@@ -186,6 +186,8 @@ static void commit(struct ft_switch *sw)
 {
 	struct ft_txn *t = sw->txn;
 
+	if (sw->learners.orphans)
+		ft_learn_orphans(sw);
 	ft_tables_publish(sw);
 	for (size_t i = 0; i < t->n; i++)
 		if (t->ops[i].type == FT_OP_RULE_RESET)

@@ -145,6 +145,12 @@ static void random_flow_mod(struct world *w)
 		mod.hard_timeout = (uint16_t)(1 + rng() % 60);
 	if (!add && rng() % 2)
 		mod.cookie_mask = 3;
+	if (!add && oracle->staged.n && rng() % 4 == 0) { // one that is there, or was
+		mod.cookie = oracle->staged.rule[rng() % oracle->staged.n].cookie - rng() % 2;
+		mod.cookie_mask = UINT64_MAX;
+		if (rng() % 2)
+			match = (struct weft_match){0};
+	}
 	if (del && rng() % 3 == 0)
 		mod.out_port = 1 + rng() % 4;
 	if (del && rng() % 4 == 0)
