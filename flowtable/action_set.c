@@ -72,6 +72,13 @@ static void write_nx(struct ft_action_set *set, const struct weft_action *a, boo
 	}
 }
 
+uint32_t ft_set_output(const struct ft_action_set *set)
+{
+	if ((set->types & BIT(GROUP)) || !(set->types & BIT(OUTPUT)))
+		return WEFT_OFPORT_UNSET;
+	return set->type[WEFT_ACTION_OUTPUT]->arg;
+}
+
 void ft_set_write(struct ft_action_set *set, const void *actions, size_t len, bool miss)
 {
 	WEFT_ACTION_FOR_EACH(a, actions, len)

@@ -2,6 +2,7 @@
 // Actions: arguments, and whether the header that each needs will be there.
 #include "flowtable/check.h"
 #include "flowtable/conjunction.h"
+#include "flowtable/egress.h"
 #include "flowtable/switch.h"
 
 // ---- arguments
@@ -369,6 +370,9 @@ enum weft_error ft_check_instructions(const struct ft_switch *sw, uint8_t table,
 		return ft_check_conjunction(i);
 	if (i->meter_id && !ft_meter_staged(sw, i->meter_id))
 		return WEFT_E_METER_UNKNOWN;
+	error = ft_check_egress(sw, table, i);
+	if (error)
+		return error;
 	if ((i->flags & WEFT_INSTR_GOTO) &&
 		(i->goto_table <= table || i->goto_table >= WEFT_TABLES))
 		return WEFT_E_BAD_GOTO;

@@ -155,6 +155,12 @@ static enum weft_error check_vlan(
 	return WEFT_E_NONE;
 }
 
+// The frames of an Ethernet switch are of one packet type (OpenFlow 1.5.1, 7.2.3.11).
+static enum weft_error check_packet_type(const struct weft_flow_key *value)
+{
+	return value->packet_type ? WEFT_E_MATCH_VALUE : WEFT_E_NONE;
+}
+
 // Some field's bits, or padding, or what no field names?
 static enum weft_error unclaimed(const struct weft_flow_key *left)
 {
@@ -233,5 +239,7 @@ enum weft_error ft_check_match(const struct weft_match *m)
 	}
 	if (any_bit((const uint8_t *)&left, sizeof(left)))
 		return unclaimed(&left);
+	if (check_packet_type(&value))
+		return WEFT_E_MATCH_VALUE;
 	return check_vlan(&value, &mask);
 }

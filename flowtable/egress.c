@@ -1,14 +1,158 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/egress.h"
 
+#include "flowtable/exec.h"
 #include "flowtable/switch.h"
+#include "flowtable/tables.h"
+#include "flowtable/trace.h"
+
+static uint8_t first_of(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->first_egress, memory_order_relaxed);
+}
+
+// ---- which tables
 
 uint8_t ft_table_role(const struct ft_switch *sw, uint8_t table)
 {
-	return WEFT_TABLE_INGRESS;
+	uint8_t first = first_of(sw);
+
+	if (!first || table < first)
+		return WEFT_TABLE_INGRESS;
+	return table == first ? WEFT_TABLE_EGRESS | WEFT_TABLE_FIRST_EGRESS : WEFT_TABLE_EGRESS;
+}
+
+static bool any_rule_from(const struct ft_switch *sw, unsigned table)
+{
+	for (; table < WEFT_TABLES; table++) {
+		const struct ft_table *t = ft_table_of(sw, (uint8_t)table);
+
+		if (t && t->rules)
+			return true;
+	}
+	return false;
+}
+
+// No rule is in these tables: who leads there is an ingress rule.
+static bool any_goto_from(const struct ft_switch *sw, uint8_t table)
+{
+	const struct ft_programs *ps = &sw->programs;
+
+	for (uint32_t i = 0; i < ps->buckets; i++)
+		for (const struct ft_program *p = ps->bucket[i]; p; p = p->hash_next)
+			if (p->instr.flags & WEFT_INSTR_GOTO && p->instr.goto_table >= table)
+				return true;
+	return false;
 }
 
 enum weft_error ft_egress_set(struct ft_switch *sw, uint8_t table, bool first)
 {
-	return first ? WEFT_E_TABLE_CONFIG : WEFT_E_NONE;
+	uint8_t was = first_of(sw), lower = was && was < table ? was : table;
+
+	if (!table)
+		return first ? WEFT_E_TABLE_CONFIG : WEFT_E_NONE;
+	if (first ? was == table : was != table)
+		return WEFT_E_NONE;
+	if (any_rule_from(sw, lower) || (first && any_goto_from(sw, lower)))
+		return WEFT_E_TABLE_CONFIG;
+	atomic_store_explicit(&sw->first_egress, first ? table : 0, memory_order_relaxed);
+	ft_switch_changed(sw);
+	return WEFT_E_NONE;
+}
+
+enum weft_error ft_check_egress(
+	const struct ft_switch *sw, uint8_t table, const struct weft_instructions *i)
+{
+	uint8_t first = first_of(sw);
+
+	if (!first)
+		return WEFT_E_NONE;
+	if (table < first)
+		return i->flags & WEFT_INSTR_GOTO && i->goto_table >= first ? WEFT_E_BAD_GOTO
+									    : WEFT_E_NONE;
+	WEFT_ACTION_FOR_EACH(a, weft_instructions_write(i), i->write_len)
+	{
+		if (a->type == WEFT_ACTION_GROUP)
+			return WEFT_E_ACTION_GROUP;
+		if (a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_OUTPUT_TRUNC ||
+			a->type == WEFT_ACTION_RESUBMIT)
+			return WEFT_E_ACTION_PORT;
+	}
+	return WEFT_E_NONE;
+}
+
+// ---- a pass
+
+// What waited, and the action set that says it.
+struct ft_egress_pass {
+	enum ft_waiting kind;
+	uint32_t port;
+	struct weft_ip vtep;
+	struct {
+		struct weft_action a;
+		struct weft_action_output out;
+	} output;
+};
+
+static void pass_start(struct ft_egress_pass *p, const struct ft_run *run)
+{
+	p->kind = run->waiting;
+	p->port = run->waiting == FT_WAIT_OVERLAY ? WEFT_OFPORT_OVERLAY : run->port;
+	p->vtep = run->vtep;
+	p->output.a = (struct weft_action){WEFT_ACTION_OUTPUT, sizeof(p->output), p->port};
+	p->output.out = (struct weft_action_output){.max_len = WEFT_MAX_LEN_ALL};
+}
+
+// The packet, or a copy of it; NULL: no buffer, and the sink has counted that.
+static struct ft_packet *pass_packet(struct ft_burst *b, const struct ft_run *run, unsigned flags)
+{
+	struct ft_packet *pkt = run->pkt;
+
+	ft_trace_spoil(pkt);
+	if (flags & FT_KEEP)
+		pkt = b->sink->clone(b->sink, run->pkt);
+	if (pkt)
+		pkt->trace = NULL;
+	return pkt;
+}
+
+__attribute__((noinline)) void ft_egress(struct ft_burst *b, struct ft_run *run, unsigned flags)
+{
+	struct ft_egress_pass pass;
+	struct ft_action_set set;
+	struct ft_run out = {
+		.pkt = pass_packet(b, run, flags),
+		.why = WEFT_DROP_RULE,
+		.next = first_of(b->sw),
+		.budget = run->budget,
+		.set = &set,
+	};
+
+	pass_start(&pass, run);
+	run->waiting = FT_WAIT_NONE;
+	if (!out.pkt)
+		return;
+	ft_set_clear(&set);
+	ft_set_write(&set, &pass.output, sizeof(pass.output), false);
+	out.pkt->key.actset_output = htonl(pass.port);
+	b->pass = &pass;
+	if (out.next && ft_budget_steps(run->budget, 1)) {
+		ft_run_tables(b, &out);
+	} else {
+		out.why = WEFT_DROP_RECURSION;
+		ft_run_end(b, &out);
+	}
+	b->pass = NULL;
+}
+
+bool ft_egress_output(struct ft_burst *b, struct ft_run *run, uint32_t ofport)
+{
+	const struct ft_egress_pass *p = b->pass;
+
+	if (ofport != p->port)
+		return false;
+	ft_run_wait(b, run, p->kind);
+	run->port = p->port;
+	run->vtep = p->vtep;
+	return true;
 }

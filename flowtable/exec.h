@@ -6,6 +6,7 @@
 //   actions.c      one list of actions, one after the other
 //   action_set.c   the action set: what write-actions leave behind, and buckets
 //   group_exec.c   which bucket
+//   egress.c       the tables at a port
 //   output.c       where to: ports, floods, the overlay, the controller
 //   nx.c           Nicira's actions, and those of OpenFlow 1.5 and 1.0 (nx.h)
 //
@@ -42,7 +43,9 @@ struct ft_burst {
 	unsigned flags; // FT_SWITCH_*
 	bool overlay;   // the switch has one
 	unsigned stacks_used;
-	struct ft_stack *stacks; // FT_BURST of them, for packets that push something
+	struct ft_stack *stacks;     // FT_BURST of them, for packets that push something
+	bool egress;                 // there are egress tables
+	struct ft_egress_pass *pass; // through them; NULL: none is under way
 };
 
 #define FT_SET_MORE 32u
@@ -120,6 +123,8 @@ void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, 
 void ft_output_packet_in(struct ft_burst *, struct ft_run *, const struct ft_packet_in *);
 // The output that waits goes out as a copy, since the packet is about to change.
 void ft_run_flush(struct ft_burst *, struct ft_run *);
+// What will be output is this; its port and VTEP are the caller's to set.
+void ft_run_wait(struct ft_burst *, struct ft_run *, enum ft_waiting);
 // The final call.
 void ft_run_end(struct ft_burst *, struct ft_run *);
 // The packet's source address, if it is news.
@@ -143,6 +148,8 @@ bool ft_run_meter(struct ft_burst *, struct ft_run *, uint32_t id);
 
 void ft_set_clear(struct ft_action_set *);
 bool ft_set_any_use(const struct ft_action_set *);
+// The port that it outputs to, as actset_output has it: WEFT_OFPORT_UNSET if none, or a group.
+uint32_t ft_set_output(const struct ft_action_set *);
 void ft_set_write(struct ft_action_set *, const void *actions, size_t len, bool miss);
 // In the order of OpenFlow 1.3.5, 5.10. The packet is at its end after it.
 void ft_set_run(struct ft_burst *, struct ft_run *, const struct ft_action_set *);
@@ -167,5 +174,7 @@ void ft_run_set(struct ft_burst *, struct ft_run *);
 bool ft_run_instructions(
 	struct ft_burst *, struct ft_run *, const struct weft_instructions *, bool miss, bool last);
 
+// Runs it from run->next to its end.
+void ft_run_tables(struct ft_burst *, struct ft_run *);
 // A packet-out's output to TABLE: the packet, or a copy, from table 0 on.
 void ft_run_table(struct ft_burst *, struct ft_run *, bool last);

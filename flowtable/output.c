@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "flowtable/egress.h"
 #include "flowtable/exec.h"
 #include "flowtable/port.h"
 #include "flowtable/trace.h"
@@ -54,6 +55,10 @@ static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 	const struct ft_rule *rule = pkt->rule;
 	uint8_t table = pkt->table;
 
+	if (__builtin_expect(b->egress, 0) && !b->pass && run->waiting != FT_WAIT_CONTROLLER) {
+		ft_egress(b, run, flags);
+		return;
+	}
 	pkt->rule = run->rule;
 	pkt->table = run->rule_table;
 	if (run->waiting == FT_WAIT_PORT)
@@ -89,7 +94,7 @@ void ft_run_end(struct ft_burst *b, struct ft_run *run)
 	run->pkt = NULL;
 }
 
-static void wait_for(struct ft_burst *b, struct ft_run *run, enum ft_waiting what)
+void ft_run_wait(struct ft_burst *b, struct ft_run *run, enum ft_waiting what)
 {
 	ft_run_flush(b, run);
 	run->waiting = what;
@@ -106,7 +111,7 @@ void ft_output_packet_in(struct ft_burst *b, struct ft_run *run, const struct ft
 	if (from && (ft_port_config(from) & WEFT_PORT_NO_PACKET_IN))
 		return;
 	ft_trace_spoil(run->pkt);
-	wait_for(b, run, FT_WAIT_CONTROLLER);
+	ft_run_wait(b, run, FT_WAIT_CONTROLLER);
 	run->in = *in;
 	run->in.cookie = run->rule ? run->rule->cookie : UINT64_MAX;
 	run->in.table = run->rule_table;
@@ -132,7 +137,7 @@ static void output_port(struct ft_burst *b, struct ft_run *run, uint32_t ofport)
 	} else if (port_blocked(p, 0)) {
 		run->why = WEFT_DROP_PORT_DOWN;
 	} else {
-		wait_for(b, run, FT_WAIT_PORT);
+		ft_run_wait(b, run, FT_WAIT_PORT);
 		run->port = ofport;
 	}
 }
@@ -150,7 +155,7 @@ static void output_overlay(struct ft_burst *b, struct ft_run *run, const struct 
 	} else if (from_overlay(run)) {
 		run->why = WEFT_DROP_SPLIT_HORIZON;
 	} else {
-		wait_for(b, run, FT_WAIT_OVERLAY);
+		ft_run_wait(b, run, FT_WAIT_OVERLAY);
 		run->vtep = vtep ? *vtep : (struct weft_ip){.q = {0, 0}};
 	}
 }
@@ -228,6 +233,8 @@ static void output_in_port(struct ft_burst *b, struct ft_run *run)
 
 void ft_output(struct ft_burst *b, struct ft_run *run, uint32_t ofport, uint16_t max_len)
 {
+	if (__builtin_expect(b->pass != NULL, 0) && ft_egress_output(b, run, ofport))
+		return;
 	switch (ofport) {
 	case WEFT_OFPORT_IN_PORT:
 		output_in_port(b, run);

@@ -20,6 +20,7 @@ static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker
 	};
 	b->overlay = atomic_load_explicit(&sw->network_id, memory_order_relaxed) ||
 		     ft_port_find(sw, WEFT_OFPORT_OVERLAY);
+	b->egress = atomic_load_explicit(&sw->first_egress, memory_order_relaxed) != 0;
 }
 
 static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *budget)
@@ -35,6 +36,7 @@ static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget
 	pkt->rule = NULL;
 	pkt->table = 0;
 	pkt->trace = NULL;
+	pkt->key.actset_output = htonl(WEFT_OFPORT_UNSET);
 }
 
 // ---- instructions, in the order of OpenFlow 1.3.5, 5.9
@@ -77,6 +79,8 @@ bool ft_run_instructions(struct ft_burst *b, struct ft_run *run, const struct we
 		ft_set_clear(set);
 	if (i->write_len)
 		ft_set_write(set, weft_instructions_write(i), i->write_len, miss);
+	if (i->write_len || i->flags & WEFT_INSTR_CLEAR)
+		run->pkt->key.actset_output = htonl(ft_set_output(set));
 	write_metadata(&run->pkt->key, i);
 	return true;
 }
@@ -173,6 +177,11 @@ static void run_tables(struct ft_burst *b, struct ft_run runs[], unsigned n)
 
 	while ((table = next_stage(runs, n, due, &n_due)) >= 0)
 		run_stage(b, (uint8_t)table, due, n_due);
+}
+
+void ft_run_tables(struct ft_burst *b, struct ft_run *run)
+{
+	run_tables(b, run, 1);
 }
 
 // ---- from a port

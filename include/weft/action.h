@@ -202,6 +202,7 @@ static inline const void *weft_instructions_write(const struct weft_instructions
 // Ports with a meaning, numbered as in OpenFlow 1.3.5, 7.2.1 (ofp_port_no).
 enum weft_ofport {
 	WEFT_OFPORT_MAX = 0xffffff00u, // ordinary ports are 1 to this
+	WEFT_OFPORT_UNSET = 0xfffffff7u, // OpenFlow 1.5: actset_output without one
 	WEFT_OFPORT_IN_PORT = 0xfffffff8u,
 	WEFT_OFPORT_TABLE = 0xfffffff9u,
 	WEFT_OFPORT_NORMAL = 0xfffffffau, // learn and forward on the overlay
