@@ -22,6 +22,7 @@
 	X(DROPPED, "weft_packets_dropped_total", "counter", "Packets dropped, by reason")          \
 	X(PUNT_SHED, "weft_packet_ins_shed_total", "counter", "Packet-ins over the rate, by what they were for") \
 	X(PUNT_LOST, "weft_packet_ins_unread_total", "counter", "Packet-ins that a controller read too slowly for") \
+	X(LEARNS, "weft_learns_total", "counter", "Rules that packets asked for, by what became of it") \
 	X(PORT_UP, "weft_port_up", "gauge", "Has the port a link?")                                \
 	X(PORT_RX, "weft_port_receive_packets_total", "counter", "Packets received by a port")     \
 	X(PORT_RX_BYTES, "weft_port_receive_bytes_total", "counter", "Bytes received by a port")   \
