@@ -8,6 +8,7 @@
 #include "dp_port_dev.h"
 #include "dp_storm.h"
 #include "dp_tenant.h"
+#include "dp_unpublish.h"
 #include "dp_worker.h"
 
 #include <stdio.h>
@@ -88,22 +89,33 @@ static void dp_port_forget_paths(struct dp *dp, const struct dp_port *p)
 		ft_switch_changed(t->sw);
 }
 
-// Into, or out of, everything that leads a worker to it.
+// Into everything that leads a worker to it.
 static bool dp_port_publish(struct dp *dp, struct dp_port *p)
 {
 	if (p->role == DP_LOCAL) {
 		if (!dp_tenant_map_ports(dp, p->tenant))
 			return false;
-		if (p->hidden)
-			ft_port_del(p->tenant->sw, p->ofport);
-		else
-			dp_port_tell_switch(p);
+		dp_port_tell_switch(p);
 	} else if (p->role == DP_UPLINK) {
 		dp_tenants_stale(dp, NULL);
-		if (p->hidden)
-			dp_tenants_refresh(dp);
 	}
 	return dp_workers_spread(dp);
+}
+
+// Out of it, also with no memory.
+static void dp_port_unpublish(struct dp *dp, struct dp_port *p)
+{
+	if (p->role == DP_LOCAL) {
+		if (!dp_tenant_map_ports(dp, p->tenant))
+			dp_unpublish_from_map(p);
+		ft_port_del(p->tenant->sw, p->ofport);
+	} else if (p->role == DP_UPLINK) {
+		dp_tenants_stale(dp, NULL);
+		dp_tenants_refresh(dp);
+		dp_unpublish_from_vteps(dp, p);
+	}
+	if (!dp_workers_spread(dp))
+		dp_unpublish_from_polls(dp, p);
 }
 
 static void dp_port_link_in(struct dp *dp, struct dp_port *p)
@@ -196,11 +208,13 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 		return;
 	if (hidden)
 		dp_event_port_status(dp, p, 1);
-	p->hidden = hidden;
+	__atomic_store_n(&p->hidden, hidden, __ATOMIC_RELAXED);
 	if (p->peer)
-		p->peer->hidden = hidden;
-	if (!dp_port_publish(dp, p))
-		DP_LOG(ERR, "port %s: no memory to %s it", p->cfg.name, hidden ? "hide" : "show");
+		__atomic_store_n(&p->peer->hidden, hidden, __ATOMIC_RELAXED);
+	if (hidden)
+		dp_port_unpublish(dp, p);
+	else if (!dp_port_publish(dp, p))
+		DP_LOG(ERR, "port %s: no memory to show it", p->cfg.name);
 	if (!hidden)
 		dp_event_port_status(dp, p, 0);
 }

@@ -385,6 +385,10 @@ void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po)
 	struct ft_packet *p = &w->rx[0];
 
 	dp_count(&dp_counters(w, po->tenant)->unqueued, 1);
+	if (unlikely(__atomic_load_n(&po->tenant->hidden, __ATOMIC_RELAXED))) {
+		dp_worker_drop(w, po->tenant, po->frame, WEFT_DROP_TENANT_GONE, NULL);
+		return;
+	}
 	dp_packet_from_mbuf(&p->pkt, po->frame);
 	memset(&p->key, 0, sizeof(p->key));
 	p->key.in_port = htonl(po->in_port);

@@ -247,7 +247,7 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 {
 	struct dp_radix *map = dp_tenant_radix(dp, t);
 
-	t->hidden = hidden;
+	__atomic_store_n(&t->hidden, hidden, __ATOMIC_RELAXED);
 	dp->bfd.stale = true;
 	if (map)
 		dp_radix_set(map, t->network, hidden ? NULL : t); // its page exists

@@ -36,7 +36,7 @@ static inline struct dp_port *dp_portmap_get(const struct dp_portmap *m, uint32_
 		uint32_t at = m->ofport[i % DP_PORTMAP_SLOTS];
 
 		if (at == ofport)
-			return m->port[i % DP_PORTMAP_SLOTS];
+			return __atomic_load_n(&m->port[i % DP_PORTMAP_SLOTS], __ATOMIC_ACQUIRE);
 		if (!at)
 			return NULL;
 	}

@@ -100,6 +100,9 @@ void dp_tx_inbox(struct dp_worker *w)
 		meta = dp_meta(m);
 
 		dp_count(&dp_counters(w, meta->tenant)->unqueued, 1);
-		dp_tx_buffer(w, meta->tenant, m, meta->port);
+		if (unlikely(__atomic_load_n(&meta->port->hidden, __ATOMIC_RELAXED)))
+			dp_worker_drop(w, meta->tenant, m, WEFT_DROP_TENANT_GONE, NULL);
+		else
+			dp_tx_buffer(w, meta->tenant, m, meta->port);
 	}
 }

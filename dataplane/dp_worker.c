@@ -23,10 +23,13 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < list->n; i++) {
-		struct dp_port *port = list->poll[i].port;
+		struct dp_port *port = __atomic_load_n(&list->poll[i].port, __ATOMIC_ACQUIRE);
 		struct rte_mbuf *m[DP_RX_BURST];
-		unsigned n = rte_eth_rx_burst(port->dev, list->poll[i].queue, m, DP_RX_BURST);
+		unsigned n;
 
+		if (unlikely(!port))
+			continue; // dp_unpublish.h
+		n = rte_eth_rx_burst(port->dev, list->poll[i].queue, m, DP_RX_BURST);
 		if (!n)
 			continue;
 		total += n;
