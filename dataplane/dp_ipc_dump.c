@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dumps. All but the rules are as long as what the operator configured and are written at once; the
-// rules, of which there may be a million, come in pieces: a job each, which goes on when what it
-// wrote last is out, so that other requests are served in between. Jobs take turns. One that is
-// paced stands still when the bytes it was given are used up, and holds nothing meanwhile but a
-// number in a table.
+// Dumps. Most are as long as what the operator configured and are written at once; rules, of which
+// there may be a million, their sums, and all groups or meters come in pieces: a job each, which
+// goes on when what it wrote last is out, so that other requests are served in between. Jobs take
+// turns. One that is paced stands still when the bytes it was given are used up, and holds nothing
+// meanwhile but a number in a table.
 
 #include "dp_ipc.h"
 
@@ -18,6 +18,8 @@
 #include <sys/queue.h>
 
 #define DP_DUMP_PIECE 64u // rules at a time
+#define DP_DUMP_SUM 1024u // that are only added up
+#define DP_DUMP_MANY 8u   // groups or meters
 #define DP_DUMP_FREELY INT64_MAX
 
 struct dp_dump {
@@ -25,7 +27,11 @@ struct dp_dump {
 	uint16_t type;
 	uint32_t xid;
 	uint32_t tenant;
-	struct ft_flow_walk *walk;
+	bool later;                // a job was made of it
+	struct ft_flow_walk *walk; // NULL: not over rules
+	struct weft_aggregate sum;
+	uint32_t *number; // of groups or meters: n, of which `next` were told
+	uint32_t n, next;
 	struct dp_tenant *of;
 	int64_t credit; // bytes that may be written; 0 or less: it waits
 	TAILQ_ENTRY(dp_dump) link;
@@ -271,32 +277,56 @@ static void dp_dump_flow(void *arg, const struct weft_flow_stats *s, const struc
 	dp_ipc_end(d->dp->ipc);
 }
 
-static void dp_dump_aggregate(
-	struct dp_dump *d, struct dp_tenant *t, const struct dp_ipc_request *r)
+static void dp_dump_sum(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
+	const struct weft_instructions *i)
 {
-	struct weft_aggregate a;
+	struct dp_dump *d = arg;
 
-	ft_aggregate(t->sw, r->body, &r->match, &a);
-	dp_dump_item(d, t->id, &a, sizeof(a));
+	d->sum.packets += s->packets;
+	d->sum.bytes += s->bytes;
+	d->sum.flows++;
+}
+
+// Goes on with what `like` says in pieces. NULL: no memory.
+static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t)
+{
+	struct dp_dump *job = malloc(sizeof(*job));
+
+	if (!job)
+		return NULL;
+	like->later = true;
+	*job = *like;
+	job->of = t;
+	job->credit = DP_DUMP_FREELY;
+	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
+	return job;
 }
 
 static enum weft_error dp_dump_start_flows(
 	struct dp_dump *d, struct dp_tenant *t, const struct dp_ipc_request *r)
 {
-	struct dp_dump *job = malloc(sizeof(*job));
+	struct dp_dump *job;
 
-	if (!job)
-		return WEFT_E_NO_MEMORY;
-	*job = *d;
-	job->of = t;
-	job->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
-	if (!job->walk) {
-		free(job);
+	d->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
+	job = d->walk ? dp_dump_job(d, t) : NULL;
+	if (!job) {
+		ft_flow_walk_free(d->walk);
 		return WEFT_E_NO_MEMORY;
 	}
-	job->credit = r->hdr.flags & WEFT_IPC_PACED ? 0 : DP_DUMP_FREELY;
-	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
+	if (r->hdr.flags & WEFT_IPC_PACED)
+		job->credit = 0;
 	return WEFT_E_NONE;
+}
+
+// All groups, or all meters: the numbers that there are now, those that go meanwhile left out.
+static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant *t,
+	uint32_t *(*numbers)(const struct ft_switch *, uint32_t *))
+{
+	d->number = numbers(t->sw, &d->n);
+	if (d->number && dp_dump_job(d, t))
+		return WEFT_E_NONE;
+	free(d->number);
+	return WEFT_E_NO_MEMORY;
 }
 
 // Dumps of one tenant's switch.
@@ -309,13 +339,15 @@ static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_req
 		return WEFT_E_NO_TENANT;
 	switch (d->type) {
 	case WEFT_IPC_DUMP_FLOWS:
-		return dp_dump_start_flows(d, t, r);
 	case WEFT_IPC_DUMP_AGGREGATE:
-		dp_dump_aggregate(d, t, r);
-		return WEFT_E_NONE;
+		return dp_dump_start_flows(d, t, r);
 	case WEFT_IPC_DUMP_GROUPS:
+		if (id->id == WEFT_GROUP_ALL)
+			return dp_dump_start_numbers(d, t, ft_group_numbers);
 		return ft_groups(t->sw, id->id, dp_dump_group, d);
 	case WEFT_IPC_DUMP_METERS:
+		if (id->id == WEFT_METER_ALL)
+			return dp_dump_start_numbers(d, t, ft_meter_numbers);
 		return ft_meters(t->sw, id->id, dp_dump_meter, d);
 	case WEFT_IPC_DUMP_TABLE_DESC:
 		dp_dump_table_desc(d, t);
@@ -384,7 +416,7 @@ void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
 	else
 		body.error = dp_dump_start(&d, r);
 	if (!body.error) {
-		if (d.type != WEFT_IPC_DUMP_FLOWS)
+		if (!d.later)
 			dp_dump_end(&d);
 		return;
 	}
@@ -402,6 +434,7 @@ static void dp_dump_finish(struct dp_dump *job)
 	dp_dump_end(job);
 	TAILQ_REMOVE(&dp_dump_jobs, job, link);
 	ft_flow_walk_free(job->walk);
+	free(job->number);
 	free(job);
 }
 
@@ -420,12 +453,36 @@ void dp_ipc_dump_more(uint32_t xid, uint32_t bytes)
 		job->credit += bytes;
 }
 
+static bool dp_dump_numbers(struct dp_dump *job)
+{
+	for (unsigned i = 0; i < DP_DUMP_MANY && job->next < job->n; i++, job->next++) {
+		if (job->type == WEFT_IPC_DUMP_GROUPS)
+			ft_groups(job->of->sw, job->number[job->next], dp_dump_group, job);
+		else
+			ft_meters(job->of->sw, job->number[job->next], dp_dump_meter, job);
+	}
+	return job->next < job->n;
+}
+
+// True: there is more.
+static bool dp_dump_some(struct dp_dump *job)
+{
+	if (job->number)
+		return dp_dump_numbers(job);
+	if (job->type == WEFT_IPC_DUMP_FLOWS)
+		return ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job);
+	if (ft_flow_walk_next(job->walk, DP_DUMP_SUM, dp_dump_sum, job))
+		return true;
+	dp_dump_item(job, job->of->id, &job->sum, sizeof(job->sum));
+	return false;
+}
+
 // One piece, after which it is the others' turn.
 static void dp_dump_piece(struct dp_dump *job)
 {
 	uint32_t before = dp_ipc_pending(job->dp->ipc);
 
-	if (!ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job)) {
+	if (!dp_dump_some(job)) {
 		dp_dump_finish(job);
 		return;
 	}

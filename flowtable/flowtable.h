@@ -193,6 +193,9 @@ unsigned ft_table_stats(struct ft_switch *, struct weft_table_stats out[WEFT_TAB
 typedef void ft_group_fn(void *arg, const struct weft_group_stats *, const void *buckets,
 	const struct weft_bucket_counters *);
 enum weft_error ft_groups(struct ft_switch *, uint32_t id, ft_group_fn *, void *arg);
+// The numbers of all, in order, for who tells of many in pieces. The caller frees; NULL: no memory.
+uint32_t *ft_group_numbers(const struct ft_switch *, uint32_t *n);
+uint32_t *ft_meter_numbers(const struct ft_switch *, uint32_t *n);
 typedef void ft_meter_fn(void *arg, const struct weft_meter_stats *, const struct weft_band *,
 	const struct weft_bucket_counters *);
 enum weft_error ft_meters(struct ft_switch *, uint32_t id, ft_meter_fn *, void *arg);

@@ -58,6 +58,27 @@ static void **sorted(const struct ft_idmap *map, uint32_t *n)
 	return v;
 }
 
+static uint32_t *numbers(const struct ft_idmap *map, uint32_t *n)
+{
+	struct ft_versioned **v = (struct ft_versioned **)sorted(map, n);
+	uint32_t *ids = v ? malloc((*n + 1) * sizeof(*ids)) : NULL;
+
+	for (uint32_t i = 0; ids && i < *n; i++)
+		ids[i] = v[i]->head->id;
+	free(v);
+	return ids;
+}
+
+uint32_t *ft_group_numbers(const struct ft_switch *sw, uint32_t *n)
+{
+	return numbers(&sw->groups, n);
+}
+
+uint32_t *ft_meter_numbers(const struct ft_switch *sw, uint32_t *n)
+{
+	return numbers(&sw->meters, n);
+}
+
 // ---- groups
 
 static bool tell_group(
