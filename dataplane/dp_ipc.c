@@ -27,7 +27,8 @@ struct dp_ipc {
 	bool deaf;   // and takes no answers
 	uint64_t events_lost;
 	struct dp_txn *txn;
-	char *in; // 8-byte aligned, twice the longest message
+	struct ft_flow_steps steps; // of the first request in `in`
+	char *in;                   // 8-byte aligned, twice the longest message
 	uint32_t in_len;
 	char *out;
 	uint32_t out_len, out_sent, out_size;
@@ -185,22 +186,26 @@ static void dp_ipc_open(struct dp_ipc *i, const struct dp_ipc_request *r)
 		dp_ipc_result(i, &r->hdr, e, weft_error_text(e));
 }
 
-static void dp_ipc_operate(struct dp_ipc *i, const struct dp_ipc_request *r)
+// False: there is more to do of it.
+static bool dp_ipc_operate(struct dp_ipc *i, const struct dp_ipc_request *r)
 {
 	char why[100] = "";
 	enum weft_error e;
 
 	if (!dp_txn_is_open(i->txn)) {
 		dp_ipc_result(i, &r->hdr, WEFT_E_STATE, "outside of a transaction");
-		return;
+		return true;
 	}
 	if (dp_txn_failed(i->txn))
-		return; // COMMIT will say so
-	e = dp_ipc_op(i->dp, i->txn, r, why);
+		return true; // COMMIT will say so
+	e = dp_ipc_op(i->dp, i->txn, r, &i->steps, why);
+	if (e == DP_IPC_AGAIN)
+		return false;
 	if (e)
 		dp_txn_fail(i->txn);
 	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
 		dp_ipc_result(i, &r->hdr, e, *why ? why : weft_error_text(e));
+	return true;
 }
 
 static void dp_ipc_punted_out(struct dp_ipc *i, const struct dp_ipc_request *r)
@@ -212,41 +217,43 @@ static void dp_ipc_punted_out(struct dp_ipc *i, const struct dp_ipc_request *r)
 		dp_ipc_result(i, &r->hdr, e, *why ? why : weft_error_text(e));
 }
 
-static void dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
+// False: there is more to do of it.
+static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 {
 	if (r->hdr.flags & WEFT_IPC_STAGED) {
 		dp_stage_serve(i->dp, r);
-		return;
+		return true;
 	}
 	switch (r->hdr.type) {
 	case WEFT_IPC_HELLO:
 		dp_ipc_hello(i, r);
-		return;
+		return true;
 	case WEFT_IPC_BEGIN:
 		dp_ipc_open(i, r);
-		return;
+		return true;
 	case WEFT_IPC_COMMIT:
 		dp_ipc_result(i, &r->hdr, dp_txn_commit(i->txn), NULL);
-		return;
+		return true;
 	case WEFT_IPC_ECHO:
 		if (dp_ipc_begin(i, WEFT_IPC_ECHO, 0, r->hdr.xid, r->hdr.tenant, false))
 			dp_ipc_end(i);
-		return;
+		return true;
 	case WEFT_IPC_ABORT:
 		dp_ipc_result(i, &r->hdr, WEFT_E_STATE, "nothing is staged");
-		return;
+		return true;
 	case WEFT_IPC_PACKET_OUT:
 		dp_ipc_punted_out(i, r);
-		return;
+		return true;
 	case WEFT_IPC_DUMP_MORE:
 		dp_ipc_dump_more(r->hdr.xid, ((const struct weft_ipc_dump_more *)r->body)->bytes);
-		return;
+		return true;
 	default:
 		if (r->hdr.type >= WEFT_IPC_DUMP_STATUS)
 			dp_ipc_dump(i->dp, r);
 		else
-			dp_ipc_operate(i, r);
+			return dp_ipc_operate(i, r);
 	}
+	return true;
 }
 
 // Serves what has come whole. Returns whether some is left.
@@ -279,7 +286,10 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 			dp_ipc_break(i, &r.hdr, "no greeting");
 			break;
 		}
-		dp_ipc_serve(i, &r);
+		if (!dp_ipc_serve(i, &r)) {
+			more = true;
+			break;
+		}
 		done += len;
 	}
 	i->in_len -= done;
@@ -298,6 +308,7 @@ static void dp_ipc_close(struct dp_ipc *i)
 	i->in_len = i->out_len = i->out_sent = 0;
 	i->greeted = i->broken = i->ended = i->deaf = false;
 	dp_ipc_dump_cancel(NULL);
+	ft_flow_mod_cancel(&i->steps);
 	dp_txn_abandon(i->txn);
 	dp_stage_drop(i->dp, NULL);
 	dp_event_unwatch(i->dp);

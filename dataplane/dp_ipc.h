@@ -22,6 +22,7 @@
 struct dp;
 struct dp_ipc;
 struct dp_txn;
+struct ft_flow_steps;
 struct ft_switch;
 
 #define DP_IPC_OUT_SOFT (1u << 20)
@@ -58,10 +59,14 @@ void dp_ipc_add_flow(struct dp_ipc *, const struct weft_match *, const struct we
 void dp_ipc_result(
 	struct dp_ipc *, const struct weft_ipc_hdr *request, enum weft_error e, const char *text);
 
+// What dp_ipc_op() returns for a flow-mod that has looked at many rules and has not seen all: serve
+// the same again, with the same `steps`, after others have had a turn.
+#define DP_IPC_AGAIN WEFT_E_MAX
+
 // Serves one operation, WEFT_IPC_HOST_SET to WEFT_IPC_METER_MOD, in the open transaction; and a
 // packet-out.
-enum weft_error dp_ipc_op(
-	struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r, char why[static 100]);
+enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r,
+	struct ft_flow_steps *steps, char why[static 100]);
 enum weft_error dp_ipc_packet_out(
 	struct dp *dp, const struct dp_ipc_request *r, char why[static 100]);
 

@@ -19,10 +19,13 @@ struct dp_op {
 	const struct dp_ipc_request *r;
 	struct dp_tenant *tenant; // of the header; NULL: none, or no such
 	struct dp_undo *undo;     // NULL: not in an atomic transaction
-	char *why;                // 100 bytes
+	struct ft_flow_steps *steps;
+	char *why; // 100 bytes
 };
 
 typedef enum weft_error dp_op_fn(struct dp_op *op);
+
+#define DP_OP_STEP 4096u // rules that one flow-mod looks at before others get a turn
 
 static enum weft_error dp_op_noted(struct dp_op *op, enum dp_undo_type type)
 {
@@ -266,11 +269,18 @@ enum weft_error dp_ipc_op_rules(struct dp_tenant *t, const struct dp_ipc_request
 
 static enum weft_error dp_op_rules(struct dp_op *op)
 {
+	enum weft_error e;
+
 	if (op->tenant->stage)
 		return WEFT_E_IN_USE;
 	if (!dp_txn_switch(op->txn, op->tenant))
 		return WEFT_E_NO_MEMORY;
-	return dp_ipc_op_rules(op->tenant, op->r);
+	if (op->r->hdr.type != WEFT_IPC_FLOW_MOD)
+		return dp_ipc_op_rules(op->tenant, op->r);
+	return ft_flow_mod_some(op->tenant->sw, op->r->body, &op->r->match, op->r->instructions,
+		       DP_OP_STEP, op->steps, &e)
+		       ? DP_IPC_AGAIN
+		       : e;
 }
 
 // One table, in the log as it was.
@@ -359,10 +369,10 @@ static const struct {
 	[WEFT_IPC_TABLE_MOD] = {dp_op_table_mod, true},
 };
 
-enum weft_error dp_ipc_op(
-	struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r, char why[static 100])
+enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r,
+	struct ft_flow_steps *steps, char why[static 100])
 {
-	struct dp_op op = {.dp = dp, .txn = txn, .r = r, .why = why};
+	struct dp_op op = {.dp = dp, .txn = txn, .r = r, .steps = steps, .why = why};
 	unsigned type = r->hdr.type;
 	bool oom;
 

@@ -93,6 +93,9 @@ bool ft_classifier_each_within(
 bool ft_classifier_each_overlap(const struct ft_classifier *, const struct weft_match *m,
 	uint16_t priority, ft_rule_fn *fn, void *arg);
 
+// Whether the two above look at no more than a rule a mask, since every mask lies in the match's.
+bool ft_classifier_is_inner(const struct ft_classifier *, const struct weft_match *);
+
 // The rule's match as it was given.
 void ft_rule_match(const struct ft_rule *, struct weft_match *);
 // Bytes of a rule with this match: its values lie behind its struct.
@@ -102,3 +105,5 @@ static inline size_t ft_rule_bytes(const struct weft_match *m)
 }
 // Does the rule match nothing but what `m` matches?
 bool ft_rule_within(const struct ft_rule *, const struct weft_match *m);
+// Could a packet of `m` match it?
+bool ft_rule_overlaps(const struct ft_rule *, const struct weft_match *m);

@@ -32,6 +32,11 @@ bool ft_rule_within(const struct ft_rule *r, const struct weft_match *m)
 	return ft_match_in_shape(m, r->shape) && values_agree(m, r);
 }
 
+bool ft_rule_overlaps(const struct ft_rule *r, const struct weft_match *m)
+{
+	return values_agree(m, r);
+}
+
 static bool within(const struct weft_match *m, const struct ft_rule *r)
 {
 	return ft_rule_within(r, m);
@@ -100,6 +105,11 @@ static bool shapes_are_inner(const struct each *e)
 		if (shapes->at[i]->rules && !ft_shape_in_match(shapes->at[i], e->match))
 			return false;
 	return true;
+}
+
+bool ft_classifier_is_inner(const struct ft_classifier *c, const struct weft_match *m)
+{
+	return shapes_are_inner(&(struct each){.classifier = c, .match = m});
 }
 
 static bool each(const struct each *e)

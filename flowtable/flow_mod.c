@@ -131,19 +131,30 @@ static enum weft_error stage_new(const struct request *rq, struct ft_rule *old)
 	return ft_stage_add(rq->sw, &spec) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 }
 
-static enum weft_error flow_add(const struct request *rq)
+static bool checks_overlap(const struct request *rq)
+{
+	return rq->mod->command == WEFT_FLOW_ADD && rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP;
+}
+
+// No rule that is there forbids it.
+static enum weft_error flow_put(const struct request *rq)
 {
 	struct ft_selector s = selector_of(rq);
 	enum weft_error error;
 	struct ft_rule *old;
 
-	if ((rq->mod->flags & WEFT_FLOW_CHECK_OVERLAP) && overlaps(rq, &s))
-		return WEFT_E_OVERLAP;
 	old = ft_select_strict(rq->sw, &s, rq->mod->priority);
 	error = check_room(rq, rq->match, rq->mod->table);
 	if (!error && !old && rq->sw->rules >= rq->sw->limits.max_rules)
 		error = ft_evict(rq->sw, rq->mod->table, rq->mod->importance);
 	return error ? error : stage_new(rq, old);
+}
+
+static enum weft_error flow_add(const struct request *rq)
+{
+	struct ft_selector s = selector_of(rq);
+
+	return checks_overlap(rq) && overlaps(rq, &s) ? WEFT_E_OVERLAP : flow_put(rq);
 }
 
 // ---- modify: the same rule with other instructions
@@ -245,12 +256,9 @@ static enum weft_error flow_strict(const struct request *rq, stage_fn *stage)
 	return none ? found_none(rq) : error;
 }
 
+// What was asked is legal.
 static enum weft_error flow_mod(const struct request *rq)
 {
-	enum weft_error error = check(rq);
-
-	if (error)
-		return error;
 	switch ((enum weft_flow_command)rq->mod->command) {
 	case WEFT_FLOW_ADD:
 		return flow_add(rq);
@@ -266,22 +274,130 @@ static enum weft_error flow_mod(const struct request *rq)
 	return WEFT_E_BAD_COMMAND;
 }
 
-enum weft_error ft_flow_mod(struct ft_switch *sw, const struct weft_flow_mod *mod,
+static struct request request_of(struct ft_switch *sw, const struct weft_flow_mod *mod,
 	const struct weft_match *match, const struct weft_instructions *instr)
 {
 	static const struct weft_instructions none;
-	struct request rq = {
+
+	return (struct request){
 		.sw = sw,
 		.mod = mod,
 		.match = match,
 		.instr = instr ? instr : &none,
 		.now_ns = sw->env.now_ns(sw->env.ctx),
 	};
+}
+
+static enum weft_error at_once(const struct request *rq)
+{
 	size_t mark;
 
-	if (!ft_request_begin(sw, &mark))
+	if (!ft_request_begin(rq->sw, &mark))
 		return WEFT_E_NO_MEMORY;
-	return ft_request_finish(sw, mark, flow_mod(&rq));
+	return ft_request_finish(rq->sw, mark, flow_mod(rq));
+}
+
+enum weft_error ft_flow_mod(struct ft_switch *sw, const struct weft_flow_mod *mod,
+	const struct weft_match *match, const struct weft_instructions *instr)
+{
+	const struct request rq = request_of(sw, mod, match, instr);
+	enum weft_error error = check(&rq);
+
+	return error ? error : at_once(&rq);
+}
+
+// ---- in steps, over the rules by number
+
+// Must more rules than this be looked at, one by one?
+static bool is_wide(const struct request *rq, uint32_t max)
+{
+	bool loose = rq->mod->command == WEFT_FLOW_MODIFY || rq->mod->command == WEFT_FLOW_DELETE;
+	bool all = rq->mod->table == WEFT_TABLE_ALL;
+	uint64_t rules = 0;
+
+	if (!checks_overlap(rq) && (!loose || rq->mod->cookie_mask == UINT64_MAX))
+		return false;
+	if (rq->sw->rules <= max)
+		return false;
+	for (unsigned i = all ? 0 : rq->mod->table; i <= (all ? WEFT_TABLES - 1 : rq->mod->table);
+		i++) {
+		const struct ft_table *t = ft_table_of(rq->sw, (uint8_t)i);
+
+		if (t && t->rules && !ft_table_is_inner(t, rq->match))
+			rules += t->rules;
+	}
+	return rules > max;
+}
+
+static enum weft_error step(const struct request *rq, struct ft_flow_steps *s, uint32_t max)
+{
+	stage_fn *stage = deletes(rq->mod->command) ? stage_deleted : stage_modified;
+	const struct ft_selector selector = selector_of(rq);
+	enum weft_error error = WEFT_E_NONE;
+
+	for (; s->next < s->end && max && !error; s->next++, max--) {
+		struct ft_rule *r = ft_ids_rule(rq->sw, s->next);
+
+		if (!r || (selector.table != WEFT_TABLE_ALL && selector.table != r->table) ||
+			!ft_selector_wants(&selector, r))
+			continue;
+		if (checks_overlap(rq)) {
+			if (r->priority == rq->mod->priority && ft_rule_overlaps(r, rq->match))
+				error = WEFT_E_OVERLAP;
+		} else if (ft_rule_within(r, rq->match)) {
+			s->any = true;
+			error = stage(rq, r);
+		}
+	}
+	return error;
+}
+
+static enum weft_error last_step(const struct request *rq, const struct ft_flow_steps *s)
+{
+	if (checks_overlap(rq))
+		return flow_put(rq);
+	return s->any ? WEFT_E_NONE : found_none(rq);
+}
+
+bool ft_flow_mod_some(struct ft_switch *sw, const struct weft_flow_mod *mod,
+	const struct weft_match *match, const struct weft_instructions *instr, uint32_t max,
+	struct ft_flow_steps *s, enum weft_error *error)
+{
+	const struct request rq = request_of(sw, mod, match, instr);
+
+	if (!s->sw) {
+		*error = check(&rq);
+		if (!*error && (!sw->txn || !is_wide(&rq, max)))
+			*error = at_once(&rq);
+		else if (!*error)
+			*s = (struct ft_flow_steps){
+				.sw = sw, .mark = sw->txn->n, .end = sw->ids.count};
+		if (!s->sw)
+			return false;
+	}
+	ft_enter(sw);
+	*error = step(&rq, s, max);
+	if (*error || s->next == s->end) {
+		if (!*error)
+			*error = last_step(&rq, s);
+		if (*error)
+			ft_txn_undo(sw, s->mark);
+		s->sw = NULL;
+	}
+	ft_leave(sw);
+	return s->sw;
+}
+
+void ft_flow_mod_cancel(struct ft_flow_steps *s)
+{
+	struct ft_switch *sw = s->sw;
+
+	if (!sw)
+		return;
+	ft_enter(sw);
+	ft_txn_undo(sw, s->mark);
+	ft_leave(sw);
+	s->sw = NULL;
 }
 
 bool ft_stage_del_users(struct ft_switch *sw, enum ft_users what, uint32_t id)

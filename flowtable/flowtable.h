@@ -104,6 +104,20 @@ bool ft_txn_abort_some(struct ft_switch *, size_t max);
 enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *);
 // `buckets`: buckets_len bytes, as in weft_group_mod, the masks of hash_map included.
+// The same in steps, for one that must look at many rules: `max` of them a step. `steps` is zeroed before
+// the first call. True: there is more to do; call again with the same, in the same transaction, and
+// stage nothing else meanwhile. False: done, and *error says how it went. Without an open transaction
+// it is done at once.
+struct ft_flow_steps {
+	struct ft_switch *sw; // NULL: none is under way
+	size_t mark;          // in the transaction
+	uint32_t next, end;   // numbers of rules
+	bool any;             // a rule was found
+};
+bool ft_flow_mod_some(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
+	const struct weft_instructions *, uint32_t max, struct ft_flow_steps *, enum weft_error *error);
+// What is under way is undone; nothing if nothing is.
+void ft_flow_mod_cancel(struct ft_flow_steps *);
 enum weft_error ft_group_mod(struct ft_switch *, const struct weft_group_mod *, const void *buckets,
 	size_t buckets_len);
 enum weft_error ft_meter_mod(struct ft_switch *, const struct weft_meter_mod *, const struct weft_band *);

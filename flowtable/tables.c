@@ -117,6 +117,14 @@ bool ft_table_each_within(
 	       (!soft || ft_classifier_each_within(soft, m, fn, arg));
 }
 
+bool ft_table_is_inner(const struct ft_table *t, const struct weft_match *m)
+{
+	const struct ft_classifier *soft = soft_of(t);
+
+	return ft_classifier_is_inner(&t->classifier, m) &&
+	       (!soft || ft_classifier_is_inner(soft, m));
+}
+
 bool ft_table_each_overlap(const struct ft_table *t, const struct weft_match *m, uint16_t priority,
 	ft_rule_fn *fn, void *arg)
 {

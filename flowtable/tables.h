@@ -37,6 +37,8 @@ struct ft_classifier *ft_table_part(const struct ft_table *, const struct ft_pro
 struct ft_rule *ft_table_find(const struct ft_table *, const struct weft_match *, bool conjunctive);
 bool ft_table_each_within(
 	const struct ft_table *, const struct weft_match *, ft_rule_fn *, void *arg);
+// Whether these look at no more than a rule a mask.
+bool ft_table_is_inner(const struct ft_table *, const struct weft_match *);
 bool ft_table_each_overlap(const struct ft_table *, const struct weft_match *, uint16_t priority,
 	ft_rule_fn *, void *arg);
 // Publishes the classifiers of tables whose rules were linked or unlinked.

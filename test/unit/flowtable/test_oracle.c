@@ -119,6 +119,21 @@ static uint16_t random_flags(void)
 	return flags;
 }
 
+// At once, or a few rules a step, perhaps given up and begun again.
+static enum weft_error in_steps(struct ft_switch *sw, const struct weft_flow_mod *mod,
+	const struct weft_match *m, const struct weft_instructions *instr)
+{
+	struct ft_flow_steps s = {0};
+	enum weft_error e;
+
+	if (rng() % 2)
+		return ft_flow_mod(sw, mod, m, instr);
+	while (ft_flow_mod_some(sw, mod, m, instr, 1 + rng() % 8, &s, &e))
+		if (rng() % 64 == 0)
+			ft_flow_mod_cancel(&s);
+	return e;
+}
+
 static void random_flow_mod(struct world *w)
 {
 	static uint64_t serial;
@@ -155,7 +170,7 @@ static void random_flow_mod(struct world *w)
 		mod.out_port = 1 + rng() % 4;
 	if (del && rng() % 4 == 0)
 		mod.table = WEFT_TABLE_ALL;
-	assert_int_equal(ft_flow_mod(w->sw, &mod, &match, &p.instr),
+	assert_int_equal(in_steps(w->sw, &mod, &match, &p.instr),
 		oracle_flow_mod(oracle, &mod, &match, out, w->now));
 }
 
