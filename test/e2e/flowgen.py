@@ -8,7 +8,7 @@ priority counts) is not generated, nor what Open vSwitch is known to do otherwis
 that is executed although the packet missed a table or had its TTL expire, two tags,
 MPLS labels that are set (a cached flow sets another packet's).
 
-    gen = FlowGen(random.Random(seed), ports=[1, 2, 3])
+    gen = FlowGen(random.Random(seed), ports=[1, 2, 3], nicira=True)
     gen.groups()   lines for `ovs-ofctl add-group`
     gen.rules(n)   lines for `ovs-ofctl add-flows`, with add, modify and delete
     gen.frame(id)  (in_port, frame); the last eight bytes name the frame
@@ -34,6 +34,7 @@ IPV6_MASKS = ['16', '48', '64', '127']
 L4_PORTS = [53, 80, 443, 5000]
 VIDS = [10, 20, 30]
 METADATA = [0x1, 0x2, 0x12, 0x100000000]
+REGISTERS = [0x1, 0x2, 0xf, 0x103, 0xff01]
 LABELS = [16, 17, 1000]
 ICMP_TYPES = [0, 8, 3]
 
@@ -55,8 +56,9 @@ PROTOCOLS = {
 
 
 class FlowGen:
-    def __init__(self, random, ports):
-        self.random, self.ports = random, ports
+    def __init__(self, random, ports, nicira=False):
+        """nicira: with the extensions' fields and actions."""
+        self.random, self.ports, self.nicira = random, ports, nicira
         self.group_ids = []
         self._priorities = random.sample(range(1, 0xffff), 5000)
         self.said = []  # (table, match, priority) of rules that were added
@@ -96,7 +98,27 @@ class FlowGen:
                 fields.append(f'dl_vlan_pcp={self._one([0, 3])}')
         for layer in layers:
             fields += self._layer_fields(layer)
+        if self.nicira:
+            fields += self._nicira_fields(layers, fields)
         return ','.join(fields), layers, tagged
+
+    def _nicira_fields(self, layers, there):
+        fields = []
+        for register in (0, 1, 2):
+            if self._maybe(0.2):
+                fields.append(f'reg{register}={self._one(REGISTERS):#x}' + self._one(['', '/0xf', '/0xff00']))
+        if self._maybe(0.1):
+            fields.append(f'xreg2={self._one(REGISTERS):#x}/0xffff')
+        if self._maybe(0.1):
+            fields.append(f'pkt_mark={self._one(REGISTERS):#x}/0xf')
+        if 'ip' in layers and self._maybe(0.1):
+            fields.append('nw_ttl=64')
+        for layer in {'tcp', 'udp', 'sctp'} & set(layers):
+            if not any(word.startswith(f'{layer}_dst=') for word in there) and self._maybe(0.2):
+                fields.append(f'{layer}_dst={self._one(L4_PORTS) & 0xfff0:#x}/0xfff0')
+        if 'tcp' in layers and self._maybe(0.2):
+            fields.append('tcp_flags=' + self._one(['+syn', '-syn', '+ack', '-rst']))
+        return fields
 
     def _layer_fields(self, layer):
         fields = []
@@ -144,7 +166,8 @@ class FlowGen:
     def _edits(self, layers, tagged, tags=True):
         actions = []
         for _ in range(self._one([0, 0, 1, 1, 2, 3])):
-            kind = self._one(['set', 'set', 'set', 'ttl'] + ['push', 'pop'] * tags)
+            kind = self._one(['set', 'set', 'set', 'ttl'] + ['push', 'pop'] * tags +
+                             ['nicira'] * 4 * (tags and self.nicira))
             if kind == 'set':
                 name, value = self._one(self._settable(layers, tagged))
                 actions.append(f'set_field:{value}->{name}')
@@ -153,20 +176,65 @@ class FlowGen:
             elif kind == 'push' and tagged is False and 'mpls' not in layers:
                 actions.append('push_vlan:0x8100')
                 tagged = True
+            elif kind == 'nicira':
+                actions += self._nicira_edits(layers)
             elif kind == 'pop' and tagged:
                 actions.append('pop_vlan')
                 break  # there may be another tag below
         return actions
+
+    def _nicira_edits(self, layers):
+        register = self._one([0, 1, 2, 4, 5])
+        value = self._one(REGISTERS)
+        edits = [[f'load:{value:#x}->NXM_NX_REG{register}[]'],
+                 [f'load:{value & 0xf:#x}->NXM_NX_REG{register}[{self._one([0, 4, 28])}..' + '31]']
+                 if value & 0xf < 8 else [f'set_field:{value:#x}->xreg2'],
+                 [f'set_field:{value:#x}/0xff->reg{register}'],
+                 [f'set_field:{value:#x}->pkt_mark'],
+                 [f'set_field:{self._one(METADATA):#x}->metadata'],
+                 [f'move:NXM_NX_REG{register}[0..15]->NXM_NX_REG1[16..31]'],
+                 [f'move:NXM_OF_ETH_SRC[0..15]->NXM_NX_REG{register}[8..23]'],
+                 ['move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]'],
+                 [f'set_field:{self._one(MACS)}/{self._one(MAC_MASKS)}->eth_dst'],
+                 ['move:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15]'],
+                 [f'push:NXM_NX_REG{register}[]', 'push:NXM_OF_ETH_DST[]', 'pop:NXM_OF_ETH_SRC[]',
+                  'pop:NXM_NX_REG2[]'],
+                 ['note:' + '.'.join(f'{self.random.randint(0, 255):02x}' for _ in range(6))]]
+        if 'ipv4' in layers:
+            edits += [['move:NXM_OF_IP_SRC[]->NXM_NX_REG1[]'],
+                      [f'move:NXM_NX_REG{register}[0..7]->NXM_OF_IP_DST[0..7]'],
+                      [f'set_field:{self._one(IPV4)}/255.255.0.0->ip_src']]
+        if 'ipv6' in layers:
+            edits += [['move:NXM_NX_IPV6_SRC[0..31]->NXM_NX_REG2[]'],
+                      [f'set_field:{self._one(IPV6)}/ffff:ffff::->ipv6_dst']]
+        for layer in {'tcp', 'udp'} & set(layers):
+            edits.append([f'set_field:{self._one(L4_PORTS):#x}/0xff->{layer}_dst'])
+        return self._one(edits)
+
+    def _nicira_output(self, table):
+        port = self._one(self.ports)
+        outputs = [[f'load:{port}->NXM_NX_REG4[]', 'output:NXM_NX_REG4[]'],
+                   [f'set_field:{port}->reg5', 'output:NXM_NX_REG5[0..15]'],
+                   [f'output(port={port},max_len={self._one([60, 100])})'],
+                   [f'clone(set_field:{self._one(MACS)}->eth_dst,output:{port})']]
+        if table + 1 < TABLES:
+            outputs += [[f'resubmit(,{self.random.randint(table + 1, TABLES - 1)})'],
+                        [f'resubmit({port},{self.random.randint(table + 1, TABLES - 1)})']] * 2
+        return self._one(outputs)
 
     def _output(self):
         return self._one([f'output:{self._one(self.ports)}', f'output:{self._one(self.ports)}',
                           f'output:{self._one(self.ports)}', 'IN_PORT', 'ALL', 'FLOOD',
                           *[f'group:{group}' for group in self.group_ids]])
 
-    def _apply(self, layers, tagged):
+    def _apply(self, table, layers, tagged):
         actions = []
         for _ in range(self._one([0, 1, 1, 2])):
-            actions += [*self._edits(layers, tagged), self._output()]
+            actions += self._edits(layers, tagged)
+            if self.nicira and self._maybe(0.4):
+                actions += self._nicira_output(table)
+            else:
+                actions.append(self._output())
             if any(word.startswith(('push', 'pop')) for word in actions):
                 break
         return actions
@@ -181,7 +249,7 @@ class FlowGen:
         return list(actions.values())
 
     def _instructions(self, table, layers, tagged):
-        words = self._apply(layers, tagged)
+        words = self._apply(table, layers, tagged)
         if self._maybe(0.15):
             words.append('clear_actions')
         # Tags that a list changes are not what a later list of the same rule was checked for.

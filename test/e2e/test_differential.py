@@ -134,9 +134,10 @@ def same(what, ours, theirs):
     assert ours == theirs, '\n'.join([f'{what} differ:', *only])
 
 
-@pytest.mark.parametrize('turn', range(3))
-def test_same_rules_same_packets(sides, seed, turn):
-    gen = FlowGen(random.Random(f'{seed} {turn}'), PORTS)
+@pytest.mark.parametrize('turn', range(2))
+@pytest.mark.parametrize('nicira', [False, True], ids=['standard', 'nicira'])
+def test_same_rules_same_packets(sides, seed, nicira, turn):
+    gen = FlowGen(random.Random(f'{seed} {turn}'), PORTS, nicira)
     for line in gen.groups():
         for side in sides:
             side.ofctl('add-group', line)
