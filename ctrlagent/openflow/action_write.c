@@ -39,8 +39,8 @@ static int write_move(struct of_writer *w, const struct weft_action *a)
 
 	if (w->version < 6)
 		return of_nx_action_put(w, a);
-	if (of_oxm_id(m->src.field, w->version, &copy.src) ||
-		of_oxm_id(m->dst.field, w->version, &copy.dst))
+	if (of_oxm_id(&m->src, w->version, &copy.src) ||
+		of_oxm_id(&m->dst, w->version, &copy.dst))
 		return -ENOTSUP;
 	return of_action_copy_field_write(w, &copy);
 }

@@ -17,7 +17,7 @@ static uint32_t header(const struct of_writer *w, const struct weft_subfield *f)
 {
 	struct of_oxm_id id;
 
-	return of_oxm_id(f->field, w->version, &id) || id.experimenter ? 0 : id.header;
+	return of_oxm_id(f, w->version, &id) || id.experimenter ? 0 : id.header;
 }
 
 static int put_resubmit(struct of_writer *w, const struct weft_action *a)
@@ -37,8 +37,8 @@ static int put_move(struct of_writer *w, const struct weft_action *a)
 	struct of_nx_action_reg_move move = {
 		.n_bits = m->src.n_bits, .src_ofs = m->src.ofs, .dst_ofs = m->dst.ofs};
 
-	if (of_oxm_id(m->src.field, w->version, &move.src) ||
-		of_oxm_id(m->dst.field, w->version, &move.dst))
+	if (of_oxm_id(&m->src, w->version, &move.src) ||
+		of_oxm_id(&m->dst, w->version, &move.dst))
 		return -ENOTSUP;
 	return of_nx_action_reg_move_write(w, &move);
 }
@@ -95,7 +95,7 @@ static int put_output_field(struct of_writer *w, const struct weft_action *a)
 		return of_nx_action_output_reg_write(
 			w, &(struct of_nx_action_output_reg){
 				   ofs_nbits(&o->port), header(w, &o->port), o->max_len});
-	if (of_oxm_id(o->port.field, w->version, &long_.src))
+	if (of_oxm_id(&o->port, w->version, &long_.src))
 		return -ENOTSUP;
 	return of_nx_action_output_reg2_write(w, &long_);
 }
@@ -201,7 +201,7 @@ static int put_stack(struct of_writer *w, const struct weft_action *a)
 	const struct weft_subfield *f = weft_action_payload(a);
 	struct of_oxm_id id;
 
-	if (of_oxm_id(f->field, w->version, &id))
+	if (of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
 	if (a->type == WEFT_ACTION_STACK_PUSH)
 		return of_nx_action_stack_push_write(
@@ -241,7 +241,7 @@ static int put_check_pkt_larger(struct of_writer *w, const struct weft_action *a
 	struct of_nx_action_check_pkt_larger check = {
 		.pkt_len = (uint16_t)a->arg, .offset = f->ofs};
 
-	if (of_oxm_id(f->field, w->version, &check.dst))
+	if (of_oxm_id(f, w->version, &check.dst))
 		return -ENOTSUP;
 	return of_nx_action_check_pkt_larger_write(w, &check);
 }

@@ -84,7 +84,7 @@ static int put_field(struct of_writer *w, const struct weft_subfield *f)
 {
 	struct of_oxm_id id;
 
-	if (of_oxm_id(f->field, w->version, &id))
+	if (of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
 	of_oxm_id_write(w, &id);
 	of_put_u16(w, f->ofs);

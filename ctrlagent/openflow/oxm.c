@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/oxm.h"
 
+#define NXM_OF_IN_PORT 2u // class 0, field 0, two bytes
+
 int of_oxm_read(struct of_reader *it, struct of_oxm *out)
 {
 	const uint8_t *h = of_take(it, 4);
@@ -114,12 +116,16 @@ int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask)
 	return w->error;
 }
 
-int of_oxm_id(enum weft_field f, uint8_t version, struct of_oxm_id *out)
+int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *out)
 {
-	const struct of_oxm_form *form = of_oxm_form_of_field(f, version);
+	const struct of_oxm_form *form = of_oxm_form_of_field(f->field, version);
 
 	if (!form)
 		return -ENOTSUP;
+	if (f->field == WEFT_FIELD_IN_PORT && f->ofs + f->n_bits <= 16) {
+		*out = (struct of_oxm_id){.header = NXM_OF_IN_PORT};
+		return 0;
+	}
 	*out = (struct of_oxm_id){
 		.header = (uint32_t)form->class_ << 16 | (uint32_t)form->number << 9 |
 			  (form->bytes + (form->experimenter ? 4u : 0u)),

@@ -6,6 +6,7 @@
 // several headers (tunnel_id as OXM and as NXM, tcp_flags as the ONF's experimenter field in 1.3);
 // of_wire.h has the table of all forms. Pure functions, any thread.
 
+#include <weft/action_payload.h>
 #include <weft/fields.h>
 
 #include "openflow/of_wire.h"
@@ -58,8 +59,9 @@ int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, c
 // The four or eight bytes that name a field in table features.
 int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask);
 
-// The same as a struct, -ENOTSUP if `version` has no form for the field.
-int of_oxm_id(enum weft_field f, uint8_t version, struct of_oxm_id *out);
+// The name for bits of a field, -ENOTSUP if `version` has no form for the field. The lower half of
+// the input port goes by the name of NXM_OF_IN_PORT, for which it nearly always stands.
+int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *out);
 
 // The form that a field's name tells; NULL if it is not known, has the mask bit set or another
 // length.
