@@ -138,12 +138,40 @@ static int add_vlan_tci(struct so_far *m, const struct of_oxm *o)
 	return 0;
 }
 
+// NXM_OF_IP_TOS is ip_dscp where it lies in its octet; what ECN has of that must be zero.
+#define TOS_OCTET 5u
+
+static bool is_ip_tos(const struct of_oxm *o)
+{
+	return o->class_ == 0 && o->number == TOS_OCTET;
+}
+
+static int add_ip_tos(struct so_far *m, const struct of_oxm *o)
+{
+	if (o->hasmask)
+		return 1 + OFPBMC_BAD_MASK;
+	if (o->body.len != 1)
+		return 1 + OFPBMC_BAD_LEN;
+	if (m->seen[WEFT_FIELD_IP_DSCP])
+		return 1 + OFPBMC_DUP_FIELD;
+	if (o->body.p[0] & 3)
+		return 1 + OFPBMC_BAD_VALUE;
+	if (!prereq_ok(m, weft_field_infos[WEFT_FIELD_IP_DSCP].prereq))
+		return 1 + OFPBMC_BAD_PREREQ;
+	m->seen[WEFT_FIELD_IP_DSCP] = true;
+	*weft_key_field(&m->value, WEFT_FIELD_IP_DSCP) = o->body.p[0] >> 2;
+	*weft_key_field(&m->mask, WEFT_FIELD_IP_DSCP) = 0x3f;
+	return 0;
+}
+
 // One field into `m`; 0 or the OFPBMC_* code plus one.
 static int add_field(struct so_far *m, const struct of_oxm *o)
 {
 	const struct weft_field_info *info;
 	uint8_t value[16], mask[16];
 
+	if (is_ip_tos(o))
+		return add_ip_tos(m, o);
 	if (!o->form)
 		return 1 + OFPBMC_BAD_FIELD;
 	if (is_vlan_tci(o))
@@ -227,6 +255,13 @@ static void put_field(struct of_writer *w, const struct so_far *m, enum weft_fie
 	if (w->version == 1 && (f == WEFT_FIELD_VLAN_VID || f == WEFT_FIELD_VLAN_PCP)) {
 		if (f == WEFT_FIELD_VLAN_VID)
 			put_vlan_tci(w, m);
+		return;
+	}
+	if (w->version == 1 && f == WEFT_FIELD_IP_DSCP) {
+		of_put_u16(w, 0);
+		of_put_u8(w, TOS_OCTET << 1);
+		of_put_u8(w, 1);
+		of_put_u8(w, (uint8_t)(*weft_key_field_const(&m->value, f) << 2));
 		return;
 	}
 	of_oxm_write(w, f, weft_key_field_const(&m->value, f),
