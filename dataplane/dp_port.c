@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "dp_af_packet.h"
 #include "dp_event.h"
+#include "dp_kdev.h"
 #include "dp_log.h"
 #include "dp_port_dev.h"
 #include "dp_storm.h"
@@ -167,6 +168,31 @@ static void dp_port_discard(struct dp *dp, struct dp_port *p)
 	free(p);
 }
 
+// What the tenant's frames may have on every way out of here; at most Ethernet's own 1500, for more
+// is for the configuration to say.
+static uint32_t dp_port_default_mtu(const struct dp *dp, const struct dp_tenant *t)
+{
+	uint32_t mtu = RTE_ETHER_MTU, headers = 0;
+
+	for (unsigned i = 0; t->cfg.encap && i < t->n_vteps; i++)
+		headers = RTE_MAX(headers, (weft_ip_is_v4(&t->vtep_list[i]) ? 20u : 40u) +
+						   RTE_ETHER_HDR_LEN +
+						   (t->cfg.encap == WEFT_ENCAP_VXLAN ? 16u : 8u));
+	for (const struct dp_port *p = dp->ports.head; headers && p; p = p->next)
+		if (p->role == DP_UPLINK && dp_port_mtu(p) > headers + 68)
+			mtu = RTE_MIN(mtu, dp_port_mtu(p) - headers);
+	return t->cfg.mtu && t->cfg.mtu < mtu ? t->cfg.mtu : mtu;
+}
+
+// A TAP is made by us, so its machine is told by the interface itself.
+static void dp_port_follow_mtu(const struct dp *dp, struct dp_port *p, const struct dp_tenant *t)
+{
+	uint32_t mtu = dp_port_default_mtu(dp, t);
+
+	if (p->kdev && !p->cfg.mtu && dp_kdev_set_mtu(p->cfg.device, mtu) == 0)
+		p->mtu = mtu;
+}
+
 enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	struct dp_tenant *tenant, char why[static 100], struct dp_port **out)
 {
@@ -184,6 +210,8 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 		return e;
 	p->tenant = tenant ? tenant : dp->nobody;
 	p->role = tenant ? DP_LOCAL : DP_UPLINK;
+	if (tenant)
+		dp_port_follow_mtu(dp, p, tenant);
 	dp_port_link_in(dp, p);
 	e = dp_storm_set(dp, p, &cfg->limits);
 	if (!e)

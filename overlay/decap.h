@@ -94,7 +94,7 @@ struct overlay_rx {
 	uint8_t tos;        // outer DSCP and ECN, as in the header
 	uint8_t ttl;        // outer TTL or hop limit
 	bool inner_vlan;    // the inner frame's first EtherType is a VLAN tag's
-	uint8_t pad[7];
+	uint8_t pad[11];
 };
 static_assert(sizeof(struct overlay_rx) == 64, "one cache line");
 static_assert(WEFT_DROP_MAX <= 256, "drop is a byte");

@@ -175,6 +175,26 @@ def test_from_the_overlay_to_a_port_that_is_too_small(lab, fabric, hosts):
     assert traffic.ping(vm2, '10.0.0.1', count=3, size=1400 - 28, options=['-M', 'do']) == 3
 
 
+def test_a_tap_has_the_mtu_that_follows(hosts):
+    """Without an `mtu` of its own a TAP gets what the tenant's paths leave inside, and the machine sees it."""
+    host = hosts(1)
+    host.config['uplinks'][0]['mtu'] = 1500
+    host.add_ipv6()
+    wanted = {'red': ({'vni': VNI, 'vteps': ['172.16.0.2']}, 1450),
+              'blue': ({'vni': VNI + 1, 'vteps': ['172.16.0.2', 'fd10:16::2']}, 1430),
+              'green': ({'vsid': VSID, 'vteps': ['172.16.0.2']}, 1458), 'local': ({}, 1500),
+              'small': ({'vsid': VSID + 1, 'vteps': ['172.16.0.2'], 'mtu': 1300}, 1300)}
+    for name, (network, _) in wanted.items():
+        host.tenant(name, **network)
+        host.tenant_config(name)['ports'] = [{'name': 'vm', 'number': 1, 'kind': 'tap', 'device': f't-{name}'}]
+    host.up()
+    for name, (_, mtu) in wanted.items():
+        assert f'mtu {mtu} ' in host.ns.ip('link', 'show', f't-{name}')
+    shown = {p['tenant']: p['mtu'] for p in host.json('port') if p['tenant']}
+    assert shown == {name: mtu for name, (_, mtu) in wanted.items()}
+    assert host.apply().startswith('nothing') or 'port' not in host.apply()
+
+
 # ---- outer fragments
 
 @pytest.mark.parametrize('encap, family', HEADERS)

@@ -31,7 +31,7 @@ static void answer(const uint8_t *frame, uint32_t len, uint32_t mtu)
 	free(out);
 }
 
-static void listen(const uint8_t *frame, uint32_t len)
+static void hear(const uint8_t *frame, uint32_t len)
 {
 	struct overlay_vtep v = {.ipv6 = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 2}},
 		.vxlan_port = 4789,
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	memcpy(frame, input + 1, len);
 	if (overlay_oversize(frame, len) == OVERLAY_OVERSIZE_TELL)
 		answer(frame, len, mtu);
-	listen(frame, len);
+	hear(frame, len);
 	overlay_tos_egress(frame, len, input[0], input[0] & 4);
 	free(frame);
 	return 0;
