@@ -16,7 +16,7 @@ static int write_set_field(struct of_writer *w, const struct weft_action *a)
 		return of_nx_action_put(w, a);
 	of_put_u16(w, OFPAT_SET_FIELD);
 	of_put_u16(w, 0);
-	rc = of_oxm_write(w, a->arg, f->value, partial ? f->mask : NULL);
+	rc = of_oxm_write_set(w, a->arg, f->value, partial ? f->mask : NULL);
 	if (rc) {
 		w->len = begin;
 		return rc;

@@ -93,10 +93,9 @@ static void put_value(struct of_writer *w, const struct of_oxm_form *form, const
 	of_put_bytes(w, field, bytes);
 }
 
-int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask)
+static int write_form(struct of_writer *w, const struct of_oxm_form *form, const uint8_t *value,
+	const uint8_t *mask)
 {
-	const struct of_oxm_form *form = of_oxm_form_of_field(f, w->version);
-
 	if (!form)
 		return -ENOTSUP;
 	put_header(w, form, mask != NULL);
@@ -104,6 +103,25 @@ int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, c
 	if (mask)
 		put_value(w, form, mask);
 	return w->error;
+}
+
+int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask)
+{
+	return write_form(w, of_oxm_form_of_field(f, w->version), value, mask);
+}
+
+// Ports with a meaning have numbers of 16 bits, too.
+static bool fits_nxm(uint32_t port)
+{
+	return port < 0xff00 || port >= 0xffffff00;
+}
+
+int of_oxm_write_set(
+	struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask)
+{
+	if (f == WEFT_FIELD_IN_PORT && !mask && fits_nxm(of_load32(value)))
+		return write_form(w, of_oxm_form(0, 0, 0, w->version), value, NULL);
+	return of_oxm_write(w, f, value, mask);
 }
 
 int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask)

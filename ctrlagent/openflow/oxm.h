@@ -55,6 +55,9 @@ bool of_oxm_is_full_mask(enum weft_field f, const uint8_t *mask);
 // `mask` NULL: no mask. -ENOTSUP if the writer's version has no form for it, and nothing is
 // written.
 int of_oxm_write(struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask);
+// The same for what is to be set, in the form of the field that can be.
+int of_oxm_write_set(
+	struct of_writer *w, enum weft_field f, const uint8_t *value, const uint8_t *mask);
 
 // The four or eight bytes that name a field in table features.
 int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask);

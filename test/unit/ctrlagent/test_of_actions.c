@@ -132,7 +132,8 @@ static void set_field_of(const struct of_oxm_form *form)
 		expect_refused(&in, 0, OFPET_BAD_ACTION, OFPBAC_BAD_SET_TYPE);
 		return;
 	}
-	if (form == of_oxm_form_of_field(form->field, VERSION))
+	// in_port has another form where it is set (oxm.h).
+	if (form == of_oxm_form_of_field(form->field, VERSION) && form->field != WEFT_FIELD_IN_PORT)
 		expect_action(&in, WEFT_ACTION_SET_FIELD, form->field);
 	assert_int_equal(read_actions(&in, 0, out, &e), 40);
 	f = (const struct weft_action_set_field *)(out + 8);
