@@ -32,6 +32,7 @@
 #define FT_MAX_DEPTH 64u
 #define FT_MAX_NESTING 320u
 #define FT_STACK_VALUES 64u
+#define FT_SOFT_STEPS 256u    // that a resubmit to a table with conjunctions costs
 #define FT_MAX_USERDATA 1024u // bytes of a controller action
 
 struct ft_stack {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules run in between, and lists run on a copy.
 #include "flowtable/nx.h"
+#include "flowtable/tables.h"
 #include "flowtable/trace.h"
 
 // ---- resubmit
@@ -23,6 +24,16 @@ static const struct ft_rule *look_up(
 	return rule;
 }
 
+// Where conjunctions must be looked for it takes long.
+static bool afford_lookup(struct ft_burst *b, struct ft_run *run, uint8_t table)
+{
+	if (!ft_table_has_soft(b->sw, table) || ft_budget_steps(run->budget, FT_SOFT_STEPS))
+		return true;
+	ft_run_flush(b, run);
+	run->why = WEFT_DROP_RECURSION;
+	return false;
+}
+
 // A list that ends because of a TTL ends alone.
 static bool caller_goes_on(const struct ft_run *run)
 {
@@ -35,9 +46,12 @@ static bool run_from(
 	struct ft_packet *pkt = run->pkt;
 
 	for (;;) {
-		const struct ft_rule *rule = look_up(b, pkt, table, in_port);
 		const struct weft_instructions *i;
+		const struct ft_rule *rule;
 
+		if (!afford_lookup(b, run, table))
+			return false;
+		rule = look_up(b, pkt, table, in_port);
 		if (!rule) {
 			run->why = WEFT_DROP_TABLE_MISS;
 			return true;

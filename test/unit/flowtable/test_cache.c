@@ -3,6 +3,7 @@
 // one with a cache before it and one without: what leaves, how, why the rest died, by which rule,
 // what there was to learn, and every counter must be the same, while everything changes underway.
 
+#include "nx_build.h"
 #include "sink.h"
 
 #include "flowtable/cache.h"
@@ -159,6 +160,8 @@ static struct pattern random_pattern(void)
 	if (rng() % 5 == 0)
 		pattern_masked(&p, WEFT_FIELD_METADATA, rng(), 3);
 	if (rng() % 5 == 0)
+		pattern_masked(&p, WEFT_FIELD_REG0, rng(), 3);
+	if (rng() % 5 == 0)
 		pattern_exact(&p, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % MACS);
 	if (rng() % 9 == 0)
 		pattern_exact(&p, WEFT_FIELD_TUN_SRC, 0x0a000001 + rng() % 2);
@@ -206,10 +209,62 @@ static void random_output(struct program *p, bool write)
 		p, write, WEFT_ACTION_OUTPUT, rng() % 2 ? rng() % PORTS + 1 : special[rng() % 7]);
 }
 
+static struct weft_subfield some_bits(void)
+{
+	static const enum weft_field fields[] = {WEFT_FIELD_REG0, WEFT_FIELD_REG0, WEFT_FIELD_REG1,
+		WEFT_FIELD_METADATA, WEFT_FIELD_ETH_DST, WEFT_FIELD_IN_PORT};
+
+	return bits_of(fields[rng() % 6], 0, 2);
+}
+
+// Nicira's, of which some can be done again and some can't.
+static void random_nx(struct program *p, bool write)
+{
+	const struct weft_subfield f = some_bits();
+	struct program inside = {0};
+
+	switch (write ? rng() % 3 : rng() % 9) {
+	case 0:
+		program_load(p, write, f.field, 0, 2, rng());
+		break;
+	case 1:
+		program_resubmit(p, write, rng() % 4 ? WEFT_OFPORT_IN_PORT : rng() % PORTS + 1, 2);
+		break;
+	case 2:
+		program_move(p, write, f, some_bits());
+		break;
+	case 3:
+		program_stack(p, false, f);
+		break;
+	case 4:
+		program_stack(p, true, f);
+		break;
+	case 5:
+		program_output_field(p, f);
+		break;
+	case 6:
+		program_load(&inside, false, WEFT_FIELD_REG0, 0, 2, rng());
+		random_output(&inside, false);
+		program_clone(p, &inside);
+		break;
+	case 7:
+		program_add(p, false, WEFT_ACTION_EXIT, 0);
+		break;
+	default:
+		program_raw(p, false, WEFT_ACTION_CHECK_PKT_LARGER, 60 + rng() % 900,
+			&(struct weft_subfield){WEFT_FIELD_REG0, 0, 1, 0},
+			sizeof(struct weft_subfield));
+	}
+}
+
 static void random_action(struct program *p, bool write)
 {
 	static const uint64_t dsts[] = {0x0a000005, 0x0a000006};
 
+	if (rng() % 3 == 0) {
+		random_nx(p, write);
+		return;
+	}
 	switch (rng() % 16) {
 	case 0:
 		program_set(p, write, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % MACS);
@@ -260,7 +315,7 @@ static void random_rule(struct side s[2])
 	struct program p = {0};
 	uint8_t table = (uint8_t)(rng() % 2 ? 0 : rng() % 3);
 
-	for (unsigned n = rng() % 2; n; n--)
+	for (unsigned n = rng() % 3; n; n--)
 		random_action(&p, false);
 	for (unsigned n = rng() % 3; n; n--)
 		random_action(&p, true);

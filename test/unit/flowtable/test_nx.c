@@ -108,6 +108,7 @@ static void resubmit_to_itself_ends(void **state)
 static void resubmits_are_counted(void **state)
 {
 	struct program p = {0};
+	unsigned sum = 0;
 
 	for (int i = 0; i < 3; i++)
 		program_resubmit(&p, false, WEFT_OFPORT_IN_PORT, 1);
@@ -123,8 +124,26 @@ static void resubmits_are_counted(void **state)
 	}
 	run_ip();
 	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
-	for (uint8_t t = 1, sum = 0; t <= 9; t++, sum = 0)
-		assert_true(hits(t) <= FT_MAX_RESUBMITS && !sum);
+	for (uint8_t t = 1; t <= 9; t++)
+		sum += hits(t);
+	assert_int_equal(sum, FT_MAX_RESUBMITS);
+}
+
+// Lookups that take long cost more of what a packet has.
+static void resubmits_to_conjunctions_cost_more(void **state)
+{
+	const struct weft_action_conjunction half = {.clause = 0, .n_clauses = 2};
+	struct program p = {0}, soft = {0};
+
+	for (unsigned i = 0; i <= FT_MAX_STEPS / FT_SOFT_STEPS; i++)
+		program_resubmit(&p, false, WEFT_OFPORT_IN_PORT, 1);
+	ip_rule(0, &p);
+	run_ip();
+	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 0);
+	program_raw(&soft, false, WEFT_ACTION_CONJUNCTION, 7, &half, sizeof(half));
+	ip_rule(1, &soft);
+	run_ip();
+	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
 }
 
 // Forward through all tables is as deep as it gets, and no error.
@@ -535,6 +554,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(resubmit_to_itself_ends),
 		TEST(resubmits_are_counted),
+		TEST(resubmits_to_conjunctions_cost_more),
 		TEST(through_all_tables),
 		TEST(stack_is_bounded),
 		TEST(pop_of_nothing_does_nothing),
