@@ -81,6 +81,30 @@ def pipeline(rng, filter_list, dst_mac, drop=False):
             Rule(2, 1, (f'dl_dst={dst_mac}',), () if drop else ('output:1',))]
 
 
+def chain(rng, table_count, dst_mac):
+    """Each table asks for something else of every packet, and its other nine rules for nobody."""
+    made = []
+    for table in range(table_count):
+        last = table == table_count - 1
+        match = (('tcp',), ('udp',)) if table % 3 == 1 else ((f'dl_dst={dst_mac}',),) if table % 3 else (
+            (f'in_port={OVERLAY}',),)
+        made += [Rule(table, 1, m, ('output:1',) if last else (f'goto_table:{table + 1}',)) for m in match]
+        made += [Rule(table, 2 + n, ('tcp', f'nw_dst=203.0.113.{rng.randrange(256)}', f'tp_dst={n + 1}'))
+                 for n in range(9)]
+    return made
+
+
+TSE_SRC, TSE_SPORT, TSE_DPORT = 0x0a000001, 12345, 80
+
+
+def tse():
+    """Three services that one field each lets in; all else goes on as well, by another rule."""
+    return [Rule(0, 4, ('tcp', f'tp_dst={TSE_DPORT}'), ('output:1',)),
+            Rule(0, 3, ('tcp', f'nw_src={ip_text(TSE_SRC)}'), ('output:1',)),
+            Rule(0, 2, ('tcp', f'tp_src={TSE_SPORT}'), ('output:1',)),
+            Rule(0, 1, (), ('output:1',))]
+
+
 def access_list(filter_sets):
     """The first filter that matches counts; all of them permit."""
     if len(filter_sets) > 65000:

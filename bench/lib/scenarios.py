@@ -37,6 +37,7 @@ class Inputs:
     ports: int = 1   # of VMs: port 1 of that many tenants
     drops: bool = False  # the last rule drops instead of sending: there are more tenants than devices
     notes: list = field(default_factory=list)
+    vteps: tuple = (REMOTE_VTEP,)  # remote ones, of every tenant
 
     @property
     def rule_count(self):
@@ -72,8 +73,8 @@ _OUTER = frames.Outer(frames.mac(REMOTE_MAC), frames.mac(UPLINK_MAC), frames.ip(
                       frames.ip(VTEP))
 
 
-def _from_wire(flow, vni, encap):
-    return frames.ENCAPS[encap](_inner(flow, True), vni, _OUTER, frames.entropy(flow))
+def _from_wire(flow, vni, encap, outer=_OUTER):
+    return frames.ENCAPS[encap](_inner(flow, True), vni, outer, frames.entropy(flow))
 
 
 def encapsulation(count, encap='vxlan'):
@@ -120,6 +121,67 @@ def pipeline(tenant_count, filters_each, shape_count, flow_count):
     return make
 
 
+def chain(table_count, flow_count):
+    """That many tables, each with ten rules of which one matches, one after the other."""
+    def make(rng, path, _root):
+        tenant = Tenant(1, VNI, rules.chain(rng, table_count, VM_MAC))
+        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan')
+                                       for f in filters.flows(rng, flow_count)))
+        return Inputs('decap', 'vxlan', [tenant], path, packets, flow_count)
+    return make
+
+
+def many_vnis(count, flow_count):
+    """That many tenants, of one rule each; all drop, for there are not so many devices."""
+    def make(rng, path, _root):
+        tenants = [Tenant(n, VNI + n, [rules.Rule(0, 1, (f'in_port={rules.OVERLAY}',))])
+                   for n in range(1, count + 1)]
+        packets = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
+                                       for f in filters.flows(rng, max(1, flow_count // count))))
+        return Inputs('decap', 'vxlan', tenants, path, packets, flow_count, ports=0, drops=True)
+    return make
+
+
+def many_vteps(count, flow_count):
+    """Frames from that many hosts."""
+    def make(rng, path, _root):
+        first = frames.ip('198.19.0.1')
+        hosts = [first + n for n in range(count)]
+        outers = [frames.Outer(_OUTER.src_mac, _OUTER.dst_mac, host, _OUTER.dst) for host in hosts]
+        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan', outers[i % count])
+                                       for i, f in enumerate(filters.flows(rng, flow_count))))
+        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.to_port())], path, packets, flow_count,
+                      vteps=tuple(map(frames.ip_text, hosts)))
+    return make
+
+
+def _explosion(rng):
+    """A packet for each way to miss all of the attacker's rules by one bit in each of three fields.
+
+    A cache of wildcards that remembers how far it had to look makes a mask of each way (Csikor et
+    al., Tuple Space Explosion, CoNEXT 2019).
+    """
+    flows = [frames.Flow(rules.TSE_SRC ^ 1 << a, frames.ip('10.1.1.1'), frames.TCP,
+                         rules.TSE_SPORT ^ 1 << b, rules.TSE_DPORT ^ 1 << c)
+             for a in range(32) for b in range(16) for c in range(16)]
+    rng.shuffle(flows)
+    return flows
+
+
+def explosion(victim_flows):
+    """The attack; with victim_flows as many packets of another tenant's plain flows beside it."""
+    def make(rng, path, _root):
+        attack = [_from_wire(f, VNI + 2, 'vxlan') for f in _explosion(rng)]
+        tenants = [Tenant(1, VNI + 1, rules.to_port()), Tenant(2, VNI + 2, rules.tse())]
+        flows = filters.flows(rng, victim_flows) if victim_flows else []
+        victim = [_from_wire(f, VNI + 1, 'vxlan') for f in flows]
+        while victim and len(victim) < len(attack):
+            victim += victim
+        packets = _capture(rng, path, attack + victim[:len(attack)])
+        return Inputs('decap', 'vxlan', tenants, path, packets, len(attack) + victim_flows, ports=2)
+    return make
+
+
 def access_list(family, size, count):
     def make(rng, path, root):
         directory = classbench.directory(root)
@@ -148,6 +210,9 @@ SCENARIOS = [
              pipeline(1, 1000, 90, 100000)),
     Scenario('tenants', 'the same, 1,000 tenants of 100 rules, 100,000 flows, last rule drops',
              pipeline(1000, 100, 90, 100000)),
+    Scenario('tse', 'decap, tuple space explosion of three rules, 8,192 flows', explosion(0)),
+    Scenario('tse-half', "the same, half of the packets another tenant's, of 1,000 flows to a port",
+             explosion(1000)),
     Scenario('acl1', 'decap, ClassBench acl1, 10,000 filters, its trace',
              access_list('acl1', '10k', 10000)),
     Scenario('ipc1', 'decap, ClassBench ipc1, 10,000 filters, its trace',

@@ -85,7 +85,7 @@ class Weft:
         return {
             'name': f't{tenant.number}', 'encap': self._inputs.encap,
             {'vxlan': 'vni', 'nvgre': 'vsid'}[self._inputs.encap]: tenant.vni,
-            'learn': False, 'vteps': [scenarios.REMOTE_VTEP],
+            'learn': False, 'vteps': list(self._inputs.vteps),
             'quotas': {'rules': 1000000},
             'switch': {'controllers': [f'punix:{self._switch(tenant)}'], 'fail_mode': 'secure',
                        'dpid': f'{tenant.number:016x}'},
