@@ -52,8 +52,11 @@ struct dp_nexthop {
 
 static inline uint32_t dp_ip_hash(const struct weft_ip *ip)
 {
-	uint64_t h = (ip->q[0] ^ ip->q[1] * 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+	uint64_t h = ip->q[0] ^ ip->q[1];
 
+	// The last byte of an address is a word's highest, and a product never carries down.
+	h = (h ^ h >> 32) * 0x9e3779b97f4a7c15ull;
+	h = (h ^ h >> 29) * 0xff51afd7ed558ccdull;
 	return (uint32_t)(h >> 32);
 }
 

@@ -30,6 +30,7 @@ struct line {
 static_assert(sizeof(struct line) == 64, "one look, one cache line");
 static_assert(
 	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 256, "four lines");
+static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path), "a place each");
 
 // A switch as the burst met it.
 struct now {
@@ -228,28 +229,36 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 		return NULL;
 	if (find(line_of(c, p), p) == WAYS && !second_sight(c, p))
 		return NULL;
-	memset(t, 0, sizeof(*t));
+	memset(&t->path, 0, sizeof(t->path)); // what is behind it is cleared when used
+	t->spoilt = t->ended = false;
 	c->traced |= 1ull << i;
 	return t;
 }
 
-static bool same_path(const struct ft_path *a, const struct ft_path *b)
+// How many places in the cache a path takes.
+static uint32_t places(const struct ft_path *p)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	unsigned beyond = p->tables > FT_PATH_RULES ? p->tables - FT_PATH_RULES : 0;
+
+	return 1 + (beyond + FT_PATH_MORE - 1) / FT_PATH_MORE;
 }
 
 // The number + 1 of a path like this one. All paths being used, all is forgotten.
 static uint32_t path_number(struct ft_cache *c, const struct ft_path *p)
 {
-	uint64_t hash = ft_hash_bytes(p, sizeof(*p), c->seed);
+	uint32_t n = places(p);
+	size_t bytes = n * sizeof(*p);
+	uint64_t hash = ft_hash_bytes(p, bytes, c->seed);
 	uint32_t *known = &c->known[hash & (c->room - 1)];
 
-	if (*known && *known <= c->used && same_path(&c->path[*known - 1], p))
+	if (*known && *known + n <= c->used + 1 && !memcmp(&c->path[*known - 1], p, bytes))
 		return *known;
-	if (c->used == c->room)
+	if (c->used + n > c->room)
 		return 0;
-	c->path[c->used++] = *p;
-	return *known = c->used;
+	memcpy(&c->path[c->used], p, bytes);
+	*known = c->used + 1;
+	c->used += n;
+	return *known;
 }
 
 static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
@@ -282,7 +291,8 @@ static bool learn(struct ft_cache *c, unsigned i)
 	t->path.epoch = now->epoch;
 	t->path.fdb_epoch = t->path.asks_fdb ? now->fdb_epoch : 0;
 	for (unsigned r = 0; r < t->path.rules; r++)
-		t->path.counter[r] = ft_rule_counter(t->path.sw, t->path.rule_at[r], c->worker);
+		*ft_path_counter(&t->path, r) =
+			ft_rule_counter(t->path.sw, *ft_path_rule(&t->path, r), c->worker);
 	number = path_number(c, &t->path);
 	if (!number)
 		return false;
@@ -311,14 +321,18 @@ void ft_path_count(
 	struct ft_table_counters *tables = &p->sw->table_counters[worker];
 
 	for (unsigned i = 0; i < p->rules; i++) {
-		ft_counter_bump(&p->counter[i]->packets, n);
-		ft_counter_bump(&p->counter[i]->bytes, bytes);
-		atomic_store_explicit(&p->counter[i]->used_ns, now_ns, memory_order_relaxed);
+		struct ft_counter *c = *ft_path_counter(p, i);
+
+		ft_counter_bump(&c->packets, n);
+		ft_counter_bump(&c->bytes, bytes);
+		atomic_store_explicit(&c->used_ns, now_ns, memory_order_relaxed);
 	}
 	for (unsigned i = 0; i < p->tables; i++) {
-		ft_counter_bump(&tables->table[p->at[i]].lookups, n);
+		uint8_t at = *ft_path_table(p, i);
+
+		ft_counter_bump(&tables->table[at].lookups, n);
 		if (i < p->rules)
-			ft_counter_bump(&tables->table[p->at[i]].matched, n);
+			ft_counter_bump(&tables->table[at].matched, n);
 	}
 	if (p->asks_fdb && p->source)
 		ft_fdb_touch(p->source, worker, (uint32_t)(now_ns / 1000000000u));

@@ -25,9 +25,10 @@
 //
 // Memory. Sixteen bytes a flow, four flows a cache line, at which a lookup looks once: 96 of the
 // print's bits and the number of a path (the line's own number is 16 bits more). Paths are four
-// lines each, of which two or three are looked at, and flows that met the same rules share one: in
-// an ordinary switch there are few. They are handed out one after the other; when all are used the
-// print's keys are changed, by which all is forgotten at once, at no cost.
+// lines each (for more than eight tables a multiple), of which two or three are looked at, and
+// flows that met the same rules share one: in an ordinary switch there are few. They are handed out
+// one after the other; when all are used the print's keys are changed, by which all is forgotten at
+// once, at no cost.
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
@@ -61,7 +62,10 @@ struct ft_arrival {
 	const struct weft_ip *tun6; // source and destination of an IPv6 tunnel; NULL: from none
 };
 
-#define FT_PATH_RULES 8
+#define FT_PATH_RULES 8 // in a path itself,
+#define FT_PATH_MORE 14 // and in each of up to
+#define FT_PATH_MORES 4 // so many pieces behind it
+#define FT_PATH_TABLES (FT_PATH_RULES + FT_PATH_MORE * FT_PATH_MORES)
 #define FT_PATH_EDITS 4
 
 enum ft_path_end {
@@ -86,12 +90,42 @@ struct ft_path {
 	bool asks_fdb;
 	uint64_t epoch;
 	uint64_t fdb_epoch;
-	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed
+	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed; ft_path_table()
 	struct ft_counter *counter[FT_PATH_RULES];
 	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
 	const struct weft_action *edit[FT_PATH_EDITS];
 	const struct ft_rule *rule_at[FT_PATH_RULES];
 } __attribute__((aligned(64)));
+
+// Of a path that looks at more tables: what it has of the next ones.
+struct ft_path_more {
+	struct ft_counter *counter[FT_PATH_MORE];
+	const struct ft_rule *rule_at[FT_PATH_MORE];
+	uint8_t at[FT_PATH_MORE];
+} __attribute__((aligned(64)));
+
+static inline struct ft_path_more *ft_path_more(const struct ft_path *p, unsigned i)
+{
+	return (struct ft_path_more *)(uintptr_t)(p + 1) + (i - FT_PATH_RULES) / FT_PATH_MORE;
+}
+
+static inline uint8_t *ft_path_table(const struct ft_path *p, unsigned i)
+{
+	return i < FT_PATH_RULES ? (uint8_t *)(uintptr_t)&p->at[i]
+				 : &ft_path_more(p, i)->at[(i - FT_PATH_RULES) % FT_PATH_MORE];
+}
+
+static inline struct ft_counter **ft_path_counter(const struct ft_path *p, unsigned i)
+{
+	return i < FT_PATH_RULES ? (struct ft_counter **)(uintptr_t)&p->counter[i]
+				 : &ft_path_more(p, i)->counter[(i - FT_PATH_RULES) % FT_PATH_MORE];
+}
+
+static inline const struct ft_rule **ft_path_rule(const struct ft_path *p, unsigned i)
+{
+	return i < FT_PATH_RULES ? (const struct ft_rule **)(uintptr_t)&p->rule_at[i]
+				 : &ft_path_more(p, i)->rule_at[(i - FT_PATH_RULES) % FT_PATH_MORE];
+}
 
 // Another one for each switch that there ever was.
 uint32_t ft_switch_number(const struct ft_switch *);

@@ -91,7 +91,7 @@ static bool is_one_of(const struct ft_past_change *c, const struct ft_path *p)
 	uintptr_t rule = atomic_load_explicit(&c->rule, memory_order_relaxed);
 
 	for (unsigned i = 0; i < p->rules; i++)
-		if ((uintptr_t)p->rule_at[i] == rule)
+		if ((uintptr_t)*ft_path_rule(p, i) == rule)
 			return true;
 	return false;
 }
@@ -128,8 +128,8 @@ bool ft_history_spares(const struct ft_switch *sw, const struct ft_path *p)
 		// answer's.
 		spared = !ft_table_has_soft(sw, table);
 		for (unsigned k = 0; spared && k < p->tables; k++)
-			if (p->at[k] == table)
-				spared = spares(c, k < p->rules ? p->rule_at[k] : NULL);
+			if (*ft_path_table(p, k) == table)
+				spared = spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL);
 	}
 	atomic_thread_fence(memory_order_acquire);
 	return spared &&

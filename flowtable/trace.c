@@ -10,13 +10,15 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 	struct ft_trace *t = p->trace;
 
 	// What is counted as matched are the first tables: a miss must be the last.
-	if (t->path.tables == FT_PATH_RULES || t->path.rules != t->path.tables) {
+	if (t->path.tables == FT_PATH_TABLES || t->path.rules != t->path.tables) {
 		ft_trace_spoil(p);
 		return;
 	}
-	t->path.at[t->path.tables++] = table;
+	if (t->path.tables >= FT_PATH_RULES && (t->path.tables - FT_PATH_RULES) % FT_PATH_MORE == 0)
+		memset(ft_path_more(&t->path, t->path.tables), 0, sizeof(struct ft_path_more));
+	*ft_path_table(&t->path, t->path.tables++) = table;
 	if (rule)
-		t->path.rule_at[t->path.rules++] = rule;
+		*ft_path_rule(&t->path, t->path.rules++) = rule;
 }
 
 // What the rules' constants alone have made of it, in all packets that go this way.

@@ -15,6 +15,7 @@
 
 struct ft_trace {
 	struct ft_path path;
+	struct ft_path_more more[FT_PATH_MORES]; // behind the path, as in the cache
 	bool spoilt;
 	bool ended;
 };

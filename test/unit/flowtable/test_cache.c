@@ -334,6 +334,26 @@ static void random_rule(struct side s[2])
 	flow_mod(s, WEFT_FLOW_ADD, table, priority, &pattern, &p, n_made++);
 }
 
+// Through so many tables as a path can hold, and beyond.
+static void long_chain(struct side s[2])
+{
+	struct pattern any = {0};
+	unsigned last = 3 + rng() % 80;
+
+	for (unsigned table = 2; table <= last; table++) {
+		struct program p = {0};
+
+		if (table == last) {
+			random_output(&p, true);
+		} else {
+			p.instr.flags |= WEFT_INSTR_GOTO;
+			p.instr.goto_table = (uint8_t)(table + 1);
+		}
+		made[n_made] = (struct made){any, 1, (uint8_t)table};
+		flow_mod(s, WEFT_FLOW_ADD, (uint8_t)table, 1, &any, &p, n_made++);
+	}
+}
+
 static void random_delete(struct side s[2])
 {
 	static const struct program none;
@@ -643,6 +663,8 @@ static void same_with_and_without(void **state)
 			pool_renew(&pool, i);
 		for (unsigned i = 0; i < 40; i++)
 			random_rule(s);
+		if (round % 2)
+			long_chain(s);
 		for (uint32_t i = 1; i <= PORTS; i++)
 			for (unsigned k = 0; k < 2; k++)
 				ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
