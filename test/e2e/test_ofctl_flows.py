@@ -70,6 +70,12 @@ def test_what_goes_in_comes_out(server, version):
     assert dumped(ofctl(server, version, 'dump-flows', '--no-names').stdout) == wanted
 
 
+def without_flags(flows):
+    """Those that replace-flows does not take over."""
+    return {cookie: re.sub('(check_overlap|reset_counts|no_packet_counts|no_byte_counts) ', '', flow)
+            for cookie, flow in flows.items()}
+
+
 @pytest.mark.parametrize('version', ['13', '14', '15'])
 def test_a_dump_goes_in_again(server, version, tmp_path):
     """All of it by one bundle, twice; then no difference is found."""
@@ -86,4 +92,4 @@ def test_a_dump_goes_in_again(server, version, tmp_path):
     bundled(server, version, 'replace-flows', again)
     assert ofctl(server, version, 'diff-flows', str(again), check=False).stdout == ''
     second = ofctl(server, version, 'dump-flows', '--no-stats', '--no-names').stdout
-    assert dumped(first) == dumped(second) and len(dumped(first)) == len(flows)
+    assert without_flags(dumped(first)) == without_flags(dumped(second)) and len(dumped(first)) == len(flows)
