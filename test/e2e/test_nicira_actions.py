@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nicira's actions and fields, as ovs-ofctl sends them: the text comes back, and packets obey it."""
 import re
+import struct
 
 import pytest
 
 from lab import traffic
+from ofclient import Client, header
 from test_ovs_ofctl import MAC1, MAC2, switch  # noqa: F401 (a fixture)
 
 TEXTS = [
@@ -104,3 +106,26 @@ def test_masked_ports(switch):
     a, b = exchange(switch, ['priority=9,udp,tp_dst=0/0x8000,actions=output:2',
                              'priority=8,udp,actions=output:3'], frame())
     assert bool(a) != bool(b)
+
+
+def listener(switch, controller_id):
+    """A session that takes packet-ins for this id, in Nicira's second format."""
+    client = Client.connect(switch.target)
+    for subtype, body in ((16, struct.pack('!I', 2)), (20, struct.pack('!6xH', controller_id))):
+        client.send_raw(header(4, 4, 1, struct.pack('!II', 0x2320, subtype) + body))
+    client.send_raw(header(4, 20, 2))
+    assert client.recv_raw()[1] == 21  # a barrier: both were taken
+    return client
+
+
+def test_userdata_and_registers_come_with_a_packet_in(switch):
+    wanted, other = listener(switch, 5), listener(switch, 6)
+    switch.add('ip,actions=set_field:0x77->reg3,controller(id=5,userdata=01.02.ff,max_len=64)')
+    with switch.vms['vm1'].raw() as source:
+        source.send(frame() / b'for five')
+    message = wanted.recv_raw()
+    assert message[1] == 4 and message[12:16] == struct.pack('!I', 30)  # NXT_PACKET_IN2
+    assert bytes.fromhex('00070007' '0102ff' '00') in message  # userdata
+    assert bytes.fromhex('00010604' '00000077') in message     # NXM_NX_REG3
+    other.send_raw(header(4, 20, 3))
+    assert other.recv_raw()[1] == 21  # nothing came before the barrier's answer
