@@ -376,7 +376,7 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 {
 	short events = 0;
 
-	fds[0] = (struct pollfd){.fd = i->listen_fd, .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = i->listen_fd, .events = i->ended ? 0 : POLLIN};
 	if (i->fd < 0)
 		return 1;
 	if (!i->ended && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
@@ -391,8 +391,6 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 {
 	bool more = false;
 
-	if (fds[0].revents)
-		dp_ipc_accept(i);
 	if (i->fd >= 0 && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT) {
 		if (n > 1 && fds[1].revents & (POLLIN | POLLHUP | POLLERR) && !i->ended)
 			dp_ipc_read(i);
@@ -407,6 +405,9 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	dp_ipc_write(i);
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
+	// Last: one that follows an agent whose end has come waits for what that left behind.
+	if (fds[0].revents && !i->ended)
+		dp_ipc_accept(i);
 	return more && dp_ipc_pending(i) == 0;
 }
 
