@@ -52,6 +52,7 @@ struct dp {
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
 	struct dp_kernel_guard guard;
+	bool expiry_due;                 // a second has passed, see dp_control_expire()
 	struct dp_bfd bfd;
 	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
 	uint32_t frag_id;                // atomic: of the latest outer packet that was fragmented

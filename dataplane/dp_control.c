@@ -164,13 +164,18 @@ int dp_control_start(struct dp *dp)
 
 // ---- loop
 
-// Not while a transaction is open: expiry is a transaction of its own.
 static void dp_control_second(struct dp *dp)
 {
 	dp_port_poll_links(dp, false);
 	dp_pmtu_age(dp);
-	if (dp_txn_is_open(dp_ipc_txn(dp->ipc)))
+	dp->expiry_due = true;
+}
+
+void dp_control_expire(struct dp *dp)
+{
+	if (!dp->expiry_due || dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return;
+	dp->expiry_due = false;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
 		if (!t->stage)
 			ft_expire(t->sw);
@@ -206,6 +211,7 @@ void dp_control_loop(struct dp *dp)
 			second = dp_now_ns();
 			dp_control_second(dp);
 		}
+		dp_control_expire(dp);
 	}
 	DP_LOG(NOTICE, "signal %d: stopping", (int)dp_signalled);
 }

@@ -430,6 +430,22 @@ def test_what_came_before_the_end_counts(shared, end):
     shared.dp.flow_del(1, table=7)
 
 
+def test_rules_expire_however_busy_the_agent_is(shared):
+    """It has the next transaction open before the last one's turn has ended, always."""
+    shared.dp.flow_add(1, {'in_port': 9}, table=8, cookie=0xdead, hard_timeout=1)
+    shared.dp.begin()
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        shared.dp.sock.sendall(b''.join(weftipc.HDR.pack(len=16 + len(body), type=weftipc.TYPES[kind], xid=1)
+                                        + body for kind, body in (('COMMIT', b''), ('BEGIN', bytes(8)))))
+        shared.dp.answer(1)
+        if not any(f['cookie'] == 0xdead for f in shared.dp.flows(1)):
+            break
+        time.sleep(0.02)
+    shared.dp.commit()
+    assert time.monotonic() < end, 'it is still there after four seconds'
+
+
 def test_operations_want_a_transaction(shared):
     with pytest.raises(Refused, match='STATE'):
         shared.dp.call('FDB_FLUSH', tenant=1)
