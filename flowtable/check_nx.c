@@ -196,6 +196,10 @@ static enum weft_error check_one(const struct ft_switch *sw, struct ft_known *k,
 	case WEFT_ACTION_SET_L4_SRC:
 	case WEFT_ACTION_SET_L4_DST:
 		return a->arg <= UINT16_MAX ? WEFT_E_NONE : WEFT_E_ACTION_ARG;
+	case WEFT_ACTION_SET_NW_TOS:
+		return a->arg <= 63 ? WEFT_E_NONE : WEFT_E_ACTION_ARG;
+	case WEFT_ACTION_SET_NW_SRC:
+	case WEFT_ACTION_SET_NW_DST:
 	case WEFT_ACTION_POP_QUEUE:
 	case WEFT_ACTION_NOTE:
 	case WEFT_ACTION_EXIT:

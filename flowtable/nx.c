@@ -255,6 +255,15 @@ static bool set_l4(struct ft_burst *b, struct ft_run *run, uint32_t port, bool d
 	return write_number(b, run, &f, port);
 }
 
+// Of what is not IPv4 nothing is changed.
+static bool set_nw(
+	struct ft_burst *b, struct ft_run *run, enum weft_field field, unsigned bits, uint32_t v)
+{
+	const struct weft_subfield f = {.field = (uint16_t)field, .n_bits = (uint16_t)bits};
+
+	return run->pkt->key.eth_type != htons(FT_ETH_IPV4) || write_number(b, run, &f, v);
+}
+
 bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action *a, bool last)
 {
 	const void *p = weft_action_payload(a);
@@ -308,6 +317,12 @@ bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action 
 		return set_l4(b, run, a->arg, false);
 	case WEFT_ACTION_SET_L4_DST:
 		return set_l4(b, run, a->arg, true);
+	case WEFT_ACTION_SET_NW_SRC:
+		return set_nw(b, run, WEFT_FIELD_IPV4_SRC, 32, a->arg);
+	case WEFT_ACTION_SET_NW_DST:
+		return set_nw(b, run, WEFT_FIELD_IPV4_DST, 32, a->arg);
+	case WEFT_ACTION_SET_NW_TOS:
+		return set_nw(b, run, WEFT_FIELD_IP_DSCP, 6, a->arg);
 	default: // note, pop_queue
 		return true;
 	}

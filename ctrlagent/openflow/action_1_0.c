@@ -14,21 +14,12 @@ static void set_number(struct of_action_sink *s, uint16_t type, uint32_t value, 
 		of_sink_emit(s, type, value, NULL, 0);
 }
 
-static void set_address(struct of_action_sink *s, enum weft_field f, uint32_t address)
-{
-	weft_be32 value = htonl(address);
-
-	of_sink_set(s, WEFT_ACTION_SET_FIELD, f, (const uint8_t *)&value, NULL);
-}
-
 static void set_tos(struct of_action_sink *s, uint8_t tos)
 {
-	const uint8_t dscp = tos >> 2;
-
 	if (tos & 3)
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 	else
-		of_sink_set(s, WEFT_ACTION_SET_FIELD, WEFT_FIELD_IP_DSCP, &dscp, NULL);
+		of_sink_emit(s, WEFT_ACTION_SET_NW_TOS, tos >> 2, NULL, 0);
 }
 
 static void enqueue(struct of_action_sink *s, const struct of_action_enqueue *a)
@@ -58,9 +49,9 @@ void of_sink_action_1_0(struct of_action_sink *s, const struct of_action *a)
 		return of_sink_set(s, WEFT_ACTION_SET_FIELD, WEFT_FIELD_ETH_DST,
 			a->set_dl_dst.dl_addr.b, NULL);
 	case OF_ACTION_SET_NW_SRC:
-		return set_address(s, WEFT_FIELD_IPV4_SRC, a->set_nw_src.nw_addr);
+		return of_sink_emit(s, WEFT_ACTION_SET_NW_SRC, a->set_nw_src.nw_addr, NULL, 0);
 	case OF_ACTION_SET_NW_DST:
-		return set_address(s, WEFT_FIELD_IPV4_DST, a->set_nw_dst.nw_addr);
+		return of_sink_emit(s, WEFT_ACTION_SET_NW_DST, a->set_nw_dst.nw_addr, NULL, 0);
 	case OF_ACTION_SET_NW_TOS:
 		return set_tos(s, a->set_nw_tos.nw_tos);
 	case OF_ACTION_SET_TP_SRC:
@@ -130,6 +121,13 @@ int of_action_1_0_put(struct of_writer *w, const struct weft_action *a)
 	case WEFT_ACTION_STRIP_VLAN:
 	case WEFT_ACTION_POP_VLAN:
 		return of_action_strip_vlan_write(w, &(struct of_action_strip_vlan){0});
+	case WEFT_ACTION_SET_NW_SRC:
+		return of_action_set_nw_src_write(w, &(struct of_action_set_nw_src){a->arg});
+	case WEFT_ACTION_SET_NW_DST:
+		return of_action_set_nw_dst_write(w, &(struct of_action_set_nw_dst){a->arg});
+	case WEFT_ACTION_SET_NW_TOS:
+		return of_action_set_nw_tos_write(
+			w, &(struct of_action_set_nw_tos){(uint8_t)(arg16 << 2)});
 	case WEFT_ACTION_SET_L4_SRC:
 		return of_action_set_tp_src_write(w, &(struct of_action_set_tp_src){arg16});
 	case WEFT_ACTION_SET_L4_DST:
@@ -161,6 +159,8 @@ static int put_set_later(struct of_writer *w, enum weft_field f, const uint8_t *
 int of_action_1_0_put_later(struct of_writer *w, const struct weft_action *a)
 {
 	const uint8_t vid[] = {(uint8_t)(0x10 | a->arg >> 8), (uint8_t)a->arg};
+	const uint8_t dscp = (uint8_t)a->arg;
+	const weft_be32 address = htonl(a->arg);
 
 	switch (a->type) {
 	case WEFT_ACTION_ENQUEUE:
@@ -171,6 +171,12 @@ int of_action_1_0_put_later(struct of_writer *w, const struct weft_action *a)
 		return put_set_later(w, WEFT_FIELD_VLAN_PCP, vid + 1);
 	case WEFT_ACTION_STRIP_VLAN:
 		return of_action_pop_vlan_write(w, &(struct of_action_pop_vlan){0});
+	case WEFT_ACTION_SET_NW_SRC:
+		return put_set_later(w, WEFT_FIELD_IPV4_SRC, (const uint8_t *)&address);
+	case WEFT_ACTION_SET_NW_DST:
+		return put_set_later(w, WEFT_FIELD_IPV4_DST, (const uint8_t *)&address);
+	case WEFT_ACTION_SET_NW_TOS:
+		return put_set_later(w, WEFT_FIELD_IP_DSCP, &dscp);
 	default:
 		return -ENOTSUP;
 	}

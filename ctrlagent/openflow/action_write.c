@@ -94,6 +94,9 @@ static int write_action(struct of_writer *w, const struct weft_action *a)
 	case WEFT_ACTION_STRIP_VLAN:
 	case WEFT_ACTION_SET_L4_SRC:
 	case WEFT_ACTION_SET_L4_DST:
+	case WEFT_ACTION_SET_NW_SRC:
+	case WEFT_ACTION_SET_NW_DST:
+	case WEFT_ACTION_SET_NW_TOS:
 		return of_action_1_0_put_later(w, a);
 	default:
 		return of_nx_action_put(w, a);

@@ -55,7 +55,10 @@
 	X(SET_VLAN_PCP, set_vlan_pcp) /* arg: PCP; likewise */                                     \
 	X(STRIP_VLAN, strip_vlan)     /* a packet without a tag stays as it is */                  \
 	X(SET_L4_SRC, set_l4_src)     /* arg: port, of TCP, UDP or SCTP */                         \
-	X(SET_L4_DST, set_l4_dst)     /* arg: port */
+	X(SET_L4_DST, set_l4_dst)     /* arg: port */                                              \
+	X(SET_NW_SRC, set_nw_src)     /* arg: IPv4 address, host order; of IPv4 alone */           \
+	X(SET_NW_DST, set_nw_dst)     /* arg: IPv4 address */                                      \
+	X(SET_NW_TOS, set_nw_tos)     /* arg: DSCP */
 
 enum weft_action_type {
 #define WEFT_X(id, name) WEFT_ACTION_##id,
