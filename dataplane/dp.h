@@ -9,6 +9,7 @@
 // worker that owns a device's queue (inbox), packet-outs to worker 0, packet-ins and events to the
 // control thread.
 
+#include "dp_mcast.h"
 #include "dp_options.h"
 #include "dp_port.h"
 #include "dp_radix.h"
@@ -54,6 +55,7 @@ struct dp {
 	struct dp_kernel_guard guard;
 	bool expiry_due;                 // a second has passed, see dp_control_expire()
 	struct dp_bfd bfd;
+	struct dp_membership *memberships; // list: dp_mcast.h
 	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
 	uint32_t frag_id;                // atomic: of the latest outer packet that was fragmented
 

@@ -231,6 +231,7 @@ void dp_control_stop(struct dp *dp)
 		while (dp->tenants)
 			dp_tenant_del(dp, dp->tenants);
 	dp_bfd_free(dp);
+	dp_mcast_free(dp);
 	if (dp->rcu)
 		dp_reasm_set(dp, 0);
 	if (dp->rcu)

@@ -195,6 +195,9 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 
 	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_find(set, &rx->src))
 		return WEFT_DROP_UNKNOWN_VTEP;
+	if (weft_ip_is_multicast(&rx->dst) &&
+		!(set->group && weft_ip_equal(&set->group->ip, &rx->dst)))
+		return WEFT_DROP_UNKNOWN_VNI; // another tenant's group
 	if (rx->inner_vlan && !(flags & WEFT_TENANT_INNER_VLAN))
 		return WEFT_DROP_INNER_VLAN;
 	return WEFT_DROP_MAX;
@@ -207,7 +210,7 @@ struct dp_rx_tunnel {
 	unsigned received;        // not in its ledger yet
 	uint32_t vni;
 	uint8_t encap;
-	struct weft_ip src;
+	struct weft_ip src, dst;
 	struct ft_from from;
 };
 
@@ -222,7 +225,8 @@ static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
 static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
 {
 	return last->tenant && last->vni == rx->vni && last->encap == rx->encap &&
-	       weft_ip_equal(&last->src, &rx->src) && !rx->inner_vlan;
+	       weft_ip_equal(&last->src, &rx->src) && weft_ip_equal(&last->dst, &rx->dst) &&
+	       !rx->inner_vlan;
 }
 
 // Whose frame it is; NULL: nobody's who may have it, and it is gone.
@@ -249,6 +253,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		.vni = rx->vni,
 		.encap = rx->encap,
 		.src = rx->src,
+		.dst = rx->dst,
 		.from = {ft_switch_number(t->sw), WEFT_OFPORT_OVERLAY, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {

@@ -159,15 +159,20 @@ static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *
 	return !weft_ip_is_none(ip);
 }
 
-// Head-end replication: to every VTEP of the tenant that is not down, the last one getting the
-// buffer itself. What one packet may not become any more counts as one copy that died, however many
-// VTEPs are left.
+// To the tenant's multicast group; or head-end replication: to every VTEP of the tenant that is not
+// down, the last one getting the buffer itself. What one packet may not become any more counts as
+// one copy that died, however many VTEPs are left.
 static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
 {
 	const uint16_t *made = &s->worker->copies[dp_sink_root(s->worker, p)];
 	const struct dp_remote *last = NULL;
 	bool more = true;
+
+	if (set->group) {
+		dp_encap_push(s->worker, s->tenant, set->group, view, cause);
+		return;
+	}
 
 	for (unsigned i = 0; more && i < set->n; i++) {
 		struct weft_packet copy;
@@ -234,7 +239,7 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	else if (dp_sink_too_big(s->tenant, view, l2)) {
 		dp_sink_overlay_oversize(s, p, view, cause);
 		return;
-	} else if (!set->n)
+	} else if (!set->n && (one || !set->group))
 		reason = WEFT_DROP_NO_VTEP;
 	else if (one && !(remote = dp_vtep_find(set, &ip)))
 		reason = WEFT_DROP_FOREIGN_VTEP;

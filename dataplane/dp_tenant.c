@@ -120,6 +120,9 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 		snprintf(why, 100, "too_big: unknown");
 	else if (cfg->dscp > 63 || cfg->tos & ~(WEFT_TOS_UNIFORM | WEFT_TOS_NO_ECN))
 		snprintf(why, 100, "dscp: want 0 to 63; tos: unknown bits");
+	else if (!weft_ip_is_none(&cfg->group) &&
+		 (!weft_ip_is_multicast(&cfg->group) || cfg->encap == WEFT_ENCAP_NONE))
+		snprintf(why, 100, "group: want a multicast address, and an overlay");
 	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
@@ -342,7 +345,7 @@ enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
 {
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (!ip || dp_tenant_has_vtep(t, ip))
+		if (!ip || dp_tenant_has_vtep(t, ip) || weft_ip_equal(&t->cfg.group, ip))
 			dp_tenant_stale(t);
 }
 
@@ -359,8 +362,10 @@ void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
 
 void dp_tenants_refresh(struct dp *dp)
 {
-	if (dp->tenants_stale || dp->bfd.stale)
+	if (dp->tenants_stale || dp->bfd.stale) {
 		dp_bfd_refresh(dp);
+		dp_mcast_refresh(dp);
+	}
 	if (!dp->tenants_stale)
 		return;
 	dp->tenants_stale = false;

@@ -97,7 +97,7 @@ bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t);
 enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip);
 enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip);
 bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
-// Marks tenants whose VTEP set may have changed: those with `ip`, or all if NULL.
+// Marks tenants whose VTEP set may have changed: those with `ip` as VTEP or group, or all if NULL.
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
 // Tells the switch, and the agent if it has changed, whether the overlay port is alive.
 void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t);

@@ -190,17 +190,32 @@ static unsigned dp_vtep_count_ways(struct dp *dp, const struct dp_tenant *t)
 	return ways;
 }
 
+// Without a way to the group, broadcasts go to each VTEP, for these listen anyway.
+static const struct dp_remote *dp_vtep_group(
+	struct dp *dp, const struct dp_tenant *t, struct dp_remote *r)
+{
+	const struct dp_nexthop *h = dp_nexthop_find(dp, &t->cfg.group, 0);
+	bool up;
+
+	r->ip = t->cfg.group;
+	if (!h || !dp_nexthop_usable(dp, h, &up) || !dp_vtep_way(dp, t, h, r))
+		return NULL;
+	return r;
+}
+
 struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
 {
 	bool tunnels = t->cfg.encap != WEFT_ENCAP_NONE;
 	unsigned n = tunnels ? t->n_vteps : 0, used = 0;
 	struct dp_vtep_set *set =
-		dp_vtep_set_new(t->vtep_list, n, n ? dp_vtep_count_ways(dp, t) : 0);
+		dp_vtep_set_new(t->vtep_list, n, 1 + (n ? dp_vtep_count_ways(dp, t) : 0));
 
 	if (!set)
 		return NULL;
 	for (unsigned i = 0; i < set->n; i++)
 		used += dp_vtep_fill(dp, t, &set->remote[i], &set->remote[n + used]);
+	if (tunnels && !weft_ip_is_none(&t->cfg.group))
+		set->group = dp_vtep_group(dp, t, &set->remote[n + used]);
 	return set;
 }
 
@@ -253,6 +268,54 @@ enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16
 	return WEFT_E_NOT_FOUND;
 }
 
+static int dp_vtep_by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct weft_ip));
+}
+
+static unsigned dp_vtep_groups(const struct dp *dp, struct weft_ip *out)
+{
+	unsigned n = 0;
+
+	for (const struct dp_tenant *t = dp->tenants; t; t = t->next) {
+		if (t->hidden || weft_ip_is_none(&t->cfg.group))
+			continue;
+		if (out)
+			out[n] = t->cfg.group;
+		n++;
+	}
+	if (out)
+		qsort(out, n, sizeof(*out), dp_vtep_by_bytes);
+	return n;
+}
+
+bool dp_vtep_publish(struct dp *dp)
+{
+	const struct overlay_vtep *old = dp->vtep;
+	unsigned groups = dp_vtep_groups(dp, NULL);
+	size_t bytes = sizeof(struct overlay_vtep) + groups * sizeof(struct weft_ip);
+	struct overlay_vtep *vtep = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	struct weft_ip *group = (struct weft_ip *)(void *)(vtep + 1);
+
+	if (!vtep)
+		return false;
+	*vtep = (struct overlay_vtep){
+		.ipv4 = dp->host.vtep4,
+		.ipv6 = dp->host.vtep6,
+		.vxlan_port = dp->host.vxlan_port,
+		.nvgre = true,
+		.udp6_zero_csum_ok = dp->host.zero_csum == WEFT_ZERO_CSUM_ACCEPT,
+		.udp4_zero_csum_bad = dp->host.zero_csum == WEFT_ZERO_CSUM_REFUSE,
+		.reassemble = dp->host.reassemble,
+		.group_count = dp_vtep_groups(dp, group),
+		.groups = group,
+		.tail = dp_mbuf_sum_tail,
+	};
+	__atomic_store_n(&dp->vtep, vtep, __ATOMIC_RELEASE);
+	dp_rcu_retire(dp->rcu, free, (void *)(uintptr_t)old);
+	return true;
+}
+
 // That the kernel sees, and must not answer for us; 0: none.
 static uint16_t dp_vtep_bfd_port(const struct weft_ipc_host *cfg)
 {
@@ -263,8 +326,7 @@ static uint16_t dp_vtep_bfd_port(const struct weft_ipc_host *cfg)
 
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100])
 {
-	struct overlay_vtep *vtep;
-	const struct overlay_vtep *old = dp->vtep;
+	struct weft_ipc_host was;
 
 	if (!cfg->vxlan_port || cfg->udp_csum > 1 || cfg->udp6_csum > 1 ||
 		cfg->zero_csum > WEFT_ZERO_CSUM_REFUSE) {
@@ -278,26 +340,14 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 	}
 	if (dp_bfd_check(&cfg->bfd, why))
 		return WEFT_E_MALFORMED;
-	vtep = aligned_alloc(64, 128);
-	static_assert(sizeof(*vtep) <= 128, "fits");
-	if (!vtep ||
-		(cfg->reassemble != dp->host.reassemble && !dp_reasm_set(dp, cfg->reassemble))) {
-		free(vtep);
+	if (cfg->reassemble != dp->host.reassemble && !dp_reasm_set(dp, cfg->reassemble))
+		return WEFT_E_NO_MEMORY;
+	was = dp->host;
+	dp->host = *cfg;
+	if (!dp_vtep_publish(dp)) {
+		dp->host = was;
 		return WEFT_E_NO_MEMORY;
 	}
-	*vtep = (struct overlay_vtep){
-		.ipv4 = cfg->vtep4,
-		.ipv6 = cfg->vtep6,
-		.vxlan_port = cfg->vxlan_port,
-		.nvgre = true,
-		.udp6_zero_csum_ok = cfg->zero_csum == WEFT_ZERO_CSUM_ACCEPT,
-		.reassemble = cfg->reassemble,
-		.udp4_zero_csum_bad = cfg->zero_csum == WEFT_ZERO_CSUM_REFUSE,
-		.tail = dp_mbuf_sum_tail,
-	};
-	dp->host = *cfg;
-	__atomic_store_n(&dp->vtep, vtep, __ATOMIC_RELEASE);
-	dp_rcu_retire(dp->rcu, free, (void *)(uintptr_t)old);
 	if (weft_ip_is_none(&cfg->vtep4) && weft_ip_is_none(&cfg->vtep6))
 		dp_kernel_guard_close(&dp->guard);
 	else

@@ -36,8 +36,9 @@ static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
 
 struct dp_vtep_set {
 	unsigned n;
-	unsigned mask;  // of the hash table behind the remotes
-	uint16_t *slot; // index + 1; 0: free
+	unsigned mask;                 // of the hash table behind the remotes
+	uint16_t *slot;                // index + 1; 0: free
+	const struct dp_remote *group; // where broadcasts go instead; NULL: to each
 	struct dp_remote remote[];
 };
 #define DP_VTEPS_MAX 4096u // a tenant's
@@ -100,4 +101,6 @@ enum weft_error dp_nexthop_set(
 // The same without a look at what it says. WEFT_E_NO_MEMORY.
 enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg);
 enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16_t path);
+// What decap takes as ours: the host's addresses and the tenants' groups. False: no memory.
+bool dp_vtep_publish(struct dp *dp);
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100]);

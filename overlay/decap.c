@@ -193,6 +193,30 @@ static enum overlay_verdict fragment4(
 		w, 8 * (flags & OVERLAY_IPV4_OFFSET), total - hlen, hlen, flags & OVERLAY_IPV4_MF);
 }
 
+static bool is_group(const struct weft_ip *dst, const struct overlay_vtep *vtep)
+{
+	uint32_t lo = 0, hi = vtep->group_count;
+
+	while (lo < hi && weft_ip_is_multicast(dst)) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int order = memcmp(dst->b, vtep->groups[mid].b, sizeof(dst->b));
+
+		if (!order)
+			return true;
+		if (order < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return false;
+}
+
+static bool is_ours(
+	const struct weft_ip *dst, const struct weft_ip *own, const struct overlay_vtep *vtep)
+{
+	return weft_ip_equal(dst, own) || (vtep->group_count && is_group(dst, vtep));
+}
+
 static enum overlay_verdict parse_ipv4(struct walk *w)
 {
 	const uint8_t *ip = w->ip = w->pkt->data + w->at;
@@ -204,7 +228,7 @@ static enum overlay_verdict parse_ipv4(struct walk *w)
 		return unreadable(w, w->at + OVERLAY_IPV4_LEN);
 	memcpy(&addr, ip + 16, 4);
 	rx->dst = weft_ip_from_v4(addr);
-	if (!weft_ip_equal(&rx->dst, &w->vtep->ipv4) || !carries_overlay(w->vtep, ip[9]))
+	if (!is_ours(&rx->dst, &w->vtep->ipv4, w->vtep) || !carries_overlay(w->vtep, ip[9]))
 		return OVERLAY_FOREIGN;
 	memcpy(&addr, ip + 12, 4);
 	rx->src = weft_ip_from_v4(addr);
@@ -293,7 +317,7 @@ static enum overlay_verdict parse_ipv6(struct walk *w)
 	if (!readable(w, w->at + OVERLAY_IPV6_LEN))
 		return unreadable(w, w->at + OVERLAY_IPV6_LEN);
 	memcpy(rx->dst.b, ip + 24, 16);
-	if (!weft_ip_equal(&rx->dst, &vtep->ipv6) || weft_ip_is_none(&vtep->ipv6))
+	if (!is_ours(&rx->dst, &vtep->ipv6, vtep) || weft_ip_is_none(&vtep->ipv6))
 		return OVERLAY_FOREIGN;
 	memcpy(rx->src.b, ip + 8, 16);
 	rx->tos = (uint8_t)(overlay_get16(ip) >> 4);

@@ -34,6 +34,7 @@
 //   them at most; an atomic fragment (RFC 6946) is a whole packet. A source that is an IPv4-mapped
 //   address is refused, since struct weft_ip could not tell it from the IPv4 peer.
 // - The underlay may have one 802.1Q tag.
+// - What goes to a multicast group is ours if the VTEP says so.
 //
 // The Ethernet destination is not looked at (that is the port's business), nor is an inner VLAN tag
 // judged (that is the tenant's): both are the caller's policy.
@@ -73,10 +74,12 @@ struct overlay_vtep {
 	struct weft_ip ipv6;
 	uint16_t vxlan_port; // host order, usually OVERLAY_VXLAN_PORT; 0: no VXLAN
 	bool nvgre;
-	bool udp6_zero_csum_ok;  // accept zero UDP checksums over IPv6 (RFC 6935, 6936)
-	bool udp4_zero_csum_bad; // refuse them over IPv4 too
-	bool reassemble;         // the caller puts fragments together
-	overlay_tail_fn *tail;   // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
+	bool udp6_zero_csum_ok;       // accept zero UDP checksums over IPv6 (RFC 6935, 6936)
+	bool udp4_zero_csum_bad;      // refuse them over IPv4 too
+	bool reassemble;              // the caller puts fragments together
+	uint32_t group_count;         // multicast groups that are ours too
+	const struct weft_ip *groups; // sorted by their bytes
+	overlay_tail_fn *tail; // NULL: sums over several pieces go unverified (RFC 7348, 5: MAY)
 };
 
 // The result. Whatever parsing did not reach is zero.

@@ -13,11 +13,6 @@
 #define DEFAULT_TTL 64u
 #define IP_LEN_MAX 65535u
 
-static bool is_multicast(const struct weft_ip *ip)
-{
-	return weft_ip_is_v4(ip) ? ip->b[12] >> 4 == 0xe : ip->b[0] == 0xff;
-}
-
 static bool is_zero_mac(const struct weft_mac *mac)
 {
 	static const struct weft_mac zero;
@@ -28,7 +23,7 @@ static bool is_zero_mac(const struct weft_mac *mac)
 // What is wrong with the addresses, or NULL.
 static const char *check_addresses(const struct overlay_tunnel *u)
 {
-	if (weft_ip_is_none(&u->local) || is_multicast(&u->local))
+	if (weft_ip_is_none(&u->local) || weft_ip_is_multicast(&u->local))
 		return "local: expected a unicast IP address";
 	if (weft_ip_is_none(&u->remote))
 		return "remote: expected an IP address";

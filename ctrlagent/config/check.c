@@ -160,9 +160,20 @@ static void check_fdb(struct config_reader *r, const struct config_tenant *t)
 	config_values_finish(r, &seen);
 }
 
-static bool is_link_multicast(const struct weft_ip *ip)
+static void check_group(
+	struct config_reader *r, const struct config *c, const struct config_tenant *t)
 {
-	return weft_ip_is_v4(ip) ? ip->b[12] >= 224 : ip->b[0] == 0xff;
+	char text[IP_TEXT_MAX];
+
+	if (weft_ip_is_none(&t->group))
+		return;
+	if (!weft_ip_is_multicast(&t->group))
+		config_error(r, &t->group, NULL, "expected a multicast address, got \"%s\"",
+			ip_format(&t->group, text));
+	else if (t->encap == WEFT_ENCAP_NONE)
+		config_error(r, &t->group, NULL, "expected none, for encap is none");
+	else if (!has_family(&c->host, &t->group))
+		config_error(r, &t->group, NULL, "host has no VTEP address of this family");
 }
 
 // VLAN and address together name a binding.
@@ -176,7 +187,7 @@ static void check_neighbours(struct config_reader *r, const struct config_tenant
 		const struct config_neighbour *n = &t->neighbours[i];
 		if (weft_ip_is_none(&n->ip))
 			continue; // was told as missing
-		if (is_link_multicast(&n->ip))
+		if (weft_ip_is_multicast(&n->ip))
 			config_error(r, &n->ip, NULL, "expected an address of a host, got \"%s\"",
 				ip_format(&n->ip, text));
 		if (weft_mac_is_multicast(&n->mac))
@@ -208,6 +219,7 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 		t->quotas.packet_in_burst = t->quotas.packet_in;
 	check_network(r, c, t);
 	check_vteps(r, c, t);
+	check_group(r, c, t);
 	check_fdb(r, t);
 	check_neighbours(r, t);
 	check_ports(r, t);

@@ -126,6 +126,7 @@ struct config_tenant {
 	bool inner_vlan;
 	bool any_vtep;
 	bool suppress;
+	struct weft_ip group; // none: broadcasts go to each VTEP
 	uint32_t mtu;
 	struct config_moves moves;
 	uint32_t dscp;

@@ -222,6 +222,8 @@ static const struct schema_field tenant_fields[] = {
 	 .help = "what it may use"},
 	{"vteps", SCHEMA_IPS, LIST(config_tenant, vteps, vtep_count),
 	 .help = "remote VTEPs: where broadcasts go, and who may send"},
+	{"group", SCHEMA_IP, .offset = AT(config_tenant, group),
+	 .help = "multicast group of the underlay, where broadcasts go instead of to each VTEP"},
 	{"fdb", SCHEMA_MAPS, LIST(config_tenant, fdb, fdb_count), .sub = &fdb,
 	 .help = "static MAC addresses"},
 	{"neighbours", SCHEMA_MAPS, LIST(config_tenant, neighbours, neighbour_count), .sub = &neighbour,

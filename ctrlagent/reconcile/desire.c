@@ -157,6 +157,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.move_within_s = t->moves.within_s,
 		.move_hold_s = t->moves.hold_s,
 		.too_big = (uint8_t)t->too_big,
+		.group = t->group,
 		.dscp = (uint8_t)t->dscp,
 		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
 				 (t->ecn ? 0 : WEFT_TOS_NO_ECN)),

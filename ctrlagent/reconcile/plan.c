@@ -244,6 +244,13 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "packet_in_burst", old->punt_burst, new->punt_burst);
 	setting(&text, "mtu", old->mtu, new->mtu);
 	setting(&text, "suppress", !!(of & WEFT_TENANT_SUPPRESS), !!(nf & WEFT_TENANT_SUPPRESS));
+	if (!weft_ip_equal(&old->group, &new->group)) {
+		char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
+		char *more = agent_format("%s%s group %s -> %s", text, text[0] ? "," : "",
+			ip_format(&old->group, a), ip_format(&new->group, b));
+		free(text);
+		text = more;
+	}
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
 	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);

@@ -114,6 +114,7 @@ static void take(const struct view *v, const struct way *w, const struct view_ro
 	result->route_mtu = r->mtu;
 	nh->port = w->uplink->port;
 	nh->src_mac = w->link->mac;
+	nh->link = (uint32_t)w->link->index;
 	nh->vlan = w->vlan;
 	nh->mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
 	result->link = w->link->index;
@@ -128,6 +129,64 @@ static void take(const struct view *v, const struct way *w, const struct view_ro
 	result->stale = n->stale;
 }
 
+// RFC 1112, 6.4; RFC 2464, 7.
+static struct weft_mac group_mac(const struct weft_ip *group)
+{
+	const uint8_t *b = group->b;
+
+	if (weft_ip_is_v4(group))
+		return (struct weft_mac){{0x01, 0x00, 0x5e, b[13] & 0x7f, b[14], b[15]}};
+	return (struct weft_mac){{0x33, 0x33, b[12], b[13], b[14], b[15]}};
+}
+
+static bool has_address(const struct view *v, int link, const struct weft_ip *ip)
+{
+	VEC_FOR_EACH (a, &v->addresses)
+		if (a->link == link && weft_ip_equal(&a->ip, ip))
+			return true;
+	return false;
+}
+
+// Where no route says.
+static bool default_way(const struct view *v, const struct resolve_config *c,
+	const struct weft_ip *own, struct way *out)
+{
+	bool found = false;
+
+	VEC_FOR_EACH (l, &v->links) {
+		struct way w = {.link = l};
+		w.uplink = l->up ? uplink_of(v, c, l, &w.vlan) : NULL;
+		if (!w.uplink || w.uplink->down)
+			continue;
+		if (!found || has_address(v, l->index, own))
+			*out = w;
+		found = true;
+	}
+	return found;
+}
+
+static void resolve_group(const struct view *v, const struct resolve_config *c,
+	const struct weft_ip *group, struct resolve_result *result)
+{
+	static const struct view_route none;
+	struct weft_ipc_nexthop *nh = &result->nexthop;
+	const struct view_route *r = best_route(v, c, group);
+	struct way ways[VIEW_HOPS_MAX];
+
+	if ((!r || !ways_of(v, c, r, ways, &result->why)) && !default_way(v, c, &nh->src, ways)) {
+		nh->flags = WEFT_NEXTHOP_NO_ROUTE;
+		result->why = "no uplink has a link";
+		return;
+	}
+	result->paths = 1;
+	take(v, &ways[0], r ? r : &none, group, result);
+	result->gateway = *group;
+	nh->dst_mac = group_mac(group);
+	nh->flags = WEFT_NEXTHOP_RESOLVED;
+	result->why = NULL;
+	result->stale = false;
+}
+
 void resolve(const struct view *v, const struct resolve_config *config, const struct weft_ip *vtep,
 	uint16_t path, struct resolve_result *result)
 {
@@ -139,7 +198,10 @@ void resolve(const struct view *v, const struct resolve_config *config, const st
 	result->nexthop.src = weft_ip_is_v4(vtep) ? config->own4 : config->own6;
 	if (weft_ip_is_none(&result->nexthop.src))
 		result->why = "the host has no VTEP address of this family";
-	else if (!r)
+	else if (weft_ip_is_multicast(vtep)) {
+		resolve_group(v, config, vtep, result);
+		return;
+	} else if (!r)
 		result->why = "no route";
 	else if (r->dead_end)
 		result->why = "the route is a dead end";

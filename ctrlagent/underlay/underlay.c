@@ -254,6 +254,9 @@ void underlay_set(struct underlay *u, const struct model *m)
 		t->sent = *n;
 		t->has = true;
 	}
+	VEC_FOR_EACH (t, &m->tenants)
+		if (!weft_ip_is_none(&t->set.group))
+			add_target(u, &t->set.group, 0)->wanted = true;
 	VEC_FOR_EACH (v, &m->vteps)
 		add_target(u, &v->ip, 0)->wanted = true;
 	look(u);

@@ -234,8 +234,9 @@ struct weft_ipc_tenant {
 	uint8_t tos;         // WEFT_TOS_*
 	uint8_t too_big;     // enum weft_too_big
 	uint8_t pad;
+	struct weft_ip group; // underlay multicast group of its broadcasts; none: to each VTEP
 };
-static_assert(sizeof(struct weft_ipc_tenant) == 120, "travels");
+static_assert(sizeof(struct weft_ipc_tenant) == 136, "travels");
 
 // What is done about a packet that is too big for its way.
 enum weft_too_big {
@@ -340,10 +341,10 @@ struct weft_ipc_vtep {
 
 #define WEFT_NEXTHOP_PATHS 8u // to one VTEP, over which flows are spread
 struct weft_ipc_nexthop {
-	struct weft_ip vtep;  // the remote VTEP
+	struct weft_ip vtep;  // the remote VTEP, or a multicast group
 	uint16_t path;        // of several equal ones, from 0; with `vtep` the next hop's name
 	uint16_t learned_mtu; // replies: what a router said the path's MTU is; 0: nothing
-	uint8_t pad[4];
+	uint32_t link;        // the kernel's interface that it leaves by; 0: not told
 	struct weft_ip src;   // the outer source address
 	uint32_t port;        // weft_port_id of the uplink
 	uint32_t flags;       // WEFT_NEXTHOP_*

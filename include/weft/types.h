@@ -82,6 +82,11 @@ static inline bool weft_ip_equal(const struct weft_ip *a, const struct weft_ip *
 	return a->q[0] == b->q[0] && a->q[1] == b->q[1];
 }
 
+static inline bool weft_ip_is_multicast(const struct weft_ip *ip)
+{
+	return weft_ip_is_v4(ip) ? ip->b[12] >> 4 == 0xe : ip->b[0] == 0xff;
+}
+
 #define WEFT_NAME_MAX 63 // characters of a tenant's or port's name, without the final NUL
 
 // Identifiers are given by the agent, are never 0, and are not used again while the data plane

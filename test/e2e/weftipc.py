@@ -101,9 +101,9 @@ ERR = Struct(120, "error:I", "_:4x", "text:112s")
 HOST = Struct(128, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
               "name:64s", "udp6_csum:B", "zero_csum:B", "reassemble:H", "path_mtu_age_s:I", "bfd_mode:B",
               "bfd_mult:B", "_:2x", "bfd_interval_us:I", "bfd_vni:I", "_:4x")
-TENANT = Struct(120, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
+TENANT = Struct(136, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
                 "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
-                "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "too_big:B", "_:1x")
+                "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "too_big:B", "_:1x", "group:16s")
 PORT = Struct(248, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
               "device:128s", "kernel_if:16s", "max_macs:I", "storm_broadcast:I", "storm_multicast:I",
               "storm_unknown:I")
@@ -111,7 +111,7 @@ PORT_STATS = Struct(72, "rx_packets:Q", "tx_packets:Q", "rx_bytes:Q", "tx_bytes:
                     "tx_dropped:Q", "rx_errors:Q", "tx_errors:Q", "duration_ns:Q")
 PORT_STATE = Struct(24, "state:I", "speed_mbps:I", "reason:I", "mac:6s", "_:6x")
 PORT_MOD = Struct(24, "ofport:I", "config:I", "mask:I", "_:4x", "mac:6s", "_:2x")
-NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "_:4x", "src:16s", "port:I", "flags:I", "src_mac:6s",
+NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s", "port:I", "flags:I", "src_mac:6s",
                  "dst_mac:6s", "vlan:H", "mtu:H")
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
