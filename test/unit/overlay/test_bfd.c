@@ -259,7 +259,7 @@ static void intervals_change_by_a_poll(void **state)
 	run(l, SECOND);
 	assert_int_equal(overlay_bfd_detection_us(&l->s[0]), 30000);
 	// A poll whose packets are lost goes on.
-	l->way[1].loss_percent = 60, l->way[1].lost_at_most = 2;
+	l->way[1].loss_percent = 60, l->way[1].lost_at_most = 1;
 	for (unsigned i = 0; i < 50; i++) {
 		struct overlay_bfd_settings any = {
 			10000 + rng() % 9000, 10000 + rng() % 9000, (uint8_t)(8 + rng() % 3)};
