@@ -382,7 +382,7 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 	if (i->fd < 0)
 		return 1;
 	if (!i->ended && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT && i->in_len < 2 * WEFT_IPC_MAX_LEN)
-		events |= POLLIN;
+		events |= POLLIN | POLLRDHUP;
 	if (dp_ipc_pending(i))
 		events |= POLLOUT;
 	fds[1] = (struct pollfd){.fd = i->fd, .events = events};
@@ -391,7 +391,8 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *i, struct pollfd *fds)
 
 bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 {
-	bool more = false;
+	// Its end may lie behind more than is read in this turn.
+	bool ending = n > 1 && fds[1].revents & (POLLRDHUP | POLLHUP | POLLERR), more = false;
 
 	if (i->fd >= 0 && dp_ipc_pending(i) <= DP_IPC_OUT_SOFT) {
 		if (n > 1 && fds[1].revents & (POLLIN | POLLHUP | POLLERR) && !i->ended)
@@ -408,7 +409,7 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
 	// Last: one that follows an agent whose end has come waits for what that left behind.
-	if (fds[0].revents && !i->ended)
+	if (fds[0].revents && (i->fd < 0 || !(i->ended || ending)))
 		dp_ipc_accept(i);
 	return more && dp_ipc_pending(i) == 0;
 }
