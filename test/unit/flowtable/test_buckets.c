@@ -38,7 +38,7 @@ static enum weft_error change(uint8_t command, uint32_t bucket, const uint32_t *
 		.type = WEFT_GROUP_TYPE_SELECT,
 		.bucket_count = (uint16_t)n,
 		.bucket = bucket};
-	struct weft_bucket buckets[MAX];
+	struct weft_bucket buckets[MAX] = {0};
 
 	for (unsigned i = 0; i < n; i++)
 		buckets[i] = (struct weft_bucket){.bucket_id = ids[i],
