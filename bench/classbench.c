@@ -14,36 +14,15 @@
 #include "flowtable/tables.h"
 
 #include "filters.h"
+#include "surroundings.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define BURST 32u
 #define BURSTS 8192u
 #define CHECKED 100u
-
-static uint64_t now_ns(void *ctx)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double cpu_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void retire(void *ctx, void (*fn)(void *), void *obj)
-{
-	fn(obj); // no reader runs meanwhile
-}
 
 static double tsc_per_ns(void)
 {

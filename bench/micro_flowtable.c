@@ -12,33 +12,13 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
 
+#include "surroundings.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BURST 32u
-
-static uint64_t now_ns(void *ctx)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double cpu_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void retire(void *ctx, void (*fn)(void *), void *obj)
-{
-	fn(obj); // no reader runs meanwhile
-}
 
 static uint64_t random_state = 42;
 
