@@ -9,6 +9,7 @@
 
 #define SRC_IMMEDIATE 0x2000u
 #define N_BITS 0x7ffu
+#define NXM_OF_VLAN_TCI 0x802u // class 0, field 4, two bytes
 #define DST(header) ((header) >> 11 & 3)
 
 static size_t immediate_bytes(unsigned n_bits)
@@ -80,11 +81,17 @@ int of_sink_learn_specs(
 	return s->code < 0 ? n : -1;
 }
 
+// The number of a VLAN goes by the name that the manual's examples have, as bits of the whole tag.
+static bool is_vlan_number(const struct weft_subfield *f)
+{
+	return f->field == WEFT_FIELD_VLAN_VID && !f->ofs && f->n_bits == 12;
+}
+
 static int put_field(struct of_writer *w, const struct weft_subfield *f)
 {
-	struct of_oxm_id id;
+	struct of_oxm_id id = {.header = NXM_OF_VLAN_TCI};
 
-	if (of_oxm_id(f, w->version, &id))
+	if (!is_vlan_number(f) && of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
 	of_oxm_id_write(w, &id);
 	of_put_u16(w, f->ofs);

@@ -36,6 +36,8 @@ def is_echo(frame):
 def test_mac_learning(switch):  # noqa: F811
     """The manual's learning switch: flooded until learned, then to one port."""
     learning_switch(switch)
+    assert 'learn(table=10,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],' \
+        'load:NXM_OF_IN_PORT[]->NXM_NX_REG0[0..15])' in switch('dump-flows')
     vm1, vm2, vm3 = (switch.vms[f'vm{n}'] for n in (1, 2, 3))
     assert traffic.ping(vm1.ns, '10.0.0.2', count=5) == 5
     wait_until(lambda: len(learned(switch)) >= 2, 5, 'both addresses are learned')
