@@ -377,8 +377,10 @@ static void random_flow(struct weft_flow_key *k)
 	*k = (struct weft_flow_key){.eth_type = htons(0x0800), .ip_proto = 6};
 	rng_fill(&k->eth_src, 6);
 	rng_fill(&k->eth_dst, 6);
-	rng_fill(&k->ipv4_src, 8);
-	rng_fill(&k->l4_src, 4);
+	rng_fill(&k->ipv4_src, sizeof(k->ipv4_src));
+	rng_fill(&k->ipv4_dst, sizeof(k->ipv4_dst));
+	rng_fill(&k->l4_src, sizeof(k->l4_src));
+	rng_fill(&k->l4_dst, sizeof(k->l4_dst));
 }
 
 static void reverse(struct weft_flow_key *k)
