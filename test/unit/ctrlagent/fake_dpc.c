@@ -1,78 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fake_dpc.h"
-#include "fake_stage.h"
-#include "fake_tables.h"
+#include "fake_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
 #include "mem.h"
-
-struct rule {
-	TAILQ_ENTRY(rule) link;
-	struct weft_flow_mod mod;
-	struct weft_match match;
-	struct weft_instructions *instructions;
-};
-
-struct object { // a group or a meter, as its statistics are dumped
-	TAILQ_ENTRY(object) link;
-	uint32_t id;
-	size_t len;
-	uint64_t body[];
-};
-
-struct dpc_dump {
-	struct dpc *dpc;
-	size_t told; // rules so far
-	bool paused, cancelled;
-};
-
-struct request {
-	TAILQ_ENTRY(request) link;
-	struct dpc_dump dump;                             // of rules
-	void (*run)(struct dpc *dpc, struct request *rq); // NULL: nothing before done
-	dpc_done_fn done;
-	void *arg;
-	enum weft_error error;
-	dpc_item_fn item;
-	dpc_flow_fn flow;
-	enum weft_ipc_type type;
-	struct weft_flow_filter filter;
-	struct weft_match match;
-	uint32_t id;
-};
-
-TAILQ_HEAD(rules, rule);
-TAILQ_HEAD(objects, object);
-TAILQ_HEAD(requests, request);
-
-struct dpc_listener {
-	TAILQ_ENTRY(dpc_listener) link;
-	struct dpc *dpc;
-	const struct dpc_listener_ops *ops;
-	void *arg;
-	weft_tenant_id tenant;
-};
-TAILQ_HEAD(listeners, dpc_listener);
-
-struct dpc {
-	struct event_base *base;
-	struct event *answer;
-	struct rules rules;
-	struct objects groups, meters;
-	struct requests requests, paused;
-	struct listeners listeners;
-	struct weft_ipc_port_status ports[64];
-	struct fake_tables tables;
-	size_t port_count, rule_count, max_rules, request_count;
-	unsigned delay_ms;
-	enum weft_error fail_next;
-	bool blocked;
-	uint64_t epoch;
-	struct fake_stage stage;
-};
 
 struct fake_stage *fake_dpc_stage(struct dpc *d)
 {
@@ -83,7 +15,7 @@ void (*fake_dpc_on_port_mod)(const struct weft_ipc_port_mod *mod);
 
 // ---- answers
 
-static void arm(struct dpc *d)
+void fake_arm(struct dpc *d)
 {
 	struct timeval t = {.tv_sec = d->delay_ms / 1000, .tv_usec = d->delay_ms % 1000 * 1000};
 
@@ -113,10 +45,10 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 		free(rq);
 	}
 	if (!TAILQ_EMPTY(&d->requests))
-		arm(d);
+		fake_arm(d);
 }
 
-static struct request *ask(struct dpc *d, dpc_done_fn done, void *arg, enum weft_error error)
+struct request *fake_ask(struct dpc *d, dpc_done_fn done, void *arg, enum weft_error error)
 {
 	struct request *rq = agent_zalloc(sizeof(*rq));
 
@@ -125,223 +57,16 @@ static struct request *ask(struct dpc *d, dpc_done_fn done, void *arg, enum weft
 	rq->error = error;
 	TAILQ_INSERT_TAIL(&d->requests, rq, link);
 	d->request_count++;
-	arm(d);
+	fake_arm(d);
 	return rq;
 }
 
-static enum weft_error take_failure(struct dpc *d)
+enum weft_error fake_take_failure(struct dpc *d)
 {
 	enum weft_error e = d->fail_next;
 
 	d->fail_next = WEFT_E_NONE;
 	return e;
-}
-
-// ---- rules
-
-static void free_rule(struct dpc *d, struct rule *r)
-{
-	TAILQ_REMOVE(&d->rules, r, link);
-	d->rule_count--;
-	free(r->instructions);
-	free(r);
-}
-
-// Every packet of `narrow` is one of `wide`.
-static bool covers(const struct weft_match *wide, const struct weft_match *narrow)
-{
-	struct weft_flow_key wv, wm, nv, nm;
-	const uint8_t *a = (uint8_t *)&wv, *b = (uint8_t *)&wm, *c = (uint8_t *)&nv;
-	const uint8_t *e = (uint8_t *)&nm;
-
-	weft_match_to_key(wide, &wv, &wm);
-	weft_match_to_key(narrow, &nv, &nm);
-	for (size_t i = 0; i < sizeof(wv); i++)
-		if ((b[i] & ~e[i]) || ((a[i] ^ c[i]) & b[i]))
-			return false;
-	return true;
-}
-
-static bool overlaps(const struct weft_match *x, const struct weft_match *y)
-{
-	struct weft_flow_key xv, xm, yv, ym;
-	const uint8_t *a = (uint8_t *)&xv, *b = (uint8_t *)&xm, *c = (uint8_t *)&yv;
-	const uint8_t *e = (uint8_t *)&ym;
-
-	weft_match_to_key(x, &xv, &xm);
-	weft_match_to_key(y, &yv, &ym);
-	for (size_t i = 0; i < sizeof(xv); i++)
-		if ((a[i] ^ c[i]) & b[i] & e[i])
-			return false;
-	return true;
-}
-
-static bool outputs_to(const struct rule *r, uint32_t type, uint32_t arg)
-{
-	const struct weft_instructions *in = r->instructions;
-
-	if (!in)
-		return false;
-	WEFT_ACTION_FOR_EACH(a, in + 1, (size_t)in->apply_len + in->write_len)
-	if (a->type == type && a->arg == arg)
-		return true;
-	return false;
-}
-
-static bool passes(const struct rule *r, const struct weft_flow_filter *f,
-	const struct weft_match *match, bool strict, uint16_t priority)
-{
-	if (f->table != WEFT_TABLE_ALL && f->table != r->mod.table)
-		return false;
-	if ((r->mod.cookie ^ f->cookie) & f->cookie_mask)
-		return false;
-	if (f->out_port != WEFT_OFPORT_ANY && !outputs_to(r, WEFT_ACTION_OUTPUT, f->out_port))
-		return false;
-	if (f->out_group != WEFT_GROUP_ANY && !outputs_to(r, WEFT_ACTION_GROUP, f->out_group))
-		return false;
-	if (strict)
-		return r->mod.priority == priority && weft_match_equal(match, &r->match);
-	return covers(match, &r->match);
-}
-
-static struct object *find(struct objects *list, uint32_t id)
-{
-	struct object *o;
-
-	TAILQ_FOREACH(o, list, link)
-	if (o->id == id)
-		return o;
-	return NULL;
-}
-
-static enum weft_error check_instructions(
-	struct dpc *d, const struct weft_flow_mod *m, const struct weft_instructions *in)
-{
-	if (!in)
-		return WEFT_E_NONE;
-	if (in->flags & WEFT_INSTR_GOTO && in->goto_table <= m->table)
-		return WEFT_E_BAD_GOTO;
-	if (in->meter_id && !find(&d->meters, in->meter_id))
-		return WEFT_E_METER_UNKNOWN;
-	WEFT_ACTION_FOR_EACH(a, in + 1, (size_t)in->apply_len + in->write_len)
-	if (a->type == WEFT_ACTION_GROUP && !find(&d->groups, a->arg))
-		return WEFT_E_ACTION_GROUP;
-	return WEFT_E_NONE;
-}
-
-static void tell_removed(struct dpc *d, const struct rule *r, uint8_t reason)
-{
-	const struct weft_flow_stats stats = {
-		.cookie = r->mod.cookie,
-		.packets = 7,
-		.bytes = 700,
-		.duration_ns = 3000000005u,
-		.idle_timeout = r->mod.idle_timeout,
-		.hard_timeout = r->mod.hard_timeout,
-		.priority = r->mod.priority,
-		.flags = r->mod.flags,
-		.importance = r->mod.importance,
-		.table = r->mod.table,
-		.reason = reason,
-	};
-	const struct dpc_flow flow = {&stats, r->match, r->instructions};
-	struct dpc_listener *l;
-
-	if (!(r->mod.flags & WEFT_FLOW_SEND_REMOVED))
-		return;
-	TAILQ_FOREACH(l, &d->listeners, link)
-	if (l->ops->flow_removed)
-		l->ops->flow_removed(l->arg, l->tenant, &flow);
-}
-
-static struct weft_instructions *copy_instructions(const struct weft_instructions *in)
-{
-	struct weft_instructions *out = in ? agent_zalloc(weft_instructions_bytes(in)) : NULL;
-
-	return in ? memcpy(out, in, weft_instructions_bytes(in)) : NULL;
-}
-
-static enum weft_error add_rule(struct dpc *d, const struct weft_flow_mod *m,
-	const struct weft_match *match, const struct weft_instructions *in)
-{
-	struct rule *r, *next;
-
-	for (r = TAILQ_FIRST(&d->rules); r; r = next) {
-		bool same = r->mod.table == m->table && r->mod.priority == m->priority;
-
-		next = TAILQ_NEXT(r, link);
-		if (same && m->flags & WEFT_FLOW_CHECK_OVERLAP && overlaps(match, &r->match))
-			return WEFT_E_OVERLAP;
-		if (same && weft_match_equal(match, &r->match))
-			free_rule(d, r);
-	}
-	if (d->rule_count >= d->max_rules)
-		return WEFT_E_TABLE_FULL;
-	r = agent_zalloc(sizeof(*r));
-	r->mod = *m;
-	r->match = *match;
-	r->instructions = copy_instructions(in);
-	TAILQ_INSERT_TAIL(&d->rules, r, link);
-	d->rule_count++;
-	return WEFT_E_NONE;
-}
-
-// How many there were.
-static size_t change_rules(struct dpc *d, const struct weft_flow_mod *m,
-	const struct weft_match *match, const struct weft_instructions *in)
-{
-	const struct weft_flow_filter f = {
-		m->cookie, m->cookie_mask, m->out_port, m->out_group, m->table, {0}};
-	bool strict =
-		m->command == WEFT_FLOW_MODIFY_STRICT || m->command == WEFT_FLOW_DELETE_STRICT;
-	struct rule *r, *next;
-	size_t n = 0;
-
-	for (r = TAILQ_FIRST(&d->rules); r; r = next) {
-		next = TAILQ_NEXT(r, link);
-		if (!passes(r, &f, match, strict, m->priority))
-			continue;
-		n++;
-		if (m->command >= WEFT_FLOW_DELETE) {
-			tell_removed(d, r, WEFT_REMOVED_DELETE);
-			free_rule(d, r);
-		} else {
-			free(r->instructions);
-			r->instructions = copy_instructions(in);
-		}
-	}
-	return n;
-}
-
-static enum weft_error change_or_add(struct dpc *d, const struct weft_flow_mod *m,
-	const struct weft_match *match, const struct weft_instructions *in)
-{
-	struct weft_flow_mod add = *m;
-
-	if (change_rules(d, m, match, in) || !(m->flags & WEFT_FLOW_OR_ADD))
-		return WEFT_E_NONE;
-	add.table = m->table == WEFT_TABLE_ALL ? 0 : m->table;
-	return add_rule(d, &add, match, in);
-}
-
-void dpc_flow_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_mod *mod,
-	const struct weft_match *match, const struct weft_instructions *instructions,
-	dpc_done_fn done, void *arg)
-{
-	enum weft_error e;
-
-	if (fake_record_flow(&d->stage, mod, match, instructions))
-		return;
-	e = take_failure(d);
-	if (!e && !weft_match_ok(match))
-		e = WEFT_E_MALFORMED;
-	if (!e && mod->command < WEFT_FLOW_DELETE)
-		e = check_instructions(d, mod, instructions);
-	if (!e && mod->command == WEFT_FLOW_ADD)
-		e = add_rule(d, mod, match, instructions);
-	else if (!e)
-		e = change_or_add(d, mod, match, instructions);
-	ask(d, done, arg, e);
 }
 
 // ---- groups and meters
@@ -350,7 +75,7 @@ static void put_object(struct objects *list, uint32_t id, const void *head, size
 	const void *tail, size_t tail_len, size_t zeros)
 {
 	size_t len = head_len + tail_len + zeros;
-	struct object *o = agent_zalloc(sizeof(*o) + len), *old = find(list, id);
+	struct object *o = agent_zalloc(sizeof(*o) + len), *old = fake_find(list, id);
 
 	o->id = id;
 	o->len = len;
@@ -388,17 +113,17 @@ void dpc_group_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_group
 
 	if (fake_record(&d->stage, WEFT_IPC_GROUP_MOD, mod, sizeof(*mod), buckets, bytes))
 		return;
-	e = take_failure(d);
-	if (!e && mod->command == WEFT_GROUP_ADD && find(&d->groups, mod->group))
+	e = fake_take_failure(d);
+	if (!e && mod->command == WEFT_GROUP_ADD && fake_find(&d->groups, mod->group))
 		e = WEFT_E_GROUP_EXISTS;
-	if (!e && mod->command == WEFT_GROUP_MODIFY && !find(&d->groups, mod->group))
+	if (!e && mod->command == WEFT_GROUP_MODIFY && !fake_find(&d->groups, mod->group))
 		e = WEFT_E_GROUP_UNKNOWN;
 	if (!e && mod->command == WEFT_GROUP_DELETE)
 		delete_objects(&d->groups, mod->group, WEFT_GROUP_ALL);
 	else if (!e)
 		put_object(&d->groups, mod->group, &s, sizeof(s), buckets, bytes,
 			mod->bucket_count * sizeof(struct weft_bucket_counters));
-	ask(d, done, arg, e);
+	fake_ask(d, done, arg, e);
 }
 
 void dpc_meter_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_meter_mod *mod,
@@ -411,10 +136,10 @@ void dpc_meter_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_meter
 	if (fake_record(&d->stage, WEFT_IPC_METER_MOD, mod, sizeof(*mod), bands,
 		    mod->band_count * sizeof(*bands)))
 		return;
-	e = take_failure(d);
-	if (!e && mod->command == WEFT_METER_ADD && find(&d->meters, mod->meter))
+	e = fake_take_failure(d);
+	if (!e && mod->command == WEFT_METER_ADD && fake_find(&d->meters, mod->meter))
 		e = WEFT_E_METER_EXISTS;
-	if (!e && mod->command == WEFT_METER_MODIFY && !find(&d->meters, mod->meter))
+	if (!e && mod->command == WEFT_METER_MODIFY && !fake_find(&d->meters, mod->meter))
 		e = WEFT_E_METER_UNKNOWN;
 	if (!e && mod->command == WEFT_METER_DELETE)
 		delete_objects(&d->meters, mod->meter, WEFT_METER_ALL);
@@ -422,7 +147,7 @@ void dpc_meter_mod(struct dpc *d, weft_tenant_id tenant, const struct weft_meter
 		put_object(&d->meters, mod->meter, &s, sizeof(s), bands,
 			mod->band_count * sizeof(*bands),
 			mod->band_count * sizeof(struct weft_bucket_counters));
-	ask(d, done, arg, e);
+	fake_ask(d, done, arg, e);
 }
 
 // ---- a copy of it all, to go back to
@@ -457,7 +182,7 @@ struct fake_saved *fake_dpc_save(const struct dpc *d)
 		struct rule *copy = agent_zalloc(sizeof(*copy));
 
 		*copy = *r;
-		copy->instructions = copy_instructions(r->instructions);
+		copy->instructions = fake_copy_instructions(r->instructions);
 		TAILQ_INSERT_TAIL(&s->rules, copy, link);
 	}
 	copy_objects(&s->groups, &d->groups);
@@ -468,7 +193,7 @@ struct fake_saved *fake_dpc_save(const struct dpc *d)
 static void forget_all(struct dpc *d)
 {
 	while (!TAILQ_EMPTY(&d->rules))
-		free_rule(d, TAILQ_FIRST(&d->rules));
+		fake_free_rule(d, TAILQ_FIRST(&d->rules));
 	delete_objects(&d->groups, WEFT_GROUP_ALL, WEFT_GROUP_ALL);
 	delete_objects(&d->meters, WEFT_METER_ALL, WEFT_METER_ALL);
 }
@@ -497,13 +222,13 @@ void fake_dpc_restore(struct dpc *d, struct fake_saved *s, bool back)
 
 void fake_dpc_answer(struct dpc *d, dpc_done_fn done, void *arg, enum weft_error error)
 {
-	ask(d, done, arg, error);
+	fake_ask(d, done, arg, error);
 }
 
 void dpc_monitor_set(struct dpc *d, weft_tenant_id tenant, const struct weft_ipc_monitor *monitor,
 	const struct weft_match *match, dpc_done_fn done, void *arg)
 {
-	ask(d, done, arg, WEFT_E_NONE);
+	fake_ask(d, done, arg, WEFT_E_NONE);
 }
 
 // ---- ports and packets
@@ -515,12 +240,12 @@ void dpc_op(struct dpc *d, enum weft_ipc_type type, weft_tenant_id tenant, const
 
 	if (fake_record(&d->stage, type, body, len, NULL, 0))
 		return;
-	e = take_failure(d);
+	e = fake_take_failure(d);
 	if (!e && type == WEFT_IPC_PORT_MOD && fake_dpc_on_port_mod)
 		fake_dpc_on_port_mod(body);
 	if (!e && type == WEFT_IPC_TABLE_MOD)
 		e = fake_tables_mod(&d->tables, body);
-	ask(d, done, arg, e);
+	fake_ask(d, done, arg, e);
 }
 
 void fake_dpc_table_status(struct dpc *d, const struct weft_table_desc *table)
@@ -548,7 +273,7 @@ void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, cons
 
 	if (fake_record_packet(&d->stage, in_port, actions, actions_len, frame, frame_len))
 		return;
-	e = take_failure(d);
+	e = fake_take_failure(d);
 	WEFT_ACTION_FOR_EACH(a, actions, actions_len)
 	{
 		const struct weft_action_output *o = weft_action_payload(a);
@@ -564,178 +289,7 @@ void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, cons
 		if (!e && a->type == WEFT_ACTION_OUTPUT && a->arg == WEFT_OFPORT_CONTROLLER)
 			fake_dpc_punt(d, &punt, frame);
 	}
-	ask(d, done, arg, e);
-}
-
-// ---- barriers and dumps
-
-void dpc_barrier(struct dpc *d, dpc_done_fn done, void *arg)
-{
-	ask(d, done, arg, WEFT_E_NONE);
-}
-
-static void tell_rule(struct request *rq, const struct rule *r)
-{
-	const struct weft_flow_stats stats = {
-		.cookie = r->mod.cookie,
-		.duration_ns = 4000000006u,
-		.idle_timeout = r->mod.idle_timeout,
-		.hard_timeout = r->mod.hard_timeout,
-		.priority = r->mod.priority,
-		.flags = r->mod.flags,
-		.importance = r->mod.importance,
-		.table = r->mod.table,
-	};
-	const struct dpc_flow flow = {&stats, r->match, r->instructions};
-
-	rq->flow(rq->arg, 1, &flow);
-}
-
-static void run_flows(struct dpc *d, struct request *rq)
-{
-	size_t n = 0;
-	struct rule *r;
-
-	TAILQ_FOREACH(r, &d->rules, link)
-	{
-		if (rq->dump.paused || rq->dump.cancelled)
-			return;
-		if (!passes(r, &rq->filter, &rq->match, false, 0) || n++ < rq->dump.told)
-			continue;
-		rq->dump.told++;
-		tell_rule(rq, r);
-	}
-}
-
-struct dpc_dump *dpc_dump_flows(struct dpc *d, weft_tenant_id tenant,
-	const struct weft_flow_filter *filter, const struct weft_match *match, dpc_flow_fn flow,
-	dpc_done_fn end, void *arg)
-{
-	struct request *rq = ask(d, end, arg, take_failure(d));
-
-	rq->run = run_flows;
-	rq->flow = flow;
-	rq->filter = *filter;
-	rq->match = *match;
-	rq->dump.dpc = d;
-	return &rq->dump;
-}
-
-static void go_on(struct dpc_dump *dump)
-{
-	struct dpc *d = dump->dpc;
-	struct request *rq;
-
-	TAILQ_FOREACH(rq, &d->paused, link)
-	if (&rq->dump == dump)
-		break;
-	if (!rq)
-		return;
-	TAILQ_REMOVE(&d->paused, rq, link);
-	TAILQ_INSERT_TAIL(&d->requests, rq, link);
-	arm(d);
-}
-
-void dpc_dump_pause(struct dpc_dump *dump)
-{
-	dump->paused = true;
-}
-
-void dpc_dump_resume(struct dpc_dump *dump)
-{
-	dump->paused = false;
-	go_on(dump);
-}
-
-void dpc_dump_cancel(struct dpc_dump *dump)
-{
-	dump->cancelled = true;
-	go_on(dump);
-}
-
-size_t fake_dpc_paused_dumps(const struct dpc *d)
-{
-	const struct request *rq;
-	size_t n = 0;
-
-	TAILQ_FOREACH(rq, &d->paused, link)
-	n++;
-	return n;
-}
-
-static void run_aggregate(struct dpc *d, struct request *rq)
-{
-	struct weft_aggregate a = {0};
-	struct rule *r;
-
-	TAILQ_FOREACH(r, &d->rules, link)
-	a.flows += passes(r, &rq->filter, &rq->match, false, 0);
-	a.packets = 11 * a.flows;
-	a.bytes = 1100 * a.flows;
-	rq->item(rq->arg, 1, &a, sizeof(a));
-}
-
-void dpc_dump_aggregate(struct dpc *d, weft_tenant_id tenant, const struct weft_flow_filter *filter,
-	const struct weft_match *match, dpc_item_fn item, dpc_done_fn end, void *arg)
-{
-	struct request *rq = ask(d, end, arg, take_failure(d));
-
-	rq->run = run_aggregate;
-	rq->item = item;
-	rq->filter = *filter;
-	rq->match = *match;
-}
-
-static void dump_tables(struct dpc *d, struct request *rq)
-{
-	struct weft_table_stats s[WEFT_TABLES] = {0};
-	struct rule *r;
-
-	TAILQ_FOREACH(r, &d->rules, link)
-	s[r->mod.table].active++;
-	for (unsigned i = 0; i < WEFT_TABLES; i++) {
-		s[i].table = (uint8_t)i;
-		if (s[i].active)
-			rq->item(rq->arg, 1, &s[i], sizeof(s[i]));
-	}
-}
-
-static void dump_objects(
-	struct request *rq, struct objects *list, uint32_t all, enum weft_error none)
-{
-	struct object *o;
-
-	if (rq->id != all && !find(list, rq->id))
-		rq->error = none;
-	TAILQ_FOREACH(o, list, link)
-	if (rq->id == all || rq->id == o->id)
-		rq->item(rq->arg, 1, o->body, o->len);
-}
-
-static void run_dump(struct dpc *d, struct request *rq)
-{
-	if (rq->type == WEFT_IPC_DUMP_TABLES)
-		dump_tables(d, rq);
-	else if (rq->type == WEFT_IPC_DUMP_TABLE_DESC)
-		fake_tables_dump(&d->tables, rq->item, rq->arg);
-	else if (rq->type == WEFT_IPC_DUMP_GROUPS)
-		dump_objects(rq, &d->groups, WEFT_GROUP_ALL, WEFT_E_GROUP_UNKNOWN);
-	else if (rq->type == WEFT_IPC_DUMP_METERS)
-		dump_objects(rq, &d->meters, WEFT_METER_ALL, WEFT_E_METER_UNKNOWN);
-	else if (rq->type == WEFT_IPC_DUMP_PORTS)
-		for (size_t i = 0; i < d->port_count; i++)
-			rq->item(rq->arg, 1, &d->ports[i], sizeof(d->ports[i]));
-}
-
-void dpc_dump(struct dpc *d, enum weft_ipc_type type, weft_tenant_id tenant, const void *request,
-	size_t len, dpc_item_fn item, dpc_done_fn end, void *arg)
-{
-	struct request *rq = ask(d, end, arg, take_failure(d));
-
-	rq->run = run_dump;
-	rq->item = item;
-	rq->type = type;
-	rq->id = request ? ((const struct weft_ipc_id *)request)->id : 0;
+	fake_ask(d, done, arg, e);
 }
 
 // ---- listeners and state
@@ -875,8 +429,8 @@ void fake_dpc_fail_next(struct dpc *d, enum weft_error error)
 void fake_dpc_expire_rules(struct dpc *d, enum weft_removed reason)
 {
 	while (!TAILQ_EMPTY(&d->rules)) {
-		tell_removed(d, TAILQ_FIRST(&d->rules), (uint8_t)reason);
-		free_rule(d, TAILQ_FIRST(&d->rules));
+		fake_tell_removed(d, TAILQ_FIRST(&d->rules), (uint8_t)reason);
+		fake_free_rule(d, TAILQ_FIRST(&d->rules));
 	}
 }
 
@@ -885,7 +439,7 @@ void fake_dpc_tell_removed(struct dpc *d, enum weft_removed reason, unsigned tim
 	const struct rule *r = TAILQ_FIRST(&d->rules);
 
 	while (r && times--)
-		tell_removed(d, r, (uint8_t)reason);
+		fake_tell_removed(d, r, (uint8_t)reason);
 }
 
 size_t fake_dpc_rule_count(const struct dpc *d)
