@@ -3,6 +3,18 @@
 #include "flowtable/classifier.h"
 #include "flowtable/lookup.h"
 
+#ifdef FT_HAVE_VECTORS
+#include <cpuid.h>
+
+// Clang 14's __builtin_cpu_supports() does not know it: CPUID leaf 7, ECX bit 9.
+static bool has_vaes(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> 9 & 1;
+}
+#endif
+
 static ft_lookup_fn *lookup = ft_lookup_scalar;
 ft_prints_fn *ft_prints = ft_prints_scalar;
 
@@ -12,7 +24,7 @@ static void use_prints(enum ft_isa isa)
 #ifdef FT_HAVE_VECTORS
 	if (isa >= FT_ISA_AVX2 && __builtin_cpu_supports("aes"))
 		ft_prints = ft_prints_aes;
-	if (isa >= FT_ISA_AVX512 && __builtin_cpu_supports("vaes"))
+	if (isa >= FT_ISA_AVX512 && has_vaes())
 		ft_prints = ft_prints_vaes;
 #endif
 }
