@@ -34,9 +34,12 @@ static void pipeline_fields(const struct weft_ipc_punt *punt, struct weft_flow_k
 static void more_fields(const struct weft_ipc_punt *punt, struct weft_flow_key *key)
 {
 	const struct weft_ipc_punt_more *more = weft_ipc_punt_more(punt);
-	const char *word = (const char *)(more + 1);
+	const char *word;
 
-	for (uint64_t map = more ? more->map : 0; map; map &= map - 1, word += 8)
+	if (!more)
+		return;
+	word = (const char *)(more + 1);
+	for (uint64_t map = more->map; map; map &= map - 1, word += 8)
 		memcpy((char *)key + 8 * (size_t)__builtin_ctzll(map), word, 8);
 }
 
