@@ -6,7 +6,7 @@ from small pools: rules overlap, packets meet rules, and one action's result is 
 What the specification leaves to the switch (which bucket a select group takes, which of two rules of one
 priority counts) is not generated, nor what Open vSwitch is known to do otherwise than specified: an action set
 that is executed although the packet missed a table or had its TTL expire, two tags,
-MPLS labels that are set (a cached flow sets another packet's).
+MPLS labels that are set (a cached flow sets another packet's), truncated outputs that out_port= passes over.
 
     gen = FlowGen(random.Random(seed), ports=[1, 2, 3], nicira=True)
     gen.groups()   lines for `ovs-ofctl add-group`
@@ -301,7 +301,7 @@ class FlowGen:
             words.append(f'cookie={self.random.randint(0, 3):#x}/0x3')
         if command.endswith('strict'):
             words.append(f'priority={priority}')
-        if command == 'delete' and self._maybe(0.3):
+        if command == 'delete' and not self.nicira and self._maybe(0.3):
             words.append(f'out_port={self._one(self.ports)}')
         start = ','.join(filter(None, words + [match]))
         if command.startswith('delete'):
