@@ -185,7 +185,7 @@ def test_ports_come_and_go_under_traffic(lab, two):
     vm1, _ = connect_vms(a, b)
     wait_ping(vm1, '10.0.0.2')
     pinger = Pinger(lab, vm1, '10.0.0.2')
-    for i in range(15):
+    for i in range(40):
         port = 100 + i
         a.dp.port_add(1, 'tap', id=port, ofport=10 + i % 3, device='churn%d' % (i % 3))
         a.dp.port_add(1, 'null', id=200 + i, ofport=20)
