@@ -159,20 +159,28 @@ static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *
 	return !weft_ip_is_none(ip);
 }
 
-// To the tenant's multicast group; or head-end replication: to every VTEP of the tenant that is not
-// down, the last one getting the buffer itself. What one packet may not become any more counts as
-// one copy that died, however many VTEPs are left.
+// To one VTEP.
+static void dp_sink_to_one(struct dp_sink *s, const struct ft_packet *p,
+	const struct weft_packet *view, const struct dp_remote *r, const struct dp_cause *cause)
+{
+	uint32_t most = r->max_len - (r->tmpl.len - r->tmpl.l3_ofs);
+
+	if (!dp_encap_push(s->worker, s->tenant, r, view, cause))
+		return;
+	if (r->tmpl.max_inner < most)
+		most = r->tmpl.max_inner;
+	ft_trace_target(p, r, dp_sink_longest(s->tenant, most), DP_PATH_OVERLAY);
+}
+
+// Head-end replication: to every VTEP of the tenant that is not down, the last one getting the
+// buffer itself. What one packet may not become any more counts as one copy that died, however
+// many VTEPs are left.
 static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
 {
 	const uint16_t *made = &s->worker->copies[dp_sink_root(s->worker, p)];
 	const struct dp_remote *last = NULL;
 	bool more = true;
-
-	if (set->group) {
-		dp_encap_push(s->worker, s->tenant, set->group, view, cause);
-		return;
-	}
 
 	for (unsigned i = 0; more && i < set->n; i++) {
 		struct weft_packet copy;
@@ -190,24 +198,11 @@ static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 		dp_worker_drop(s->worker, s->tenant, view->owner, WEFT_DROP_VTEP_DOWN, cause);
 }
 
-// To one VTEP.
-static void dp_sink_to_one(struct dp_sink *s, const struct ft_packet *p,
-	const struct weft_packet *view, const struct dp_remote *r, const struct dp_cause *cause)
-{
-	uint32_t most = r->max_len - (r->tmpl.len - r->tmpl.l3_ofs);
-
-	if (!dp_encap_push(s->worker, s->tenant, r, view, cause))
-		return;
-	if (r->tmpl.max_inner < most)
-		most = r->tmpl.max_inner;
-	ft_trace_target(p, r, dp_sink_longest(s->tenant, most), DP_PATH_OVERLAY);
-}
-
-static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
+static void dp_sink_to_overlay(struct dp_sink *s, struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_cause *cause);
 
 // Longer than the tenant's MTU: its fragments, if it may have any, are not.
-static void dp_sink_overlay_oversize(struct dp_sink *s, const struct ft_packet *p,
+static void dp_sink_overlay_oversize(struct dp_sink *s, struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_cause *cause)
 {
 	uint32_t mtu = __atomic_load_n(&s->tenant->mtu, __ATOMIC_RELAXED);
@@ -219,8 +214,17 @@ static void dp_sink_overlay_oversize(struct dp_sink *s, const struct ft_packet *
 		dp_sink_to_overlay(s, p, &frag[i], cause);
 }
 
+// Where all that is flooded goes, if that is one place: the tenant's multicast group, or its only
+// VTEP. NULL: it is not.
+static const struct dp_remote *dp_sink_only_one(const struct dp_vtep_set *set)
+{
+	if (set->group)
+		return set->group;
+	return set->n == 1 && !dp_vtep_is_down(&set->remote[0]) ? &set->remote[0] : NULL;
+}
+
 // To the overlay. Takes the buffer in `view`, which is p's or a copy of it.
-static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
+static void dp_sink_to_overlay(struct dp_sink *s, struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_cause *cause)
 {
 	const struct dp_vtep_set *set = __atomic_load_n(&s->tenant->vteps, __ATOMIC_ACQUIRE);
@@ -230,9 +234,11 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	bool tagged, one = dp_sink_tunnel_dst(&p->key, &ip);
 	uint32_t l2 = dp_l2_len(view, &tagged);
 
-	if (!one && dp_suppress_is_on(s->tenant) &&
-		dp_suppress_answer(s->worker, s->tenant, p, view))
-		return;
+	if (!one && dp_suppress_is_on(s->tenant)) {
+		ft_trace_spoil(p); // a later question of this flow may be answered
+		if (dp_suppress_answer(s->worker, s->tenant, p, view))
+			return;
+	}
 	if (tagged &&
 		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN))
 		reason = WEFT_DROP_ENCAP_VLAN;
@@ -244,7 +250,9 @@ static void dp_sink_to_overlay(struct dp_sink *s, const struct ft_packet *p,
 	else if (one && !(remote = dp_vtep_find(set, &ip)))
 		reason = WEFT_DROP_FOREIGN_VTEP;
 	else {
-		if (one)
+		if (!one)
+			remote = dp_sink_only_one(set);
+		if (remote)
 			dp_sink_to_one(s, p, view, remote, cause);
 		else
 			dp_sink_to_all(s, p, view, set, cause);
