@@ -17,7 +17,7 @@ DPDK = r'rte_\w+\.h|pcap(/\w+)?\.h|cmdline\w*\.h|generic/rte_\w+\.h'
 AGENT = r'(event2|openssl|netlink)/[\w/]+\.h|event\.h|yaml\.h|jansson\.h|microhttpd\.h'
 TEST = r'cmocka\.h'
 BASE = r'(assert|errno|float|inttypes|limits|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|' \
-       r'stdlib|stdnoreturn|string|math)\.h|arpa/inet\.h|endian\.h|immintrin\.h|[a-z0-9]+intrin\.h'
+       r'stdlib|stdnoreturn|string|math)\.h|arpa/inet\.h|endian\.h|cpuid\.h|immintrin\.h|[a-z0-9]+intrin\.h'
 RULES = {
     'include': ((), BASE),
     'overlay': ((), BASE),
