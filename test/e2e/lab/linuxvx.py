@@ -26,7 +26,8 @@ class LinuxVxlanHost:
         self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'id', vni, 'dstport', port, 'local', self.vtep,
                    'learning' if learning else 'nolearning',
                    'udpcsum' if udp_csum else 'noudpcsum', *options)
-        self.ns.ip('link', 'add', 'br0', 'type', 'bridge')
+        # A bridge that snoops joins a group of its own (224.0.0.106), whenever it likes.
+        self.ns.ip('link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', 0)
         for device in ('vx', 'br0'):
             self.ns.offloads_off(device)
         self.ns.ip('link', 'set', 'vx', 'master', 'br0')
