@@ -8,6 +8,7 @@ crashes, or cannot be built, counts as one failed test.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,13 +68,16 @@ def build(folder, *options, compiler=None):
 
 # ---- unit tests, by meson
 
+TAP_SKIP = re.compile(r'(?:not )?ok \d+\b.*# SKIP ?(.*)')  # cmocka says "not ok" of these
+
+
 def count_case(label, case, tally):
     """One executable of `meson test`: its cmocka cases, or itself if it tells none."""
     name = f'{label}: {case["name"]}'
     good = bad = 0
     for line in case.get('stdout', '').splitlines():
-        if '# SKIP' in line:  # TAP's directive, which cmocka puts behind "not ok"
-            tally.skipped.append(f'{name}: {line.split("# SKIP")[1].strip()}')
+        if skipped := TAP_SKIP.match(line):
+            tally.skipped.append(f'{name}: {skipped[1]}')
         elif line.startswith('not ok '):
             bad += 1
             tally.fail(f'{name}: {line[7:]}')
