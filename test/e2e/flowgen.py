@@ -17,7 +17,7 @@ import struct
 
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.sctp import SCTP, SCTPChunkData
 
@@ -152,15 +152,14 @@ class FlowGen:
         fields = [('eth_src', self._one(MACS[:3])), ('eth_dst', self._one(MACS))]
         if tagged:
             fields += [('vlan_vid', 4096 + self._one(VIDS)), ('vlan_pcp', self._one([1, 5]))]
+        pools = {'arp': [('arp_spa', IPV4), ('arp_tha', MACS)],
+                 'ipv4': [('ip_src', IPV4), ('ip_dst', IPV4)],
+                 'ipv6': [('ipv6_src', IPV6), ('ipv6_dst', IPV6)],
+                 'ip': [('ip_dscp', [0, 8, 46]), ('ip_ecn', [0, 1, 3])],
+                 **{layer: [(f'{layer}_src', L4_PORTS), (f'{layer}_dst', L4_PORTS)]
+                    for layer in ('tcp', 'udp', 'sctp')}}
         for layer in layers:
-            fields += {
-                'arp': lambda: [('arp_spa', self._one(IPV4)), ('arp_tha', self._one(MACS))],
-                'ipv4': lambda: [('ip_src', self._one(IPV4)), ('ip_dst', self._one(IPV4))],
-                'ipv6': lambda: [('ipv6_src', self._one(IPV6)), ('ipv6_dst', self._one(IPV6))],
-                'ip': lambda: [('ip_dscp', self._one([0, 8, 46])), ('ip_ecn', self._one([0, 1, 3]))],
-            }.get(layer, lambda layer=layer: [
-                (f'{layer}_src', self._one(L4_PORTS)), (f'{layer}_dst', self._one(L4_PORTS))]
-                if layer in ('tcp', 'udp', 'sctp') else [])()
+            fields += [(name, self._one(pool)) for name, pool in pools.get(layer, [])]
         return fields
 
     def _edits(self, layers, tagged, tags=True):
