@@ -6,10 +6,12 @@
 // A frame that just vanishes is a black hole: the connection hangs with its first full segment. So
 // the tenant says (weft_ipc_tenant.too_big) what is done:
 //
-//	icmp       IPv4 with DF and IPv6: the sender is told by ICMP, at most DP_OVERSIZE_RATE times
-//a 	           second per worker. IPv4 without DF: the packet is fragmented, as RFC 791 lets 	           anybody on the
-//way. 	fragment   what is too big for a path is encapsulated all the same, and the outer packet is
-//	           fragmented (dp_frag.h); for ports and the tenant's own MTU as `icmp`
+//	icmp       IPv4 with DF and IPv6: the sender is told by ICMP, at most
+//	           DP_OVERSIZE_RATE times a second per worker. IPv4 without DF: the packet
+//	           is fragmented, as RFC 791 lets anybody on the way
+//	fragment   what is too big for a path is encapsulated all the same, and the outer
+//	           packet is fragmented (dp_frag.h); for ports and the tenant's own MTU as
+//	           `icmp`
 //	drop       nothing
 //
 // What cannot be helped is dropped under too-big; a packet whose sender was told is consumed

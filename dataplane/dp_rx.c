@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A burst that came in, stage by stage.
 //
-//	uplink: sound? -> decap burst -> network to tenant, source known? -> strip -> known way, or
-// tables 	local:  sound? -> known way, or tables 	kernel: to the uplink
+//	uplink: sound? -> decap burst -> network to tenant, source known? -> strip -> tables
+//	local:  sound? -> tables
+//	kernel: to the uplink
+//
+// A packet whose way is known does not see the tables (dp_path.c).
 //
 // A packet is entered in the ledger (received) when it is known whose it is: at once on a local
 // port, after decap on an uplink.

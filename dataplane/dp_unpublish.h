@@ -3,10 +3,10 @@
 // Taking a port out of what workers see when there is no memory for new lists.
 //
 // What workers read is replaced as a whole, which needs memory; but a port that goes must go: its
-// device is closed after two grace periods, and whoever still led a worker to it would lead it into a
-// closed device. So where a new list cannot be had, the port is struck out of the old one, by stores of
-// a word each that a worker sees or not yet; what it has seen is good until its next quiescent state.
-// Control thread.
+// device is closed after two grace periods, and whoever still led a worker to it would lead it into
+// a closed device. So where a new list cannot be had, the port is struck out of the old one, by
+// stores of a word each that a worker sees or not yet; what it has seen is good until its next
+// quiescent state. Control thread.
 
 struct dp;
 struct dp_port;
