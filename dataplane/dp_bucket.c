@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_bucket.h"
 
-#define ONE 1000000000ull // a packet
-
 void dp_bucket_fill(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
 {
-	uint64_t cap = (burst ? burst : 1) * ONE, gone = now_ns - b->last_ns;
+	uint64_t cap = (burst ? burst : 1) * DP_BUCKET_ONE, gone = now_ns - b->last_ns;
 
 	if (!rate)
 		return;
@@ -22,8 +20,8 @@ void dp_bucket_fill(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t
 bool dp_bucket_take(struct dp_bucket *b, uint32_t rate, uint32_t burst, uint64_t now_ns)
 {
 	dp_bucket_fill(b, rate, burst, now_ns);
-	if (!rate || b->tokens < ONE)
+	if (!rate || b->tokens < DP_BUCKET_ONE)
 		return false;
-	b->tokens -= ONE;
+	b->tokens -= DP_BUCKET_ONE;
 	return true;
 }

@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DP_BUCKET_ONE 1000000000ull // a packet
+
 struct dp_bucket {
 	uint64_t last_ns;
-	uint64_t tokens; // in billionths of a packet
+	uint64_t tokens; // DP_BUCKET_ONE each
 } __attribute__((aligned(64)));
 
 // What has become due since it was filled last. `rate` 0: nothing.

@@ -5,8 +5,6 @@
 
 #include <weft/flow.h>
 
-#define ONE 1000000000ull // a packet, as a bucket counts it
-
 enum weft_punt_reason dp_punt_reason(unsigned reason)
 {
 	switch (reason) {
@@ -51,7 +49,7 @@ static unsigned reasons_asked(const struct dp_punt_limit *l)
 static bool has_share(
 	struct dp_punt_limit *l, const struct dp_punt_shares *s, unsigned slot, uint32_t rate)
 {
-	uint64_t all = (uint64_t)rate * DP_PUNT_WINDOW_NS / ONE;
+	uint64_t all = (uint64_t)rate * DP_PUNT_WINDOW_NS / 1000000000u;
 	unsigned ports = (unsigned)__builtin_popcount(s->now | s->before);
 
 	return (uint64_t)s->used[slot] * ports * reasons_asked(l) < (all ? all : 1);
@@ -60,9 +58,9 @@ static bool has_share(
 static bool may(struct dp_punt_limit *l, const struct dp_punt_shares *s, unsigned slot,
 	uint32_t rate, uint32_t burst)
 {
-	uint64_t reserve = burst / 2 * ONE;
+	uint64_t reserve = burst / 2 * DP_BUCKET_ONE;
 
-	if (!rate || l->all.tokens < ONE)
+	if (!rate || l->all.tokens < DP_BUCKET_ONE)
 		return false;
 	return l->all.tokens > reserve || has_share(l, s, slot, rate);
 }
@@ -80,7 +78,7 @@ bool dp_punt_limit_take(struct dp_punt_limit *l, uint32_t rate, uint32_t burst, 
 		__atomic_store_n(&l->shed[reason], l->shed[reason] + 1, __ATOMIC_RELAXED);
 		return false;
 	}
-	l->all.tokens -= ONE;
+	l->all.tokens -= DP_BUCKET_ONE;
 	s->used[slot]++;
 	return true;
 }
