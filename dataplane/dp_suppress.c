@@ -6,10 +6,9 @@
 
 #include <rte_ring_elem.h>
 
-static bool dp_suppress_is_news(
-	const struct dp_neigh *neighs, const struct weft_ip *ip, const struct dp_neigh_packet *q)
+static bool dp_suppress_is_news(const struct dp_neigh *neighs, const struct dp_neigh_packet *q)
 {
-	const struct weft_ipc_neigh *have = dp_neigh_find(neighs, ip, q->vlan);
+	const struct weft_ipc_neigh *have = dp_neigh_find(neighs, &q->ip, q->vlan);
 
 	if (!have)
 		return true;
@@ -44,7 +43,7 @@ void dp_suppress_watch(struct dp_worker *w)
 		struct dp_tenant *t = w->in.tenant[i];
 
 		if (dp_suppress_is_on(t) && dp_neigh_parse(w->in.at[i].data, w->in.at[i].len, &q) &&
-			q.tells && dp_suppress_is_news(t->neighs, &q.ip, &q))
+			q.tells && dp_suppress_is_news(t->neighs, &q))
 			dp_suppress_tell(w, t, &q);
 	}
 }
