@@ -16,15 +16,6 @@ static void dp_frag_free(struct rte_mbuf *m[], unsigned n)
 		rte_pktmbuf_free(m[i]);
 }
 
-static void dp_frag_ipv4_csum(uint8_t *ip)
-{
-	weft_be16 csum;
-
-	memset(ip + 10, 0, 2);
-	csum = overlay_ipv4_csum(ip, 4 * (ip[0] & 15u));
-	memcpy(ip + 10, &csum, 2);
-}
-
 // Puts the Ethernet header before each fragment. False: no room, which a fresh buffer has.
 static bool dp_frag_head(struct rte_mbuf *m[], unsigned n, const uint8_t *l2, uint32_t l2_len)
 {
@@ -66,7 +57,9 @@ unsigned dp_frag_inner(struct dp_worker *w, const struct weft_packet *p, uint32_
 		return 0;
 	}
 	for (int i = 0; i < n; i++) {
-		dp_frag_ipv4_csum(rte_pktmbuf_mtod_offset(m[i], uint8_t *, l2));
+		uint8_t *ip = rte_pktmbuf_mtod_offset(m[i], uint8_t *, l2);
+
+		overlay_ipv4_set_csum(ip, 4 * (ip[0] & 15u));
 		dp_packet_from_mbuf(&out[i], m[i]);
 	}
 	rte_pktmbuf_free(in);
@@ -101,7 +94,7 @@ static int dp_frag_split(
 		if (v6)
 			overlay_put32(ip + OVERLAY_IPV6_LEN + 4, id);
 		else
-			dp_frag_ipv4_csum(ip);
+			overlay_ipv4_set_csum(ip, 4 * (ip[0] & 15u));
 	}
 	return n;
 }

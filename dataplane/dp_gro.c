@@ -5,7 +5,7 @@ static bool dp_gro_csum_ok(const uint8_t *frame, const struct dp_tcp *t)
 {
 	uint32_t len = t->data - t->l4 + t->len;
 
-	if (!t->v6 && weft_csum_fold(weft_csum_partial(frame + t->l3, t->l4 - t->l3, 0)) != 0xffff)
+	if (!t->v6 && !overlay_ipv4_csum_ok(frame + t->l3, t->l4 - t->l3))
 		return false;
 	return weft_csum_fold(weft_csum_partial(
 		       frame + t->l4, len, dp_tcp_pseudo(frame, t, len))) == 0xffff;
@@ -22,7 +22,7 @@ static bool dp_gro_fit(const uint8_t *frame, uint32_t len, struct dp_tcp *t)
 
 static uint32_t dp_gro_id(const uint8_t *frame, const struct dp_tcp *t)
 {
-	return t->v6 ? 0 : dp_get16(frame + t->l3 + 4);
+	return t->v6 ? 0 : overlay_get16(frame + t->l3 + 4);
 }
 
 static bool dp_gro_is_last(const uint8_t *frame, const struct dp_tcp *t)
@@ -75,7 +75,7 @@ bool dp_gro_add(
 		return false;
 	if (t.l3 != g->tcp.l3 || t.l4 != g->tcp.l4 || t.data != g->tcp.data || t.v6 != g->tcp.v6 ||
 		t.len > g->mss || t.data - t.l3 + g->bytes + t.len > 65535 ||
-		dp_get32(frame + t.l4 + 4) != dp_get32(g->head + t.l4 + 4) + g->bytes ||
+		overlay_get32(frame + t.l4 + 4) != overlay_get32(g->head + t.l4 + 4) + g->bytes ||
 		!dp_gro_same_flow(g, frame) || !dp_gro_id_follows(g, frame, &t))
 		return false;
 	g->closed = t.len < g->mss || dp_gro_is_last(frame, &t);
@@ -95,9 +95,9 @@ void dp_gro_end(struct dp_gro *g, struct virtio_net_hdr *h)
 	uint16_t pseudo;
 
 	if (g->tcp.v6)
-		dp_put16(ip + 4, total - 40);
+		overlay_put16(ip + 4, (uint16_t)(total - 40));
 	else
-		dp_put16(ip + 2, total);
+		overlay_put16(ip + 2, (uint16_t)total);
 	dp_tcp_ip_csum(g->head, &g->tcp);
 	// The sum over the pseudo header, not inverted: the kernel goes on from there.
 	pseudo =

@@ -5,15 +5,15 @@ bool dp_gso_csum(const struct virtio_net_hdr *h, uint8_t *frame, uint32_t len)
 {
 	uint32_t start = h->csum_start, at = start + h->csum_offset;
 	weft_be16 csum;
+	uint64_t sum;
 
 	if (!(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
 		return true;
 	if (start >= len || at + 2 > len)
 		return false;
 	// The field holds the pseudo header's sum, and is summed with the rest.
-	csum = weft_csum_finish(weft_csum_partial(frame + start, len - start, 0));
-	if (!csum && h->csum_offset == 6) // UDP, where zero means none
-		csum = 0xffff;
+	sum = weft_csum_partial(frame + start, len - start, 0);
+	csum = h->csum_offset == 6 ? weft_csum_finish_udp(sum) : weft_csum_finish(sum);
 	memcpy(frame + at, &csum, 2);
 	return true;
 }
@@ -35,11 +35,11 @@ static void dp_gso_ip(const struct dp_gso *g, uint8_t *out, uint32_t total)
 	uint8_t *ip = out + g->tcp.l3;
 
 	if (g->tcp.v6) {
-		dp_put16(ip + 4, total - 40);
+		overlay_put16(ip + 4, (uint16_t)(total - 40));
 		return;
 	}
-	dp_put16(ip + 2, total);
-	dp_put16(ip + 4, dp_get16(ip + 4) + g->n);
+	overlay_put16(ip + 2, (uint16_t)total);
+	overlay_put16(ip + 4, (uint16_t)(overlay_get16(ip + 4) + g->n));
 	dp_tcp_ip_csum(out, &g->tcp);
 }
 
@@ -49,12 +49,12 @@ static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool
 	uint8_t *tcp = out + g->tcp.l4;
 	weft_be16 csum;
 
-	dp_put32(tcp + 4, dp_get32(tcp + 4) + g->at);
+	overlay_put32(tcp + 4, overlay_get32(tcp + 4) + g->at);
 	if (!last)
 		tcp[13] &= (uint8_t) ~(DP_TCP_FIN | DP_TCP_PSH);
 	if (g->n)
 		tcp[13] &= (uint8_t)~DP_TCP_CWR; // RFC 3168, 6.1.2: once
-	dp_put16(tcp + 16, 0);
+	overlay_put16(tcp + 16, 0);
 	csum = weft_csum_finish(
 		weft_csum_partial(tcp, l4_len, dp_tcp_pseudo(out, &g->tcp, l4_len)));
 	memcpy(tcp + 16, &csum, 2);

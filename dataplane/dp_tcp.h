@@ -2,7 +2,7 @@
 #pragma once
 // Where things are in a frame that bears a TCP segment over IPv4 or IPv6.
 
-#include <weft/checksum.h>
+#include "overlay/checksum.h"
 
 struct dp_tcp {
 	uint32_t l3, l4; // offsets of the IP and TCP headers
@@ -17,28 +17,6 @@ struct dp_tcp {
 #define DP_TCP_CWR 0x80u
 #define DP_TCP_HEAD_MAX 142u // Ethernet with two tags, IPv6 or IPv4 with options, TCP with options
 
-static inline uint32_t dp_get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static inline uint32_t dp_get32(const uint8_t *p)
-{
-	return dp_get16(p) << 16 | dp_get16(p + 2);
-}
-
-static inline void dp_put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static inline void dp_put32(uint8_t *p, uint32_t v)
-{
-	dp_put16(p, v >> 16);
-	dp_put16(p + 2, v);
-}
-
 // False: the frame is none (other protocol, fragment, IPv6 extension header, cut short). With
 // `any_len` the lengths in the IP header are not looked at, and the segment is what is there.
 static inline bool dp_tcp_parse(const uint8_t *frame, uint32_t len, bool any_len, struct dp_tcp *t)
@@ -47,21 +25,22 @@ static inline bool dp_tcp_parse(const uint8_t *frame, uint32_t len, bool any_len
 
 	if (len < 14 + 40) // Ethernet and either IP header or IPv4 and TCP, whatever the tags
 		return false;
-	type = dp_get16(frame + 12);
+	type = overlay_get16(frame + 12);
 	for (unsigned tags = 0; tags < 2 && (type == 0x8100 || type == 0x88a8); tags++, at += 4)
-		type = dp_get16(frame + at + 2);
+		type = overlay_get16(frame + at + 2);
 	t->l3 = at;
 	t->v6 = type == 0x86dd;
 	if (at + (t->v6 ? 40 : 20) > len)
 		return false;
 	if (t->v6) {
-		total = 40 + dp_get16(frame + at + 4);
+		total = 40 + overlay_get16(frame + at + 4);
 		proto = frame[at] >> 4 == 6 ? frame[at + 6] : 0;
 		t->l4 = at + 40;
 	} else {
-		if (type != 0x0800 || frame[at] >> 4 != 4 || (dp_get16(frame + at + 6) & 0x3fff))
+		if (type != 0x0800 || frame[at] >> 4 != 4 ||
+			(overlay_get16(frame + at + 6) & 0x3fff))
 			return false;
-		total = dp_get16(frame + at + 2);
+		total = overlay_get16(frame + at + 2);
 		proto = frame[at + 9];
 		t->l4 = at + 4 * (frame[at] & 15u);
 	}
@@ -76,23 +55,18 @@ static inline bool dp_tcp_parse(const uint8_t *frame, uint32_t len, bool any_len
 	return true;
 }
 
-// The pseudo header's sum, for a TCP segment of `l4_len` bytes (RFC 9293, 3.1; RFC 8200, 8.1).
+// The pseudo header's sum, for a TCP segment of `l4_len` bytes.
 static inline uint64_t dp_tcp_pseudo(const uint8_t *frame, const struct dp_tcp *t, uint32_t l4_len)
 {
-	uint64_t sum = (uint64_t)htonl(l4_len) + htons(6);
+	const uint8_t *ip = frame + t->l3;
 
-	return t->v6 ? weft_csum_partial(frame + t->l3 + 8, 32, sum)
-		     : weft_csum_partial(frame + t->l3 + 12, 8, sum);
+	return t->v6 ? overlay_pseudo_ipv6(ip, OVERLAY_PROTO_TCP, l4_len)
+		     : overlay_pseudo_ipv4(ip, OVERLAY_PROTO_TCP, l4_len);
 }
 
 // IPv4's header checksum; IPv6 has none.
 static inline void dp_tcp_ip_csum(uint8_t *frame, const struct dp_tcp *t)
 {
-	weft_be16 csum;
-
-	if (t->v6)
-		return;
-	dp_put16(frame + t->l3 + 10, 0);
-	csum = weft_csum_finish(weft_csum_partial(frame + t->l3, t->l4 - t->l3, 0));
-	memcpy(frame + t->l3 + 10, &csum, 2);
+	if (!t->v6)
+		overlay_ipv4_set_csum(frame + t->l3, t->l4 - t->l3);
 }

@@ -14,6 +14,16 @@ static inline weft_be16 overlay_ipv4_csum(const uint8_t *ip, uint32_t len)
 	return weft_csum_finish(weft_csum_partial(ip, len, 0));
 }
 
+// Fills the field in, whatever is in it.
+static inline void overlay_ipv4_set_csum(uint8_t *ip, uint32_t len)
+{
+	weft_be16 csum;
+
+	memset(ip + 10, 0, 2);
+	csum = overlay_ipv4_csum(ip, len);
+	memcpy(ip + 10, &csum, 2);
+}
+
 // Whether a header as received is right (RFC 1071, 1: all of it sums to ones).
 static inline bool overlay_ipv4_csum_ok(const uint8_t *ip, uint32_t len)
 {

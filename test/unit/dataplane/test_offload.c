@@ -54,14 +54,14 @@ static void finish(struct seg *s)
 	uint8_t *ip = s->b + s->l3, *tcp = s->b + s->l4;
 
 	if (s->v6) {
-		dp_put16(ip + 4, s->len - s->l3 - 40);
+		overlay_put16(ip + 4, s->len - s->l3 - 40);
 	} else {
-		dp_put16(ip + 2, s->len - s->l3);
-		dp_put16(ip + 10, 0);
-		dp_put16(ip + 10, (uint16_t)~slow_sum(ip, s->l4 - s->l3, 0));
+		overlay_put16(ip + 2, s->len - s->l3);
+		overlay_put16(ip + 10, 0);
+		overlay_put16(ip + 10, (uint16_t)~slow_sum(ip, s->l4 - s->l3, 0));
 	}
-	dp_put16(tcp + 16, 0);
-	dp_put16(tcp + 16, (uint16_t)~slow_tcp_sum(s));
+	overlay_put16(tcp + 16, 0);
+	overlay_put16(tcp + 16, (uint16_t)~slow_tcp_sum(s));
 }
 
 // A TCP segment of `payload` random bytes, whole, but for lengths and checksums.
@@ -72,8 +72,8 @@ static void make(struct seg *s, bool v6, unsigned tags, unsigned options, uint32
 	for (uint32_t i = 0; i < 150 + payload && i < BIG; i++)
 		s->b[i] = (uint8_t)rng();
 	for (unsigned i = 0; i < tags; i++)
-		dp_put16(s->b + 12 + 4 * i, i ? 0x8100 : 0x88a8);
-	dp_put16(s->b + 12 + 4 * tags, v6 ? 0x86dd : 0x0800);
+		overlay_put16(s->b + 12 + 4 * i, i ? 0x8100 : 0x88a8);
+	overlay_put16(s->b + 12 + 4 * tags, v6 ? 0x86dd : 0x0800);
 	s->v6 = v6;
 	s->l3 = 14 + 4 * tags;
 	s->l4 = s->l3 + (v6 ? 40 : 20);
@@ -84,7 +84,7 @@ static void make(struct seg *s, bool v6, unsigned tags, unsigned options, uint32
 	ip[0] = v6 ? 0x60 : 0x45;
 	ip[v6 ? 6 : 9] = 6;
 	if (!v6)
-		dp_put16(ip + 6, below(2) ? 0x4000 : 0);
+		overlay_put16(ip + 6, below(2) ? 0x4000 : 0);
 	tcp[12] = (uint8_t)((5 + options) << 4);
 	tcp[13] = DP_TCP_ACK;
 }
@@ -108,9 +108,9 @@ static void slow_cut(const struct seg *big, uint32_t mss, uint32_t k, struct seg
 	*out = *big;
 	out->len = big->data + data;
 	memcpy(out->b + out->data, big->b + big->data + at, data);
-	dp_put32(out->b + out->l4 + 4, dp_get32(big->b + big->l4 + 4) + at);
+	overlay_put32(out->b + out->l4 + 4, overlay_get32(big->b + big->l4 + 4) + at);
 	if (!out->v6)
-		dp_put16(out->b + out->l3 + 4, dp_get16(big->b + big->l3 + 4) + k);
+		overlay_put16(out->b + out->l3 + 4, overlay_get16(big->b + big->l3 + 4) + k);
 	if (at + data < all)
 		out->b[out->l4 + 13] &= 0xf6;
 	if (k)
@@ -252,7 +252,7 @@ static void the_order_of_lengths(void **state)
 	assert_true(dp_gro_begin(&g, s.b, s.len));
 	s = big; // longer than the first
 	s.len = big.data + 1500;
-	dp_put32(s.b + s.l4 + 4, dp_get32(big.b + big.l4 + 4) + 1000);
+	overlay_put32(s.b + s.l4 + 4, overlay_get32(big.b + big.l4 + 4) + 1000);
 	finish(&s);
 	assert_false(dp_gro_add(&g, s.b, s.len, &data, &len));
 }
@@ -271,8 +271,8 @@ static void checksums_that_are_asked_for(void **state)
 		h = header(&s, 0);
 		h.gso_type = VIRTIO_NET_HDR_GSO_NONE;
 		assert_false(dp_gso_is(&h));
-		dp_put16(s.b + s.l4 + 16, 0);
-		dp_put16(s.b + s.l4 + 16,
+		overlay_put16(s.b + s.l4 + 16, 0);
+		overlay_put16(s.b + s.l4 + 16,
 			slow_sum(s.b + s.l3 + (s.v6 ? 8 : 12), s.v6 ? 32 : 8, 6 + s.len - s.l4));
 		assert_true(dp_gso_csum(&h, s.b, s.len));
 		assert_memory_equal(s.b + s.l4 + 16, right, 2);
