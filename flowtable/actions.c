@@ -139,13 +139,13 @@ enum next {
 static enum next __attribute__((noinline)) run_nx(struct ft_burst *b, struct ft_run *run,
 	const struct weft_action *a, const void *end, bool *last)
 {
-	bool last_use = *last && is_last_use(run, a, end), had = set_has_use(run);
+	bool last_use = *last && is_use(a) && is_last_use(run, a, end), had = set_has_use(run);
 
 	if (!ft_nx_run(b, run, a, last_use))
 		return NEXT_END;
 	if (!had && set_has_use(run))
 		*last = false;
-	return last_use && *last && is_use(a) ? NEXT_NONE : NEXT_ACTION;
+	return last_use && *last ? NEXT_NONE : NEXT_ACTION;
 }
 
 bool ft_run_actions(
