@@ -130,12 +130,8 @@ struct session_bundle_message *session_bundle_next(
 int session_bundle_fail(struct session_request *rq, uint16_t code);
 void session_quote(struct session_quote *q, const struct session_request *rq);
 
-// ---- bundle_add.c, bundle_control.c
+// ---- bundle_control.c
 
-int session_bundle_add(struct session_conn *c, struct session_request *rq, uint32_t id,
-	uint16_t flags, struct of_span message, struct of_span properties, bool onf);
-int session_bundle_control(struct session_conn *c, struct session_request *rq, uint32_t id,
-	uint16_t type, uint16_t flags, struct of_span properties, bool onf);
 // The reply to the request that `q` quotes, whose type it had.
 void session_bundle_reply(
 	const struct session_bundle *b, const struct session_quote *q, uint16_t request_type);

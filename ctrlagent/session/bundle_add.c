@@ -112,8 +112,8 @@ static int take(struct session_bundle *b, struct session_request *rq, struct ses
 	return 0;
 }
 
-int session_bundle_add(struct session_conn *c, struct session_request *rq, uint32_t id,
-	uint16_t flags, struct of_span message, struct of_span properties, bool onf)
+static int add(struct session_conn *c, struct session_request *rq, uint32_t id, uint16_t flags,
+	struct of_span message, bool onf)
 {
 	struct session_request inner = {
 		.msg = message.p,
@@ -143,7 +143,7 @@ int session_handle_bundle_add(struct session_conn *c, struct session_request *rq
 
 	if (check_length(rq, 16) || of_bundle_add_read(&rq->r, &in))
 		return -EBADMSG;
-	return session_bundle_add(c, rq, in.bundle_id, in.flags, in.message, in.properties, false);
+	return add(c, rq, in.bundle_id, in.flags, in.message, false);
 }
 
 int session_handle_onf_bundle_add(struct session_conn *c, struct session_request *rq)
@@ -152,5 +152,5 @@ int session_handle_onf_bundle_add(struct session_conn *c, struct session_request
 
 	if (check_length(rq, 24) || of_onf_bundle_add_read(&rq->r, &in))
 		return -EBADMSG;
-	return session_bundle_add(c, rq, in.bundle_id, in.flags, in.message, in.properties, true);
+	return add(c, rq, in.bundle_id, in.flags, in.message, true);
 }

@@ -92,8 +92,8 @@ static uint16_t known_flags(uint8_t version, uint16_t type)
 	return OFPBF_ATOMIC | OFPBF_ORDERED | (time ? OFPBF_TIME : 0);
 }
 
-int session_bundle_control(struct session_conn *c, struct session_request *rq, uint32_t id,
-	uint16_t type, uint16_t flags, struct of_span properties, bool onf)
+static int control(struct session_conn *c, struct session_request *rq, uint32_t id, uint16_t type,
+	uint16_t flags, struct of_span properties, bool onf)
 {
 	struct session_bundle *b = session_bundle_find(c, id);
 	uint16_t plain = flags & (uint16_t)~OFPBF_TIME;
@@ -121,7 +121,7 @@ int session_handle_bundle_control(struct session_conn *c, struct session_request
 
 	if (of_bundle_control_read(&rq->r, &in))
 		return -EBADMSG;
-	return session_bundle_control(c, rq, in.bundle_id, in.type, in.flags, in.properties, false);
+	return control(c, rq, in.bundle_id, in.type, in.flags, in.properties, false);
 }
 
 int session_handle_onf_bundle_control(struct session_conn *c, struct session_request *rq)
@@ -130,5 +130,5 @@ int session_handle_onf_bundle_control(struct session_conn *c, struct session_req
 
 	if (of_onf_bundle_control_read(&rq->r, &in))
 		return -EBADMSG;
-	return session_bundle_control(c, rq, in.bundle_id, in.type, in.flags, in.properties, true);
+	return control(c, rq, in.bundle_id, in.type, in.flags, in.properties, true);
 }
