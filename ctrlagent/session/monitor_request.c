@@ -47,13 +47,14 @@ static int check(const struct asked *a, struct of_reader *r)
 	return group > OFPG_MAX && group != OFPG_ANY ? fail(r, OFPMOFC_BAD_OUT) : 0;
 }
 
+// A list of TLVs in every version: 1.0 knows monitors by Nicira's messages alone.
 static int read_match(struct of_span match, struct of_reader *r, struct weft_match *out)
 {
 	struct of_error error;
-	int rc = r->version == OF_VERSION_1_0 ? of_nxm_read(match, r->version, out, &error)
-					      : of_match_read(match, r->version, out, &error);
 
-	return rc ? of_fail_error(r, error) : 0;
+	if (of_nxm_read(match, r->version, out, &error))
+		return of_fail_error(r, error);
+	return 0;
 }
 
 static int read_nx(struct of_reader *it, struct asked *a, struct of_reader *r)

@@ -33,7 +33,8 @@ struct parts {
 	struct of_span instructions;
 };
 
-// Both lists, good until the next call. 0 or the writer's error.
+// Both lists, good until the next call; the match is one of TLVs in 1.0, too. 0 or the writer's
+// error.
 static int write_parts(
 	uint8_t version, const struct dpc_flow *flow, bool instructions, struct parts *out)
 {
@@ -42,10 +43,7 @@ static int write_parts(
 
 	of_writer_reset(&w);
 	w.version = version;
-	if (version == OF_VERSION_1_0)
-		of_nxm_write(&w, &flow->match);
-	else
-		of_match_write(&w, &flow->match);
+	of_nxm_write(&w, &flow->match);
 	match = w.len;
 	if (instructions && flow->instructions)
 		of_instructions_write(&w, flow->instructions);
