@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/match_1_0.h"
 
+#include "openflow/oxm.h"
+
 #define VLAN_NONE 0xffffu
 
 struct wire {
@@ -101,9 +103,7 @@ static void set(struct key_mask *k, enum weft_field f, uint32_t value)
 	unsigned n = weft_field_infos[f].bytes;
 	uint8_t *v = weft_key_field(&k->value, f), *m = weft_key_field(&k->mask, f);
 
-	memset(m, 0xff, n);
-	if (weft_field_infos[f].bits % 8)
-		m[0] = (uint8_t)(0xff >> (8 - weft_field_infos[f].bits % 8));
+	of_oxm_full_mask(f, m);
 	while (n--) {
 		v[n] = (uint8_t)value;
 		value >>= 8;
