@@ -94,10 +94,8 @@ void of_sink_push(
 // OpenFlow 1.5 says it aloud, and before it is as true: a VLAN id to set bears OFPVID_PRESENT.
 static bool value_ok(enum weft_field f, const uint8_t *value, const uint8_t *mask)
 {
-	for (unsigned i = 0; i < weft_field_infos[f].bytes; i++)
-		if (value[i] & ~mask[i])
-			return false;
-	return f != WEFT_FIELD_VLAN_VID || (value[0] & 0x10) || !(mask[0] & 0x10);
+	return of_oxm_is_within(f, value, mask) &&
+	       (f != WEFT_FIELD_VLAN_VID || (value[0] & 0x10) || !(mask[0] & 0x10));
 }
 
 static bool is_zero(const uint8_t *p, size_t n)

@@ -78,14 +78,6 @@ static bool prereq_ok(const struct so_far *m, enum weft_prereq p)
 	return false;
 }
 
-static bool any_outside(const uint8_t *value, const uint8_t *mask, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (value[i] & ~mask[i])
-			return true;
-	return false;
-}
-
 // OpenFlow 1.3.5, 7.2.3.7, table 13: an id alone cannot be matched, it bears OFPVID_PRESENT.
 static bool vlan_vid_ok(const uint8_t *value, const uint8_t *mask)
 {
@@ -186,7 +178,7 @@ static int add_field(struct so_far *m, const struct of_oxm *o)
 	if (!of_oxm_value(o->form, o->body.p, value))
 		return 1 + OFPBMC_BAD_VALUE;
 	of_oxm_mask(o, mask);
-	if (any_outside(value, mask, info->bytes))
+	if (!of_oxm_is_within(o->form->field, value, mask))
 		return 1 + OFPBMC_BAD_WILDCARDS;
 	if (o->form->field == WEFT_FIELD_VLAN_VID && !vlan_vid_ok(value, mask))
 		return 1 + OFPBMC_BAD_VALUE;

@@ -61,6 +61,14 @@ bool of_oxm_is_full_mask(enum weft_field f, const uint8_t *mask)
 	return memcmp(mask, full, weft_field_infos[f].bytes) == 0;
 }
 
+bool of_oxm_is_within(enum weft_field f, const uint8_t *value, const uint8_t *mask)
+{
+	for (unsigned i = 0; i < weft_field_infos[f].bytes; i++)
+		if (value[i] & ~mask[i])
+			return false;
+	return true;
+}
+
 void of_oxm_mask(const struct of_oxm *o, uint8_t *mask)
 {
 	unsigned bytes = weft_field_infos[o->form->field].bytes;

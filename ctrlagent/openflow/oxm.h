@@ -50,6 +50,8 @@ void of_oxm_mask(const struct of_oxm *o, uint8_t *mask);
 // The mask that covers a field whole, right-aligned like the field.
 void of_oxm_full_mask(enum weft_field f, uint8_t *mask);
 bool of_oxm_is_full_mask(enum weft_field f, const uint8_t *mask);
+// Whether a value has no bit that its mask has not.
+bool of_oxm_is_within(enum weft_field f, const uint8_t *value, const uint8_t *mask);
 
 // Appends the TLV of a field, value and mask as they lie in a flow key (see weft_key_field());
 // `mask` NULL: no mask. -ENOTSUP if the writer's version has no form for it, and nothing is
