@@ -37,8 +37,7 @@ static int put_move(struct of_writer *w, const struct weft_action *a)
 	struct of_nx_action_reg_move move = {
 		.n_bits = m->src.n_bits, .src_ofs = m->src.ofs, .dst_ofs = m->dst.ofs};
 
-	if (of_oxm_id(&m->src, w->version, &move.src) ||
-		of_oxm_id(&m->dst, w->version, &move.dst))
+	if (of_oxm_id(&m->src, w->version, &move.src) || of_oxm_id(&m->dst, w->version, &move.dst))
 		return -ENOTSUP;
 	return of_nx_action_reg_move_write(w, &move);
 }
@@ -166,7 +165,7 @@ static int put_bundle(struct of_writer *w, const struct weft_action *a)
 	const uint32_t *ports = (const void *)(b + 1);
 	struct of_writer slaves = {.version = w->version};
 	struct of_nx_action_bundle_load load = {
-		b->algorithm, b->fields, b->basis, 2, b->n_ports, 0, 0, {NULL, 0}};
+		b->algorithm, b->fields, b->basis, OF_NXM_IN_PORT, b->n_ports, 0, 0, {NULL, 0}};
 	int rc;
 
 	for (unsigned i = 0; i < b->n_ports; i++)
@@ -178,8 +177,8 @@ static int put_bundle(struct of_writer *w, const struct weft_action *a)
 		rc = load.dst ? of_nx_action_bundle_load_write(w, &load) : -ENOTSUP;
 	} else {
 		rc = of_nx_action_bundle_write(
-			w, &(struct of_nx_action_bundle){
-				   b->algorithm, b->fields, b->basis, 2, b->n_ports, load.slaves});
+			w, &(struct of_nx_action_bundle){b->algorithm, b->fields, b->basis,
+				   OF_NXM_IN_PORT, b->n_ports, load.slaves});
 	}
 	of_writer_free(&slaves);
 	return rc;

@@ -70,7 +70,6 @@ static void multipath(struct of_action_sink *s, const struct of_nx_action_multip
 		of_sink_emit(s, WEFT_ACTION_MULTIPATH, 0, &m, sizeof(m));
 }
 
-#define SLAVES_ARE_PORTS 0x00000002u // the NXM header NXM_OF_IN_PORT
 #define BUNDLE_PORTS 2048u
 
 static void bundle(struct of_action_sink *s, const struct of_nx_action_bundle_load *a)
@@ -82,7 +81,7 @@ static void bundle(struct of_action_sink *s, const struct of_nx_action_bundle_lo
 	size_t n = a->n_slaves;
 	uint8_t *at;
 
-	if (a->slave_type != SLAVES_ARE_PORTS || n > BUNDLE_PORTS || a->slaves.len < 2 * n) {
+	if (a->slave_type != OF_NXM_IN_PORT || n > BUNDLE_PORTS || a->slaves.len < 2 * n) {
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 		return;
 	}

@@ -9,7 +9,6 @@
 
 #define SRC_IMMEDIATE 0x2000u
 #define N_BITS 0x7ffu
-#define NXM_OF_VLAN_TCI 0x802u // class 0, field 4, two bytes
 #define DST(header) ((header) >> 11 & 3)
 
 static size_t immediate_bytes(unsigned n_bits)
@@ -89,7 +88,7 @@ static bool is_vlan_number(const struct weft_subfield *f)
 
 static int put_field(struct of_writer *w, const struct weft_subfield *f)
 {
-	struct of_oxm_id id = {.header = NXM_OF_VLAN_TCI};
+	struct of_oxm_id id = {.header = OF_NXM_VLAN_TCI};
 
 	if (!is_vlan_number(f) && of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;

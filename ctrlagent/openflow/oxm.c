@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/oxm.h"
 
-#define NXM_OF_IN_PORT 2u // class 0, field 0, two bytes
-
 int of_oxm_read(struct of_reader *it, struct of_oxm *out)
 {
 	const uint8_t *h = of_take(it, 4);
@@ -149,7 +147,7 @@ int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *
 	if (!form)
 		return -ENOTSUP;
 	if (f->field == WEFT_FIELD_IN_PORT && f->ofs + f->n_bits <= 16) {
-		*out = (struct of_oxm_id){.header = NXM_OF_IN_PORT};
+		*out = (struct of_oxm_id){.header = OF_NXM_IN_PORT};
 		return 0;
 	}
 	*out = (struct of_oxm_id){

@@ -15,6 +15,11 @@
 #define OF_EXPERIMENTER_NICIRA 0x2320u
 #define OF_EXPERIMENTER_CLASS 0xffffu
 
+// Headers of NXM (class 0, without a mask) that mean something beside the field they are a form of:
+// the port in 16 bits, the whole tag.
+#define OF_NXM_IN_PORT 0x0002u
+#define OF_NXM_VLAN_TCI 0x0802u
+
 // One TLV, checked to lie within its list, not yet to be a known field.
 struct of_oxm {
 	uint16_t class_;
