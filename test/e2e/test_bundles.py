@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bundles by the ONF's extension for OpenFlow 1.3 (EXT-230): each error code, and what must be all or
 nothing."""
-import os
 import struct
 import time
 
@@ -227,13 +226,8 @@ def test_a_session_that_ends_while_committing(server):
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
     for number, name in enumerate(('red', 'blue')):
-        path = lab.path(f'{name}.sock')
-        tenant = h.tenant(name, vni=5001 + number, dpid=1 + number, controllers=[f'punix:{path}'],
-                          quotas={'rules': 1_000_000})
-        tenant['ports'] = [{'name': f'{name}{n}', 'number': n, 'kind': 'null'} for n in (1, 2)]
+        h.switch(name, nulls=2, vni=5001 + number, dpid=1 + number, quotas={'rules': 1_000_000})
     h.up()
-    h.target = {name: f'unix:{lab.path(f"{name}.sock")}' for name in ('red', 'blue')}
-    wait_until(lambda: all(os.path.exists(t[5:]) for t in h.target.values()), 10, 'the switches listen')
     return h
 
 
@@ -255,8 +249,8 @@ def barrier_times(client, until):
 @pytest.mark.slow
 def test_a_hundred_thousand_rules_at_once(host):
     """All in one step or none, and another tenant's barriers go on."""
-    red, watcher = Peer(host.target['red']), Peer(host.target['red'])
-    blue = Client.connect(host.target['blue'])
+    red, watcher = Peer(host.targets['red']), Peer(host.targets['red'])
+    blue = Client.connect(host.targets['blue'])
     fill(red, 1, range(100_000))
     assert watcher.flows() == 0
     red.c.send_raw(control(2, 1, COMMIT))
@@ -290,7 +284,7 @@ def test_a_hundred_thousand_rules_at_once(host):
 
 def test_nobody_sees_half_of_it(host):
     """While bundles swap two sets of rules, no dump meets a mixture."""
-    red, watcher = Peer(host.target['red']), Peer(host.target['red'])
+    red, watcher = Peer(host.targets['red']), Peer(host.targets['red'])
     sets = range(0, 400), range(1000, 1600)
     fill(red, 1, sets[0])
     assert red.ask(control(2, 1, COMMIT)) == ('reply', COMMIT + 1)
@@ -307,7 +301,7 @@ def test_nobody_sees_half_of_it(host):
 
 
 def test_ports_groups_meters_and_packets(host):
-    red = Peer(host.target['red'])
+    red = Peer(host.targets['red'])
     c = red.c
     port = next(p for p in c.multipart(c.parser.OFPPortDescStatsRequest(c.dp, 0)) if p.port_no == 1)
     mac = bytes.fromhex(port.hw_addr.replace(':', ''))
@@ -340,14 +334,14 @@ def test_ports_groups_meters_and_packets(host):
 
 
 def test_the_agent_dies_while_it_commits(host):
-    red = Peer(host.target['red'])
+    red = Peer(host.targets['red'])
     fill(red, 1, range(60_000))
     red.c.send_raw(control(2, 1, COMMIT))
     time.sleep(0.05)
     host.agent.kill()
     host.start_agent()
-    wait_until(lambda: os.path.exists(host.target['red'][5:]), 10, 'the switch listens')
-    again = Peer(host.target['red'])
+    host.wait_listening()
+    again = Peer(host.targets['red'])
     assert again.flows() in (0, 60_000)
     again.c.send_raw(flow_add(5, 200_000))
     again.c.barrier()

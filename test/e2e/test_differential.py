@@ -65,8 +65,7 @@ class Side:
 def sides(lab, fabric, hosts):
     """Weft and Open vSwitch with four VMs each."""
     weft = hosts(1, capture=False)
-    path = lab.path('red.mgmt')
-    weft.tenant('red', dpid=1, controllers=[f'punix:{path}'])
+    weft.switch('red', dpid=1)
     ovs = OvsHost(lab, fabric, 2)
     ovs.ofctl('del-flows', 'br-int')
     others = []
@@ -75,7 +74,7 @@ def sides(lab, fabric, hosts):
         others.append(ovs.vm(f'o{number}', f'10.9.0.{number}/24', f'02:00:00:00:00:0{number}'))
         ovs.vsctl('set', 'interface', f'p-o{number}', f'ofport_request={number}')
     weft.up()
-    made = [Side('weft', [weft.vms[f'w{n}'].ns for n in PORTS], f'unix:{path}', lab.path('rules')),
+    made = [Side('weft', [weft.vms[f'w{n}'].ns for n in PORTS], weft.target, lab.path('rules')),
             Side('ovs', others, f'unix:{ovs.bridge_socket}', lab.path('rules'),
                  ovs.appctl)]
     for side in made:

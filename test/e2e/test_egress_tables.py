@@ -7,7 +7,6 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from lab.wait import wait_until
 from ofclient import Client, header
 
 MAC1, MAC2, MARK = '02:00:00:00:00:01', '02:00:00:00:00:02', '02:ee:00:00:00:ee'
@@ -16,15 +15,11 @@ FIRST_EGRESS, EGRESS_TABLE, INGRESS_TABLE = 16, 2, 1  # OFPTFF_*
 
 
 @pytest.fixture
-def switch(lab, hosts):
+def switch(hosts):
     host = hosts(1)
-    path = lab.path('red.mgmt')
-    host.tenant('red', dpid=1, controllers=[f'punix:{path}'])
-    for number in (1, 2, 3):
-        host.vm('red', f'vm{number}', number, f'10.0.0.{number}/24', f'02:00:00:00:00:0{number}')
+    host.switch('red', vms=3, dpid=1)
     host.up()
-    client = wait_until(lambda: Client.connect(f'unix:{path}', version=6), 10, 'the switch listens')
-    with client:
+    with Client.connect(host.target, version=6) as client:
         client.vms = [host.vms[f'vm{n}'].raw() for n in (1, 2, 3)]
         client.host = host
         yield client

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import Client, Timeout, header
 from test_bundles import BOTH, COMMIT, add, control
@@ -25,12 +24,8 @@ EVENTS = ['initial', 'added', 'removed', 'modified', 'abbrev', 'paused', 'resume
 @pytest.fixture
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
-    path = lab.path('red.sock')
-    tenant = h.tenant('red', vni=5001, dpid=1, controllers=[f'punix:{path}'], quotas={'rules': 1_000_000})
-    tenant['ports'] = [{'name': f'red{n}', 'number': n, 'kind': 'null'} for n in (1, 2, 3)]
+    h.switch('red', nulls=3, vni=5001, dpid=1, quotas={'rules': 1_000_000})
     h.up()
-    h.target = f'unix:{path}'
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
     return h
 
 

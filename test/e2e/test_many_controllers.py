@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many controllers of one switch, each in its own version of OpenFlow."""
-import os
-
 import pytest
 
 from lab import traffic
@@ -14,15 +12,10 @@ SLAVE_ERROR = (1, 10)  # OFPBRC_IS_SLAVE
 
 
 @pytest.fixture
-def switch(lab, hosts):
+def switch(hosts):
     host = hosts(1)
-    path = lab.path('red.sock')
-    host.target = f'unix:{path}'
-    host.tenant('red', dpid=1, controllers=[f'punix:{path}'])
-    for number, mac in ((1, MAC1), (2, MAC2)):
-        host.vm('red', f'vm{number}', number, f'10.0.0.{number}/24', mac)
+    host.switch('red', vms=2, dpid=1)
     host.up()
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
     return host
 
 

@@ -15,12 +15,9 @@ VERSIONS = ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']
 @pytest.fixture
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
-    path = lab.path('red.sock')
-    tenant = h.tenant('red', vni=5001, dpid=1, controllers=[f'punix:{path}'])
-    tenant['ports'] = [{'name': f'red{n}', 'number': n, 'kind': 'null'} for n in (1, 2, 3)]
+    h.switch('red', nulls=3, vni=5001, dpid=1)
     h.up()
-    h.target, h.folder = f'unix:{path}', os.path.dirname(path)
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
+    h.folder = os.path.dirname(h.target[5:])
     return h
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenFlow 1.0 with traffic: a controller that learns, as they were written for it, and its actions."""
-import os
 import threading
 
 import pytest
@@ -11,19 +10,14 @@ from lab import traffic
 from lab.wait import wait_until
 from ofclient import Client, Closed, Timeout
 
-MAC1, MAC2, MAC3 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3))
+MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
 
 
 @pytest.fixture
-def switch(lab, hosts):
+def switch(hosts):
     host = hosts(1)
-    path = lab.path('red.sock')
-    host.target = f'unix:{path}'
-    host.tenant('red', dpid=1, controllers=[f'punix:{path}'])
-    for number, mac in ((1, MAC1), (2, MAC2), (3, MAC3)):
-        host.vm('red', f'vm{number}', number, f'10.0.0.{number}/24', mac)
+    host.switch('red', vms=3, dpid=1)
     host.up()
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
     return host
 
 

@@ -12,7 +12,6 @@ import struct
 
 import pytest
 
-from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import NAMES, Client, header, hello
 from sessionserver import ROOT
@@ -379,13 +378,8 @@ def test_no_code_is_forgotten():
 @pytest.fixture
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
-    path = lab.path('red.sock')
-    h.target = f'unix:{path}'
-    red = h.tenant('red', vni=5001, dpid=0xabc, controllers=[f'punix:{path}'],
-                   quotas={'rules': 5, 'groups': 4, 'meters': 4})
-    red['ports'] = [{'name': f'null{n}', 'number': n, 'kind': 'null'} for n in (1, 2)]
+    h.switch('red', nulls=2, vni=5001, dpid=0xabc, quotas={'rules': 5, 'groups': 4, 'meters': 4})
     h.up()
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
     return h
 
 

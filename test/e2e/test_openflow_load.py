@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import Client, header
 from sessionserver import SessionServer
@@ -44,14 +43,8 @@ def rss(process):
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
     for number, name in enumerate(('red', 'blue')):
-        path = lab.path(f'{name}.sock')
-        tenant = h.tenant(name, vni=5001 + number, dpid=1 + number, controllers=[f'punix:{path}'],
-                          quotas={'rules': 1_000_000})
-        tenant['ports'] = [{'name': f'{name}{n}', 'number': n, 'kind': 'null'} for n in (1, 2)]
+        h.switch(name, nulls=2, vni=5001 + number, dpid=1 + number, quotas={'rules': 1_000_000})
     h.up()
-    h.target = {name: f'unix:{lab.path(f"{name}.sock")}' for name in ('red', 'blue')}
-    wait_until(lambda: all(os.path.exists(t[5:]) for t in h.target.values()), 10,
-               'the switches listen')
     return h
 
 
@@ -88,12 +81,12 @@ def read_flows(c):
 
 @pytest.mark.slow
 def test_a_slow_reader_of_many_rules_delays_nobody(host):
-    with Client.connect(host.target['red']) as red, Client.connect(host.target['blue']) as blue:
+    with Client.connect(host.targets['red']) as red, Client.connect(host.targets['blue']) as blue:
         rate = fill(red, RULES)
         print(f'{rate:.0f} flow-mods/s, agent {rss(host.agent) >> 20} MB, data plane '
               f'{rss(host.dataplane) >> 20} MB')
         before = rss(host.agent)
-        slow = [Client.connect(host.target['red']) for _ in range(4)]
+        slow = [Client.connect(host.targets['red']) for _ in range(4)]
         for c in slow:
             c.send_raw(ALL_FLOWS)
         worst, count = 0, 0
@@ -130,7 +123,7 @@ def loose_delete(number):
 @pytest.mark.slow
 @pytest.mark.parametrize('flood', ['add', 'search'])
 def test_a_flood_of_one_tenant_leaves_the_other_its_turn(host, flood):
-    with Client.connect(host.target['red']) as red, Client.connect(host.target['blue']) as blue:
+    with Client.connect(host.targets['red']) as red, Client.connect(host.targets['blue']) as blue:
         fill(red, 100_000)
         block = b''.join(flow_add(1, n) if flood == 'add' else loose_delete((1 << 40) + n)
                          for n in range(2000))

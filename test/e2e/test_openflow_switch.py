@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenFlow against the whole switch: weft-agent and weft-dataplane, with null ports."""
-import os
 import subprocess
 import time
 
@@ -16,13 +15,9 @@ OVERLAY = 65000
 @pytest.fixture
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
-    path = lab.path('red.sock')
-    h.target = f'unix:{path}'
-    red = h.tenant('red', vni=5001, dpid=0xabc, controllers=[f'punix:{path}'])
-    red['ports'] = [{'name': f'null{n}', 'number': n, 'kind': 'null'} for n in (1, 2, 3)]
+    h.switch('red', nulls=3, vni=5001, dpid=0xabc)
     h.up()
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
-    yield h
+    return h
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables that evict and that tell of vacancy, and buckets one by one, on the whole switch."""
-import os
-
 import pytest
 
-from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import Client
 
@@ -15,12 +12,8 @@ LATE = pytest.mark.parametrize('version', [5, 6], ids=['1.4', '1.5'])
 @pytest.fixture
 def host(lab, fabric):
     h = WeftHost(lab, fabric, 1)
-    path = lab.path('red.sock')
-    h.target = f'unix:{path}'
-    red = h.tenant('red', dpid=0xabc, controllers=[f'punix:{path}'], quotas={'rules': RULES})
-    red['ports'] = [{'name': f'null{n}', 'number': n, 'kind': 'null'} for n in (1, 2, 3)]
+    h.switch('red', nulls=3, dpid=0xabc, quotas={'rules': RULES})
     h.up()
-    wait_until(lambda: os.path.exists(path), 10, 'the switch listens')
     return h
 
 

@@ -6,28 +6,23 @@ import pytest
 
 from lab import traffic
 from lab.process import run
-from lab.wait import wait_until
 
 MAC1, MAC2, MAC3 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3))
 
 
 @pytest.fixture
-def switch(lab, hosts):
+def switch(hosts):
     """One host, one tenant without overlay, three VMs, a switch that listens on a UNIX socket."""
     host = hosts(1)
-    path = lab.path('red.mgmt')
-    host.tenant('red', dpid=0xabc, controllers=[f'punix:{path}'])
-    for number in (1, 2, 3):
-        host.vm('red', f'vm{number}', number, f'10.0.0.{number}/24', f'02:00:00:00:00:0{number}')
+    host.switch('red', vms=3, dpid=0xabc)
     host.up()
-    return Ofctl(host, f'unix:{path}')
+    return Ofctl(host)
 
 
 class Ofctl:
-    def __init__(self, host, target):
-        self.host, self.target = host, target
+    def __init__(self, host):
+        self.host, self.target = host, host.target
         self.vms = host.vms
-        wait_until(lambda: self('show'), 10, 'the switch listens')
 
     def __call__(self, command, *args, check=True):
         try:

@@ -15,14 +15,11 @@ MACS = [f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3)]
 
 
 @pytest.fixture
-def host(lab, hosts):
+def host(hosts):
     host = hosts(1)
-    path = lab.path('red.mgmt')
-    host.tenant('red', dpid=0xabc, controllers=[f'punix:{path}'], quotas={'packet_in': RATE, 'packet_in_burst': 100})
-    for number in (1, 2, 3):
-        host.vm('red', f'vm{number}', number, f'10.0.0.{number}/24', MACS[number - 1])
+    host.switch('red', vms=3, dpid=0xabc, quotas={'packet_in': RATE, 'packet_in_burst': 100})
     host.up()
-    host.controller = Client.connect(f'unix:{path}')
+    host.controller = Client.connect(host.target)
     return host
 
 

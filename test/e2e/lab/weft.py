@@ -65,7 +65,7 @@ class WeftHost:
         self.label = f'h{number}'
         self.ns = lab.namespace(self.label)
         self.vtep = fabric.attach(self.ns, number, addressed=uplink == 'af_packet')
-        self.vms = {}
+        self.vms, self.targets = {}, {}
         self.config = {
             'host': {'name': self.label, 'vtep': self.vtep},
             'uplinks': [{'name': 'up0', 'kind': uplink,
@@ -108,6 +108,23 @@ class WeftHost:
         self.config['tenants'].append(entry)
         return entry
 
+    def switch(self, name, nulls=0, vms=0, **more):
+        """A tenant, as by tenant(), whose switch listens on the UNIX socket targets[name] once the host is
+        up. It has null ports or VMs at its ports from 1 on; VM n is 10.0.0.n, 02:00:00:00:00:0n."""
+        path = self.lab.path(f'{name}.sock')
+        self.targets[name] = f'unix:{path}'
+        entry = self.tenant(name, controllers=[f'punix:{path}'], **more)
+        entry['ports'] = [{'name': f'{name}{n}', 'number': n, 'kind': 'null'} for n in range(1, nulls + 1)]
+        for n in range(1, vms + 1):
+            self.vm(name, f'vm{n}', n, f'10.0.0.{n}/24', f'02:00:00:00:00:{n:02x}')
+        return entry
+
+    @property
+    def target(self):
+        """Of the only switch()."""
+        target, = self.targets.values()
+        return target
+
     def tenant_config(self, name):
         return next(t for t in self.config['tenants'] if t['name'] == name)
 
@@ -138,6 +155,7 @@ class WeftHost:
         self.start_dataplane()
         self.start_agent()
         self.wait_ready()
+        self.wait_listening()
         if self.config['uplinks'][0]['kind'] == 'tap':
             self._cable_the_tap()
 
@@ -180,6 +198,11 @@ class WeftHost:
                                                  if p['tenant']}
         wait_until(there, timeout, f'the ports of {self.label}')
         self.hand_over_taps()
+
+    def wait_listening(self):
+        """Waits until each switch() has its socket."""
+        wait_until(lambda: all(os.path.exists(target[5:]) for target in self.targets.values()), 10,
+                   'the switches listen')
 
     def hand_over_taps(self):
         """A TAP is made in the host's namespace; its VM's is where it belongs."""
