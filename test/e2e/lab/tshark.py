@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures read back by Wireshark's dissectors: an opinion on our packets that is not ours."""
+import functools
 import json
 
 from .process import run
@@ -25,15 +26,30 @@ EXPERT = ('_ws.expert.severity >= 6291456 && _ws.expert.group != 0x02000000 && '
 WRONG = f'_ws.malformed || _ws.short || {CHECKSUMS} || {RESERVED} || ({EXPERT})'
 
 
+@functools.cache
+def _no_guesses():
+    """Wireshark guesses at the protocol of a payload whose port says nothing; of random bytes it takes
+    some for a protocol, broken."""
+    args = []
+    for line in run(['tshark', '-G', 'heuristic-decodes']).splitlines():
+        parent, name, enabled = line.split('\t')
+        if parent in ('tcp', 'udp') and enabled == 'T':
+            args += ['--disable-heuristic', name]
+    return args
+
+
+def _tshark(pcap, display_filter, *options):
+    """What tshark says of a capture, read with our checks."""
+    chosen = ['-Y', display_filter] if display_filter else []
+    return run(['tshark', '-n', '-r', pcap, *CHECKS, *_no_guesses(), *chosen, *options], timeout=120)
+
+
 def read(pcap, display_filter='', fields=(), options=()):
     """Rows of the fields of each frame that the filter selects (a list of lists of text)."""
-    args = ['tshark', '-n', '-r', pcap, *CHECKS, *options]
-    if display_filter:
-        args += ['-Y', display_filter]
-    args += ['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,']
+    args = [*options, '-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,']
     for field in fields or ('frame.number',):
         args += ['-e', field]
-    return [line.split('\t') for line in run(args, timeout=120).splitlines()]
+    return [line.split('\t') for line in _tshark(pcap, display_filter, *args).splitlines()]
 
 
 def count(pcap, display_filter=''):
@@ -42,16 +58,12 @@ def count(pcap, display_filter=''):
 
 def details(pcap, display_filter, limit=3):
     """For people: the full dissection of the first frames that a filter selects."""
-    return run(['tshark', '-n', '-r', pcap, *CHECKS, '-Y', display_filter, '-V', '-x'],
-               timeout=120)[:4000 * limit]
+    return _tshark(pcap, display_filter, '-V', '-x')[:4000 * limit]
 
 
 def packets(pcap, display_filter=''):
     """The frames as tshark's JSON, layer by layer."""
-    args = ['tshark', '-n', '-r', pcap, *CHECKS, '-T', 'json', '--no-duplicate-keys']
-    if display_filter:
-        args += ['-Y', display_filter]
-    return json.loads(run(args, timeout=120) or '[]')
+    return json.loads(_tshark(pcap, display_filter, '-T', 'json', '--no-duplicate-keys') or '[]')
 
 
 def assert_clean(pcap, display_filter=''):
