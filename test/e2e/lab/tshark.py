@@ -30,12 +30,9 @@ WRONG = f'_ws.malformed || _ws.short || {CHECKSUMS} || {RESERVED} || ({EXPERT})'
 def _no_guesses():
     """Wireshark guesses at the protocol of a payload whose port says nothing; of random bytes it takes
     some for a protocol, broken."""
-    args = []
-    for line in run(['tshark', '-G', 'heuristic-decodes']).splitlines():
-        parent, name, enabled = line.split('\t')
-        if parent in ('tcp', 'udp') and enabled == 'T':
-            args += ['--disable-heuristic', name]
-    return args
+    guesses = (line.split('\t') for line in run(['tshark', '-G', 'heuristic-decodes']).splitlines())
+    return [word for parent, name, _ in guesses if parent in ('tcp', 'udp')
+            for word in ('--disable-protocol', name)]
 
 
 def _tshark(pcap, display_filter, *options):
