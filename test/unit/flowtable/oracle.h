@@ -3,7 +3,7 @@
 // The oracle: what OpenFlow 1.3.5 says of flow entries, over one unsorted array, every question
 // answered by looking at all of it. Stupid on purpose; nothing is shared with flowtable/.
 
-#include <weft/flow.h>
+#include "oracle_match.h"
 
 #define ORACLE_MAX 4096u
 #define ORACLE_TOLD 16384u
@@ -71,18 +71,6 @@ static bool oracle_overlap(const struct weft_match *x, const struct weft_match *
 	weft_match_to_key(y, &yv, &ym);
 	for (size_t i = 0; i < sizeof(xv); i++)
 		if ((a[i] ^ b[i]) & am[i] & bm[i])
-			return false;
-	return true;
-}
-
-static bool oracle_matches(const struct weft_match *m, const struct weft_flow_key *key)
-{
-	struct weft_flow_key v, mask;
-	const uint8_t *a = (void *)&v, *am = (void *)&mask, *k = (const void *)key;
-
-	weft_match_to_key(m, &v, &mask);
-	for (size_t i = 0; i < sizeof(v); i++)
-		if ((k[i] & am[i]) != a[i])
 			return false;
 	return true;
 }

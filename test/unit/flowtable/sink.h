@@ -210,9 +210,26 @@ static inline struct ft_packet *books_packet(
 	return &box->pkt;
 }
 
+static inline int sent_by_content(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct sent));
+}
+
 // received + copies made = sent + dropped, and every packet ended.
 static inline void books_balance(const struct books *b)
 {
 	assert_int_equal(b->received + b->clones, b->finals);
 	assert_int_equal(b->received + b->clones + b->copies, b->n + b->drops);
+}
+
+// The books balance, and just these left, in whatever order. Sorts both.
+static inline void books_assert_sent(struct books *b, struct sent *expected, unsigned n)
+{
+	books_balance(b);
+	assert_int_equal(b->n, n);
+	if (!n)
+		return;
+	qsort(b->sent, n, sizeof(*expected), sent_by_content);
+	qsort(expected, n, sizeof(*expected), sent_by_content);
+	assert_memory_equal(b->sent, expected, n * sizeof(*expected));
 }

@@ -2,6 +2,7 @@
 // Conjunctive matches against an oracle that looks at every rule: random rules that come, change
 // sides and go, in transactions, and packets.
 
+#include "oracle_match.h"
 #include "world.h"
 
 #include "flowtable/conjunction.h"
@@ -46,25 +47,13 @@ static int teardown(void **state)
 
 // ---- the oracle
 
-static bool matches(const struct weft_match *m, const struct weft_flow_key *key)
-{
-	struct weft_flow_key v, mask;
-	const uint8_t *a = (void *)&v, *am = (void *)&mask, *k = (const void *)key;
-
-	weft_match_to_key(m, &v, &mask);
-	for (size_t i = 0; i < sizeof(v); i++)
-		if ((k[i] & am[i]) != a[i])
-			return false;
-	return true;
-}
-
 static int best_hard(struct weft_flow_key key, uint32_t conj_id)
 {
 	int best = -1;
 
 	key.conj_id = htonl(conj_id);
 	for (unsigned i = 0; i < list.n; i++)
-		if (!list.at[i].clauses && matches(&list.at[i].match, &key) &&
+		if (!list.at[i].clauses && oracle_matches(&list.at[i].match, &key) &&
 			(int)list.at[i].priority > best)
 			best = list.at[i].priority;
 	return best;
@@ -78,7 +67,7 @@ static bool is_complete(const struct weft_flow_key *key, uint16_t priority, uint
 	for (unsigned i = 0; i < list.n; i++) {
 		const struct entry *e = &list.at[i];
 
-		if (e->priority != priority || !matches(&e->match, key))
+		if (e->priority != priority || !oracle_matches(&e->match, key))
 			continue;
 		for (unsigned c = 0; c < e->clauses; c++)
 			if (e->clause[c].id == id) {
@@ -240,9 +229,9 @@ static unsigned look(void)
 		if (weft_match_words(&m) && with)
 			key[i].conj_id = htonl(with);
 		// Found with another id of the same worth, or without one.
-		for (uint32_t id = 0; id <= IDS && !matches(&m, &key[i]); id++)
+		for (uint32_t id = 0; id <= IDS && !oracle_matches(&m, &key[i]); id++)
 			key[i].conj_id = htonl(id);
-		assert_true(matches(&m, &key[i]));
+		assert_true(oracle_matches(&m, &key[i]));
 	}
 	return conjunctive;
 }
