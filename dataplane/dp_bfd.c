@@ -42,7 +42,7 @@ const uint8_t *dp_bfd_down_mark(const struct dp *dp, const struct weft_ip *vtep)
 {
 	const struct dp_bfd_session *s = dp->bfd.sessions ? dp_bfd_session(dp, vtep) : NULL;
 
-	return s ? &s->down : NULL;
+	return s && !s->leave_ns ? &s->down : NULL;
 }
 
 static void dp_bfd_add(struct dp *dp, const struct weft_ip *remote, unsigned *n)
@@ -68,12 +68,15 @@ static void dp_bfd_add(struct dp *dp, const struct weft_ip *remote, unsigned *n)
 		dp->bfd.sessions = s;
 		dp_tenants_stale(dp, remote);
 	}
+	if (s->leave_ns)
+		dp_tenants_stale(dp, remote);
+	s->leave_ns = 0;
 	s->wanted = true;
 	++*n;
 }
 
-// Those that tenants' VTEPs want, if BFD is on. Returns how many.
-static unsigned dp_bfd_mark_wanted(struct dp *dp)
+// Those that tenants' VTEPs want, if BFD is on.
+static void dp_bfd_mark_wanted(struct dp *dp)
 {
 	unsigned n = 0;
 
@@ -82,129 +85,57 @@ static unsigned dp_bfd_mark_wanted(struct dp *dp)
 	for (const struct dp_tenant *t = dp->tenants; dp->host.bfd.mode && t; t = t->next)
 		for (unsigned i = 0; !t->hidden && t->cfg.encap && i < t->n_vteps; i++)
 			dp_bfd_add(dp, &t->vtep_list[i], &n);
+}
+
+// ---- farewells
+
+static bool dp_bfd_is_due(const struct dp_bfd_session *s, uint64_t now)
+{
+	return s->leave_ns && now - s->leave_ns >= DP_BFD_LEAVE_NS;
+}
+
+// Those that nobody wants begin to leave, and those that have said so for long enough are over. Not
+// while a tenant has a set of VTEPs from before, for want of memory: it may point to their marks.
+// Returns how many are to be in the table.
+static unsigned dp_bfd_mark_leaving(struct dp *dp)
+{
+	uint64_t now = dp_now_ns();
+	unsigned n = 0;
+
+	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next) {
+		if (!s->wanted && !s->leave_ns) {
+			s->leave_ns = now;
+			dp_tenants_stale(dp, &s->remote);
+		}
+		s->over = dp_bfd_is_due(s, now) && !dp->tenants_stale;
+		n += !s->over;
+	}
 	return n;
 }
 
-// After the new table is out. Sets of VTEPs that point to the mark are built anew at once, before
-// the grace period that begins now can end.
-static void dp_bfd_drop_unwanted(struct dp *dp)
+// After a table without them is out.
+static void dp_bfd_drop_over(struct dp *dp)
 {
 	for (struct dp_bfd_session **at = &dp->bfd.sessions; *at;) {
 		struct dp_bfd_session *s = *at;
 
-		if (s->wanted) {
+		if (!s->over) {
 			at = &s->next;
 			continue;
 		}
 		*at = s->next;
-		dp_tenants_stale(dp, &s->remote);
 		dp_rcu_retire2(dp->rcu, free, s);
 	}
 }
 
-// ---- links
-
-static void dp_bfd_ethernet(struct dp_bfd_link *l, const struct weft_ipc_nexthop *h)
+void dp_bfd_poll(struct dp *dp)
 {
-	uint16_t type = weft_ip_is_v4(&l->local) ? 0x0800 : 0x86dd;
-	uint8_t *p = l->eth;
+	uint64_t now = dp_now_ns();
 
-	memcpy(p, h->dst_mac.b, 6);
-	memcpy(p + 6, h->src_mac.b, 6);
-	p += 12;
-	if (h->vlan) {
-		memcpy(p, (weft_be16[]){htons(0x8100), htons(h->vlan)}, 4);
-		p += 4;
-	}
-	memcpy(p, &(weft_be16){htons(type)}, 2);
-	l->eth_len = (uint8_t)(p + 2 - l->eth);
-}
-
-static bool dp_bfd_tunnel(
-	struct dp *dp, struct dp_bfd_link *l, const struct weft_ipc_nexthop *h, uint32_t vni)
-{
-	bool v4 = weft_ip_is_v4(&l->local);
-	struct overlay_tunnel tunnel = {
-		.encap = WEFT_ENCAP_VXLAN,
-		.vni = vni,
-		.local = l->local,
-		.remote = h->vtep,
-		.src_mac = h->src_mac,
-		.dst_mac = h->dst_mac,
-		.vlan = h->vlan != 0,
-		.vlan_vid = h->vlan,
-		.ttl = dp->host.ttl,
-		.dscp = 48, // network control
-		.udp_csum = v4 ? dp->host.udp_csum : dp->host.udp6_csum,
-		.udp_port = dp->host.vxlan_port,
-	};
-
-	return !overlay_template_build(&l->tunnel, &tunnel, NULL);
-}
-
-// One of several: the first that has a link.
-static const struct dp_nexthop *dp_bfd_path(struct dp *dp, const struct weft_ip *vtep)
-{
-	const struct dp_nexthop *best = NULL;
-	bool up, best_up = false;
-
-	for (uint16_t i = 0; i < WEFT_NEXTHOP_PATHS && !best_up; i++) {
-		const struct dp_nexthop *h = dp_nexthop_find(dp, vtep, i);
-
-		if (!h || !dp_nexthop_usable(dp, h, &up) || (best && !up))
-			continue;
-		best = h;
-		best_up = up;
-	}
-	return best;
-}
-
-static void dp_bfd_fill(struct dp *dp, const struct dp_bfd_table *t, struct dp_bfd_link *l,
-	struct dp_bfd_session *s)
-{
-	const struct dp_nexthop *h = dp_bfd_path(dp, &s->remote);
-	const struct weft_ip *own = weft_ip_is_v4(&s->remote) ? &dp->host.vtep4 : &dp->host.vtep6;
-
-	l->s = s;
-	if (!h)
-		return;
-	l->local = weft_ip_is_none(&h->cfg.src) ? *own : h->cfg.src;
-	dp_bfd_ethernet(l, &h->cfg);
-	if (t->mode != WEFT_BFD_VXLAN || dp_bfd_tunnel(dp, l, &h->cfg, t->vni))
-		l->uplink = dp_port_find(dp, h->cfg.port);
-}
-
-static struct dp_bfd_table *dp_bfd_build(struct dp *dp, unsigned n)
-{
-	const struct weft_bfd_settings *b = &dp->host.bfd;
-	unsigned slots = 4, i = 0;
-	struct dp_bfd_table *t;
-	size_t bytes;
-
-	while (slots < 2 * n)
-		slots *= 2;
-	bytes = sizeof(*t) + n * sizeof(t->link[0]) + slots * sizeof(t->slot[0]);
-	t = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-	if (!t)
-		return NULL;
-	memset(t, 0, bytes);
-	t->mode = b->mode;
-	t->vni = b->vni;
-	t->settings = (struct overlay_bfd_settings){b->interval_us, b->interval_us, b->mult};
-	t->n = n;
-	t->mask = slots - 1;
-	t->slot = (uint16_t *)(void *)&t->link[n];
-	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next) {
-		uint32_t h = dp_ip_hash(&s->remote);
-
-		if (!s->wanted)
-			continue;
-		while (t->slot[h & t->mask])
-			h++;
-		dp_bfd_fill(dp, t, &t->link[i], s);
-		t->slot[h & t->mask] = (uint16_t)++i;
-	}
-	return t;
+	for (const struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
+		dp->bfd.stale |= dp_bfd_is_due(s, now);
+	if (dp->bfd.stale || dp->tenants_stale)
+		dp_tenants_refresh(dp);
 }
 
 void dp_bfd_refresh(struct dp *dp)
@@ -213,20 +144,24 @@ void dp_bfd_refresh(struct dp *dp)
 	unsigned n;
 
 	dp->bfd.stale = false;
-	if (!dp->host.bfd.mode && !old)
+	if (!dp->host.bfd.mode && !dp->bfd.sessions && !old)
 		return;
-	n = dp_bfd_mark_wanted(dp);
-	if (dp->host.bfd.mode) {
-		fresh = dp_bfd_build(dp, n);
+	dp_bfd_mark_wanted(dp);
+	n = dp_bfd_mark_leaving(dp);
+	if (dp->host.bfd.mode || n) {
+		fresh = dp_bfd_build(dp, old, n);
 		if (!fresh) {
 			DP_LOG(ERR, "no memory for BFD");
+			dp->bfd.stale = true; // dp_bfd_poll() tries again
+			if (old)
+				dp_bfd_strike(dp, old);
 			return;
 		}
 	}
 	__atomic_store_n(&dp->bfd.table, fresh, __ATOMIC_RELEASE);
 	if (old)
 		dp_rcu_retire(dp->rcu, free, old);
-	dp_bfd_drop_unwanted(dp);
+	dp_bfd_drop_over(dp);
 }
 
 void dp_bfd_free(struct dp *dp)
@@ -303,6 +238,7 @@ void dp_bfd_walk(const struct dp *dp, void (*fn)(void *arg, const struct weft_ip
 			.since_ns = m.since_ns ? now - m.since_ns : 0,
 		};
 
-		fn(arg, &b);
+		if (!s->leave_ns)
+			fn(arg, &b);
 	}
 }

@@ -10,6 +10,9 @@
 // scheduled for a while, the sessions are told so (overlay_bfd_excuse()): queues hold what the
 // peers sent meanwhile.
 //
+// A session that nobody wants any more, or whose data plane ends, tells its peer AdminDown, so that
+// it is not taken for a failure (RFC 5880, 6.8.16): it is in the table a while longer, leaving.
+//
 // How. A table of links, a session each with all that a packet needs, is built by the control
 // thread and published whole, like a tenant's set of VTEPs. Sessions live longer than tables: a
 // next hop that changes does not take the session down. Control packets that another worker
@@ -36,6 +39,9 @@ struct rte_mbuf;
 #define DP_BFD_MAX 1024u // sessions
 #define DP_BFD_RING 4096u
 #define DP_BFD_GAP_NS 2000000u // worker 0 away for longer: nobody listened
+#define DP_BFD_LEAVE_NS                                                                            \
+	3000000000u         // AdminDown is told for so long, once a second (RFC 5880, 6.8.3)
+#define DP_BFD_FAREWELLS 3u // where there is no time for that: so many at once
 
 struct dp_bfd_session {
 	struct overlay_bfd m; // worker 0's; others read
@@ -45,12 +51,15 @@ struct dp_bfd_session {
 	uint8_t down; // atomic: the VTEP is
 	// The control thread's.
 	bool wanted;
+	bool over;         // it goes with the next table
+	uint64_t leave_ns; // since when it has been leaving; 0: it stays
 	struct dp_bfd_session *next;
 };
 
 struct dp_bfd_link {
 	struct dp_bfd_session *s;
-	struct dp_port *uplink; // NULL: no way there now
+	struct dp_port *uplink; // atomic; NULL: no way there now
+	bool leaving;
 	struct weft_ip local;
 	uint8_t eth_len;
 	uint8_t eth[18];
@@ -83,6 +92,8 @@ struct dp_bfd {
 
 // Worker 0's part, once a loop. Nothing at all where there is no BFD.
 void dp_bfd_run(struct dp_worker *w, const struct dp_bfd_table *t);
+// Worker 0, as its last: AdminDown to all peers. Waits some milliseconds.
+void dp_bfd_farewell(struct dp_worker *w);
 // An uplink's packet that is not overlay, or in a network that no tenant has. True: it was a
 // control packet of a session, is entered as consumed, and freed.
 bool dp_bfd_take_plain(struct dp_worker *w, struct rte_mbuf *m);
@@ -97,7 +108,13 @@ static inline bool dp_vtep_is_down(const struct dp_remote *r)
 
 // Sessions and links again, from settings, VTEPs and next hops. With no memory all stays as it was.
 void dp_bfd_refresh(struct dp *dp);
+// Once a second: what had no memory is tried again, sessions that have left are freed.
+void dp_bfd_poll(struct dp *dp);
 void dp_bfd_free(struct dp *dp); // no readers left
+// A table of the `n` sessions that are not over. NULL: no memory. dp_bfd_table.c
+struct dp_bfd_table *dp_bfd_build(struct dp *dp, const struct dp_bfd_table *old, unsigned n);
+// Takes ports that are gone out of a table that stays.
+void dp_bfd_strike(const struct dp *dp, struct dp_bfd_table *t);
 // NULL: no session. Its mark lives as long as a set of VTEPs may point to it.
 const uint8_t *dp_bfd_down_mark(const struct dp *dp, const struct weft_ip *vtep);
 enum weft_error dp_bfd_check(const struct weft_bfd_settings *, char why[static 100]);

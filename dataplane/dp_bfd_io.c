@@ -4,6 +4,7 @@
 #include "dp_bfd.h"
 #include "dp_worker.h"
 
+#include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
 struct dp_bfd_received {
@@ -43,7 +44,7 @@ static void dp_bfd_follow(struct dp_worker *w, struct dp_bfd_session *s, uint8_t
 
 	if (m->state == before)
 		return;
-	if (m->state == OVERLAY_BFD_UP)
+	if (m->state == OVERLAY_BFD_UP || m->state == OVERLAY_BFD_ADMIN_DOWN)
 		__atomic_store_n(&s->down, 0, __ATOMIC_RELAXED);
 	else if (before == OVERLAY_BFD_UP)
 		__atomic_store_n(&s->down,
@@ -116,11 +117,12 @@ static void dp_bfd_send(struct dp_worker *w, const struct dp_bfd_table *t,
 {
 	static_assert(RTE_PKTMBUF_HEADROOM >= OVERLAY_ENCAP_MAX_LEN, "room for the outer header");
 	uint8_t bytes[sizeof(l->eth) + OVERLAY_BFD_DATAGRAM_MAX];
+	struct dp_port *uplink = __atomic_load_n(&l->uplink, __ATOMIC_ACQUIRE);
 	bool inner = t->mode == WEFT_BFD_VXLAN;
 	struct rte_mbuf *m;
 	uint32_t len;
 
-	if (!l->uplink || dp_port_config(l->uplink) & (WEFT_PORT_DOWN | WEFT_PORT_NO_FWD))
+	if (!uplink || dp_port_config(uplink) & (WEFT_PORT_DOWN | WEFT_PORT_NO_FWD))
 		return;
 	m = rte_pktmbuf_alloc(w->dp->pool);
 	if (!m)
@@ -131,23 +133,32 @@ static void dp_bfd_send(struct dp_worker *w, const struct dp_bfd_table *t,
 	if (inner)
 		dp_bfd_wrap(w, l, m);
 	dp_count(&dp_counters(w, w->dp->nobody)->copies, 1);
-	dp_tx(w, w->dp->nobody, m, l->uplink);
+	dp_tx(w, w->dp->nobody, m, uplink);
 }
 
 // ---- worker 0: time
 
-static void dp_bfd_adopt(struct dp_bfd *b, const struct dp_bfd_table *t, uint64_t now)
+static void dp_bfd_adopt_link(struct dp_worker *w, const struct dp_bfd_table *t,
+	const struct dp_bfd_link *l, uint64_t now)
 {
-	b->adopted = t;
-	b->next_ns = 0;
-	for (unsigned i = 0; i < t->n; i++) {
-		struct dp_bfd_session *s = t->link[i].s;
+	struct dp_bfd_session *s = l->s;
+	uint8_t before = s->m.state;
 
-		if (s->m.discr)
-			overlay_bfd_set(&s->m, &t->settings, now);
-		else
-			overlay_bfd_init(&s->m, &t->settings, s->discr, now);
+	if (!s->m.discr) {
+		overlay_bfd_init(&s->m, &t->settings, s->discr, now);
+		before = s->m.state;
 	}
+	overlay_bfd_admin(&s->m, l->leaving, now);
+	overlay_bfd_set(&s->m, &t->settings, now);
+	dp_bfd_follow(w, s, before);
+}
+
+static void dp_bfd_adopt(struct dp_worker *w, const struct dp_bfd_table *t, uint64_t now)
+{
+	w->dp->bfd.adopted = t;
+	w->dp->bfd.next_ns = 0;
+	for (unsigned i = 0; i < t->n; i++)
+		dp_bfd_adopt_link(w, t, &t->link[i], now);
 }
 
 static void dp_bfd_drain(struct dp_worker *w, const struct dp_bfd_table *t, uint64_t now)
@@ -182,7 +193,7 @@ void dp_bfd_run(struct dp_worker *w, const struct dp_bfd_table *t)
 	uint64_t now = dp_now_ns(), gap = now - b->last_ns, next = UINT64_MAX;
 
 	if (t != b->adopted)
-		dp_bfd_adopt(b, t, now);
+		dp_bfd_adopt(w, t, now);
 	dp_bfd_drain(w, t, now);
 	if (b->last_ns && gap > DP_BFD_GAP_NS)
 		for (unsigned i = 0; i < t->n; i++)
@@ -201,6 +212,26 @@ void dp_bfd_run(struct dp_worker *w, const struct dp_bfd_table *t)
 	}
 	b->next_ns = next;
 	dp_tx_flush(w);
+}
+
+void dp_bfd_farewell(struct dp_worker *w)
+{
+	const struct dp_bfd_table *t = __atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
+	uint8_t control[OVERLAY_BFD_LEN];
+
+	for (unsigned n = 0; t && n < DP_BFD_FAREWELLS; n++) {
+		for (unsigned i = 0; i < t->n; i++) {
+			struct overlay_bfd *m = &t->link[i].s->m;
+
+			if (!m->discr)
+				continue; // not begun yet
+			overlay_bfd_admin(m, true, dp_now_ns());
+			overlay_bfd_say(m, dp_now_ns(), control);
+			dp_bfd_send(w, t, &t->link[i], control);
+		}
+		dp_tx_flush(w);
+		rte_delay_us_sleep(2000);
+	}
 }
 
 // ---- any worker: receiving

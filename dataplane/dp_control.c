@@ -168,6 +168,7 @@ static void dp_control_second(struct dp *dp)
 {
 	dp_port_poll_links(dp, false);
 	dp_pmtu_age(dp);
+	dp_bfd_poll(dp);
 	dp->expiry_due = true;
 }
 

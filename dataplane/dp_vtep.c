@@ -84,29 +84,37 @@ static unsigned dp_nexthop_paths(
 	return n;
 }
 
-static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
-	const struct weft_ipc_nexthop *h, struct dp_remote *r)
+struct overlay_tunnel dp_vtep_tunnel(const struct dp *dp, const struct weft_ipc_nexthop *h)
 {
-	const struct weft_ip *own = weft_ip_is_v4(&h->vtep) ? &dp->host.vtep4 : &dp->host.vtep6;
-	struct overlay_tunnel tunnel = {
-		.encap = (enum weft_encap)t->cfg.encap,
-		.vni = t->cfg.vni,
-		.local = weft_ip_is_none(&h->src) ? *own : h->src,
+	bool v4 = weft_ip_is_v4(&h->vtep);
+
+	return (struct overlay_tunnel){
+		.encap = WEFT_ENCAP_VXLAN,
+		.local = weft_ip_is_none(&h->src) ? v4 ? dp->host.vtep4 : dp->host.vtep6 : h->src,
 		.remote = h->vtep,
 		.src_mac = h->src_mac,
 		.dst_mac = h->dst_mac,
 		.vlan = h->vlan != 0,
 		.vlan_vid = h->vlan,
 		.ttl = dp->host.ttl,
-		.dscp = t->cfg.dscp,
-		.dscp_uniform = t->cfg.tos & WEFT_TOS_UNIFORM,
-		.ecn = !(t->cfg.tos & WEFT_TOS_NO_ECN),
-		.udp_csum = weft_ip_is_v4(&h->vtep) ? dp->host.udp_csum : dp->host.udp6_csum,
+		.udp_csum = v4 ? dp->host.udp_csum : dp->host.udp6_csum,
 		.udp_port = dp->host.vxlan_port,
 	};
-	const char *why;
-	int rc = overlay_template_build(&r->tmpl, &tunnel, &why);
+}
 
+static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
+	const struct weft_ipc_nexthop *h, struct dp_remote *r)
+{
+	struct overlay_tunnel tunnel = dp_vtep_tunnel(dp, h);
+	const char *why;
+	int rc;
+
+	tunnel.encap = (enum weft_encap)t->cfg.encap;
+	tunnel.vni = t->cfg.vni;
+	tunnel.dscp = t->cfg.dscp;
+	tunnel.dscp_uniform = t->cfg.tos & WEFT_TOS_UNIFORM;
+	tunnel.ecn = !(t->cfg.tos & WEFT_TOS_NO_ECN);
+	rc = overlay_template_build(&r->tmpl, &tunnel, &why);
 	if (rc)
 		DP_LOG(WARNING, "tenant %s: no tunnel: %s", t->cfg.name, why);
 	return rc;

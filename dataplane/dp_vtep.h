@@ -92,6 +92,10 @@ struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsig
 // What the tenant's list of VTEPs, the next hops and the host settings make. NULL: out of memory.
 struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t);
 
+// What a VXLAN tunnel by this next hop is whoever uses it; network, DSCP and ECN are the caller's
+// to say.
+struct overlay_tunnel dp_vtep_tunnel(const struct dp *dp, const struct weft_ipc_nexthop *h);
+
 struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path);
 // Whether packets can go by it: resolved, and by an uplink that is there. `*up`: and has a link.
 bool dp_nexthop_usable(struct dp *dp, const struct dp_nexthop *h, bool *up);

@@ -112,6 +112,8 @@ int dp_worker_main(void *arg)
 			dp_worker_sleep(sleep_us);
 		began = dp_worker_turn(w, began, packets, work);
 	}
+	if (w->id == 0)
+		dp_bfd_farewell(w);
 	dp_rcu_unregister(w->dp->rcu, w->id);
 	return 0;
 }

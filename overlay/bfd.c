@@ -266,10 +266,15 @@ bool overlay_bfd_run(struct overlay_bfd *s, uint64_t now_ns, uint8_t out[static 
 	}
 	if (now_ns < s->next_tx_ns)
 		return false;
+	overlay_bfd_say(s, now_ns, out);
+	return true;
+}
+
+void overlay_bfd_say(struct overlay_bfd *s, uint64_t now_ns, uint8_t out[static OVERLAY_BFD_LEN])
+{
 	put(s, false, out);
 	s->last_tx_ns = now_ns;
 	schedule(s);
-	return true;
 }
 
 void overlay_bfd_excuse(struct overlay_bfd *s, uint64_t gap_ns)

@@ -110,6 +110,8 @@ bool overlay_bfd_receive(
 uint64_t overlay_bfd_next(const struct overlay_bfd *s);
 // Does what is due. True: `out` is to be sent now; call again.
 bool overlay_bfd_run(struct overlay_bfd *s, uint64_t now_ns, uint8_t out[static OVERLAY_BFD_LEN]);
+// A packet that is not due: before the owner ends.
+void overlay_bfd_say(struct overlay_bfd *s, uint64_t now_ns, uint8_t out[static OVERLAY_BFD_LEN]);
 // For so long nobody listened.
 void overlay_bfd_excuse(struct overlay_bfd *s, uint64_t gap_ns);
 

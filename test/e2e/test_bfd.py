@@ -122,6 +122,40 @@ def test_a_tenant_may_not_have_the_sessions_network(hosts):
         host.apply()
 
 
+def test_what_ends_on_purpose_is_no_failure(hosts):
+    """RFC 5880, 6.8.16: a VTEP taken out of the configuration, BFD switched off, a data plane that is told to
+    end: the peer hears AdminDown, and goes on sending there."""
+    built = one, two = [hosts(n) for n in (1, 2)]
+    for n, host in enumerate(built):
+        # A silence of 20 s: it is not by silence that the peer finds out.
+        host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 1000, 'multiplier': 20}
+        host.tenant('red', vni=5001, vteps=[built[1 - n].vtep])
+        host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
+        host.up()
+
+    def told():
+        now = session(one, two.vtep)
+        return now['remote_state'] == 'admin-down' and now['state'] == 'down' and not now['down']
+    wait_up(one, two.vtep)
+    two.tenant_config('red')['vteps'] = []
+    two.apply()
+    wait_until(told, 5, 'a VTEP is taken out')
+    assert not session(two, one.vtep)
+    two.tenant_config('red')['vteps'] = [one.vtep]
+    two.apply()
+    wait_up(one, two.vtep)
+    bfd = two.config['host'].pop('bfd')
+    two.apply()
+    wait_until(told, 5, 'BFD is switched off')
+    traffic.wait_ping(one.vms['vm1'].ns, '10.0.0.2', 10)
+    two.config['host']['bfd'] = bfd
+    two.apply()
+    wait_up(one, two.vtep)
+    two.dataplane.stop()
+    wait_until(told, 5, 'the data plane ends')
+    assert 'vtep-down' not in one.drops('red')
+
+
 class Three:
     """Weft hosts 1, 2 and 3 with BFD inside VXLAN; a learning tenant, or one with a controller on host 1."""
 

@@ -290,6 +290,28 @@ static void administratively_down_is_told(void **state)
 	free(l);
 }
 
+// A system that ends has no time for intervals.
+static void a_farewell_is_said_at_once(void **state)
+{
+	struct link *l = link_new(&fast, &fast);
+	struct overlay_bfd_packet p;
+	uint8_t out[OVERLAY_BFD_LEN];
+
+	bring_up(l);
+	overlay_bfd_admin(&l->s[0], true, l->now);
+	overlay_bfd_say(&l->s[0], l->now, out);
+	overlay_bfd_say(&l->s[0], l->now, out);
+	assert_true(overlay_bfd_parse(out, sizeof(out), &p));
+	assert_int_equal(p.state, OVERLAY_BFD_ADMIN_DOWN);
+	assert_int_equal(p.diag, OVERLAY_BFD_DIAG_ADMIN_DOWN);
+	assert_true(overlay_bfd_receive(&l->s[1], &p, l->now));
+	assert_int_equal(l->s[1].state, OVERLAY_BFD_DOWN);
+	assert_int_equal(l->s[1].remote_state, OVERLAY_BFD_ADMIN_DOWN);
+	assert_int_equal(l->s[1].diag, OVERLAY_BFD_DIAG_NEIGHBOUR_DOWN);
+	assert_true(overlay_bfd_next(&l->s[0]) > l->now); // said twice, nothing is due any more
+	free(l);
+}
+
 static void a_peer_that_wants_none_gets_none(void **state)
 {
 	struct link *l = link_new(&fast, &fast);
@@ -443,6 +465,7 @@ int main(void)
 		cmocka_unit_test(nobody_listened_is_no_silence),
 		cmocka_unit_test(intervals_change_by_a_poll),
 		cmocka_unit_test(administratively_down_is_told),
+		cmocka_unit_test(a_farewell_is_said_at_once),
 		cmocka_unit_test(a_peer_that_wants_none_gets_none),
 		cmocka_unit_test(what_must_be_discarded_is),
 		cmocka_unit_test(any_packet_may_come),
