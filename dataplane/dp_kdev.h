@@ -1,40 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A TAP interface of our own, with the offloads that DPDK's net_tap does not ask the kernel for.
+// Interfaces of the kernel, a TAP of our own or one that exists, with the offloads that DPDK's
+// drivers do not ask the kernel for.
 //
-// net_tap reads one frame of at most the MTU by each system call: a machine behind it sends bulk
-// TCP at a syscall, a wake-up and a way through its kernel for every 1,400 bytes. The kernel would
-// give up to 64 KiB at once, and take as much, to who asks for it (IFF_VNET_HDR, TUNSETOFFLOAD).
-// DPDK 22.11 has no driver for that without vhost-net, and Debian does not package what a driver of
-// one's own needs (ethdev_driver.h). So the port is a net_null device, which has a place in DPDK's
-// tables but no frames, and its two burst functions are replaced after the start by those below, in
-// rte_eth_fp_ops[], the table that rte_eth_rx_burst() and rte_eth_tx_burst() read. Stopping the
-// device puts DPDK's own back. Nothing else of the data plane knows of it.
+// net_tap and net_af_packet pass one frame of at most the MTU at a time: a machine behind them
+// sends bulk TCP at a wake-up and a way through its kernel for every 1,400 bytes, and what its
+// kernel leaves to the "hardware" (a segment of 64 KiB over a veth pair, a checksum, a tag) is cut
+// off, unfinished, or half forgotten. The kernel would give up to 64 KiB at once, say what is to be
+// done with it, and take as much, to who asks for it by virtio-net headers (IFF_VNET_HDR,
+// PACKET_VNET_HDR). DPDK 22.11 has no driver for that without vhost-net, and Debian does not
+// package what a driver of one's own needs (ethdev_driver.h). So the port is a net_null device,
+// which has a place in DPDK's tables but no frames, and its two burst functions are replaced after
+// the start by those below, in rte_eth_fp_ops[], the table that rte_eth_rx_burst() and
+// rte_eth_tx_burst() read. Stopping the device puts DPDK's own back. Nothing else of the data plane
+// knows of it.
 //
-// In: a big segment is cut into frames (dp_gso.h), checksums are filled in. Out: frames of a burst
-// that follow each other are joined (dp_gro.h) and written by one system call. Between, all is
-// ordinary frames.
+// In: a big segment is cut into frames (dp_cut.h), checksums are filled in. Out: frames of a burst
+// that follow each other are joined (dp_join.h). Between, all is ordinary frames.
 //
-// A queue is a descriptor of the multi-queue TAP and belongs to one worker each way.
+// A queue (dp_kqueue.h) is a descriptor of the multi-queue TAP, or two sockets of an interface, and
+// belongs to one worker each way.
 
 #include <weft/flow.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dp_kdev;
 struct rte_mempool;
 
+enum dp_kdev_kind {
+	DP_KDEV_NONE,
+	DP_KDEV_TAP,    // made by us, and gone with us
+	DP_KDEV_PACKET, // an interface of the kernel's; what it sends itself is not heard
+};
+
+struct dp_kdev_conf {
+	enum dp_kdev_kind kind;
+	const char *ifname;
+	unsigned queues;
+	struct rte_mempool *pool;
+	uint32_t max_frame; // that a buffer of the pool holds
+	// DP_KDEV_PACKET
+	uint32_t slot_len; // of the receive ring, a power of two; a longer frame costs a system
+			   // call
+	bool promiscuous;
+};
+
+// What a slot of the ring keeps for itself: the kernel's header, an address, alignment, the
+// virtio-net header.
+#define DP_KDEV_SLOT_HEAD 96u
+
 // ---- control thread
 
-// Makes the interface `ifname` with `queues` queues, up. NULL: errno says why. `max_frame` is what
-// a buffer of `pool` holds.
-struct dp_kdev *dp_kdev_open(
-	const char *ifname, unsigned queues, struct rte_mempool *pool, uint32_t max_frame);
+// Up, if it is ours. NULL: errno says why.
+struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf);
 // Lets DPDK's device `dev`, which is started, receive and send by it.
 void dp_kdev_attach(struct dp_kdev *k, uint16_t dev);
-// After the device was stopped. The interface goes with it.
+// After the device was stopped. A TAP goes with it.
 void dp_kdev_close(struct dp_kdev *k);
-void dp_kdev_stats(const struct dp_kdev *k, struct weft_port_stats *s);
+void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s);
 // Of an interface in the calling thread's network namespace; 0 or -errno.
 int dp_kdev_set_mtu(const char *ifname, unsigned mtu);
 int dp_kdev_mac(const char *ifname, struct weft_mac *mac);

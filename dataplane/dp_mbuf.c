@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_mbuf.h"
 
-#include <rte_ether.h>
-
 void dp_mbuf_cut(struct rte_mbuf *m)
 {
 	uint32_t left = m->pkt_len;
@@ -71,18 +69,4 @@ void dp_mbuf_sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_c
 		weft_csum_add(acc, rte_pktmbuf_mtod(m, const void *), part);
 		len -= part;
 	}
-}
-
-struct rte_mbuf *dp_mbuf_retag(struct rte_mbuf *m)
-{
-	struct rte_ether_hdr *eth;
-	struct rte_vlan_hdr *tag;
-
-	if (rte_vlan_insert(&m))
-		return NULL;
-	eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
-	tag = (struct rte_vlan_hdr *)(eth + 1);
-	if (tag->eth_proto == htons(0x88e7))
-		eth->ether_type = htons(RTE_ETHER_TYPE_QINQ);
-	return m;
 }

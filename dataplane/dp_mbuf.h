@@ -14,8 +14,8 @@
 struct dp_tenant;
 struct dp_port;
 
-// Lies in the buffer's private area, and lives as long as the buffer. Valid while the buffer is in a
-// ring between workers.
+// Lies in the buffer's private area, and lives as long as the buffer. Valid while the buffer is in
+// a ring between workers.
 struct dp_meta {
 	struct dp_tenant *tenant; // whose ledger the packet stands in
 	struct dp_port *port;     // where it goes
@@ -64,8 +64,3 @@ struct rte_mbuf *dp_mbuf_with_headroom(
 
 // An overlay_tail_fn: adds the bytes behind the first segment to a checksum.
 void dp_mbuf_sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc);
-
-// Puts back the tag that the device took off (RTE_MBUF_F_RX_VLAN_STRIPPED). The device does not say
-// what EtherType the tag had: 0x8100 it becomes, but before an I-TAG 0x88a8, for nothing but a
-// B-TAG may stand there (IEEE 802.1Q, 6.9 and table 9-1). NULL: no room; `m` is as before.
-struct rte_mbuf *dp_mbuf_retag(struct rte_mbuf *m);

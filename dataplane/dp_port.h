@@ -46,7 +46,6 @@ struct dp_port {
 	bool kernel_copy;      // the kernel has its own copy of what comes in
 	bool raw_csum;         // frames from local senders may bear unfinished checksums
 	bool one_segment;      // the device sends frames in one segment alone
-	uint32_t cut_len;      // a frame that comes in so long was cut by the device; 0: never
 	uint32_t mtu;          // IP bytes; atomic
 	struct dp_storm *storm; // limits on what comes in; NULL: never had any
 

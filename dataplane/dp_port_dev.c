@@ -63,15 +63,12 @@ static enum weft_error dp_dev_configure(
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
-	// The kernel takes the outer tag off in any case. What this asks of the PMD is to say so,
-	// and leave it to us what tag it was (dp_mbuf_retag()).
-	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
-		conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	// These two do it and do not say so; AF_XDP's driver would read on behind the first
+	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
-	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_TAP &&
-			 p->cfg.kind != WEFT_PORT_KIND_PCAP && p->cfg.kind != WEFT_PORT_KIND_NULL;
+	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_AF_PACKET &&
+			 p->cfg.kind != WEFT_PORT_KIND_TAP && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
+			 p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -145,8 +142,6 @@ static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 		dp_kdev_mac(p->cfg.device, &p->mac);
 	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
 		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
-	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET)
-		dp_af_packet_ignore_outgoing(p->cfg.device);
 	p->link_up = dp_port_dev_link(p);
 	return WEFT_E_NONE;
 }
@@ -163,6 +158,21 @@ static uint16_t dp_dev_first_worker(struct dp *dp)
 		if (load[i] < load[best])
 			best = i;
 	return (uint16_t)best;
+}
+
+static enum weft_error dp_dev_open_kdev(
+	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+{
+	p->kdev = dp_kdev_open(&(struct dp_kdev_conf){
+		.kind = spec->kdev,
+		.ifname = p->cfg.device,
+		.queues = p->n_rxq,
+		.pool = dp->pool,
+		.max_frame = dp->opt.max_frame,
+		.slot_len = spec->slot_len,
+		.promiscuous = dp_dev_wants_all(p),
+	});
+	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
 
 static enum weft_error dp_dev_open(
@@ -182,15 +192,11 @@ static enum weft_error dp_dev_open(
 	}
 	p->kernel_copy = spec->kernel_copy;
 	p->raw_csum = spec->raw_csum;
-	p->cut_len = spec->cut_len;
 	p->born_ns = dp_now_ns();
 	p->first_worker = dp_dev_first_worker(dp);
 	e = dp_dev_configure(dp, p, spec->queues, why);
-	if (!e && spec->tap) {
-		p->kdev = dp_kdev_open(spec->tap, p->n_rxq, dp->pool, dp->opt.max_frame);
-		if (!p->kdev)
-			e = dp_dev_failed(why, "TAP", -errno);
-	}
+	if (!e && spec->kdev)
+		e = dp_dev_open_kdev(dp, spec, p, why);
 	if (!e)
 		e = dp_dev_start(p, why);
 	if (e)
@@ -281,7 +287,7 @@ bool dp_port_dev_link(const struct dp_port *p)
 	// here.
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
 		return true;
-	if (p->cfg.kind == WEFT_PORT_KIND_AF_PACKET || p->kdev)
+	if (p->kdev)
 		return dp_af_packet_link(p->cfg.device);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }

@@ -3,11 +3,8 @@
 
 #include "dp_af_packet.h"
 
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <stdio.h>
-
-#define DP_FRAMES_RING 2048u // frames in an AF_PACKET ring: 10 ms of 200,000 frames a second
 
 typedef enum weft_error dp_spec_fn(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100]);
@@ -31,15 +28,20 @@ static bool dp_spec_is_value(const char *s)
 	return *s && !strpbrk(s, ", \t\n");
 }
 
-// A ring frame holds the kernel's header and one packet. What does not fit is cut by the kernel,
-// and the PMD does not tell: a frame of exactly the room there is counts as cut.
+// The device that DPDK knows; the kernel's interface stands behind it.
+static void dp_spec_kdev(struct dp_port_spec *s, enum dp_kdev_kind kind)
+{
+	s->kdev = kind;
+	snprintf(s->args, sizeof(s->args), "no-rx=1");
+	snprintf(s->devname, sizeof(s->devname), "net_null");
+}
+
 static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100])
 {
 	int kernel_mtu = dp_af_packet_mtu(cfg->device);
 	uint32_t mtu = cfg->mtu ? cfg->mtu : (uint32_t)(kernel_mtu > 0 ? kernel_mtu : 1500);
-	uint32_t want = mtu + 14 + 8 + 82; // Ethernet, two tags, the ring's header
-	uint32_t frame = 2048;
+	uint32_t frame = mtu + 14 + 8; // Ethernet, two tags
 
 	if (!dp_spec_is_ifname(cfg->device))
 		return dp_spec_bad(why, "device: want the name of a network interface");
@@ -47,21 +49,16 @@ static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct
 		snprintf(why, 100, "device: no network interface %.40s here", cfg->device);
 		return WEFT_E_DEVICE;
 	}
-	while (frame < want)
-		frame *= 2;
-	if (frame > max_frame + TPACKET2_HDRLEN) {
+	if (frame > max_frame) {
 		snprintf(why, 100, "mtu: %u needs weft-dataplane --max-frame %u or more", mtu,
 			frame);
 		return WEFT_E_MALFORMED;
 	}
-	// The kernel puts the frame at TPACKET_ALIGN(header + 16) - 14.
-	s->cut_len = frame - (TPACKET_ALIGN(TPACKET2_HDRLEN + 16) - 14);
+	s->slot_len = 2048;
+	while (s->slot_len < frame + DP_KDEV_SLOT_HEAD)
+		s->slot_len *= 2;
 	s->kernel_copy = true;
-	s->raw_csum = true;
-	snprintf(s->args, sizeof(s->args),
-		"iface=%s,qpairs=%u,blocksz=%u,framesz=%u,framecnt=%u,qdisc_bypass=0", cfg->device,
-		s->queues, frame < 4096 ? 4096 : frame, frame, DP_FRAMES_RING);
-	snprintf(s->devname, sizeof(s->devname), "net_af_packet");
+	dp_spec_kdev(s, DP_KDEV_PACKET);
 	return WEFT_E_NONE;
 }
 
@@ -86,9 +83,7 @@ static enum weft_error dp_spec_tap(const struct weft_ipc_port *cfg, struct dp_po
 		snprintf(why, 100, "device: interface %.40s exists already", cfg->device);
 		return WEFT_E_DEVICE;
 	}
-	s->tap = cfg->device;
-	snprintf(s->args, sizeof(s->args), "no-rx=1");
-	snprintf(s->devname, sizeof(s->devname), "net_null");
+	dp_spec_kdev(s, DP_KDEV_TAP);
 	return WEFT_E_NONE;
 }
 

@@ -2,17 +2,19 @@
 #pragma once
 // The kinds of port: how each is named to DPDK.
 
+#include "dp_kdev.h"
+
 #include <weft/ipc.h>
 
 struct dp_port_spec {
 	char devname[64]; // for rte_eal_hotplug_add()
 	char bus[8];
 	char args[320];
-	uint16_t queues;  // pairs asked for
-	uint32_t cut_len; // see struct dp_port
+	uint16_t queues; // pairs asked for
 	bool kernel_copy;
 	bool raw_csum;
-	const char *tap; // a TAP of our own, by this name, stands behind the device (dp_kdev.h)
+	enum dp_kdev_kind kdev; // what stands behind the device, by the name in the configuration
+	uint32_t slot_len;
 };
 
 // Writes what `cfg` means. `serial` makes vdev names unique, `queues` is what the caller would

@@ -31,8 +31,7 @@ static void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_te
 	dp_worker_drop(w, t, m, reason, &cause);
 }
 
-// Drops what cannot be handled, puts back a tag that the device took off, and makes the headers
-// contiguous. Returns how many are left in m[].
+// Drops what cannot be handled, and makes the headers contiguous. Returns how many are left in m[].
 static unsigned dp_rx_sound(
 	struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
@@ -46,10 +45,6 @@ static unsigned dp_rx_sound(
 			reason = WEFT_DROP_RX_PORT_DOWN;
 		else if (m[i]->pkt_len < RTE_ETHER_HDR_LEN)
 			reason = WEFT_DROP_RX_TRUNCATED;
-		else if (port->cut_len && m[i]->pkt_len >= port->cut_len)
-			reason = WEFT_DROP_RX_OVERSIZED;
-		else if ((m[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) && !dp_mbuf_retag(m[i]))
-			reason = WEFT_DROP_NO_HEADROOM;
 		else if (m[i]->nb_segs > 1 && m[i]->data_len < DP_RX_FIRST_SEGMENT) {
 			struct rte_mbuf *flat = dp_mbuf_flatten(m[i], w->dp->pool);
 

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Big segments between a machine's kernel and Weft: cut on the way in, joined on the way out, right on the wire."""
 import hashlib
+import socket
+import struct
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.utils import checksum, rdpcap
 
 from lab import traffic, tshark
 from lab.fabric import Capture
@@ -19,13 +24,20 @@ def address6(vm, number):
     vm.ns.ip('addr', 'add', f'{(VM1, VM2)[number - 1]}/64', 'dev', vm.device)
 
 
-def pair(hosts, capture=True, workers=1, **tenant):
-    """A VM behind a TAP on each of two Weft hosts."""
+def offloads_on(ns, device):
+    ns.run('ethtool', '-K', device, 'tx', 'on', 'sg', 'on', 'tso', 'on', 'gso', 'on', 'gro', 'on')
+
+
+def pair(hosts, capture=True, workers=1, kind='tap', **tenant):
+    """A VM on each of two Weft hosts, behind a TAP or a cable (veth pair) whose both ends offload."""
     built = [hosts(n, capture=capture, workers=workers) for n in (1, 2)]
     vms = []
     for n, host in enumerate(built):
         host.tenant('red', vni=VNI, vteps=[built[1 - n].vtep], **tenant)
-        vms.append(host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', (MAC1, MAC2)[n], kind='tap'))
+        vms.append(host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', (MAC1, MAC2)[n], kind=kind))
+        if kind == 'af_packet':
+            offloads_on(host.ns, f'p-vm{n + 1}')
+            offloads_on(vms[n].ns, vms[n].device)
         host.up()
         address6(vms[n], n + 1)
     traffic.wait_ping(vms[0].ns, '10.0.0.2')
@@ -70,11 +82,12 @@ def inside(lab, vm):
     return Capture(lab, vm.ns, vm.device, f'in-{vm.label}', direction=None)
 
 
+@pytest.mark.parametrize('kind', ['tap', 'af_packet'])
 @pytest.mark.parametrize('version', [4, 6])
-def test_big_segments_through_the_overlay(lab, fabric, hosts, version):
+def test_big_segments_through_the_overlay(lab, fabric, hosts, version, kind):
     """The sender's kernel hands over segments of tens of kilobytes and the receiver's gets such; between, each
     frame on the underlay is whole and small, and every byte arrives as it was."""
-    built, vms = pair(hosts)
+    built, vms = pair(hosts, kind=kind)
     for vm in vms:
         on = offloads(vm)
         assert on['tcp-segmentation-offload'] == 'on' and on['tx-checksumming'] == 'on', on
@@ -117,9 +130,36 @@ def test_with_linux_and_its_own_offloads(lab, fabric, hosts):
     assert transfer(lab, vm2, vm1.ns, '10.0.0.1', data) == data
 
 
-def test_several_workers(lab, hosts):
-    """Two workers with a queue of the TAP each, and several connections at once: still every byte."""
-    _, vms = pair(hosts, capture=False, workers=2)  # tshark takes iperf3's bytes for other protocols
+def test_tagged_big_segment(lab, hosts):
+    """A VM hands over a segment with a VLAN tag as for its card to cut; on one host, from a cable to a cable and a
+    TAP. What comes out is whole and tagged."""
+    host = hosts(1)
+    host.tenant('red', vni=VNI, vteps=['172.16.0.9'])
+    vms = [host.vm('red', f'vm{n}', n, f'10.0.0.{n}/24', mac, kind=kind)
+           for n, mac, kind in ((1, MAC1, 'af_packet'), (2, MAC2, 'af_packet'), (3, '02:00:00:00:00:03', 'tap'))]
+    offloads_on(vms[0].ns, vms[0].device)
+    host.up()
+    payload = hashlib.shake_256(b'tagged').digest(30_000)
+    frame = bytearray(bytes(Ether(dst=b'\xff' * 6, src=MAC1) / IP(src='10.0.0.1', dst='10.0.0.9', flags='DF') /
+                            TCP(sport=1, dport=2, flags='A', seq=1000) / payload))
+    frame[50:52] = struct.pack('>H', 0xffff ^ checksum(bytes(frame[26:34]) + struct.pack('>HH', 6, len(frame) - 34)))
+    frame[12:12] = bytes.fromhex('81002005')
+    captures = [inside(lab, vm) for vm in vms[1:]]
+    with vms[0].ns.raw(vms[0].device) as raw, vms[2].ns.raw(vms[2].device) as there:
+        raw._socket.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+        raw.send(struct.pack('<BBHHHH', 1, 1, 58, 1000, 38, 16) + frame)  # virtio 1.1, 5.1.6: checksum, TCPv4
+        there.expect(lambda got: payload[-1000:] in got, what='the last piece')
+    cable, tap = (capture.stop() for capture in captures)
+    rows = tshark.read(cable, 'vlan.id == 5 && vlan.priority == 1 && tcp.checksum.status == "Good"', ('tcp.len',))
+    assert rows == [['1000']] * 30  # there the kernel cuts again what was joined
+    for pcap in (cable, tap):
+        assert b''.join(bytes(f)[58:] for f in rdpcap(pcap) if bytes(f)[12:16] == bytes(frame[12:16])) == payload
+
+
+@pytest.mark.parametrize('kind', ['tap', 'af_packet'])
+def test_several_workers(lab, hosts, kind):
+    """Two workers with a queue of the port each, and several connections at once: still every byte."""
+    _, vms = pair(hosts, capture=False, workers=2, kind=kind)  # tshark takes iperf3's bytes for other protocols
     data = hashlib.shake_256(b'queues').digest(1_000_000)
     assert transfer(lab, vms[0].ns, vms[1].ns, '10.0.0.2', data) == data
     report = traffic.iperf3(lab, vms[1].ns, vms[0].ns, '10.0.0.2', seconds=1, options=['-P', 4])

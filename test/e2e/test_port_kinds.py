@@ -6,6 +6,7 @@ import shutil
 import pytest
 import weftipc
 from lab.bare import BareHost
+from lab.fabric import Capture
 from lab.netns import veth
 from lab.traffic import ping, wait_ping
 from lab.wait import wait_until
@@ -73,6 +74,19 @@ def test_af_xdp(lab, host):
     wait_ping(vm1, '10.0.0.2')
     assert ping(vm1, '10.0.0.2', count=20, interval=0.02, size=1000) == 20
     host.dp.port_del(20)
+
+
+def test_af_packet_keeps_tags(lab, host):
+    """The kernel takes a frame's outer tag off before a packet socket sees it; it comes back as it was."""
+    vm1, vm2 = (host.vm(1, f'vm{n}', n, f'10.0.0.{n}/24', mac, kind='af_packet') for n, mac in ((1, MAC1), (2, MAC2)))
+    frames = [bytes(f)[:12] + bytes.fromhex(tags) + bytes(f)[12:]
+              for f, tags in zip(FRAMES, ('', '8100 2005', '88a8 e007', '88a8 0003 8100 0005', '8100 0000'))]
+    capture = Capture(lab, vm2, 'eth0', 'tags')
+    with vm1.raw('eth0') as here, vm2.raw('eth0') as there:
+        for frame in frames:
+            here.send(frame)
+            there.expect(lambda got: got[-50:] == frame[-50:], what='the frame')
+    assert [f for f in map(bytes, rdpcap(capture.stop())) if f[-50:] in [sent[-50:] for sent in frames]] == frames
 
 
 def huge_pages():

@@ -281,6 +281,42 @@ static void checksums_that_are_asked_for(void **state)
 	}
 }
 
+// CRC32c bit by bit (RFC 9260, appendix A).
+static uint32_t slow_crc(const uint8_t *p, uint32_t len)
+{
+	uint32_t crc = ~0u;
+
+	for (uint32_t i = 0; i < len * 8; i++) {
+		crc ^= p[i / 8] >> i % 8 & 1;
+		crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+static void the_checksum_of_sctp(void **state)
+{
+	static struct seg s;
+
+	for (unsigned round = 0; round < 100; round++) {
+		struct virtio_net_hdr h;
+		uint8_t *sctp, want[4];
+		uint32_t crc;
+
+		make(&s, below(2), below(3), 0, below(1400));
+		sctp = s.b + s.l4;
+		memset(sctp + 8, 0, 4);
+		crc = slow_crc(sctp, s.len - s.l4);
+		for (unsigned i = 0; i < 4; i++)
+			want[i] = (uint8_t)(crc >> 8 * i);
+		h = header(&s, 0);
+		h.csum_offset = 8;
+		assert_true(dp_gso_csum(&h, s.b, s.len));
+		assert_memory_equal(sctp + 8, want, 4);
+		h.csum_start = (uint16_t)(s.len - 11);
+		assert_false(dp_gso_csum(&h, s.b, s.len));
+	}
+}
+
 // Random headers and lengths: nothing is read or written outside, and what comes out is bounded.
 static void nonsense(void **state)
 {
@@ -324,6 +360,7 @@ int main(void)
 		cmocka_unit_test(only_what_belongs_together),
 		cmocka_unit_test(the_order_of_lengths),
 		cmocka_unit_test(checksums_that_are_asked_for),
+		cmocka_unit_test(the_checksum_of_sctp),
 		cmocka_unit_test(nonsense),
 	};
 
