@@ -197,6 +197,9 @@ def keep_evidence(name, folder):
 
 # ---- end to end
 
+NOTHING_CHOSEN = 5  # what pytest ends with
+
+
 def e2e(options):
     """Hosts and VMs as network namespaces; pytest."""
     tally = Tally()
@@ -204,23 +207,34 @@ def e2e(options):
         return Tally(failed=1, failures=['e2e: needs root, for network namespaces'])
     if not build('build'):
         return Tally(failed=1, failures=['e2e: build'])
-    report = os.path.join(ROOT, 'build', 'e2e-report.xml')
+    # Most of a test's time is waiting for programs that start: as many at once as there are CPUs.
+    tally.add(pytest(options, 'side-by-side', '-m', 'not alone', '-n', str(os.cpu_count() or 1)))
+    tally.add(pytest(options, 'alone', '-m', 'alone'))
+    if not tally.passed + tally.failed + len(tally.skipped):
+        tally.fail('e2e: no test ran')
+    return tally
+
+
+def pytest(options, name, *args):
+    """One run of pytest over the end-to-end tests that `args` choose."""
+    tally = Tally()
+    report = os.path.join(ROOT, 'build', f'e2e-{name}.xml')
     if os.path.exists(report):
         os.unlink(report)
-    args = [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', f'--junitxml={report}', '-q', '-rs',
-            *(['--quick'] if options.quick else []), *(options.e2e or ['test/e2e'])]
-    status = call(args)
+    status = call([PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', f'--junitxml={report}', '-q', '-rs',
+                   '--durations=15', *args, *(['--quick'] if options.quick else []),
+                   *(options.e2e or ['test/e2e'])])
     if os.path.exists(report):
         for case in ElementTree.parse(report).getroot().iter('testcase'):
-            name = f'e2e: {case.get("classname")}.{case.get("name")}'
+            test = f'e2e: {case.get("classname")}.{case.get("name")}'
             skipped = case.find('skipped')
             if case.find('failure') is not None or case.find('error') is not None:
-                tally.fail(name)
+                tally.fail(test)
             elif skipped is not None:
-                tally.skipped.append(f'{name}: {skipped.get("message")}')
+                tally.skipped.append(f'{test}: {skipped.get("message")}')
             else:
                 tally.ok()
-    if status and not tally.failed:
+    if status not in (0, NOTHING_CHOSEN) and not tally.failed:
         tally.fail(f'e2e: pytest ended with status {status}')
     return tally
 

@@ -22,6 +22,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: left out by --quick')
+    config.addinivalue_line('markers', 'alone: measures times or rates; scripts/test runs it beside no other')
     if config.getoption('--weft-build'):
         weft.BUILD = os.path.abspath(config.getoption('--weft-build'))
 

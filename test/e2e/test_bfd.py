@@ -242,6 +242,7 @@ def test_fast_failover_and_port_status(hosts, controller, controller_target):
     assert arrives_at(two, b'third')
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_no_false_alarm_under_load(lab, hosts):
     """As many packets as the hosts take, for a while, at 10 ms x 5: in a laboratory whose CPUs belong to

@@ -246,6 +246,7 @@ def barrier_times(client, until):
     return times
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_hundred_thousand_rules_at_once(host):
     """All in one step or none, and another tenant's barriers go on."""

@@ -579,6 +579,7 @@ def test_head_end_replication(probed, fabric):
     assert ledger['copies'] == 8 and ledger['sent'] == 12
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize('flags, rate', [(2, 200), (1, 400)])
 def test_meter_keeps_its_rate(probed, flags, rate):
     """packets/s, then kb/s: over three seconds of twice the rate and more, within 5 %."""

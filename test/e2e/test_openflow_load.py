@@ -79,6 +79,7 @@ def read_flows(c):
             return n
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_slow_reader_of_many_rules_delays_nobody(host):
     with Client.connect(host.targets['red']) as red, Client.connect(host.targets['blue']) as blue:
@@ -120,6 +121,7 @@ def loose_delete(number):
     return header(4, 14, 3, fixed + struct.pack('!HH4x', 1, 4))
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize('flood', ['add', 'search'])
 def test_a_flood_of_one_tenant_leaves_the_other_its_turn(host, flood):

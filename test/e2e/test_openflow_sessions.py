@@ -118,6 +118,7 @@ def test_something_else_before_hello(server):
         c.wait_closed()
 
 
+@pytest.mark.alone
 def test_no_hello_at_all(start):
     server = start('--inactivity', 1)
     with Client.open(server.target) as c:
@@ -139,6 +140,7 @@ def test_an_idle_session_is_probed_and_a_dead_one_closed(start):
         c.wait_closed(5)
 
 
+@pytest.mark.alone
 def test_who_stops_reading_a_long_answer_is_closed(start):
     server = start('--inactivity', 1)
     with Client.connect(server.target) as c:
@@ -154,6 +156,7 @@ def test_who_stops_reading_a_long_answer_is_closed(start):
         wait_for(lambda: not sessions(server), 15)
 
 
+@pytest.mark.alone
 def test_a_busy_session_is_not_probed(start):
     server = start('--inactivity', 1)
     with Client.connect(server.target) as c:
@@ -165,6 +168,7 @@ def test_a_busy_session_is_not_probed(start):
 
 # ---- connecting
 
+@pytest.mark.alone
 def test_active_connection_backs_off_and_comes_again():
     port = free_port()
     with SessionServer('--backoff', 4, f'tcp:127.0.0.1:{port}') as server:
@@ -187,6 +191,7 @@ def test_active_connection_backs_off_and_comes_again():
         controller.close()
 
 
+@pytest.mark.alone
 def test_back_off_doubles_to_its_maximum():
     controller = Controller()
     with SessionServer('--backoff', 2, f'tcp:127.0.0.1:{controller.port}'):
@@ -429,6 +434,7 @@ def test_barrier_waits_for_the_data_plane(server):
         assert kinds == [c.ofp.OFPT_ERROR, c.ofp.OFPT_BARRIER_REPLY, c.ofp.OFPT_ECHO_REPLY]
 
 
+@pytest.mark.alone
 def test_a_barrier_holds_up_its_own_session_only(server):
     with Client.connect(server.target) as a, Client.connect(server.target) as b:
         server('delay 1000')
@@ -496,6 +502,7 @@ def test_sessions_close_when_the_data_plane_goes_and_come_back(start):
     controller.close()
 
 
+@pytest.mark.alone
 def test_standalone_is_told_after_three_probes(start):
     server = start('--inactivity', 1)
     started = time.monotonic()

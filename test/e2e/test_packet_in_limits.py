@@ -10,6 +10,8 @@ from lab import traffic
 from lab.wait import wait_until
 from ofclient import Client, Timeout
 
+pytestmark = pytest.mark.alone
+
 RATE = 200
 MACS = [f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3)]
 

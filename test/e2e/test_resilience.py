@@ -9,6 +9,8 @@ from lab import traffic
 from lab.controller import OVERLAY, Controller, OpenFlowError, dp, of, overlay_output, proto
 from lab.wait import wait_until
 
+pytestmark = pytest.mark.alone
+
 MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
 
 

@@ -60,6 +60,7 @@ def flows(server):
         return len(other.flows())
 
 
+@pytest.mark.alone
 def test_it_is_committed_at_its_time(server, c):
     at = now() + 0.6
     c.send_raw(add(2, 1) + add(3, 2) + control(4, COMMIT, BOTH | TIME, when(at)))

@@ -18,6 +18,8 @@ from lab.linuxvx import LinuxVxlanHost
 from lab.netns import veth
 from lab.wait import wait_until
 
+pytestmark = pytest.mark.alone
+
 MAC1, MAC2 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2))
 VTEP = '172.20.0.1'
 
