@@ -20,13 +20,14 @@ class Campaign:
         self._o, self._workdir, self._root, self._say = options, workdir, root, say
         self._hugepages = hugepages
 
-    def measure(self, scenario):
+    def measure(self, scenario, switches=None):
+        """A Result of the floor and of the switches (by name; all of the options')."""
         inputs = scenario.build(self._o.seed, os.path.join(self._workdir, 'rx.pcap'), self._root)
-        result = Result(scenario.name, scenario.title, inputs.packets, inputs.flows,
+        result = Result(scenario.name, scenario.title, inputs.source.packets, inputs.flows,
                         inputs.rule_count, inputs.notes)
-        self._say(f'{scenario.name}: {inputs.rule_count:,} rules, {inputs.packets:,} packets')
+        self._say(f'{scenario.name}: {inputs.rule_count:,} rules, {inputs.source.packets:,} packets')
         for number in range(self._o.rounds):
-            for who in (FLOOR, *self._o.switches):
+            for who in (FLOOR, *(self._o.switches if switches is None else switches)):
                 self._round(result.of.setdefault(who, Outcome()), who, inputs, number)
         return result
 
@@ -46,16 +47,20 @@ class Campaign:
         cycles = [s.per_packet for s in samples]
         outcome.cycles += cycles
         outcome.rounds.append(median(cycles))
+        outcome.rates += [s.mpps for s in samples]
         outcome.lost = max(outcome.lost, *(s.lost for s in samples))
         return f'{median(cycles):,.1f} cycles a packet'
 
     def _floor(self, outcome, inputs):
-        floor = Testpmd(self._workdir, self._o.core, self._o.control_core, inputs.capture,
-                        inputs.packets)
+        floor = Testpmd(self._workdir, self._o.core, self._o.control_core, inputs.source)
         try:
-            return self._take(outcome, floor.samples(self._o.seconds, self._o.windows))
+            with self._feed(inputs):
+                return self._take(outcome, floor.samples(self._o.seconds, self._o.windows))
         finally:
             floor.stop()
+
+    def _feed(self, inputs):
+        return inputs.source.begin(self._o.build, self._o.control_core)
 
     def _start(self, who, inputs):
         where = (self._workdir, self._o.core, self._o.control_core, inputs)
@@ -69,7 +74,8 @@ class Campaign:
             switch.load(self._o.load_limit)
             outcome.load_seconds.append(time.monotonic() - start)
             switch.receive()
-            return self._take(outcome, self._best(outcome, switch))
+            with self._feed(inputs):
+                return self._take(outcome, self._best(outcome, switch))
         finally:
             switch.stop()
 

@@ -118,18 +118,32 @@ def hit(rng, f, site):
         dport=f.dport | dport & ~bits16(s.dport))
 
 
-def flows_hitting(rng, filter_list, count, site):
-    """`count` different flows; filters are taken in random order, all of them if there is room."""
+def open_bits(f, clients=True):
+    """How many low bits of a hitting flow's source address (none, if clients do not change) and port may
+    change: it still hits, and comes from the site's networks."""
+    return min(16, 32 - f.shape.src) if clients else 0, 16 - f.shape.sport
+
+
+def hits(rng, filter_list, count, site):
+    """`count` different flows, each with the filter that it was made to hit.
+
+    Filters are taken in random order, all of them if there is room.
+    """
     found = {}
     order = list(filter_list)
     rng.shuffle(order)
     at = 0
     while len(found) < count:
-        found[hit(rng, order[at % len(order)], site)] = None
+        f = order[at % len(order)]
+        found.setdefault(hit(rng, f, site), f)
         at += 1
         if at > 100 * count + 1000:
             raise ValueError(f'no {count} different flows hit these filters')
-    return list(found)
+    return found
+
+
+def flows_hitting(rng, filter_list, count, site):
+    return list(hits(rng, filter_list, count, site))
 
 
 def flows(rng, count, remote=0x0a000000, local=0xac100000):

@@ -119,10 +119,19 @@ class Program:
     def check(self):
         """BenchError with the last of its words if it has ended."""
         if self._process.poll() is not None:
-            words = _read(self._log).strip().splitlines()[-3:]
+            words = self.said().strip().splitlines()[-3:]
             raise BenchError(f'{self.name} ended with status {self._process.returncode}: '
                              + ' | '.join(words))
         return True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def said(self):
+        return _read(self._log)
 
     def stop(self):
         if self._process.poll() is None:

@@ -106,7 +106,8 @@ class OpenVSwitch:
 
     def receive(self):
         """Traffic begins: after the rules, or their loading would be slowed by misses."""
-        receive = f'net_pcap0,rx_pcap={self._inputs.capture},infinite_rx=1'
+        self._inputs.source.clean()
+        receive = self._inputs.source.devargs()
         encap = self._inputs.direction == 'encap'
         self._dpdk('phy', 'uplink', 1, 'net_null0,no-rx=1' if encap else receive)
         for n in range(1, self._inputs.ports + 1):

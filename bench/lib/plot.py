@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture: net cycles per packet of both switches, scenario by scenario, as PNG and SVG."""
+"""Pictures as PNG and SVG: net cycles per packet of both switches, by scenario, or over a number."""
 import os
 
 from .machine import BenchError
@@ -46,13 +46,42 @@ def draw(directory, results, conditions):
     axes.set_xlim(left=10)
     axes.margins(x=0.12)
     axes.set_xlabel('cycles a packet, less the floor of the devices (one core; less is better)')
-    axes.set_title(f'{conditions["cpu"].split(",")[0]}, {conditions["tsc_mhz"]} MHz, '
-                   f'{conditions["time"][:10]}; bars: median, lines: all windows', fontsize=9)
+    axes.set_title(f'{_machine(conditions)}; bars: median, lines: all windows', fontsize=9)
     axes.grid(axis='x', which='both', linewidth=0.3)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
-    paths = [os.path.join(directory, f'compare.{kind}') for kind in ('png', 'svg')]
-    for path in paths:
-        figure.savefig(path, dpi=150)
+    return _save(plt, figure, os.path.join(directory, 'compare'))
+
+
+def draw_curves(directory, curves, conditions):
+    """Of {name: [(number, Result)]}; one picture beside the other in curves.png and curves.svg."""
+    plt = _load()
+    figure, row = plt.subplots(1, len(curves), figsize=(1 + 3.6 * len(curves), 3.8), squeeze=False,
+                               layout='constrained')
+    for axes, (name, results) in zip(row[0], curves.items()):
+        for who, colour in _COLOURS.items():
+            shown = [(n, r.net(who)) for n, r in results if r.net(who) is not None]
+            if shown:
+                axes.plot(*zip(*shown), 'o-', label=who, color=colour, markersize=4)
+        axes.set_xscale('log')
+        axes.set_yscale('log')
+        axes.set_ylim(bottom=10)
+        axes.yaxis.set_major_formatter('{x:,.0f}')
+        axes.set_xlabel({'vnis': 'VNIs', 'vteps': 'VTEPs'}.get(name, name))
+        axes.grid(which='both', linewidth=0.3)
+    row[0][0].set_ylabel('cycles a packet, less the floor')
+    row[0][0].legend(frameon=False)
+    figure.suptitle(_machine(conditions), fontsize=9)
+    return _save(plt, figure, os.path.join(directory, 'curves'))
+
+
+def _machine(conditions):
+    return f'{conditions["cpu"].split(",")[0]}, {conditions["tsc_mhz"]} MHz, {conditions["time"][:10]}'
+
+
+def _save(plt, figure, path):
+    paths = [f'{path}.{kind}' for kind in ('png', 'svg')]
+    for one in paths:
+        figure.savefig(one, dpi=150)
     plt.close(figure)
     return paths

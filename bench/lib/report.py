@@ -5,7 +5,6 @@ All figures are cycles of the time stamp counter per packet. *Net* is less the f
 the same capture on the same core. Mpps is what the core would carry if it did nothing else, that is
 the counter's rate by the cycles: it is always busy, the capture has no end.
 """
-import json
 from dataclasses import dataclass, field
 
 from .measure import median
@@ -18,6 +17,7 @@ class Outcome:
     """Of one scenario on one switch."""
     cycles: list = field(default_factory=list)    # per packet, one a window
     rounds: list = field(default_factory=list)    # the median of each round
+    rates: list = field(default_factory=list)     # Mpps that came in, one a window
     lost: float = 0.0                             # the worst window's part taken by others
     load_seconds: list = field(default_factory=list)
     setting: str = ''                             # that won
@@ -91,15 +91,19 @@ def rows(results, hz):
 
 
 def table(results, hz):
-    """As Markdown that is also aligned."""
-    lines = [COLUMNS, *rows(results, hz)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+    return aligned((COLUMNS, *rows(results, hz)))
+
+
+def aligned(lines, texts=1):
+    """Cells, the head's first, as a Markdown table that is aligned as text too. So many columns, the
+    first ones, are texts; the others numbers."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
 
     def line_text(line):
-        cells = [cell.ljust(w) if i == 0 else cell.rjust(w)
+        cells = [cell.ljust(w) if i < texts else cell.rjust(w)
                  for i, (cell, w) in enumerate(zip(line, widths))]
         return '| ' + ' | '.join(cells) + ' |'
-    rule = '|' + '|'.join('-' * (w + 2) if i == 0 else '-' * (w + 1) + ':'
+    rule = '|' + '|'.join('-' * (w + 2) if i < texts else '-' * (w + 1) + ':'
                           for i, w in enumerate(widths)) + '|'
     return '\n'.join([line_text(lines[0]), rule, *map(line_text, lines[1:])])
 
@@ -121,12 +125,10 @@ def remarks(results):
                 yield f'{r.name}, {who}: others had the core {100 * outcome.lost:.0f} % of a window'
 
 
-def save(path, results, conditions):
-    """Every window's figure with the conditions."""
-    with open(path, 'w', encoding='utf-8') as file:
-        json.dump({'conditions': conditions, 'results': [
-            {'name': r.name, 'title': r.title, 'packets': r.packets, 'flows': r.flows,
-             'rules': r.rules, 'notes': r.notes, 'ratio': r.ratio,
-             'of': {who: {**vars(o), 'median': o.median, 'spread': o.spread, 'net': r.net(who)}
-                    for who, o in r.of.items()}} for r in results]}, file, indent=1)
-        file.write('\n')
+def data(results, facts):
+    """Every window's figure with the conditions, for JSON."""
+    return {'conditions': facts, 'results': [
+        {'name': r.name, 'title': r.title, 'packets': r.packets, 'flows': r.flows,
+         'rules': r.rules, 'notes': r.notes, 'ratio': r.ratio,
+         'of': {who: {**vars(o), 'median': o.median, 'spread': o.spread, 'net': r.net(who)}
+                for who, o in r.of.items()}} for r in results]}

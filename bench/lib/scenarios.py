@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass, field
 
 from . import classbench, filters, frames, pcapfile, rules
+from .source import Capture, Variants, write_open_bits
 
 # In namespaces of their own, so that nobody else's network has these addresses (RFC 2544).
 VTEP, REMOTE_VTEP, PREFIX = '198.18.0.1', '198.18.0.2', 24
@@ -31,9 +32,8 @@ class Inputs:
     direction: str   # encap or decap
     encap: str       # vxlan or nvgre
     tenants: list
-    capture: str     # path
-    packets: int     # in the capture
-    flows: int
+    source: Capture
+    flows: int       # 0: without end
     ports: int = 1   # of VMs: port 1 of that many tenants
     drops: bool = False  # the last rule drops instead of sending: there are more tenants than devices
     notes: list = field(default_factory=list)
@@ -61,7 +61,16 @@ def _capture(rng, path, packets):
     rng.shuffle(packets)
     while len(packets) < 256:
         packets += packets
-    return pcapfile.write(path, packets)
+    return Capture(path, pcapfile.write(path, packets))
+
+
+def _variants(rng, path, pairs, flows, encap='vxlan'):
+    """Pairs of a frame and what may change of it become that many flows; 0: new ones for ever."""
+    pairs = list(pairs)
+    rng.shuffle(pairs)
+    write_open_bits(path, (bits for _, bits in pairs))
+    return Variants(path, pcapfile.write(path, (frame for frame, _ in pairs)), encap, flows,
+                    seed=rng.getrandbits(32))
 
 
 def _inner(flow, to_vm):
@@ -80,30 +89,35 @@ def _from_wire(flow, vni, encap, outer=_OUTER):
 def encapsulation(count, encap='vxlan'):
     def make(rng, path, _root):
         flows = filters.flows(rng, count)
-        packets = _capture(rng, path, (_inner(f, False) for f in flows))
-        return Inputs('encap', encap, [Tenant(1, VNI, rules.to_overlay(REMOTE_VTEP))], path,
-                      packets, count)
+        source = _capture(rng, path, (_inner(f, False) for f in flows))
+        return Inputs('encap', encap, [Tenant(1, VNI, rules.to_overlay(REMOTE_VTEP))],
+                      source, count)
     return make
 
 
-def decapsulation(count, encap='vxlan'):
+def decapsulation(count, encap='vxlan', flows=None):
+    """That many frames; `flows` as with pipeline()."""
     def make(rng, path, _root):
-        flows = filters.flows(rng, count)
-        packets = _capture(rng, path, (_from_wire(f, VNI, encap) for f in flows))
-        return Inputs('decap', encap, [Tenant(1, VNI, rules.to_port())], path, packets, count)
+        packets = [_from_wire(f, VNI, encap) for f in filters.flows(rng, count)]
+        source = (_capture(rng, path, packets) if flows is None
+                  else _variants(rng, path, ((p, (16, 16)) for p in packets), flows, encap))
+        return Inputs('decap', encap, [Tenant(1, VNI, rules.to_port())], source,
+                      count if flows is None else flows)
     return make
 
 
 def many_ports(count, flows_each):
     def make(rng, path, _root):
         tenants = [Tenant(n, VNI + n, rules.to_port()) for n in range(1, count + 1)]
-        packets = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
+        source = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
                                        for f in filters.flows(rng, flows_each)))
-        return Inputs('decap', 'vxlan', tenants, path, packets, count * flows_each, ports=count)
+        return Inputs('decap', 'vxlan', tenants, source, count * flows_each, ports=count)
     return make
 
 
-def pipeline(tenant_count, filters_each, shape_count, flow_count):
+def pipeline(tenant_count, filters_each, shape_count, frame_count, flows=None, clients=True):
+    """Each frame of a flow that a filter permits. With `flows` they are varied into that many; 0: each
+    packet is a flow that was not there before, of a new client or (if not `clients`) of a known one."""
     def make(rng, path, _root):
         shapes = filters.shapes(rng, shape_count)
         drops = tenant_count > PORTS_MAX
@@ -114,9 +128,12 @@ def pipeline(tenant_count, filters_each, shape_count, flow_count):
             policy = filters.generate(rng, filters_each, shapes, site)
             tenant = Tenant(n, VNI + n, rules.pipeline(rng, policy, VM_MAC, drops))
             tenants.append(tenant)
-            packets += [_from_wire(f, tenant.vni, 'vxlan') for f in
-                        filters.flows_hitting(rng, policy, flow_count // tenant_count, site)]
-        return Inputs('decap', 'vxlan', tenants, path, _capture(rng, path, packets), flow_count,
+            hits = filters.hits(rng, policy, frame_count // tenant_count, site)
+            packets += [(_from_wire(flow, tenant.vni, 'vxlan'), filters.open_bits(f, clients))
+                        for flow, f in hits.items()]
+        source = (_capture(rng, path, (frame for frame, _ in packets)) if flows is None
+                  else _variants(rng, path, packets, flows))
+        return Inputs('decap', 'vxlan', tenants, source, frame_count if flows is None else flows,
                       ports=0 if drops else tenant_count, drops=drops)
     return make
 
@@ -125,9 +142,9 @@ def chain(table_count, flow_count):
     """That many tables, each with ten rules of which one matches, one after the other."""
     def make(rng, path, _root):
         tenant = Tenant(1, VNI, rules.chain(rng, table_count, VM_MAC))
-        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan')
+        source = _capture(rng, path, (_from_wire(f, VNI, 'vxlan')
                                        for f in filters.flows(rng, flow_count)))
-        return Inputs('decap', 'vxlan', [tenant], path, packets, flow_count)
+        return Inputs('decap', 'vxlan', [tenant], source, flow_count)
     return make
 
 
@@ -136,9 +153,9 @@ def many_vnis(count, flow_count):
     def make(rng, path, _root):
         tenants = [Tenant(n, VNI + n, [rules.Rule(0, 1, (f'in_port={rules.OVERLAY}',))])
                    for n in range(1, count + 1)]
-        packets = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
+        source = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
                                        for f in filters.flows(rng, max(1, flow_count // count))))
-        return Inputs('decap', 'vxlan', tenants, path, packets, flow_count, ports=0, drops=True)
+        return Inputs('decap', 'vxlan', tenants, source, flow_count, ports=0, drops=True)
     return make
 
 
@@ -148,9 +165,9 @@ def many_vteps(count, flow_count):
         first = frames.ip('198.19.0.1')
         hosts = [first + n for n in range(count)]
         outers = [frames.Outer(_OUTER.src_mac, _OUTER.dst_mac, host, _OUTER.dst) for host in hosts]
-        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan', outers[i % count])
+        source = _capture(rng, path, (_from_wire(f, VNI, 'vxlan', outers[i % count])
                                        for i, f in enumerate(filters.flows(rng, flow_count))))
-        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.to_port())], path, packets, flow_count,
+        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.to_port())], source, flow_count,
                       vteps=tuple(map(frames.ip_text, hosts)))
     return make
 
@@ -177,8 +194,8 @@ def explosion(victim_flows):
         victim = [_from_wire(f, VNI + 1, 'vxlan') for f in flows]
         while victim and len(victim) < len(attack):
             victim += victim
-        packets = _capture(rng, path, attack + victim[:len(attack)])
-        return Inputs('decap', 'vxlan', tenants, path, packets, len(attack) + victim_flows, ports=2)
+        source = _capture(rng, path, attack + victim[:len(attack)])
+        return Inputs('decap', 'vxlan', tenants, source, len(attack) + victim_flows, ports=2)
     return make
 
 
@@ -187,9 +204,9 @@ def access_list(family, size, count):
         directory = classbench.directory(root)
         found = (classbench.load(directory, family, size) if directory
                  else classbench.stand_in(rng, family, count))
-        packets = _capture(rng, path, (_from_wire(f, VNI, 'vxlan') for f in found.trace))
-        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.access_list(found.filters))], path,
-                      packets, len(set(found.trace)), notes=[f'filters: {found.source}'])
+        source = _capture(rng, path, (_from_wire(f, VNI, 'vxlan') for f in found.trace))
+        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.access_list(found.filters))], source,
+                      len(set(found.trace)), notes=[f'filters: {found.source}'])
     return make
 
 
@@ -210,6 +227,17 @@ SCENARIOS = [
              pipeline(1, 1000, 90, 100000)),
     Scenario('tenants', 'the same, 1,000 tenants of 100 rules, 100,000 flows, last rule drops',
              pipeline(1000, 100, 90, 100000)),
+    Scenario('decap-1m', 'decap to a port, 1,000,000 flows (memif)', decapsulation(100000, flows=1000000)),
+    Scenario('decap-new', 'decap to a port, every packet a new five-tuple (memif)',
+             decapsulation(100000, flows=0)),
+    Scenario('pipeline-1m', 'decap, three tables, 1,000 rules of 90 shapes, 1,000,000 flows (memif)',
+             pipeline(1, 1000, 90, 100000, flows=1000000)),
+    Scenario('tenants-1m', 'the same, 1,000 tenants of 100 rules, 1,000,000 flows (memif)',
+             pipeline(1000, 100, 90, 100000, flows=1000000)),
+    Scenario('tenants-new', 'the same, every packet a new five-tuple (memif)',
+             pipeline(1000, 100, 90, 100000, flows=0)),
+    Scenario('tenants-ports', 'the same, but only the source port is new (memif)',
+             pipeline(1000, 100, 90, 100000, flows=0, clients=False)),
     Scenario('tse', 'decap, tuple space explosion of three rules, 8,192 flows', explosion(0)),
     Scenario('tse-half', "the same, half of the packets another tenant's, of 1,000 flows to a port",
              explosion(1000)),

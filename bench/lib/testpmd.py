@@ -13,17 +13,18 @@ _CYCLES = re.compile(r'CPU cycles/packet=([\d.]+) \(total cycles=(\d+) / total \
 
 
 class Testpmd:
-    """Receives the capture without end on one core, and throws it away at a null device."""
+    """Receives from the source on one core, and throws it away at a null device."""
 
-    def __init__(self, workdir, core, control_core, capture, packets):
+    def __init__(self, workdir, core, control_core, source):
         self._log = os.path.join(workdir, 'testpmd.log')
         command = [
-            'stdbuf', '-oL', 'dpdk-testpmd', '--lcores', f'0@{control_core},1@{core}', '--main-lcore', '0', '--in-memory',
-            '--no-pci', '--no-telemetry', '-m', '1024',
-            '--vdev', f'net_pcap0,rx_pcap={capture},infinite_rx=1', '--vdev', 'net_null0,no-rx=1',
+            'stdbuf', '-oL', 'dpdk-testpmd', '--lcores', f'0@{control_core},1@{core}',
+            '--main-lcore', '0', '--in-memory', '--no-pci', '--no-telemetry', '-m', '1024',
+            '--vdev', source.devargs(), '--vdev', 'net_null0,no-rx=1',
             '--', '-i', '--forward-mode=io', '--record-core-cycles', '--burst=32', '--nb-cores=1',
             '--no-flush-rx', '--portmask=0x3', '--mbuf-size=2176',
-            f'--total-num-mbufs={max(32768, 2 * packets)}']
+            f'--total-num-mbufs={max(32768, 2 * source.buffers)}']
+        source.clean()
         with open(self._log, 'wb') as out:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,
                                              stderr=subprocess.STDOUT, text=True)

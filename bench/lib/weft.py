@@ -49,8 +49,9 @@ class Weft:
         return ('--socket', self._path('dataplane.sock'), '--punt-socket', self._path('punt.sock'))
 
     def _start_dataplane(self, core):
-        # Buffers for the capture, which the driver keeps, and for what is under way; 3 KB each.
-        buffers = self._inputs.packets + 32768
+        self._inputs.source.clean()
+        # Buffers for what the driver keeps, and for what is under way; 3 KB each.
+        buffers = self._inputs.source.buffers + 32768
         program = self._program('weft-dataplane', [
             self._tool('dataplane', 'weft-dataplane'), *self._sockets(), '--workers', f'{core}-{core}',
             '--mbufs', buffers, '--mem', max(512, buffers * 3 // 1024 + 256), *self._options])
@@ -71,7 +72,7 @@ class Weft:
 
     def _config(self):
         encap = self._inputs.direction == 'encap'
-        receive = {'kind': 'pcap', 'device': f'rx={self._inputs.capture},infinite=1'}
+        receive = self._inputs.source.weft_port()
         uplink = {'kind': 'null'} if encap else receive
         return {
             'host': {'name': 'bench', 'vtep': scenarios.VTEP},

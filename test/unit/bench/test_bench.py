@@ -166,10 +166,9 @@ class Scenarios(Bench):
         one, one_rules = self.build(self.small(), SEED, 'a')
         two, two_rules = self.build(self.small(), SEED, 'b')
         other, other_rules = self.build(self.small(), SEED + 1, 'c')
-        with open(one.capture, 'rb') as a, open(two.capture, 'rb') as b, open(other.capture, 'rb') as c:
-            first = a.read()
-            self.assertEqual(first, b.read())
-            self.assertNotEqual(first, c.read())
+        first, second, third = (list(pcapfile.read(x.source.path)) for x in (one, two, other))
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, third)
         self.assertEqual(one_rules, two_rules)
         self.assertNotEqual(one_rules, other_rules)
 
@@ -177,15 +176,15 @@ class Scenarios(Bench):
         inputs, texts = self.build(self.small(), SEED, 'a')
         self.assertEqual(inputs.rule_count, 4 * 103)
         self.assertEqual(len(texts), 4 * 103)
-        self.assertEqual(len(list(pcapfile.read(inputs.capture))), inputs.packets)
-        self.assertEqual(len(set(pcapfile.read(inputs.capture))), 800)
+        self.assertEqual(len(list(pcapfile.read(inputs.source.path))), inputs.source.packets)
+        self.assertEqual(len(set(pcapfile.read(inputs.source.path))), 800)
 
     def test_directions(self):
         for make, at in ((scenarios.encapsulation(10), 0), (scenarios.decapsulation(10), 50)):
             inputs, _ = self.build(scenarios.Scenario('x', '', make), SEED, 'a')
-            for frame in pcapfile.read(inputs.capture):
+            for frame in pcapfile.read(inputs.source.path):
                 self.assertEqual(len(frame), at + frames.MIN_FRAME)
-            self.assertGreaterEqual(inputs.packets, 256)
+            self.assertGreaterEqual(inputs.source.packets, 256)
 
     def test_names_differ(self):
         self.assertEqual(len({s.name for s in scenarios.SCENARIOS}), len(scenarios.SCENARIOS))
