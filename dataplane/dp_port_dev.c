@@ -21,7 +21,7 @@
 
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
-	snprintf(why, 100, "%s: %.60s", what, rte_strerror(rc < 0 ? -rc : rte_errno));
+	snprintf(why, 100, "%.37s: %.60s", what, rte_strerror(rc < 0 ? -rc : rte_errno));
 	return WEFT_E_DEVICE;
 }
 
