@@ -244,6 +244,7 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 		dp_ipc_result(i, &r->hdr, WEFT_E_STATE, "nothing is staged");
 		return true;
 	case WEFT_IPC_PACKET_OUT:
+	case WEFT_IPC_RESUME:
 		dp_ipc_punted_out(i, r);
 		return true;
 	case WEFT_IPC_DUMP_MORE:

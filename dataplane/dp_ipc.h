@@ -64,7 +64,7 @@ void dp_ipc_result(
 #define DP_IPC_AGAIN WEFT_E_MAX
 
 // Serves one operation, WEFT_IPC_HOST_SET to WEFT_IPC_METER_MOD, in the open transaction; and a
-// packet-out.
+// packet-out, or a packet that goes on.
 enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r,
 	struct ft_flow_steps *steps, char why[static 100]);
 enum weft_error dp_ipc_packet_out(

@@ -133,16 +133,31 @@ static bool dp_ipc_bands(
 	return r->tail != NULL;
 }
 
+static bool dp_ipc_packet(
+	struct dp_cursor *c, uint32_t actions_len, uint32_t frame_len, struct dp_ipc_request *r)
+{
+	r->tail = dp_cursor_take(c, actions_len);
+	r->tail_len = actions_len;
+	if (!r->tail || actions_len % 8 || !weft_actions_ok(r->tail, r->tail_len))
+		return false;
+	r->frame = dp_cursor_take(c, ((uint64_t)frame_len + 7) & ~7ull);
+	r->frame_len = frame_len;
+	return r->frame != NULL;
+}
+
 static bool dp_ipc_packet_out(
 	struct dp_cursor *c, const struct weft_ipc_packet_out *po, struct dp_ipc_request *r)
 {
-	r->tail = dp_cursor_take(c, po->actions_len);
-	r->tail_len = po->actions_len;
-	if (!r->tail || po->actions_len % 8 || !weft_actions_ok(r->tail, r->tail_len))
-		return false;
-	r->frame = dp_cursor_take(c, ((uint64_t)po->frame_len + 7) & ~7ull);
-	r->frame_len = po->frame_len;
-	return r->frame != NULL;
+	return dp_ipc_packet(c, po->actions_len, po->frame_len, r);
+}
+
+static bool dp_ipc_resume(
+	struct dp_cursor *c, const struct weft_ipc_resume *in, struct dp_ipc_request *r)
+{
+	r->continuation = dp_cursor_take(c, in->continuation_len);
+	r->continuation_len = in->continuation_len;
+	return r->continuation && weft_continuation_ok(r->continuation, r->continuation_len) &&
+	       dp_ipc_packet(c, in->actions_len, in->frame_len, r);
 }
 
 static bool dp_ipc_port(const struct weft_ipc_port *p)
@@ -176,6 +191,8 @@ static bool dp_ipc_tails(struct dp_cursor *c, struct dp_ipc_request *r)
 		return dp_ipc_bands(c, r->body, r);
 	case WEFT_IPC_PACKET_OUT:
 		return dp_ipc_packet_out(c, r->body, r);
+	case WEFT_IPC_RESUME:
+		return dp_ipc_resume(c, r->body, r);
 	default:
 		return true;
 	}

@@ -4,12 +4,14 @@
 //
 // Checked here: the message is one that an agent may send; every fixed part and tail is there,
 // whole, of exactly the length that its counts say, and nothing follows; strings end; matches are
-// canonical (weft_match_ok()); lists of actions are well formed (weft_actions_ok()). Not checked
+// canonical (weft_match_ok()); lists of actions and continuations are well formed (weft_actions_ok(),
+// weft_continuation_ok()). Not checked
 // here: whether what is asked for makes sense (tenants, ports, rules): that is for who carries it
 // out.
 //
 // Pure: no allocation, no state, no DPDK; the fuzzer's target.
 
+#include <weft/continuation.h>
 #include <weft/ipc.h>
 
 struct dp_ipc_request {
@@ -20,6 +22,8 @@ struct dp_ipc_request {
 	const struct weft_instructions *instructions; // NULL: none
 	const void *tail;                             // buckets, bands or actions
 	uint32_t tail_len;
+	const struct weft_continuation *continuation; // NULL: it is a packet-out
+	uint32_t continuation_len;
 	const uint8_t *frame;
 	uint32_t frame_len;
 };

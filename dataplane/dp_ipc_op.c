@@ -391,14 +391,18 @@ static struct dp_packet_out *dp_packet_out_new(
 	struct dp *dp, struct dp_tenant *t, const struct dp_ipc_request *r)
 {
 	const struct weft_ipc_packet_out *body = r->body;
-	struct dp_packet_out *po = malloc(sizeof(*po) + r->tail_len);
+	struct dp_packet_out *po = malloc(sizeof(*po) + r->tail_len + r->continuation_len);
 	char *data;
 
 	if (!po)
 		return NULL;
-	*po = (struct dp_packet_out){
-		.tenant = t, .in_port = body->in_port, .actions_len = r->tail_len};
-	memcpy(po->actions, r->tail, r->tail_len);
+	*po = (struct dp_packet_out){.tenant = t,
+		.in_port = r->continuation ? 0 : body->in_port,
+		.actions_len = r->tail_len,
+		.continuation_len = r->continuation_len};
+	memcpy(po->tail, r->tail, r->tail_len);
+	if (r->continuation)
+		memcpy((char *)po->tail + r->tail_len, r->continuation, r->continuation_len);
 	po->frame = rte_pktmbuf_alloc(dp->pool);
 	data = po->frame && r->frame_len <= UINT16_MAX
 		       ? rte_pktmbuf_append(po->frame, (uint16_t)r->frame_len)
@@ -415,7 +419,9 @@ static struct dp_packet_out *dp_packet_out_new(
 enum weft_error dp_ipc_packet_out_check(
 	struct dp *dp, struct dp_tenant *t, const struct dp_ipc_request *r, char why[static 100])
 {
-	enum weft_error e = ft_actions_check(t->sw, r->tail, r->tail_len);
+	enum weft_error e = r->continuation
+				    ? ft_resume_check(t->sw, r->continuation, r->tail, r->tail_len)
+				    : ft_actions_check(t->sw, r->tail, r->tail_len);
 
 	if (e)
 		return e;

@@ -100,7 +100,8 @@ static bool dp_punt_chain(struct dp_worker *w, const struct weft_flow_key *key,
 	*len = more->data_len;
 	if (*len) {
 		m->next = more;
-		m->nb_segs = 2;
+		m->nb_segs = more->next ? 3 : 2;
+		*len = (uint16_t)(*len + (more->next ? more->next->data_len : 0));
 	} else {
 		rte_pktmbuf_free(more);
 	}
@@ -152,14 +153,13 @@ static void dp_punt_close(struct dp_punt *p)
 static bool dp_punt_send(struct dp_punt *p, struct rte_mbuf *m)
 {
 	static char zeros[8];
-	struct iovec iov[3] = {
+	struct iovec iov[4] = {
 		{rte_pktmbuf_mtod(m, void *), m->data_len}, {zeros, -(size_t)m->data_len & 7}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 
-	if (m->next)
+	for (struct rte_mbuf *more = m->next; more; more = more->next)
 		iov[msg.msg_iovlen++] =
-			(struct iovec){rte_pktmbuf_mtod(m->next, void *), m->next->data_len};
-
+			(struct iovec){rte_pktmbuf_mtod(more, void *), more->data_len};
 	if (p->fd < 0)
 		return false;
 	if (sendmsg(p->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)

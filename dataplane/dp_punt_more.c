@@ -30,20 +30,39 @@ static uint64_t dp_punt_words(const struct weft_flow_key *key, uint64_t words[WE
 	return map;
 }
 
+// A copy in a buffer of its own; NULL: no buffer.
+static struct rte_mbuf *dp_punt_continuation(
+	struct rte_mempool *pool, const struct ft_packet_in *in)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	char *at = m ? rte_pktmbuf_append(m, in->continuation_len) : NULL;
+
+	if (at)
+		memcpy(at, in->continuation, in->continuation_len);
+	else
+		rte_pktmbuf_free(m);
+	return at ? m : NULL;
+}
+
 struct rte_mbuf *dp_punt_more(
 	struct rte_mempool *pool, const struct weft_flow_key *key, const struct ft_packet_in *in)
 {
 	uint16_t userdata = in->controller ? in->controller->userdata_len : 0;
 	uint64_t words[WEFT_KEY_WORDS];
-	struct weft_ipc_punt_more more = {
-		.map = dp_punt_words(key, words), .userdata_len = userdata};
-	size_t bytes = weft_ipc_punt_more_bytes(&more);
+	struct weft_ipc_punt_more more = {.map = dp_punt_words(key, words),
+		.userdata_len = userdata,
+		.continuation_len = in->continuation_len};
+	size_t bytes = weft_ipc_punt_more_bytes(&more) - in->continuation_len;
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 	char *at;
 
-	if (!m || (!more.map && !userdata))
+	if (!m || (!more.map && !userdata && !in->continuation_len))
 		return m;
 	at = rte_pktmbuf_append(m, (uint16_t)bytes);
+	if (at && in->continuation_len) {
+		m->next = dp_punt_continuation(pool, in);
+		at = m->next ? at : NULL;
+	}
 	if (!at) {
 		rte_pktmbuf_free(m);
 		return NULL;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What few packet-ins bear besides the frame: pipeline fields that some action has set, and the
-// userdata of a controller action (struct weft_ipc_punt_more). It travels in a buffer of its own,
-// chained behind the frame's, so that the others pay nothing.
+// What few packet-ins bear besides the frame: pipeline fields that some action has set, the
+// userdata of a controller action, and how a packet that stopped goes on (struct
+// weft_ipc_punt_more). It travels in buffers of its own, the last part in a second, chained behind
+// the frame's, so that the others pay nothing.
 
 #include "dp_mbuf.h"
 
@@ -18,6 +19,6 @@ static inline bool dp_punt_has_more(const struct weft_flow_key *k, const struct 
 	       memcmp((const char *)k + from, zeros, sizeof(*k) - from) != 0;
 }
 
-// A buffer with it, data_len 0 if there is nothing; NULL: no buffer.
+// A buffer with it, perhaps with a second, data_len 0 if there is nothing; NULL: no buffer.
 struct rte_mbuf *dp_punt_more(
 	struct rte_mempool *, const struct weft_flow_key *, const struct ft_packet_in *);

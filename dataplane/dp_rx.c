@@ -383,6 +383,19 @@ void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[]
 		dp_rx_kernel(w, port, m, n);
 }
 
+static void dp_rx_resume(struct dp_worker *w, const struct dp_packet_out *po, struct ft_packet *p)
+{
+	const struct ft_resumption r = {
+		.continuation = (const void *)((const char *)po->tail + po->actions_len),
+		.continuation_len = po->continuation_len,
+		.actions = po->tail,
+		.actions_len = po->actions_len,
+	};
+
+	p->key.in_port = 0;
+	ft_switch_resume(po->tenant->sw, w->id, w->now_ns, p, &r, &w->sink.ft);
+}
+
 void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po)
 {
 	struct ft_packet *p = &w->rx[0];
@@ -399,6 +412,9 @@ void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po)
 	p->table = 0;
 	w->sink.tenant = po->tenant;
 	w->copies[0] = 0;
-	ft_switch_packet_out(
-		po->tenant->sw, w->id, w->now_ns, p, po->actions, po->actions_len, &w->sink.ft);
+	if (po->continuation_len)
+		dp_rx_resume(w, po, p);
+	else
+		ft_switch_packet_out(po->tenant->sw, w->id, w->now_ns, p, po->tail, po->actions_len,
+			&w->sink.ft);
 }

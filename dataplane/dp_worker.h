@@ -64,7 +64,9 @@ struct dp_packet_out {
 	struct rte_mbuf *frame;
 	uint32_t in_port;
 	uint32_t actions_len;
-	uint64_t actions[];
+	uint32_t continuation_len; // 0: a packet-out, else a packet that goes on
+	uint32_t pad;
+	uint64_t tail[]; // actions, continuation
 };
 
 struct dp_tx_buffer {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/nx.h"
+#include "flowtable/pause.h"
 #include "flowtable/trace.h"
 
 #define BIT(type) (1ull << WEFT_ACTION_##type)
@@ -174,6 +175,8 @@ static void run_last(struct ft_burst *b, struct ft_run *run, const struct ft_act
 		if (run->set) // it is used up, and what is written now is for nobody
 			ft_set_clear(run->set);
 		ft_nx_run(b, run, resubmit, true);
+		if (run->pausing && set == run->set)
+			run->pausing->set_done = true;
 	} else if (ft_is_nx(out)) {
 		ft_trace_spoil(run->pkt);
 		ft_nx_run(b, run, out, true);

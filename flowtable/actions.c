@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/nx.h"
+#include "flowtable/pause.h"
 #include "flowtable/trace.h"
 
 enum weft_drop ft_edit(struct ft_packet *pkt, const struct weft_action *a)
@@ -141,8 +142,11 @@ static enum next __attribute__((noinline)) run_nx(struct ft_burst *b, struct ft_
 {
 	bool last_use = *last && is_use(a) && is_last_use(run, a, end), had = set_has_use(run);
 
-	if (!ft_nx_run(b, run, a, last_use))
+	if (!ft_nx_run(b, run, a, last_use)) {
+		if (run->pausing)
+			ft_pause_rest(run, weft_action_next(a), end);
 		return NEXT_END;
+	}
 	if (!had && set_has_use(run))
 		*last = false;
 	return last_use && *last ? NEXT_NONE : NEXT_ACTION;

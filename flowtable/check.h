@@ -69,6 +69,8 @@ enum weft_error ft_check_writable(
 enum weft_error ft_check_nx(const struct ft_switch *, struct ft_known *known, enum ft_action_place,
 	const struct weft_action *);
 
+// Flags that there are, and those that the lists need. MALFORMED.
+enum weft_error ft_check_shape(const struct weft_instructions *);
 // A rule's instructions in this table.
 enum weft_error ft_check_instructions(const struct ft_switch *, uint8_t table,
 	const struct weft_match *, const struct weft_instructions *);

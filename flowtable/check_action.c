@@ -343,7 +343,7 @@ enum weft_error ft_actions_check(const struct ft_switch *sw, const void *actions
 
 // ---- instructions
 
-static enum weft_error check_shape(const struct weft_instructions *i)
+enum weft_error ft_check_shape(const struct weft_instructions *i)
 {
 	const unsigned all =
 		WEFT_INSTR_GOTO | WEFT_INSTR_APPLY | WEFT_INSTR_WRITE | WEFT_INSTR_CLEAR;
@@ -358,7 +358,7 @@ enum weft_error ft_check_instructions(const struct ft_switch *sw, uint8_t table,
 	const struct weft_match *m, const struct weft_instructions *i)
 {
 	struct weft_flow_key value, mask;
-	enum weft_error error = check_shape(i);
+	enum weft_error error = ft_check_shape(i);
 	struct ft_known known;
 
 	if (error)

@@ -67,11 +67,10 @@ static enum weft_error check_trunc(const struct weft_action *a)
 	return max->value >= MIN_FRAME ? WEFT_E_NONE : WEFT_E_ACTION_ARG;
 }
 
-// A packet that pauses would need its whole state kept, or told to the controller: not done.
 static enum weft_error check_controller(
 	const struct ft_switch *sw, const struct weft_action_controller *c)
 {
-	if ((c->flags & WEFT_CONTROLLER_PAUSE) || c->reason > WEFT_PACKET_IN_PACKET_OUT ||
+	if (c->flags & ~WEFT_CONTROLLER_PAUSE || c->reason > WEFT_PACKET_IN_PACKET_OUT ||
 		c->userdata_len > FT_MAX_USERDATA)
 		return WEFT_E_ACTION_ARG;
 	if (c->meter_id && !ft_meter_staged(sw, c->meter_id))

@@ -46,6 +46,7 @@ struct ft_burst {
 	struct ft_stack *stacks;     // FT_BURST of them, for packets that push something
 	bool egress;                 // there are egress tables
 	struct ft_egress_pass *pass; // through them; NULL: none is under way
+	struct ft_pause *pause;      // room for one packet that stops
 };
 
 #define FT_SET_MORE 32u
@@ -98,6 +99,7 @@ struct ft_run {
 	bool exit;       // by the action: the action set is still to be executed
 	bool watched;    // a copy whose exit, or stack, is seen by what comes after it
 	int next;        // table, negative: none
+	struct ft_pause *pausing; // it stops, and is on its way out (pause.h); NULL: no
 	struct ft_budget *budget;
 	struct ft_action_set *set;
 };
@@ -120,7 +122,8 @@ static inline bool ft_budget_steps(struct ft_budget *b, unsigned n)
 void ft_output(struct ft_burst *, struct ft_run *, uint32_t ofport, uint16_t max_len);
 void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, uint8_t reason);
 // The same with all that a packet-in may say; cookie and table are filled in.
-void ft_output_packet_in(struct ft_burst *, struct ft_run *, const struct ft_packet_in *);
+// False: its port sends none.
+bool ft_output_packet_in(struct ft_burst *, struct ft_run *, const struct ft_packet_in *);
 // The output that waits goes out as a copy, since the packet is about to change.
 void ft_run_flush(struct ft_burst *, struct ft_run *);
 // What will be output is this; its port and VTEP are the caller's to set.
@@ -174,6 +177,10 @@ void ft_run_set(struct ft_burst *, struct ft_run *);
 bool ft_run_instructions(
 	struct ft_burst *, struct ft_run *, const struct weft_instructions *, bool miss, bool last);
 
+void ft_burst_init(struct ft_burst *, struct ft_switch *, unsigned worker, uint64_t now_ns,
+	struct ft_sink *);
+// The caller sets `set`, and what else is not as in the pipeline.
+void ft_run_init(struct ft_run *, struct ft_packet *, struct ft_budget *);
 // Runs it from run->next to its end.
 void ft_run_tables(struct ft_burst *, struct ft_run *);
 // A packet-out's output to TABLE: the packet, or a copy, from table 0 on.

@@ -17,6 +17,7 @@
 // each packet given to ft_switch_process() comes back through exactly one final call of the sink (see
 // struct ft_sink).
 
+#include <weft/continuation.h>
 #include <weft/drop.h>
 #include <weft/flow.h>
 #include <weft/ipc.h>
@@ -266,6 +267,10 @@ struct ft_packet_in {
 	uint16_t controller_id;
 	// With its userdata, if that action asked for it; lives as long as the rule. NULL: another.
 	const struct weft_action_controller *controller;
+	// The packet stopped, and this is how it goes on (weft/continuation.h); valid during the
+	// call. NULL: it did not stop.
+	const void *continuation;
+	uint16_t continuation_len;
 };
 
 // Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or
@@ -311,6 +316,20 @@ void ft_switch_process_traced(struct ft_switch *, unsigned worker, uint64_t now_
 // Something that this switch's packets depend on has changed outside of it: where a port leads, how
 // long frames may be. Nothing that was found out before holds any more. The writer, after the change.
 void ft_switch_changed(struct ft_switch *);
+// A packet that had stopped (pause.h), and what is done to it before it goes on.
+struct ft_resumption {
+	const struct weft_continuation *continuation; // weft_continuation_ok()
+	size_t continuation_len;
+	const void *actions;
+	size_t actions_len;
+};
+// The actions, and what is left to do as if it were a packet-out's and new rules': the tables may have
+// changed, and nothing may come of it that they would refuse. MALFORMED, or the first error.
+enum weft_error ft_resume_check(const struct ft_switch *, const struct weft_continuation *,
+	const void *actions, size_t len);
+// `pkt` as for ft_switch_packet_out(), its key all zero; ft_resume_check() has passed it.
+void ft_switch_resume(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *pkt,
+	const struct ft_resumption *, struct ft_sink *);
 // A packet-out: the actions first, on one packet; output to TABLE starts the pipeline.
 void ft_switch_packet_out(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *,
 	const void *actions, size_t len, struct ft_sink *);

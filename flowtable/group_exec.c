@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups at work: which bucket, and on which copy of the packet (OpenFlow 1.3.5, 5.6.1).
 
-#include "flowtable/exec.h"
+#include "flowtable/pause.h"
 #include "flowtable/trace.h"
 #include "flowtable/extract.h"
 #include "flowtable/shape.h"
@@ -167,8 +167,10 @@ static void run_bucket_here(
 	run->set = &written;
 	ft_set_run(b, run, &set);
 	run->exit = false;
-	if (ft_set_any_use(&written))
+	if (!run->pausing && ft_set_any_use(&written))
 		ft_set_run(b, run, &written);
+	if (run->pausing)
+		ft_pause_end(b, run);
 	run->set = outer;
 	run->exit = false;
 	run->depth--;

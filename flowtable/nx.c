@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/nx.h"
+#include "flowtable/pause.h"
 
 #include "flowtable/extract.h"
 
@@ -152,18 +153,23 @@ static bool meter_passes(struct ft_burst *b, const struct ft_run *run, uint32_t 
 	return band < 0 || band >= m->band_count || m->band[band].type != WEFT_BAND_DROP;
 }
 
-static void controller(
+static bool controller(
 	struct ft_burst *b, struct ft_run *run, const struct weft_action_controller *c)
 {
+	const bool pause = c->flags & WEFT_CONTROLLER_PAUSE;
+
 	if (c->meter_id && !meter_passes(b, run, c->meter_id)) {
 		run->why = WEFT_DROP_METER;
-		return;
+		return !pause;
 	}
+	if (pause)
+		return ft_pause_start(b, run, c);
 	ft_output_packet_in(b, run,
 		&(struct ft_packet_in){.max_len = c->max_len,
 			.reason = c->reason,
 			.controller_id = c->controller_id,
 			.controller = c});
+	return true;
 }
 
 static bool dec_ttl(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
@@ -293,8 +299,7 @@ bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action 
 		ft_output(b, run, a->arg, 0);
 		return true;
 	case WEFT_ACTION_CONTROLLER:
-		controller(b, run, p);
-		return true;
+		return controller(b, run, p);
 	case WEFT_ACTION_STACK_PUSH:
 		return push(b, run, p);
 	case WEFT_ACTION_STACK_POP:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/egress.h"
-#include "flowtable/exec.h"
+#include "flowtable/pause.h"
 #include "flowtable/port.h"
 #include "flowtable/trace.h"
 
@@ -48,6 +48,13 @@ static void send_overlay(struct ft_burst *b, struct ft_run *run, unsigned flags)
 	memset(k->tun_ipv6_dst, 0, 16);
 }
 
+static void send_packet_in(struct ft_burst *b, struct ft_run *run, unsigned flags)
+{
+	b->sink->packet_in(b->sink, run->pkt, &run->in, flags);
+	if (b->pause->run == run)
+		b->pause->run = NULL;
+}
+
 // The sink sees the rule that asked for the output, not one matched since.
 static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 {
@@ -66,7 +73,7 @@ static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 	else if (run->waiting == FT_WAIT_OVERLAY)
 		send_overlay(b, run, flags);
 	else
-		b->sink->packet_in(b->sink, pkt, &run->in, flags);
+		send_packet_in(b, run, flags);
 	run->waiting = FT_WAIT_NONE;
 	if (flags & FT_KEEP) {
 		pkt->rule = rule;
@@ -104,17 +111,18 @@ void ft_run_wait(struct ft_burst *b, struct ft_run *run, enum ft_waiting what)
 
 // ---- single destinations
 
-void ft_output_packet_in(struct ft_burst *b, struct ft_run *run, const struct ft_packet_in *in)
+bool ft_output_packet_in(struct ft_burst *b, struct ft_run *run, const struct ft_packet_in *in)
 {
 	const struct ft_port_entry *from = ft_port_find(b->sw, in_port(run));
 
 	if (from && (ft_port_config(from) & WEFT_PORT_NO_PACKET_IN))
-		return;
+		return false;
 	ft_trace_spoil(run->pkt);
 	ft_run_wait(b, run, FT_WAIT_CONTROLLER);
 	run->in = *in;
 	run->in.cookie = run->rule ? run->rule->cookie : UINT64_MAX;
 	run->in.table = run->rule_table;
+	return true;
 }
 
 void ft_output_controller(struct ft_burst *b, struct ft_run *run, uint16_t max_len, uint8_t reason)

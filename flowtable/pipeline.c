@@ -4,9 +4,10 @@
 
 #include "flowtable/extract.h"
 #include "flowtable/nx.h"
+#include "flowtable/pause.h"
 #include "flowtable/trace.h"
 
-static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
+void ft_burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	struct ft_sink *sink)
 {
 	*b = (struct ft_burst){
@@ -23,7 +24,7 @@ static void burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker
 	b->egress = atomic_load_explicit(&sw->first_egress, memory_order_relaxed) != 0;
 }
 
-static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *budget)
+void ft_run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *budget)
 {
 	*budget = (struct ft_budget){
 		.buckets = FT_MAX_BUCKETS, .steps = FT_MAX_STEPS, .resubmits = FT_MAX_RESUBMITS};
@@ -41,22 +42,26 @@ static void run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget
 
 // ---- instructions, in the order of OpenFlow 1.3.5, 5.9
 
-static bool has_exit(const struct weft_instructions *i)
+static bool may_end_early(const struct weft_instructions *i)
 {
+	const uint64_t ends = 1ull << WEFT_ACTION_EXIT | 1ull << WEFT_ACTION_DEC_NW_TTL |
+			      1ull << WEFT_ACTION_DEC_MPLS_TTL | 1ull << WEFT_ACTION_DEC_NW_TTL_IDS;
+
 	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
-	if (a->type == WEFT_ACTION_EXIT)
+	if (ends >> a->type & 1)
 		return true;
 	return false;
 }
 
-// Whether nothing uses the packet after apply-actions. An exit keeps clear-actions from being met.
+// Whether nothing uses the packet after apply-actions. An exit keeps clear-actions from being met,
+// and so does an invalid TTL, after which a caller goes on.
 static bool apply_is_last(const struct weft_instructions *i, const struct ft_action_set *set)
 {
 	const char *write = weft_instructions_write(i);
 
 	if (i->flags & WEFT_INSTR_GOTO || ft_any_use(write, write + i->write_len))
 		return false;
-	return !ft_set_any_use(set) || (i->flags & WEFT_INSTR_CLEAR && !has_exit(i));
+	return !ft_set_any_use(set) || (i->flags & WEFT_INSTR_CLEAR && !may_end_early(i));
 }
 
 static void write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
@@ -112,7 +117,11 @@ static void run_rule(
 		ft_run_set(b, run);
 	} else if (run->exit) {
 		ft_run_set(b, run);
+	} else if (run->pausing) {
+		ft_pause_rule(run, i, 0);
 	}
+	if (run->pausing)
+		ft_pause_end(b, run);
 	ft_run_end(b, run);
 }
 
@@ -228,12 +237,15 @@ void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t no
 	struct ft_action_set sets[FT_BURST];
 	struct ft_budget budgets[FT_BURST];
 	struct ft_stack stacks[FT_BURST];
+	struct ft_pause pause;
 	struct ft_burst b;
 
-	burst_init(&b, sw, worker, now_ns, sink);
+	ft_burst_init(&b, sw, worker, now_ns, sink);
 	b.stacks = stacks;
+	b.pause = &pause;
+	pause.run = NULL;
 	for (unsigned i = 0; i < n; i++) {
-		run_init(&runs[i], pkts[i], &budgets[i]);
+		ft_run_init(&runs[i], pkts[i], &budgets[i]);
 		runs[i].set = &sets[i];
 		pkts[i]->trace = traces ? traces[i] : NULL;
 		ft_set_clear(&sets[i]);
@@ -288,12 +300,15 @@ void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns
 	struct ft_stack stacks[FT_BURST];
 	struct ft_action_set set;
 	struct ft_budget budget;
+	struct ft_pause pause;
 	struct ft_burst b;
 	struct ft_run run;
 
-	burst_init(&b, sw, worker, now_ns, sink);
+	ft_burst_init(&b, sw, worker, now_ns, sink);
 	b.stacks = stacks;
-	run_init(&run, pkt, &budget);
+	b.pause = &pause;
+	pause.run = NULL;
+	ft_run_init(&run, pkt, &budget);
 	run.set = &set;
 	run.packet_out = true;
 	run.reason = WEFT_PACKET_IN_PACKET_OUT;
@@ -304,6 +319,10 @@ void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns
 		ft_extract(&pkt->pkt, &pkt->key);
 		if (ft_run_actions(&b, &run, actions, len, true) || run.exit)
 			after_packet_out(&b, &run);
+		else if (run.pausing)
+			ft_pause_list(&run);
+		if (run.pausing)
+			ft_pause_end(&b, &run);
 	}
 	if (run.next >= 0)
 		run_tables(&b, &run, 1);

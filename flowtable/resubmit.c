@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules run in between, and lists run on a copy.
 #include "flowtable/nx.h"
+#include "flowtable/pause.h"
 #include "flowtable/tables.h"
 #include "flowtable/trace.h"
 
@@ -37,7 +38,7 @@ static bool afford_lookup(struct ft_burst *b, struct ft_run *run, uint8_t table)
 // A list that ends because of a TTL ends alone.
 static bool caller_goes_on(const struct ft_run *run)
 {
-	return !run->exit && run->why == WEFT_DROP_TTL;
+	return !run->exit && !run->pausing && run->why == WEFT_DROP_TTL;
 }
 
 static bool run_from(
@@ -60,8 +61,11 @@ static bool run_from(
 		ft_rule_count(b->sw, rule, b->worker, 1, pkt->pkt.total_len, b->now_ns);
 		pkt->rule = rule;
 		pkt->table = table;
-		if (!ft_run_instructions(b, run, i, ft_rule_is_miss(rule), last))
+		if (!ft_run_instructions(b, run, i, ft_rule_is_miss(rule), last)) {
+			if (run->pausing)
+				ft_pause_rule(run, i, WEFT_PAUSED_CALLED);
 			return caller_goes_on(run);
+		}
 		if (!(i->flags & WEFT_INSTR_GOTO) || i->goto_table <= table)
 			return true;
 		table = i->goto_table;
@@ -144,6 +148,10 @@ static void run_clone(struct ft_burst *b, struct ft_run *run, const struct weft_
 	exit = run->exit;
 	if (on || exit)
 		ft_run_set(b, run);
+	else if (run->pausing)
+		ft_pause_list(run);
+	if (run->pausing)
+		ft_pause_end(b, run);
 	run->exit = exit;
 	run->budget->stack = outer;
 }

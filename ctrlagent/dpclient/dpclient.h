@@ -131,6 +131,17 @@ void dpc_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, con
 	size_t len, dpc_done_fn done, void *arg);
 
 // `actions_len` is a multiple of 8, `frame_len` is not padded. Not within an explicit transaction.
+// A packet that had stopped goes on. Everything is copied.
+struct dpc_resumption {
+	const void *continuation; // struct weft_continuation
+	size_t continuation_len;
+	const void *actions; // done to it before
+	size_t actions_len;
+	const void *frame;
+	size_t frame_len;
+};
+void dpc_resume(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_resumption *r,
+	dpc_done_fn done, void *arg);
 void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, const void *actions,
 	size_t actions_len, const void *frame, size_t frame_len, dpc_done_fn done, void *arg);
 

@@ -327,6 +327,26 @@ void dpc_packet_out(struct dpc *dpc, weft_tenant_id tenant, uint32_t in_port, co
 	dpc_request(dpc, p, tenant, 0, parts, 4);
 }
 
+void dpc_resume(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_resumption *r,
+	dpc_done_fn done, void *arg)
+{
+	static uint8_t zeros[8];
+	struct weft_ipc_resume body = {.continuation_len = (uint32_t)r->continuation_len,
+		.actions_len = (uint32_t)r->actions_len,
+		.frame_len = (uint32_t)r->frame_len};
+	struct iovec parts[] = {
+		{&body, sizeof(body)},
+		{(void *)(uintptr_t)r->continuation, r->continuation_len},
+		{(void *)(uintptr_t)r->actions, r->actions_len},
+		{(void *)(uintptr_t)r->frame, r->frame_len},
+		{zeros, -r->frame_len & 7},
+	};
+	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_RESUME, .done = done, .arg = arg};
+
+	dpc_end_implicit(dpc); // as for a packet-out
+	dpc_request(dpc, p, tenant, 0, parts, 5);
+}
+
 // ---- dumps
 
 struct dpc_dump *dpc_start_dump(struct dpc *dpc, weft_tenant_id tenant, struct dpc_dump like,

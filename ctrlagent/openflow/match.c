@@ -284,7 +284,7 @@ int of_nxm_write(struct of_writer *w, const struct weft_match *in)
 }
 
 // Pipeline fields that a packet-in tells where they are not zero, besides the ports.
-static bool is_told(unsigned f)
+bool of_packet_match_tells(unsigned f)
 {
 	return f == WEFT_FIELD_METADATA || f == WEFT_FIELD_TUNNEL_ID ||
 	       (f >= WEFT_FIELD_TUN_SRC && f <= WEFT_FIELD_REG15) || f == WEFT_FIELD_PKT_MARK;
@@ -303,7 +303,7 @@ int of_packet_match_write(struct of_writer *w, const struct weft_flow_key *key)
 	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++) {
 		unsigned bytes = weft_field_infos[f].bytes;
 
-		if (is_told(f) && memcmp(weft_key_field(&m.value, f), zero, bytes))
+		if (of_packet_match_tells(f) && memcmp(weft_key_field(&m.value, f), zero, bytes))
 			memset(weft_key_field(&m.mask, f), 0xff, bytes);
 	}
 	return put_fields(w, &m);

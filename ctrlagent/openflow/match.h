@@ -38,3 +38,5 @@ int of_match_write(struct of_writer *w, const struct weft_match *in);
 // The same for a packet-in: the pipeline fields of the packet. in_port always; in_phy_port if it is
 // another; metadata, tunnel id and tunnel addresses if not zero.
 int of_packet_match_write(struct of_writer *w, const struct weft_flow_key *key);
+// Whether it writes the field if it is not zero; the ports apart.
+bool of_packet_match_tells(unsigned field);

@@ -4,6 +4,7 @@
 #include "openflow/match.h"
 #include "session/nicira.h"
 #include "session/packet_in.h"
+#include "session/resume.h"
 
 #include "session/conn.h"
 
@@ -49,8 +50,23 @@ static void put_userdata(struct of_writer *w, const struct weft_ipc_punt_more *m
 				   {weft_ipc_punt_userdata(more), more->userdata_len}});
 }
 
+static void put_continuation(
+	struct of_writer *w, struct session_switch *sw, const struct weft_ipc_punt_more *more)
+{
+	uint8_t sealed[SESSION_SEALED_MAX];
+	size_t len;
+
+	if (!more || !more->continuation_len)
+		return;
+	len = session_continuation_seal(
+		sw, weft_ipc_punt_continuation(more), more->continuation_len, sealed);
+	of_nicira_packet_in_prop_continuation_write(
+		w, &(struct of_nicira_packet_in_prop_continuation){{sealed, len}});
+}
+
 // In the order of their numbers, those that have something to say.
-static void put_properties(struct of_writer *w, const struct session_punt *p)
+static void put_properties(
+	struct of_writer *w, struct session_switch *sw, const struct session_punt *p)
 {
 	struct of_writer oxm = {.version = OF_VERSION_1_3};
 
@@ -71,6 +87,7 @@ static void put_properties(struct of_writer *w, const struct session_punt *p)
 		w, &(struct of_nicira_packet_in_prop_metadata){of_written(&oxm)});
 	of_writer_free(&oxm);
 	put_userdata(w, weft_ipc_punt_more(p->punt));
+	put_continuation(w, sw, weft_ipc_punt_more(p->punt));
 }
 
 static bool offer_nx2(struct session_conn *c, const struct session_punt *p)
@@ -78,7 +95,7 @@ static bool offer_nx2(struct session_conn *c, const struct session_punt *p)
 	struct of_writer properties = {.version = c->version};
 	struct of_nicira_packet_in2 m;
 
-	put_properties(&properties, p);
+	put_properties(&properties, c->sw, p);
 	m = (struct of_nicira_packet_in2){.properties = of_written(&properties)};
 	of_nicira_packet_in2_write(session_begin(c), &m);
 	return finish(c, &properties);
@@ -121,14 +138,4 @@ int session_nicira_set_async2(struct session_conn *c, struct session_request *rq
 	if (of_nicira_set_async_config2_read(&rq->r, &in))
 		return -EBADMSG;
 	return session_async_set_properties(c, in.properties, OF_VERSION_1_4, &rq->r);
-}
-
-// No packet is ever paused, so there is none to resume.
-int session_nicira_resume(struct session_conn *c, struct session_request *rq)
-{
-	struct of_nicira_resume in;
-
-	if (of_nicira_resume_read(&rq->r, &in))
-		return -EBADMSG;
-	return of_fail_error(&rq->r, of_nicira_error(OF_NXERR_RESUME_UNSUPPORTED));
 }

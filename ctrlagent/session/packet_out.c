@@ -6,6 +6,7 @@
 #include "openflow/match.h"
 #include "session/conn.h"
 #include "session/handlers.h"
+#include "session/set_fields.h"
 
 #define ETHERNET_HEADER 14u
 
@@ -49,49 +50,14 @@ static bool has_packet_field(const struct weft_flow_key *mask)
 	return false;
 }
 
-// As an action before all others; bytes used, or -1 if a controller cannot set such a field.
-static ssize_t put_field(char *at, const char *end, enum weft_field f,
-	const struct weft_flow_key *value, const struct weft_flow_key *mask)
-{
-	const struct weft_field_info *info = &weft_field_infos[f];
-	struct weft_action_set_field set = {{0}};
-	const struct weft_action a = {WEFT_ACTION_SET_FIELD, sizeof(a) + sizeof(set), (uint32_t)f};
-
-	if (!(info->flags & WEFT_FIELD_S) || (size_t)(end - at) < a.len)
-		return -1;
-	memcpy(set.value, weft_key_field_const(value, f), info->bytes);
-	memcpy(set.mask, weft_key_field_const(mask, f), info->bytes);
-	memcpy(at, &a, sizeof(a));
-	memcpy(at + sizeof(a), &set, sizeof(set));
-	return a.len;
-}
-
 // Nothing to set: the port is told apart, and a packet is an Ethernet frame.
-static bool needs_no_action(enum weft_field f, const struct weft_flow_key *value)
+static void leave_out(const struct weft_flow_key *value, struct weft_flow_key *mask)
 {
-	return f == WEFT_FIELD_IN_PORT ||
-	       (f == WEFT_FIELD_IN_PHY_PORT && value->in_phy_port == value->in_port) ||
-	       (f == WEFT_FIELD_PACKET_TYPE && value->packet_type == 0) ||
-	       weft_field_infos[f].flags & WEFT_FIELD_V;
-}
-
-static ssize_t put_fields(
-	const struct weft_flow_key *value, const struct weft_flow_key *mask, struct of_reader *r)
-{
-	static const uint8_t zero[16];
-	char *at = (char *)action_room, *end = at + sizeof(action_room);
-
-	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++) {
-		bool there = memcmp(weft_key_field_const(mask, f), zero, weft_field_infos[f].bytes);
-		ssize_t n = 0;
-
-		if (there && !needs_no_action(f, value))
-			n = put_field(at, end, f, value, mask);
-		if (n < 0)
-			return of_fail(r, OFPET_BAD_MATCH, OFPBMC_BAD_FIELD);
-		at += n;
-	}
-	return at - (char *)action_room;
+	mask->in_port = 0;
+	if (value->in_phy_port == value->in_port)
+		mask->in_phy_port = 0;
+	if (value->packet_type == 0)
+		mask->packet_type = 0;
 }
 
 // From 1.5 on the port is one of the pipeline fields that a match lists (7.3.6). The others become
@@ -101,6 +67,7 @@ static ssize_t take_match(struct of_packet_out *in, struct of_reader *r)
 	struct weft_flow_key value, mask;
 	struct weft_match match;
 	struct of_error error;
+	ssize_t n;
 
 	if (of_match_read(in->match, r->version, &match, &error))
 		return of_fail_error(r, error);
@@ -110,7 +77,9 @@ static ssize_t take_match(struct of_packet_out *in, struct of_reader *r)
 	if (mask.in_port != UINT32_MAX)
 		return of_fail(r, OFPET_BAD_REQUEST, OFPBRC_BAD_PORT);
 	in->in_port = ntohl(value.in_port);
-	return put_fields(&value, &mask, r);
+	leave_out(&value, &mask);
+	n = session_set_fields(action_room, sizeof(action_room), &value, &mask);
+	return n < 0 ? of_fail(r, OFPET_BAD_MATCH, OFPBMC_BAD_FIELD) : n;
 }
 
 int session_handle_packet_out(struct session_conn *c, struct session_request *rq)

@@ -58,6 +58,8 @@ struct session_switch {
 	uint64_t epoch;      // of the data plane when the switch was ready last; 0: never
 	bool has_generation; // OpenFlow 1.3.5, 6.3.4
 	uint64_t generation;
+	uint8_t seal[32]; // the key of its continuations (resume.h)
+	bool has_seal;
 	uint64_t refused;   // connections beyond SESSION_CONNS_MAX
 	uint64_t punt_shed; // packet-ins that a session did not get, for it read too slowly
 };

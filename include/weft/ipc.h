@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The protocol between weft-agent and weft-dataplane, version 2.
+// The protocol between weft-agent and weft-dataplane, version 3.
 //
 // Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
 // data plane's own user.
@@ -43,7 +43,7 @@
 #include <weft/drop.h>
 #include <weft/flow.h>
 
-#define WEFT_IPC_VERSION 2u
+#define WEFT_IPC_VERSION 3u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -98,6 +98,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(MONITOR_DEL, 39, weft_ipc_id)       /* its slot */                                       \
 	/* not a change of state, and not within a transaction's fate unless staged */            \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
+	X(RESUME, 41, weft_ipc_resume)        /* continuation, actions, frame, padding */          \
 	/* dumps: the request's body, and below the reply's */                                     \
 	X(DUMP_STATUS, 48, none)              /* weft_ipc_status */                                \
 	X(DUMP_TENANTS, 49, none)             /* weft_ipc_tenant */                                \
@@ -465,6 +466,15 @@ struct weft_ipc_packet_out {
 };
 static_assert(sizeof(struct weft_ipc_packet_out) == 16, "travels");
 
+// A packet that had stopped goes on (weft/continuation.h); the actions are done to it before.
+struct weft_ipc_resume {
+	uint32_t continuation_len; // bytes
+	uint32_t actions_len;      // bytes, a multiple of 8
+	uint32_t frame_len;        // bytes, padded to a multiple of 8
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_resume) == 16, "travels");
+
 struct weft_ipc_punt {
 	uint64_t cookie;
 	uint32_t total_len;
@@ -485,11 +495,12 @@ static_assert(sizeof(struct weft_ipc_punt) == 56, "travels");
 
 // What few packet-ins have. Tails: popcount(map) words of the flow key, those that are not zero (of the
 // fields that no frame says, and that struct weft_ipc_punt has no member for); then the userdata of
-// the action, padded to a multiple of 8.
+// the action, padded to a multiple of 8; then, if the packet has stopped, a struct weft_continuation.
 struct weft_ipc_punt_more {
 	uint64_t map; // bit i: word i of struct weft_flow_key
 	uint16_t userdata_len;
-	uint16_t pad[3];
+	uint16_t continuation_len; // 0: it has not stopped
+	uint16_t pad[2];
 };
 static_assert(sizeof(struct weft_ipc_punt_more) == 16, "travels");
 
@@ -506,10 +517,16 @@ static inline const void *weft_ipc_punt_userdata(const struct weft_ipc_punt_more
 	return (const uint64_t *)(const void *)(m + 1) + __builtin_popcountll(m->map);
 }
 
+// continuation_len bytes, of a shape that was not checked.
+static inline const void *weft_ipc_punt_continuation(const struct weft_ipc_punt_more *m)
+{
+	return (const char *)weft_ipc_punt_userdata(m) + (m->userdata_len + 7u) / 8 * 8;
+}
+
 static inline size_t weft_ipc_punt_more_bytes(const struct weft_ipc_punt_more *m)
 {
 	return sizeof(*m) + 8u * (unsigned)__builtin_popcountll(m->map) +
-		(m->userdata_len + 7u) / 8 * 8;
+		(m->userdata_len + 7u) / 8 * 8 + m->continuation_len;
 }
 
 struct weft_ipc_status {

@@ -25,6 +25,7 @@ TEXTS = [
     'ip actions=output(port=2,max_len=100),exit',
     'ip actions=note:01.02.03.00.00.00,dec_ttl(1,2),check_pkt_larger(1000)->NXM_NX_REG0[3]',
     'ip actions=controller(max_len=100,id=5,userdata=01.02.03)',
+    'ip actions=controller(userdata=01.02.03,pause),output:2',
     'ip actions=multipath(eth_src,50,hrw,12,0,NXM_NX_REG0[0..15])',
     'ip actions=bundle(symmetric_l4,60,hrw,ofport,members:2,3)',
     'ip actions=bundle_load(eth_src,0,active_backup,ofport,NXM_NX_REG0[],members:2,3)',
@@ -33,7 +34,6 @@ TEXTS = [
 
 REFUSED = [
     ('tcp,actions=fin_timeout(idle_timeout=1)', 'OFPBAC_BAD_TYPE'),
-    ('ip,actions=controller(pause)', 'OFPBAC_BAD_ARGUMENT'),
 ]
 
 

@@ -124,10 +124,19 @@ def test_ovs_ofctl_and_the_table_of_tunnel_options(server):
     assert 'tun_metadata' not in ofctl('dump-tlv-map')
 
 
-def test_nothing_is_resumed(server):
+def test_what_never_stopped_does_not_go_on(server):
     c = Client.connect(server.target)
-    c.send_raw(nx(28, bytes.fromhex('00000012') + FRAME[:14] + bytes(6)))
-    assert error(c.recv_raw()) == (0xffff, 34, NX)  # NXR_NOT_SUPPORTED
+    packet = bytes.fromhex('00000012') + FRAME[:14] + bytes(6)
+    for continuation in (b'', struct.pack('!HH44x', 8, 48), struct.pack('!HH60004x', 8, 60004)):
+        c.send_raw(nx(28, packet + continuation))
+        assert error(c.recv_raw()) == (0xffff, 35, NX)  # NXR_STALE
+
+
+def test_only_a_whole_packet_goes_on(server):
+    c = Client.connect(server.target)
+    for properties in (b'', bytes.fromhex('00000011') + FRAME[:13] + bytes(7)):
+        c.send_raw(nx(28, properties))
+        assert error(c.recv_raw())[:2] == (1, 6)  # OFPBRC_BAD_LEN
 
 
 def test_what_there_is_not(server):

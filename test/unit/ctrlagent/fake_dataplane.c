@@ -436,7 +436,7 @@ static void serve(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 		commit(dp, h);
 	} else if (h->type == WEFT_IPC_ECHO) {
 		reply(dp, h->type, 0, h->xid, 0, NULL, 0);
-	} else if (h->type == WEFT_IPC_PACKET_OUT) {
+	} else if (h->type == WEFT_IPC_PACKET_OUT || h->type == WEFT_IPC_RESUME) {
 		if (!tenant_record(dp, h->tenant))
 			reply_error(dp, h, WEFT_IPC_RESULT, WEFT_E_NO_TENANT);
 	} else if (h->type == WEFT_IPC_DUMP_MORE) {

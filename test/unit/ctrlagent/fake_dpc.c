@@ -292,6 +292,12 @@ void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, cons
 	fake_ask(d, done, arg, e);
 }
 
+void dpc_resume(struct dpc *d, weft_tenant_id tenant, const struct dpc_resumption *r,
+	dpc_done_fn done, void *arg)
+{
+	fake_ask(d, done, arg, fake_take_failure(d));
+}
+
 // ---- listeners and state
 
 struct dpc_listener *dpc_listen(

@@ -2,6 +2,7 @@
 #pragma once
 // One good message of each type that an agent may send, for the decoder's tests.
 
+#include <weft/continuation.h>
 #include <weft/ipc.h>
 
 #include <stdlib.h>
@@ -42,6 +43,26 @@ static inline void ipc_put_match(struct ipc_message *m, uint32_t instr_len)
 
 	ipc_put(m, &tail, sizeof(tail));
 	ipc_put(m, words, sizeof(words));
+}
+
+static inline void ipc_put_resume(struct ipc_message *m, struct weft_ipc_resume *body)
+{
+	const struct weft_paused_rule rule = {.table = 3};
+	const struct weft_instructions rest = {.apply_len = 16, .flags = WEFT_INSTR_APPLY};
+	const uint64_t words[3] = {0x11, 1, 2}; // of the key, and a value of the stack
+	const uint8_t frame[64] = {0};
+	struct weft_continuation c = {.map = 1, .n_stack = 1, .set_len = 16, .n_rules = 1};
+
+	body->continuation_len = sizeof(c) + sizeof(words) + 16 + sizeof(rule) + sizeof(rest) + 16;
+	ipc_put(m, &c, sizeof(c));
+	ipc_put(m, words, sizeof(words));
+	ipc_put_output(m, 2);
+	ipc_put(m, &rule, sizeof(rule));
+	ipc_put(m, &rest, sizeof(rest));
+	ipc_put_output(m, 3);
+	body->actions_len = ipc_put_output(m, 1);
+	body->frame_len = 61;
+	ipc_put(m, frame, sizeof(frame));
 }
 
 static inline void ipc_put_tail(struct ipc_message *m, unsigned type, void *body)
@@ -90,6 +111,9 @@ static inline void ipc_put_tail(struct ipc_message *m, unsigned type, void *body
 		ipc_put(m, frame, sizeof(frame));
 		return;
 	}
+	case WEFT_IPC_RESUME:
+		ipc_put_resume(m, body);
+		return;
 	default:
 		return;
 	}

@@ -44,7 +44,7 @@ static void whole_messages_are_taken(void **state)
 		assert_int_equal(r.hdr.tenant, 3);
 		n++;
 	}
-	assert_int_equal(n, 50);
+	assert_int_equal(n, 51);
 }
 
 static void truncated_messages_are_refused(void **state)
@@ -183,6 +183,35 @@ static void counts_must_be_true(void **state)
 	assert_false(decodes(&m, m.len, &r));
 }
 
+// What a continuation says of its parts must be so, to the byte.
+static void continuations_are_whole(void **state)
+{
+	struct ipc_message m;
+	struct dp_ipc_request r;
+	struct weft_continuation *c = (void *)&m.buf[4];
+
+	ipc_message_make(&m, WEFT_IPC_RESUME);
+	assert_true(decodes(&m, m.len, &r));
+	assert_int_equal(r.continuation_len, sizeof(*c) + 24 + 16 + 40 + 16);
+	for (unsigned n = 0; n < 5; n++) {
+		c->n_rules = (uint16_t)n;
+		assert_int_equal(decodes(&m, m.len, &r), n == 1);
+	}
+	c->n_rules = 1;
+	c->set_len = 8;
+	assert_false(decodes(&m, m.len, &r));
+	c->set_len = 16;
+	c->n_stack = WEFT_PAUSE_STACK + 1;
+	assert_false(decodes(&m, m.len, &r));
+	c->n_stack = 1;
+	c->map = 1ull << 5; // the frame says that
+	assert_false(decodes(&m, m.len, &r));
+	c->map = 2;
+	assert_true(decodes(&m, m.len, &r));
+	((struct weft_ipc_resume *)&m.buf[2])->continuation_len -= 8;
+	assert_false(decodes(&m, m.len, &r));
+}
+
 static void strings_must_end(void **state)
 {
 	struct ipc_message m;
@@ -227,6 +256,7 @@ int main(void)
 		cmocka_unit_test(a_flow_mod_is_read),
 		cmocka_unit_test(matches_must_be_canonical),
 		cmocka_unit_test(counts_must_be_true),
+		cmocka_unit_test(continuations_are_whole),
 		cmocka_unit_test(strings_must_end),
 		cmocka_unit_test(random_damage),
 	};

@@ -26,6 +26,9 @@ struct sent {
 	weft_be32 tun_dst;
 	unsigned len;
 	uint8_t bytes[FRAME_MAX];
+	// CONTROLLER: the packet stopped
+	unsigned continuation_len;
+	uint64_t continuation[WEFT_PAUSE_BYTES / 8];
 };
 
 struct books {
@@ -124,6 +127,9 @@ static void books_packet_in(
 	s->in.reason = in->reason;
 	s->in.controller_id = in->controller_id;
 	s->in.controller = in->controller;
+	s->continuation_len = in->continuation_len;
+	if (in->continuation)
+		memcpy(s->continuation, in->continuation, in->continuation_len);
 	if (flags & FT_KEEP)
 		b->copies++;
 	else

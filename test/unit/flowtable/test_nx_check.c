@@ -171,7 +171,9 @@ static void controllers(void **state)
 		WEFT_E_ACTION_ARG);
 	assert_int_equal(
 		controller_of((struct weft_action_controller){.flags = WEFT_CONTROLLER_PAUSE}),
-		WEFT_E_ACTION_ARG);
+		WEFT_E_NONE);
+	assert_int_equal(
+		controller_of((struct weft_action_controller){.flags = 2}), WEFT_E_ACTION_ARG);
 	assert_int_equal(
 		controller_of((struct weft_action_controller){.reason = 6}), WEFT_E_ACTION_ARG);
 	assert_int_equal(controller_of((struct weft_action_controller){.meter_id = 9}),

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+// controller(pause): a packet that stops and is sent on comes out as one that never stopped,
+// wherever it stopped; and what a continuation may not say.
+#include "nx_build.h"
+#include "sink.h"
+
+#include "flowtable/egress.h"
+#include "flowtable/nx.h"
+
+#define PORTS 6u
+#define TABLES 5u
+#define GROUP 9u
+#define MAX_SENT 256u
+
+// ---- two switches: `stops` has pauses where `plain` has notes
+
+struct side {
+	struct world *w;
+	struct books *books;
+};
+
+static struct side plain, stops;
+
+static struct side side_new(void)
+{
+	struct side s = {world_new(1, 1000), books_new()};
+
+	for (uint32_t i = 1; i <= PORTS; i++)
+		assert_int_equal(ft_port_set(s.w->sw, &(struct ft_port){i, 0, true}), 0);
+	return s;
+}
+
+static int setup(void **state)
+{
+	plain = side_new();
+	stops = side_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct side *s = i ? &stops : &plain;
+
+		books_free(s->books);
+		world_free(s->w);
+	}
+	return 0;
+}
+
+static enum weft_error add_rule(const struct side *s, uint8_t table, const struct program *p)
+{
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, table, 5);
+	struct pattern pattern = {0};
+	struct weft_match m;
+
+	pattern_exact(&pattern, WEFT_FIELD_ETH_TYPE, 0x0800);
+	m = pattern_match(&pattern);
+	mod.cookie = 100u + table;
+	return ft_flow_mod(s->w->sw, &mod, &m, &p->instr);
+}
+
+static void put_pause(struct program *p)
+{
+	const struct weft_action_controller c = {
+		.max_len = 20, .reason = WEFT_PACKET_IN_ACTION, .flags = WEFT_CONTROLLER_PAUSE};
+
+	program_controller(p, &c, NULL);
+}
+
+static void ip_frame(struct frame *f, uint8_t ttl)
+{
+	static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 60, 0,
+		0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0, 53};
+
+	memset(f, 0, sizeof(*f));
+	memcpy(f->bytes, head, sizeof(head));
+	f->bytes[22] = ttl;
+	f->len = 74;
+}
+
+static void run_ip(const struct side *s, uint8_t ttl)
+{
+	struct ft_packet *pkt;
+	struct frame f;
+
+	books_clear(s->books);
+	ip_frame(&f, ttl);
+	pkt = books_packet(s->books, &f, 1);
+	pkt->key.in_phy_port = pkt->key.in_port;
+	ft_switch_process(s->w->sw, 0, s->w->now, &pkt, 1, &s->books->sink);
+	books_balance(s->books);
+}
+
+static void run_packet_out(const struct side *s, const struct program *p)
+{
+	struct ft_packet *pkt;
+	struct frame f;
+
+	books_clear(s->books);
+	ip_frame(&f, 64);
+	pkt = books_packet(s->books, &f, 1);
+	assert_int_equal(ft_actions_check(s->w->sw, p->actions, p->instr.apply_len), 0);
+	ft_switch_packet_out(
+		s->w->sw, 0, s->w->now, pkt, p->actions, p->instr.apply_len, &s->books->sink);
+	books_balance(s->books);
+}
+
+static enum weft_error resume(
+	const struct side *s, const struct sent *stopped, const void *actions, size_t actions_len)
+{
+	const struct ft_resumption r = {(const void *)stopped->continuation,
+		stopped->continuation_len, actions, actions_len};
+	struct frame f = {.len = stopped->len};
+	enum weft_error e;
+
+	assert_true(weft_continuation_ok(r.continuation, r.continuation_len));
+	e = ft_resume_check(s->w->sw, r.continuation, actions, actions_len);
+	if (e)
+		return e;
+	memcpy(f.bytes, stopped->bytes, f.len);
+	ft_switch_resume(
+		s->w->sw, 0, s->w->now, books_packet(s->books, &f, 0), &r, &s->books->sink);
+	books_balance(s->books);
+	return WEFT_E_NONE;
+}
+
+// Sends on every packet that stopped, those that stop again too. How many that were.
+static unsigned resume_all(const struct side *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->books->n; i++) {
+		struct sent stopped = s->books->sent[i]; // resuming may move it
+
+		if (!stopped.continuation_len)
+			continue;
+		n++;
+		assert_int_equal(resume(s, &stopped, NULL, 0), 0);
+		assert_true(s->books->n < MAX_SENT);
+	}
+	return n;
+}
+
+static unsigned sent_to(const struct side *s, uint32_t port)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->books->n; i++)
+		n += s->books->sent[i].kind == SENT_PORT && s->books->sent[i].port == port;
+	return n;
+}
+
+// ---- one by one
+
+static void nothing_goes_on_by_itself(void **state)
+{
+	struct program p = program_out(2);
+
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	assert_int_equal(stops.books->n, 2);
+	assert_int_equal(sent_to(&stops, 2), 1);
+	assert_int_equal(stops.books->sent[1].kind, SENT_CONTROLLER);
+	assert_int_equal(stops.books->sent[1].in.max_len, WEFT_MAX_LEN_ALL); // all of it
+	assert_int_equal(resume_all(&stops), 1);
+	assert_int_equal(sent_to(&stops, 3), 1);
+	assert_int_equal(sent_to(&stops, 2), 1);
+}
+
+// The rule is another meanwhile: what was left to do is done as it was.
+static void rules_may_go_meanwhile(void **state)
+{
+	struct program p = {0}, other = program_out(4);
+	struct sent stopped;
+
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	stopped = stops.books->sent[0];
+	assert_int_equal(add_rule(&stops, 0, &other), 0);
+	assert_int_equal(resume(&stops, &stopped, NULL, 0), 0);
+	assert_int_equal(sent_to(&stops, 3), 1);
+	assert_int_equal(sent_to(&stops, 4), 0);
+}
+
+static void a_group_that_went_is_told(void **state)
+{
+	const struct weft_bucket bucket = {
+		.watch_port = WEFT_OFPORT_ANY, .watch_group = WEFT_GROUP_ANY};
+	struct weft_group_mod mod = {GROUP, WEFT_GROUP_ADD, WEFT_GROUP_TYPE_INDIRECT, 1};
+	struct program p = {0};
+
+	assert_int_equal(ft_group_mod(stops.w->sw, &mod, &bucket, sizeof(bucket)), 0);
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_GROUP, GROUP);
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	mod = (struct weft_group_mod){GROUP, WEFT_GROUP_DELETE};
+	assert_int_equal(ft_group_mod(stops.w->sw, &mod, NULL, 0), 0);
+	assert_int_equal(resume(&stops, &stops.books->sent[0], NULL, 0), WEFT_E_ACTION_GROUP);
+}
+
+static void actions_come_before(void **state)
+{
+	struct program p = {0}, first = {0};
+
+	put_pause(&p);
+	program_output_field(&p, bits_of(WEFT_FIELD_REG0, 0, 16));
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	program_set(&first, false, WEFT_FIELD_REG0, 5);
+	assert_int_equal(
+		resume(&stops, &stops.books->sent[0], first.actions, first.instr.apply_len), 0);
+	assert_int_equal(sent_to(&stops, 5), 1);
+}
+
+static void what_is_too_long_is_dropped(void **state)
+{
+	struct program p = {0};
+
+	put_pause(&p);
+	while (p.instr.apply_len <= WEFT_PAUSE_BYTES)
+		program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	assert_int_equal(stops.books->n, 0);
+	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
+}
+
+static void not_in_egress(void **state)
+{
+	struct program out = program_out(2), p = {0};
+
+	assert_int_equal(ft_egress_set(stops.w->sw, 3, true), 0);
+	put_pause(&p);
+	assert_int_equal(add_rule(&stops, 0, &out), 0);
+	assert_int_equal(add_rule(&stops, 3, &p), 0);
+	run_ip(&stops, 64);
+	assert_int_equal(stops.books->n, 0);
+	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
+}
+
+static void a_quiet_port_ends_it(void **state)
+{
+	struct program p = program_out(2);
+
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	assert_int_equal(
+		ft_port_set(stops.w->sw, &(struct ft_port){1, WEFT_PORT_NO_PACKET_IN, true}), 0);
+	run_ip(&stops, 64);
+	assert_int_equal(stops.books->n, 1);
+	assert_int_equal(sent_to(&stops, 2), 1);
+}
+
+static void a_packet_out_may_stop(void **state)
+{
+	struct program out = program_out(2), p = {0};
+
+	assert_int_equal(add_rule(&stops, 0, &out), 0);
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_TABLE);
+	run_packet_out(&stops, &p);
+	assert_int_equal(stops.books->n, 1);
+	assert_int_equal(resume_all(&stops), 1);
+	assert_int_equal(sent_to(&stops, 3), 1);
+	assert_int_equal(sent_to(&stops, 2), 1);
+}
+
+// ---- what is refused, whoever says it
+
+static void refused(struct sent *s, enum weft_error want)
+{
+	assert_int_equal(resume(&stops, s, NULL, 0), want);
+}
+
+static void what_rules_may_not_is_refused(void **state)
+{
+	struct weft_instructions *i;
+	struct weft_paused_rule *r;
+	struct program p = {0};
+	struct sent s, good;
+
+	put_pause(&p);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	p.instr.flags |= WEFT_INSTR_GOTO;
+	p.instr.goto_table = 2;
+	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	run_ip(&stops, 64);
+	s = good = stops.books->sent[0];
+	r = (void *)(uintptr_t)weft_paused_rules((const void *)s.continuation);
+	i = (void *)(r + 1);
+	((struct weft_action *)(void *)(i + 1))->arg = WEFT_OFPORT_TABLE;
+	refused(&s, WEFT_E_ACTION_PORT);
+	s = good;
+	i->goto_table = 0;
+	refused(&s, WEFT_E_BAD_GOTO);
+	s = good;
+	i->meter_id = 7;
+	refused(&s, WEFT_E_MALFORMED);
+	s = good;
+	r->table = WEFT_TABLE_ALL;
+	refused(&s, WEFT_E_MALFORMED);
+	s = good;
+	i->flags |= 128;
+	refused(&s, WEFT_E_MALFORMED);
+	refused(&good, WEFT_E_NONE);
+}
+
+// ---- everywhere: random rules, plain and with pauses
+
+// What may differ when a part goes on later: exit in a copy ends its maker, too, and buckets share
+// the stack. So not both in one switch.
+static bool copies, stacks;
+
+// Which of the two is built.
+static bool pauses;
+
+static void maybe_stop(struct program *p)
+{
+	const uint8_t note[8] = {0};
+
+	if (rng() % 4)
+		return;
+	if (pauses)
+		put_pause(p);
+	else
+		program_raw(p, false, WEFT_ACTION_NOTE, sizeof(note), note, sizeof(note));
+}
+
+static void put_random(struct program *p, uint8_t table, unsigned depth);
+
+static void put_clone(struct program *p, uint8_t table, unsigned depth)
+{
+	struct program inside = {0};
+
+	if (!depth || !copies)
+		return;
+	for (unsigned i = rng() % 4; i; i--) {
+		maybe_stop(&inside);
+		put_random(&inside, table, depth - 1);
+	}
+	program_clone(p, &inside);
+}
+
+static void put_move(struct program *p)
+{
+	const enum weft_field reg = (enum weft_field)(WEFT_FIELD_REG0 + rng() % 4);
+	const struct weft_subfield mac = bits_of(WEFT_FIELD_ETH_DST, rng() % 16, 32),
+				   whole = bits_of(reg, 0, 32);
+
+	if (rng() % 2)
+		program_move(p, false, mac, whole);
+	else
+		program_move(p, false, whole, mac);
+}
+
+static void put_random(struct program *p, uint8_t table, unsigned depth)
+{
+	const enum weft_field reg = (enum weft_field)(WEFT_FIELD_REG0 + rng() % 4);
+
+	switch (rng() % 12) {
+	case 0:
+	case 1:
+		program_add(p, false, WEFT_ACTION_OUTPUT, 2 + rng() % (PORTS - 1));
+		return;
+	case 2:
+		program_set(p, false, reg, rng());
+		return;
+	case 3:
+		put_move(p);
+		return;
+	case 4:
+		if (stacks)
+			program_stack(p, rng() % 2, bits_of(reg, 0, 32));
+		return;
+	case 5:
+	case 6:
+		if (table + 1u < TABLES)
+			program_resubmit(p, false, rng() % 2 ? WEFT_OFPORT_IN_PORT : 1 + rng() % 3,
+				(uint8_t)(table + 1 + rng() % (TABLES - table - 1)));
+		return;
+	case 7:
+		put_clone(p, table, depth);
+		return;
+	case 8:
+		program_add(p, false, WEFT_ACTION_DEC_NW_TTL, 0);
+		return;
+	case 9:
+		if (copies && !stacks && table < 2)
+			program_add(p, false, WEFT_ACTION_GROUP, GROUP);
+		return;
+	case 10:
+		if (!copies && rng() % 4 == 0)
+			program_add(p, false, WEFT_ACTION_EXIT, 0);
+		return;
+	default:
+		program_set(p, false, WEFT_FIELD_ETH_SRC, rng());
+	}
+}
+
+static void put_written(struct program *p, uint8_t table)
+{
+	switch (rng() % 5) {
+	case 0:
+		program_add(p, true, WEFT_ACTION_OUTPUT, 2 + rng() % (PORTS - 1));
+		return;
+	case 1:
+		program_set(p, true, WEFT_FIELD_ETH_SRC, rng());
+		return;
+	case 2:
+		program_move(p, true, bits_of(WEFT_FIELD_REG0, 0, 32),
+			bits_of(WEFT_FIELD_ETH_DST, 0, 32));
+		return;
+	case 3:
+		if (table + 1u < TABLES)
+			program_resubmit(p, true, WEFT_OFPORT_IN_PORT, TABLES - 1);
+		return;
+	default:
+		program_add(p, true, WEFT_ACTION_DEC_NW_TTL, 0);
+	}
+}
+
+static void finish_random(struct program *p, uint8_t table)
+{
+	for (unsigned i = rng() % 3; i; i--)
+		put_written(p, table);
+	if (rng() % 6 == 0)
+		p->instr.flags |= WEFT_INSTR_CLEAR;
+	if (rng() % 3 == 0) {
+		p->instr.metadata = rng();
+		p->instr.metadata_mask = UINT64_MAX;
+		p->instr.metadata &= p->instr.metadata_mask;
+	}
+	if (table + 1u < TABLES && rng() % 2) {
+		p->instr.flags |= WEFT_INSTR_GOTO;
+		p->instr.goto_table = (uint8_t)(table + 1 + rng() % (TABLES - table - 1));
+	}
+}
+
+static void random_rule(const struct side *s, uint8_t table)
+{
+	struct program p = {0};
+
+	for (unsigned i = rng() % 6; i; i--) {
+		maybe_stop(&p);
+		put_random(&p, table, 2);
+	}
+	finish_random(&p, table);
+	assert_int_equal(add_rule(s, table, &p), 0);
+}
+
+// The same rules on both sides, but for the pauses.
+static void random_rules(void)
+{
+	const uint64_t at = rng_state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		pauses = i;
+		rng_state = at;
+		for (uint8_t t = 0; t < TABLES; t++)
+			random_rule(i ? &stops : &plain, t);
+	}
+}
+
+// A bucket that outputs, and one that looks rules up.
+static void add_group(const struct side *s)
+{
+	struct weft_group_mod mod = {GROUP, WEFT_GROUP_ADD, WEFT_GROUP_TYPE_ALL, 2};
+	struct program out = {0}, far = {0};
+	uint64_t raw[64];
+	char *at = (char *)raw;
+
+	program_add(&out, true, WEFT_ACTION_OUTPUT, 2);
+	program_resubmit(&far, true, WEFT_OFPORT_IN_PORT, TABLES - 2);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct program *p = i ? &far : &out;
+		const struct weft_bucket b = {.bucket_id = i,
+			.watch_port = WEFT_OFPORT_ANY,
+			.watch_group = WEFT_GROUP_ANY,
+			.actions_len = p->instr.write_len};
+
+		memcpy(at, &b, sizeof(b));
+		memcpy(at + sizeof(b), p->actions, b.actions_len);
+		at += sizeof(b) + b.actions_len;
+	}
+	assert_int_equal(ft_group_mod(s->w->sw, &mod, raw, (size_t)(at - (char *)raw)), 0);
+}
+
+static int by_port_and_bytes(const void *a, const void *b)
+{
+	const struct sent *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->port != y->port)
+		return x->port < y->port ? -1 : 1;
+	return memcmp(x->bytes, y->bytes, sizeof(x->bytes));
+}
+
+// In any order: a copy that stops goes on later than what had it.
+static void compare(void)
+{
+	struct books *a = plain.books, *b = stops.books;
+	unsigned ports = 0;
+
+	qsort(a->sent, a->n, sizeof(*a->sent), by_port_and_bytes);
+	qsort(b->sent, b->n, sizeof(*b->sent), by_port_and_bytes);
+	for (unsigned i = 0; i < b->n; i++)
+		ports += b->sent[i].kind == SENT_PORT;
+	assert_int_equal(a->n, ports);
+	for (unsigned i = 0; i < ports; i++)
+		assert_int_equal(by_port_and_bytes(&a->sent[i], &b->sent[i]), 0);
+}
+
+static void stopped_packets_come_out_alike(void **state)
+{
+	unsigned stopped = 0, sent = 0;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		copies = round % 3 == 0;
+		stacks = round % 3 == 1 || rng() % 2;
+		if (copies && round < 3)
+			add_group(&plain), add_group(&stops);
+		random_rules();
+		for (unsigned i = 0; i < 2; i++) {
+			uint8_t ttl = i ? 64 : (uint8_t)(1 + rng() % 4);
+
+			run_ip(&plain, ttl);
+			run_ip(&stops, ttl);
+			stopped += resume_all(&stops);
+			assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 0);
+			sent += plain.books->n;
+			compare();
+		}
+	}
+	assert_true(stopped > 1000 && sent > 1000);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_goes_on_by_itself),
+		TEST(rules_may_go_meanwhile),
+		TEST(a_group_that_went_is_told),
+		TEST(actions_come_before),
+		TEST(what_is_too_long_is_dropped),
+		TEST(not_in_egress),
+		TEST(a_quiet_port_ends_it),
+		TEST(a_packet_out_may_stop),
+		TEST(what_rules_may_not_is_refused),
+		TEST(stopped_packets_come_out_alike),
+	};
+#undef TEST
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
