@@ -285,7 +285,9 @@ static bool learn(struct ft_cache *c, unsigned i)
 	uint32_t number;
 	unsigned way;
 
-	if (t->spoilt || !t->ended)
+	// In the midst of a commit the way may be the one from before; who knows it later must not be
+	// behind whom the tables told of the commit meanwhile.
+	if (t->spoilt || !t->ended || now->epoch & 1)
 		return true;
 	t->path.sw = now->sw;
 	t->path.epoch = now->epoch;

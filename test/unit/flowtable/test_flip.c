@@ -7,56 +7,16 @@
 // grows and shrinks other tables. Each reader looks up a burst and must find every rule, and all of
 // one generation, also in the group, which flips along.
 
-#include "world.h"
+#include "qsbr.h"
 
 #include <pthread.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#define READERS 2u
+#define READERS QSBR_READERS
 #define KEYS 16u
 #define FLIPS 3000u
 
-// ---- a grace period after McKenney's QSBR: every reader says when it holds nothing
-
-static _Atomic uint64_t epoch = 1;
-static _Atomic uint64_t seen[READERS]; // the epoch at the last quiescent state; 0: has left
 static _Atomic bool stop;
-
-struct deferred {
-	void (*fn)(void *);
-	void *obj;
-	uint64_t epoch;
-};
-
-static struct deferred queue[4096];
-static size_t head, tail;
-
-static bool passed(uint64_t e)
-{
-	for (unsigned i = 0; i < READERS; i++) {
-		uint64_t s = atomic_load(&seen[i]);
-
-		if (s && s < e)
-			return false;
-	}
-	return true;
-}
-
-static void qsbr_retire(void *ctx, void (*fn)(void *), void *obj)
-{
-	assert_true(tail - head < 4096);
-	queue[tail++ % 4096] = (struct deferred){fn, obj, atomic_fetch_add(&epoch, 1) + 1};
-}
-
-static void qsbr_poll(void)
-{
-	while (head < tail && passed(queue[head % 4096].epoch)) {
-		struct deferred d = queue[head++ % 4096];
-
-		d.fn(d.obj);
-	}
-}
 
 // ---- readers
 
@@ -107,9 +67,9 @@ static void *reader_main(void *arg)
 	}
 	while (!atomic_load(&stop)) {
 		look(r, keys);
-		atomic_store(&seen[r->worker], atomic_load(&epoch));
+		qsbr_quiescent(r->worker);
 	}
-	atomic_store(&seen[r->worker], 0);
+	qsbr_leave(r->worker);
 	return NULL;
 }
 
@@ -210,7 +170,7 @@ static void flips(void **state)
 	ft_txn_commit(sw);
 	for (unsigned i = 0; i < READERS; i++) {
 		reader[i] = (struct reader){.sw = sw, .worker = i};
-		atomic_store(&seen[i], atomic_load(&epoch));
+		qsbr_quiescent(i);
 		assert_int_equal(
 			pthread_create(&reader[i].thread, NULL, reader_main, &reader[i]), 0);
 	}
@@ -224,9 +184,7 @@ static void flips(void **state)
 		}
 		ft_txn_commit(sw);
 		noise(sw, g);
-		// The queue is finite, and a reader may be off its core for long.
-		for (qsbr_poll(); tail - head > 3000; qsbr_poll())
-			usleep(50);
+		qsbr_keep_up();
 	}
 	atomic_store(&stop, true);
 	for (unsigned i = 0; i < READERS; i++) {
@@ -236,8 +194,7 @@ static void flips(void **state)
 		assert_true(reader[i].bursts > 0);
 	}
 	ft_switch_free(sw);
-	while (head < tail)
-		qsbr_poll();
+	qsbr_drain();
 	world_free(w);
 }
 

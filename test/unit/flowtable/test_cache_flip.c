@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+// No packet sees a mix of old and new rules, with the flow cache before the tables and while rules
+// change under it as fast as they can.
+//
+// Each flow has rules in two tables that write the same number into its packets: table 0 into the
+// IPv4 source, table 1 into the Ethernet source and the port. It is the number of the transaction
+// that made them. A transaction does so for a few flows, by every means there is; the readers carry
+// packets through cache and tables as a worker does and look at what comes out:
+//
+//   - both tables' marks and the port are of one transaction, whether the packet went by a
+//     remembered way or through the tables;
+//   - none that another had replaced before the burst began, and none not yet staged;
+//   - once a packet has met a transaction, no later one of any flow meets what that replaced.
+//
+// Small transactions go through the history of changes (flowtable/history.h), big ones past it;
+// other rules come and go meanwhile that ways should survive, and the FDB and flags change too.
+//
+// Run it under the thread sanitizer (scripts/test, suite tsan). WEFT_FLIPS: how many transactions.
+
+#include "frames.h"
+#include "qsbr.h"
+
+#include "flowtable/cache.h"
+#include "flowtable/fdb.h"
+#include "flowtable/trace.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+enum {
+	FLOWS = 16,
+	PORTS = 4,
+	CACHED = 256, // flows: the least there is, so that all is forgotten now and then
+	LEN = 64,
+#if defined(__SANITIZE_THREAD__)
+	FLIPS = 400,
+#else
+	FLIPS = 10000,
+#endif
+	RING = 1024,
+	TOP = 1000, // priorities from which on every next one is above all others
+};
+
+static _Atomic bool stop;
+static uint16_t top = TOP;
+static _Atomic uint32_t staged;             // the newest transaction that a packet may have met
+static _Atomic uint32_t committed[FLOWS];   // the oldest
+static _Atomic uint32_t after[RING][FLOWS]; // a flow's, once that transaction is there
+
+struct reader {
+	struct ft_sink sink; // first
+	pthread_t thread;
+	struct ft_switch *sw;
+	struct ft_cache *cache;
+	void *memory;
+	unsigned worker;
+	uint32_t oldest[FLOWS]; // that may be met by this burst
+	uint32_t newest;        // that was met
+	uint64_t searched, remembered, wrong;
+	_Atomic uint64_t bursts, hits;
+	struct ft_packet pkt[FLOWS];
+	uint8_t frame[FLOWS][LEN];
+};
+
+// ---- readers
+
+static const uint32_t ports[PORTS] = {2, 3, 4, 5}; // the frames come in at 1
+
+// Does it say that transaction `newest` is not there, which was met before? The ring tells of the
+// latest ones only.
+static bool unseen(const struct reader *r, unsigned flow, uint32_t met)
+{
+	bool older = met < atomic_load(&after[r->newest % RING][flow]);
+
+	return older && atomic_load(&staged) - r->newest < RING;
+}
+
+// A frame that came out at `port`, marked by both tables.
+static void look(struct reader *r, const struct ft_packet *p, uint32_t port)
+{
+	const uint8_t *f = p->pkt.data;
+	unsigned flow = f[33];
+	uint32_t upper = ntohl(ft_get32(f + 8)), lower = ntohl(ft_get32(f + 26));
+
+	r->wrong += upper != lower || port != ports[lower % PORTS] || lower < r->oldest[flow] ||
+		    lower > atomic_load(&staged) || unseen(r, flow, lower);
+	if (lower > r->newest)
+		r->newest = lower;
+}
+
+static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
+{
+	struct reader *r = (struct reader *)sink;
+
+	ft_trace_target(p, &ports[port - ports[0]], LEN, 0);
+	look(r, p, port);
+	r->searched++;
+}
+
+static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
+{
+	((struct reader *)sink)->wrong++;
+}
+
+static void go_path(struct reader *r, const struct ft_path *path, struct ft_packet *p)
+{
+	ft_path_count(path, r->worker, 1, LEN, 1);
+	ft_path_edit(path, p);
+	if (path->end == FT_PATH_OUTPUT)
+		look(r, p, *(const uint32_t *)path->target);
+	else
+		r->wrong++;
+	r->remembered++;
+}
+
+static void make_frame(struct reader *r, unsigned flow)
+{
+	static const uint8_t plain[LEN] = {[0] = 2,
+		2,
+		2,
+		2,
+		2,
+		2,
+		[12] = 8,
+		[14] = 0x45,
+		[17] = LEN - 14,
+		[22] = 64,
+		17,
+		[30] = 10,
+		[39] = 30};
+	struct ft_packet *p = &r->pkt[flow];
+
+	memcpy(r->frame[flow], plain, LEN);
+	r->frame[flow][33] = (uint8_t)flow;
+	memset(p, 0, sizeof(*p));
+	p->pkt = (struct weft_packet){.data = r->frame[flow], .len = LEN, .total_len = LEN};
+	p->key.in_port = p->key.in_phy_port = htonl(1);
+}
+
+// One packet of each flow, as a worker does it.
+static void burst(struct reader *r)
+{
+	struct ft_packet *left[FLOWS];
+	struct ft_trace *trace[FLOWS];
+	const struct ft_path *path[FLOWS];
+	struct ft_arrival a[FLOWS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FLOWS; i++) {
+		r->oldest[i] = atomic_load(&committed[i]);
+		make_frame(r, i);
+		a[i] = (struct ft_arrival){.data = r->frame[i],
+			.sw = r->sw,
+			.len = LEN,
+			.total_len = LEN,
+			.from = {.sw_number = ft_switch_number(r->sw), .in_port = 1}};
+	}
+	ft_cache_lookup(r->cache, a, FLOWS, path);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		if (path[i]) {
+			go_path(r, path[i], &r->pkt[i]);
+			continue;
+		}
+		trace[n] = ft_cache_trace(r->cache, i);
+		left[n++] = &r->pkt[i];
+	}
+	ft_switch_process_traced(r->sw, r->worker, 1, left, trace, n, &r->sink);
+	ft_cache_learn(r->cache);
+	atomic_store_explicit(&r->hits, r->remembered, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->bursts, 1, memory_order_relaxed);
+}
+
+static void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!atomic_load(&stop)) {
+		burst(r);
+		qsbr_quiescent(r->worker);
+	}
+	qsbr_leave(r->worker);
+	return NULL;
+}
+
+static void reader_start(struct reader *r, struct ft_switch *sw, unsigned worker)
+{
+	size_t bytes = ft_cache_bytes(CACHED);
+
+	*r = (struct reader){.sw = sw, .worker = worker};
+	r->sink = (struct ft_sink){.output = sink_output, .drop = sink_drop};
+	r->memory = aligned_alloc(64, bytes);
+	assert_non_null(r->memory);
+	memset(r->memory, 0, bytes);
+	r->cache = ft_cache_init(r->memory, CACHED, worker, rng());
+	qsbr_quiescent(worker);
+	assert_int_equal(pthread_create(&r->thread, NULL, reader_main, r), 0);
+}
+
+// ---- the writer
+
+// Of a flow's rule; `shape` makes it another mask.
+static struct weft_match match_of(unsigned flow, unsigned shape)
+{
+	struct pattern p = {0};
+
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_exact(&p, WEFT_FIELD_IPV4_DST, 0x0a000000 + flow);
+	if (shape & 1)
+		pattern_exact(&p, WEFT_FIELD_IN_PORT, 1);
+	if (shape & 2)
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 17);
+	return pattern_match(&p);
+}
+
+static struct program program_of(unsigned table, uint32_t number)
+{
+	struct program p = {0};
+
+	if (table == 0) {
+		program_set(&p, false, WEFT_FIELD_IPV4_SRC, number);
+		p.instr.flags |= WEFT_INSTR_GOTO;
+		p.instr.goto_table = 1;
+	} else {
+		program_set(&p, false, WEFT_FIELD_ETH_SRC, number);
+		program_add(&p, false, WEFT_ACTION_OUTPUT, ports[number % PORTS]);
+	}
+	return p;
+}
+
+static void mod(struct ft_switch *sw, uint8_t command, unsigned table, uint16_t priority,
+	const struct weft_match *m, const struct program *p)
+{
+	struct weft_flow_mod f = flow_mod_of(command, (uint8_t)table, priority);
+
+	assert_int_equal(ft_flow_mod(sw, &f, m, p ? &p->instr : NULL), WEFT_E_NONE);
+}
+
+// What packets of the flow meet in the table becomes of this number.
+static void stage(
+	struct ft_switch *sw, unsigned how, unsigned table, unsigned flow, uint32_t number)
+{
+	struct weft_match loose = match_of(flow, 0), tight = match_of(flow, (unsigned)rng() % 4);
+	struct program p = program_of(table, number);
+
+	if (how == 0) { // changed in place
+		mod(sw, WEFT_FLOW_MODIFY, table, 0, &loose, &p);
+	} else if (how == 1) { // gone, and another of any shape and priority
+		mod(sw, WEFT_FLOW_DELETE, table, 0, &loose, NULL);
+		mod(sw, WEFT_FLOW_ADD, table, (uint16_t)(100 + number % 900), &tight, &p);
+	} else if (how == 2) { // one above it, and then all are the same
+		mod(sw, WEFT_FLOW_ADD, table, (uint16_t)(100 + number % 900), &tight, &p);
+		mod(sw, WEFT_FLOW_MODIFY, table, 0, &loose, &p);
+	} else { // one above all of them
+		mod(sw, WEFT_FLOW_ADD, table, top++, &tight, &p);
+	}
+}
+
+// The next transaction, of `n` flows from `first` on.
+static void flip(struct ft_switch *sw, unsigned first, unsigned n)
+{
+	unsigned how = (unsigned)rng() % 4;
+	uint32_t number = atomic_load(&staged) + 1;
+	bool undone = rng() % 8 == 0;
+
+	if (top > 60000) { // all anew, from below
+		undone = false;
+		how = 1;
+		n = FLOWS;
+		top = TOP;
+	}
+	for (unsigned i = 0; i < FLOWS && !undone; i++)
+		atomic_store(&after[number % RING][i],
+			(i + FLOWS - first) % FLOWS < n ? number : atomic_load(&committed[i]));
+	if (!undone)
+		atomic_store(&staged, number);
+	assert_true(ft_txn_begin(sw));
+	for (unsigned i = 0; i < n; i++) {
+		stage(sw, how, 0, (first + i) % FLOWS, number);
+		stage(sw, how, 1, (first + i) % FLOWS, number);
+	}
+	if (undone) {
+		ft_txn_abort(sw);
+		return;
+	}
+	ft_txn_commit(sw);
+	for (unsigned i = 0; i < n; i++)
+		atomic_store(&committed[(first + i) % FLOWS], number);
+}
+
+// What no packet notices: rules below, beside, in a table that nobody goes to, and other state.
+static void noise(struct ft_switch *sw)
+{
+	struct weft_match below = match_of((unsigned)rng() % FLOWS, (unsigned)rng() % 4);
+	struct weft_match beside = match_of(FLOWS + (unsigned)rng() % 64, (unsigned)rng() % 4);
+	struct program drop = {0};
+	struct weft_ipc_fdb f = {.mac = {{2, 0, 0, 0, 0, (uint8_t)rng()}}, .ofport = 1};
+
+	switch (rng() % 8) {
+	case 0:
+	case 1:
+		mod(sw, WEFT_FLOW_ADD, rng() % 2, (uint16_t)(rng() % 90), &below, &drop);
+		break;
+	case 2:
+	case 3:
+		mod(sw, WEFT_FLOW_ADD, rng() % 2, (uint16_t)rng(), &beside, &drop);
+		break;
+	case 4:
+		mod(sw, rng() % 2 ? WEFT_FLOW_ADD : WEFT_FLOW_DELETE, 2, 7, &beside, &drop);
+		break;
+	case 5:
+		mod(sw, WEFT_FLOW_DELETE, rng() % 2, 0, &beside, NULL);
+		break;
+	case 6:
+		ft_fdb_add(sw, &f);
+		break;
+	default:
+		if (rng() % 16 == 0)
+			ft_switch_changed(sw);
+	}
+}
+
+static struct ft_switch *switch_new(struct world *w)
+{
+	struct ft_env env = w->env;
+	struct ft_limits limits = {100000, 16, 16, 1024};
+	struct ft_switch *sw;
+
+	env.retire = qsbr_retire;
+	env.workers = QSBR_READERS;
+	sw = ft_switch_new(&env, &limits, w);
+	assert_non_null(sw);
+	for (unsigned i = 0; i < PORTS; i++)
+		assert_int_equal(ft_port_set(sw, &(struct ft_port){ports[i], 0, true}), 0);
+	for (unsigned flow = 0; flow < FLOWS; flow++)
+		for (unsigned table = 0; table < 2; table++) {
+			struct weft_match m = match_of(flow, 0);
+			struct program p = program_of(table, 1);
+
+			mod(sw, WEFT_FLOW_ADD, table, 100, &m, &p);
+		}
+	atomic_store(&staged, 1);
+	for (unsigned flow = 0; flow < FLOWS; flow++)
+		atomic_store(&committed[flow], 1);
+	return sw;
+}
+
+static bool all_remember(struct reader *r)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < QSBR_READERS; i++)
+		all &= atomic_load_explicit(&r[i].hits, memory_order_relaxed) > 1000;
+	return all;
+}
+
+static void flips(void **state)
+{
+	static struct reader reader[QSBR_READERS];
+	struct world *w = world_new(1, 1000);
+	struct ft_switch *sw = switch_new(w);
+	const char *env = getenv("WEFT_FLIPS");
+	unsigned long n = env ? strtoul(env, NULL, 0) : FLIPS;
+
+	for (unsigned i = 0; i < QSBR_READERS; i++)
+		reader_start(&reader[i], sw, i);
+	// However little the readers get of the processor: they must have remembered meanwhile.
+	for (unsigned long i = 0; i < n || !all_remember(reader); i++) {
+		flip(sw, (unsigned)rng() % FLOWS, rng() % 8 ? 1 + (unsigned)rng() % 3 : FLOWS);
+		for (unsigned k = (unsigned)rng() % 4; k; k--)
+			noise(sw);
+		qsbr_keep_up();
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < QSBR_READERS; i++) {
+		struct reader *r = &reader[i];
+
+		pthread_join(r->thread, NULL);
+		printf("reader %u: %llu packets remembered, %llu searched for\n", i,
+			(unsigned long long)r->remembered, (unsigned long long)r->searched);
+		assert_int_equal(r->wrong, 0);
+		free(r->memory);
+	}
+	ft_switch_free(sw);
+	qsbr_drain();
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(flips)};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
