@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cycles of the time-stamp counter per packet of what lies between decapsulation and the tx buffer:
+// the flow cache, the tables, what is recorded. The frames are in the core's own caches.
+//
+//	one rule       what comes in goes out
+//	three tables   admission, 1,000 security rules of 90 shapes, forwarding by MAC address
+//
+//	known          1,000 flows that the cache has
+//	new            every packet a five-tuple that was never seen
+//	no cache       every packet through the tables
+//
+// Bursts of 32; the median of the bursts is printed, with the fastest beside it. Rules and flows
+// follow from a seed that is the same every time.
+
+#include "bench/clock.h"
+#include "bench/surroundings.h"
+#include "flowtable/cache.h"
+#include "flowtable/flowtable.h"
+#include "flowtable/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	BURST = 32,
+	ROUNDS = 16384,
+	WARM = 4096,
+	LEN = 60,
+	FILTERS = 1000,
+	SHAPES = 90,
+	POOL = 16384, // flows that are made beforehand
+	FEW = 1000,   // flows that are known
+	NETWORKS = 64,
+	MACHINES = 40,
+	SERVICES = 48,
+	CACHED = 1 << 17,
+};
+
+struct flow {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+	uint8_t proto;
+	uint32_t src_open, dst_open; // bits that its filter leaves open
+};
+
+struct bench {
+	struct ft_sink sink; // first
+	struct ft_switch *sw;
+	struct ft_cache *cache;
+	uint64_t sent, hits;
+	struct ft_packet pkt[BURST];
+	uint8_t frame[BURST][128 + LEN];
+};
+
+static uint64_t random_state = 42;
+
+static uint32_t random32(void)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (uint32_t)(random_state * 0x2545f4914f6cdd1du >> 32);
+}
+
+// ---- rules
+
+static uint32_t network[NETWORKS], machine[MACHINES];
+static uint16_t service[SERVICES];
+static struct flow pool[POOL];
+
+// As in bench/lib/filters.py: who from so large a network may reach this service of this machine.
+static void make_site(void)
+{
+	for (unsigned i = 0; i < NETWORKS; i++)
+		network[i] = 0x0a000000 | random32() >> 8;
+	for (unsigned i = 0; i < MACHINES; i++)
+		machine[i] = 0xac100000 | (random32() & 3) << 8 | (1 + random32() % 254);
+	for (unsigned i = 0; i < SERVICES; i++)
+		service[i] = (uint16_t)(1 + random32() % 32767);
+}
+
+static void must(enum weft_error e)
+{
+	if (e == WEFT_E_NONE)
+		return;
+	fprintf(stderr, "a rule is refused: %s\n", weft_error_text(e));
+	exit(1);
+}
+
+// goto_table 0: output to port 2. table 1's rules go on, and so on.
+static void add(struct ft_switch *sw, uint8_t table, uint16_t priority,
+	const struct weft_flow_key *value, const struct weft_flow_key *mask, uint8_t goto_table)
+{
+	struct {
+		struct weft_instructions i;
+		struct weft_action a;
+		struct weft_action_output out;
+	} program = {
+		{.apply_len = 16, .flags = WEFT_INSTR_APPLY}, {WEFT_ACTION_OUTPUT, 16, 2}, {0}};
+	struct weft_flow_mod mod = {.command = WEFT_FLOW_ADD,
+		.table = table,
+		.priority = priority,
+		.out_port = WEFT_OFPORT_ANY,
+		.out_group = WEFT_GROUP_ANY};
+	struct weft_match match;
+
+	if (goto_table)
+		program.i = (struct weft_instructions){
+			.flags = WEFT_INSTR_GOTO, .goto_table = goto_table};
+	weft_match_from_key(&match, value, mask);
+	must(ft_flow_mod(sw, &mod, &match, &program.i));
+}
+
+static void add_by_port(struct ft_switch *sw, uint8_t goto_table)
+{
+	struct weft_flow_key value = {.in_port = htonl(1)}, mask = {.in_port = 0xffffffff};
+
+	add(sw, 0, 1, &value, &mask, goto_table);
+}
+
+static void add_by_mac(struct ft_switch *sw)
+{
+	struct weft_flow_key value = {.eth_dst = {{2, 0, 0, 0, 0, 2}}}, mask = {0};
+
+	memset(&mask.eth_dst, 0xff, 6);
+	add(sw, 2, 1, &value, &mask, 0);
+}
+
+// The filter's match, and flows that it matches.
+static void make_filter(unsigned i, struct weft_flow_key *value, struct weft_flow_key *mask)
+{
+	unsigned shape = i % SHAPES, bits = 10 + shape % 23;
+	bool by_dst = shape / 23 & 1, by_port = shape / 46 & 1;
+	uint32_t src_mask = 0xffffffffu << (32 - bits);
+	struct flow f = {network[random32() % NETWORKS], machine[random32() % MACHINES], 0,
+		service[random32() % SERVICES], random32() & 1 ? 6 : 17};
+
+	*value = (struct weft_flow_key){.eth_type = htons(0x800)};
+	*mask = (struct weft_flow_key){.eth_type = 0xffff};
+	mask->ipv4_src = htonl(src_mask);
+	value->ipv4_src = htonl(f.src & src_mask);
+	if (by_dst) {
+		mask->ipv4_dst = 0xffffffff;
+		value->ipv4_dst = htonl(f.dst);
+	}
+	if (by_port || i % 2) {
+		mask->ip_proto = 0xff;
+		value->ip_proto = f.proto;
+	}
+	if (by_port) {
+		mask->l4_dst = 0xffff;
+		value->l4_dst = htons(f.dport);
+	}
+	for (unsigned k = i; k < POOL; k += FILTERS) {
+		pool[k] = f;
+		pool[k].src = (f.src & src_mask) | (random32() & ~src_mask);
+		pool[k].src_open = ~src_mask;
+		pool[k].dst_open = by_dst ? 0 : 0xffff;
+	}
+}
+
+static void add_filters(struct ft_switch *sw)
+{
+	struct weft_flow_key value, mask, none = {0};
+
+	for (unsigned i = 0; i < FILTERS; i++) {
+		make_filter(i, &value, &mask);
+		add(sw, 1, (uint16_t)(10 + random32() % FILTERS), &value, &mask, 2);
+	}
+	add(sw, 1, 0, &none, &none, 2);
+}
+
+static uint64_t stand_still(void *ctx)
+{
+	return 1;
+}
+
+static struct ft_switch *make_switch(bool three)
+{
+	static const struct ft_env env = {
+		.retire = retire, .now_ns = stand_still, .seed = 1, .workers = 1};
+	static const struct ft_limits limits = {10000, 10, 10, 10};
+	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
+
+	if (!sw)
+		exit(1);
+	for (uint32_t p = 1; p <= 2; p++)
+		ft_port_set(sw, &(struct ft_port){p, 0, true});
+	make_site();
+	add_filters(sw); // flows are made by them, too
+	if (three)
+		add_by_mac(sw);
+	add_by_port(sw, three);
+	return sw;
+}
+
+// ---- packets
+
+static void put16(uint8_t *p, unsigned v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+static void arrive(struct bench *b, unsigned i, const struct flow *f)
+{
+	static const uint8_t plain[LEN] = {
+		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, [17] = LEN - 14, [22] = 64};
+	struct ft_packet *p = &b->pkt[i];
+	uint8_t *frame = b->frame[i] + 128;
+
+	memcpy(frame, plain, LEN);
+	frame[23] = f->proto;
+	put32(frame + 26, f->src);
+	put32(frame + 30, f->dst);
+	put16(frame + 34, f->sport);
+	put16(frame + 36, f->dport);
+	frame[46] = 0x50;
+	p->pkt = (struct weft_packet){.data = frame, .len = LEN, .total_len = LEN, .headroom = 128};
+}
+
+static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
+{
+	struct bench *b = (struct bench *)sink;
+
+	ft_trace_target(p, b, LEN, 0);
+	b->sent++;
+}
+
+static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
+{
+	fprintf(stderr, "unexpected drop %d\n", why);
+	exit(1);
+}
+
+// As the data plane's worker does it, without the frames' way in and out.
+static void run(struct bench *b)
+{
+	const struct ft_path *path[BURST] = {NULL};
+	struct ft_arrival a[BURST];
+	struct ft_trace *trace[BURST];
+	struct ft_packet *left[BURST];
+	unsigned n = 0;
+
+	for (unsigned i = 0; b->cache && i < BURST; i++)
+		a[i] = (struct ft_arrival){.data = b->pkt[i].pkt.data,
+			.sw = b->sw,
+			.len = LEN,
+			.total_len = LEN,
+			.from = {ft_switch_number(b->sw), 1, 0, 0}};
+	if (b->cache)
+		ft_cache_lookup(b->cache, a, BURST, path);
+	for (unsigned i = 0; i < BURST; i++) {
+		if (path[i]) {
+			ft_path_count(path[i], 0, 1, LEN, 1);
+			b->hits++;
+			b->sent++;
+			continue;
+		}
+		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
+		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
+		trace[n] = b->cache ? ft_cache_trace(b->cache, i) : NULL;
+		left[n++] = &b->pkt[i];
+	}
+	if (n)
+		ft_switch_process_traced(b->sw, 0, 1, left, trace, n, &b->sink);
+	if (n && b->cache)
+		ft_cache_learn(b->cache);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void measure(struct bench *b, const char *rules, const char *traffic, bool all_new)
+{
+	static double bursts[ROUNDS];
+	unsigned at = 0;
+
+	b->sent = b->hits = 0;
+	for (unsigned n = 0; n < WARM + ROUNDS; n++) {
+		for (unsigned i = 0; i < BURST; i++, at++) {
+			struct flow f = pool[at % (all_new ? POOL : FEW)];
+
+			if (all_new) {
+				f.src ^= random32() & f.src_open;
+				f.dst ^= random32() & f.dst_open;
+				f.sport = (uint16_t)random32();
+			}
+			arrive(b, i, &f);
+		}
+		uint64_t start = now();
+		run(b);
+		if (n >= WARM)
+			bursts[n - WARM] = (double)(now() - start) / BURST;
+	}
+	qsort(bursts, ROUNDS, sizeof(bursts[0]), by_value);
+	printf("%-13s %-9s %7.1f " UNIT "/packet (fastest %.1f), %.0f %% remembered\n", rules,
+		traffic, bursts[ROUNDS / 2], bursts[0], 100.0 * (double)b->hits / (double)b->sent);
+}
+
+static void measure_switch(struct bench *b, const char *rules, bool three)
+{
+	size_t bytes = ft_cache_bytes(CACHED);
+	void *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+
+	if (!memory)
+		exit(1);
+	memset(memory, 0, bytes);
+	random_state = 42;
+	b->sw = make_switch(three);
+	b->cache = NULL;
+	measure(b, rules, "no cache", true);
+	b->cache = ft_cache_init(memory, CACHED, 0, 7);
+	measure(b, rules, "known", false);
+	measure(b, rules, "new", true);
+	ft_switch_free(b->sw);
+	free(memory);
+}
+
+int main(void)
+{
+	static struct bench b = {.sink = {.output = sink_output, .drop = sink_drop}};
+
+	measure_switch(&b, "one rule", false);
+	measure_switch(&b, "three tables", true);
+	return 0;
+}
