@@ -2,6 +2,7 @@
 // The writer's side: rules come and go, and the tuples are published in the order of priorities.
 #include "flowtable/classifier.h"
 
+#include "flowtable/bits.h"
 #include "flowtable/plan.h"
 #include "flowtable/table.h"
 #include "flowtable/tuple.h"
@@ -18,6 +19,7 @@ void ft_classifier_fini(struct ft_classifier *c)
 {
 	for (uint32_t i = 0; i < c->n; i++)
 		ft_tuple_free(c->tuple[i]);
+	ft_bits_fini(c);
 	free(c->tuple);
 	free(c->spare);
 	free(atomic_load_explicit(&c->published, memory_order_relaxed));
@@ -144,6 +146,7 @@ void ft_classifier_publish(struct ft_classifier *c, struct ft_garbage_list *garb
 
 	if (from < c->n)
 		ft_plan(c, garbage, from);
+	ft_bits_publish(c);
 	// No memory: only possible if nothing was added, and the old order still finds everything.
 	if (!c->changed || !spare_reserve(c, c->n))
 		return;
@@ -202,9 +205,10 @@ static void chain_link(const struct ft_place *p, struct ft_rule *r)
 		ft_place_set(p, r);
 }
 
-void ft_classifier_link(struct ft_classifier *c, struct ft_rule *r)
+void ft_classifier_link(struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_rule *r)
 {
 	struct ft_place p = {.tuple = c->reserved};
+	struct ft_rule *old = NULL;
 	int max;
 
 	r->shape->rules++;
@@ -216,8 +220,11 @@ void ft_classifier_link(struct ft_classifier *c, struct ft_rule *r)
 		ft_tuple_insert(p.tuple, r, ft_tuple_hash(p.tuple, r->shape, r->value));
 		c->heads++;
 	} else {
+		old = ft_place_rule(&p);
 		chain_link(&p, r);
 	}
+	if (c->reserved || ft_place_rule(&p) == r)
+		ft_bits_link(c, garbage, r, old);
 	c->changed |= p.tuple->max_priority != max;
 }
 
@@ -245,6 +252,7 @@ void ft_classifier_unlink(
 	if (head == r) {
 		ft_place_set(&p, next_of(r));
 		c->heads -= !next_of(r);
+		ft_bits_unlink(c, r, next_of(r));
 	} else {
 		while (next_of(head) != r)
 			head = next_of(head);

@@ -32,16 +32,20 @@
 // (version.h). During the short time in which a removed rule and its successor are both linked, a
 // chain is longer by that one.
 //
-// Behind this header there is nothing about tuples; another structure can take its place.
+// A small table's rules may be had by bit vectors besides (bits.h), which bound a key's cost by the
+// rules there are. Behind this header there is nothing about either; another structure can take
+// their place.
 
 #include "flowtable/rule.h"
 #include "flowtable/shape.h"
 
+struct ft_bits;
 struct ft_tuple;
 struct ft_tuple_array;
 
 struct ft_classifier {
 	_Atomic(struct ft_tuple_array *) published; // NULL: never had a rule
+	_Atomic(struct ft_bits *) bits;             // bits.h: quicker; NULL: there are none
 	// the writer's
 	struct ft_tuple_array *spare; // big enough for the next publication
 	struct ft_tuple **tuple;      // in the order in which rules try them
@@ -52,6 +56,8 @@ struct ft_classifier {
 	uint64_t heads;            // distinct matches
 	uint64_t links;            // since the latest plan of all rules
 	uint64_t plans;            // and other events that need a seed
+	uint64_t bits_links;       // since bits were made, or found not to be worth it,
+	uint64_t bits_wait;        // of which there must be so many before they are made again
 	uint8_t spill_piece[3];    // of a tuple for whatever fits nowhere
 	struct ft_tuple *reserved; // for the next link; NULL: its chain is there already
 	struct ft_shapes shapes;
@@ -75,7 +81,7 @@ void ft_classifier_fini(struct ft_classifier *);
 struct ft_shape *ft_classifier_reserve(
 	struct ft_classifier *, struct ft_garbage_list *, const struct weft_match *);
 // rule->shape and everything else is set. Before rules of the same priority in its chain.
-void ft_classifier_link(struct ft_classifier *, struct ft_rule *);
+void ft_classifier_link(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *);
 // Takes out a rule that no later version sees. Readers may still stand on it.
 void ft_classifier_unlink(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *);
 // Lets readers see new tuples and the order, from memory that reserve() set aside. Before the

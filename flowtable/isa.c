@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "flowtable/bits.h"
 #include "flowtable/cache_key.h"
 #include "flowtable/classifier.h"
 #include "flowtable/lookup.h"
@@ -16,6 +17,8 @@ static bool has_vaes(void)
 #endif
 
 static ft_lookup_fn *lookup = ft_lookup_scalar;
+static ft_bits_fn *bits_lookup = ft_bits_scalar;
+static bool use_bits = true;
 ft_prints_fn *ft_prints = ft_prints_scalar;
 
 static void use_prints(enum ft_isa isa)
@@ -34,18 +37,21 @@ static bool use_lookup(enum ft_isa isa)
 	switch (isa) {
 	case FT_ISA_SCALAR:
 		lookup = ft_lookup_scalar;
+		bits_lookup = ft_bits_scalar;
 		return true;
 #ifdef FT_HAVE_VECTORS
 	case FT_ISA_AVX2:
 		if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2"))
 			return false;
 		lookup = ft_lookup_avx2;
+		bits_lookup = ft_bits_avx2;
 		return true;
 	case FT_ISA_AVX512:
 		if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
 			!__builtin_cpu_supports("bmi2"))
 			return false;
 		lookup = ft_lookup_avx512;
+		bits_lookup = ft_bits_avx512;
 		return true;
 #endif
 	default:
@@ -61,6 +67,11 @@ bool ft_isa_use(enum ft_isa isa)
 	return true;
 }
 
+void ft_bits_use(bool yes)
+{
+	use_bits = yes;
+}
+
 __attribute__((constructor)) static void use_the_best(void)
 {
 	for (int isa = FT_ISA_MAX - 1; isa >= 0; isa--)
@@ -72,8 +83,11 @@ void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
 	const struct ft_tuple_array *a = atomic_load_explicit(&c->published, memory_order_acquire);
+	const struct ft_bits *bits = atomic_load_explicit(&c->bits, memory_order_acquire);
 
-	if (a)
+	if (bits && use_bits)
+		bits_lookup(bits, version, keys, n, rules);
+	else if (a)
 		lookup(a, version, keys, n, rules);
 	else
 		memset(rules, 0, n * sizeof(rules[0]));

@@ -22,3 +22,5 @@ enum ft_isa {
 // Looks up by this one from now on; for tests and measurements, with no worker running. False: this
 // processor or this build doesn't have it.
 bool ft_isa_use(enum ft_isa);
+// Whether bit vectors (bits.h) are used where there are any; likewise. They are at first.
+void ft_bits_use(bool);

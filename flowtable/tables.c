@@ -265,7 +265,7 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 		ft_ids_take(sw, r);
 	}
 	ft_program_join(sw, r);
-	ft_classifier_link(ft_table_part(t, r->program), r);
+	ft_classifier_link(ft_table_part(t, r->program), &sw->garbage, r);
 	ft_relevance_grow(sw, r->shape);
 	table_dirty(sw, t);
 	rule_counted(sw, r, 1);

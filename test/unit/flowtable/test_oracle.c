@@ -174,21 +174,32 @@ static void random_flow_mod(struct world *w)
 		oracle_flow_mod(oracle, &mod, &match, out, w->now));
 }
 
-// Every instruction set finds the same.
+static unsigned by_bits; // bursts that bit vectors were there for
+
+static bool has_bits(struct world *w, uint8_t table)
+{
+	const struct ft_table *t = ft_table_of(w->sw, table);
+
+	return t && atomic_load(&t->classifier.bits);
+}
+
+// Every instruction set finds the same, by bit vectors and without.
 static void look_up(struct world *w, uint8_t table, const struct weft_flow_key *const keys[],
 	unsigned n, const struct ft_rule *rules[])
 {
 	const struct ft_rule *other[FT_BURST];
 
+	by_bits += has_bits(w, table);
 	assert_true(ft_isa_use(FT_ISA_SCALAR));
 	ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, rules);
-	for (enum ft_isa isa = FT_ISA_SCALAR + 1; isa < FT_ISA_MAX; isa++) {
-		if (!ft_isa_use(isa))
+	for (unsigned i = 1; i < 2 * FT_ISA_MAX; i++) {
+		if (!ft_isa_use((enum ft_isa)(i / 2)))
 			continue;
+		ft_bits_use(i % 2);
 		ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, other);
-		for (unsigned i = 0; i < n; i++)
-			assert_int_equal(rules[i] ? rules[i]->priority : -1,
-				other[i] ? other[i]->priority : -1);
+		for (unsigned k = 0; k < n; k++)
+			assert_int_equal(rules[k] ? rules[k]->priority : -1,
+				other[k] ? other[k]->priority : -1);
 	}
 }
 
@@ -385,6 +396,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	oracle = calloc(1, sizeof(*oracle));
 	assert_non_null(oracle);
 	oracle->max_rules = max_rules;
+	by_bits = 0;
 	for (unsigned i = 0; i < steps; i++)
 		random_step(w);
 	if (oracle->open) {
@@ -395,6 +407,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	check_told(w);
 	if (wide)
 		assert_true(ft_table_of(w->sw, 0)->classifier.planned_all);
+	assert_true(by_bits > 0);
 	free(oracle);
 	world_free(w);
 }

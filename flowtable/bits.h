@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Bit vectors: a small classifier's second form, for workers alone.
+//
+// Where rules have many shapes, every tuple is probed for every key, at six cache lines each. A few
+// thousand rules can be had cheaper: one bit a rule, and for each four bits of the key that some
+// rule looks at (a column) sixteen rows of such bits, one for each value: the rules that take it.
+// The rows that a key chooses, one a column, are ANDed, 512 rules an instruction, and what is left
+// are the rules that match, exactly: shapes don't matter (the idea is that of Lakshman and
+// Stiliadis, SIGCOMM 1998). Sixteen bits of which all rules that look at them want the same (an
+// EtherType, a port of the switch, a table's metadata) are one column of two rows.
+//
+// Slots, one for each chain of rules with one match, are in order of descending priority, so that
+// the first bit wins, and whole words are passed by once something better was found. All that is
+// constant. Chains that come later go into the tail, in no order, which has rows of its own; when
+// it is full, or a rule looks at what has no column, the vectors are dropped (workers go to the
+// tuples then) and made anew when the classifier is published, but not before an eighth of the
+// rules has been linked since: so a change costs a bounded time. They are made only if they are
+// expected to be quicker than the tuples.
+//
+// One writer. A slot's bits are set before its rule is, and are never used again for another match;
+// so a reader that finds a bit in all columns has a chain that matches. What a slot's chain has
+// gone from is NULL.
+
+#include "flowtable/shape.h"
+
+#define FT_BITS_RULES 3072u // chains at most
+#define FT_BITS_COLUMNS 64u // at most
+#define FT_BITS_BLOCK 8u    // words that are ANDed at once
+
+// Of columns; as arrays, so that one instruction sees many. The row of a key in column i:
+//	row + min(((piece ^ value) & mask) >> shift, last)
+// With all 16 rows `value` is 0; with two the first is of those that have what is wanted.
+struct ft_columns {
+	uint16_t piece[FT_BITS_COLUMNS]; // 16-bit word of the key
+	uint16_t value[FT_BITS_COLUMNS];
+	uint16_t mask[FT_BITS_COLUMNS];
+	uint16_t shift[FT_BITS_COLUMNS];
+	uint16_t last[FT_BITS_COLUMNS]; // 1 or 15
+	uint16_t row[FT_BITS_COLUMNS];  // the column's first
+} __attribute__((aligned(64)));
+
+#define FT_BITS_NEAR_COLUMNS 32u
+#define FT_BITS_NEAR_BYTES 128u // of the key
+
+struct ft_bits {
+	struct ft_garbage garbage;
+	uint32_t n_columns;              // the choosiest first
+	bool near;                       // few columns, and of the beginning of the key
+	uint32_t words;                  // of a row: 1, 2, 4 or a multiple of 8
+	uint32_t tail_words;             // likewise
+	uint32_t n;                      // slots but for the tail, which begins at 64 * words
+	_Atomic uint32_t tail;           // slots in it
+	_Atomic(struct ft_rule *) *rule; // a slot's chain's first
+	uint16_t *priority;              // the highest of the chain's, when it came
+	uint64_t *bits;
+	_Atomic uint64_t *tail_bits;
+	struct ft_columns columns;
+	// the writer's
+	bool raised; // some chain has two slots: a rule above what it had came
+	uint16_t covered[sizeof(struct weft_flow_key) / 2];
+};
+
+struct ft_classifier;
+
+// ---- workers
+
+// As ft_classifier_lookup(). For each instruction set; isa.c chooses.
+typedef void ft_bits_fn(const struct ft_bits *, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
+ft_bits_fn ft_bits_scalar;
+ft_bits_fn ft_bits_avx2;
+ft_bits_fn ft_bits_avx512;
+
+// ---- writer; for classifier.c
+
+// After a link: r is its chain's first rule now, before which `old` was; NULL: it is a new chain.
+void ft_bits_link(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *r,
+	const struct ft_rule *old);
+// `old` was its chain's first rule; `next`, or none, is now.
+void ft_bits_unlink(struct ft_classifier *, const struct ft_rule *old, struct ft_rule *next);
+// The place to make them.
+void ft_bits_publish(struct ft_classifier *);
+void ft_bits_fini(struct ft_classifier *);

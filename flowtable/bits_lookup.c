@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// The workers' side of bit vectors. Compiled for each instruction set, with FT_BITS as the name.
+//
+// The vector loads are not atomic as C sees it; words are aligned, so that these processors load
+// each of them whole, and a bit that a reader misses is of a rule that it must not see yet.
+#include "flowtable/bits.h"
+
+#include "flowtable/lookup_key.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+// Words of a row, all ANDed: 512 bits.
+struct block {
+	uint64_t word[FT_BITS_BLOCK];
+} __attribute__((aligned(64)));
+
+// The rows that a key chooses.
+struct chosen {
+	uint32_t row[FT_BITS_COLUMNS];
+} __attribute__((aligned(64)));
+
+#if defined(__AVX512BW__)
+
+// All columns at once.
+static inline void choose_near(
+	const struct ft_bits *b, const struct weft_flow_key *key, struct chosen *chosen)
+{
+	const struct ft_columns *c = &b->columns;
+	__m512i low = _mm512_loadu_si512(key), high = _mm512_loadu_si512((const char *)key + 64);
+	__m512i v = _mm512_permutex2var_epi16(low, _mm512_load_si512(c->piece), high);
+
+	v = _mm512_xor_si512(v, _mm512_load_si512(c->value));
+	v = _mm512_and_si512(v, _mm512_load_si512(c->mask));
+	v = _mm512_srlv_epi16(v, _mm512_load_si512(c->shift));
+	v = _mm512_min_epu16(v, _mm512_load_si512(c->last));
+	v = _mm512_add_epi16(v, _mm512_load_si512(c->row));
+	_mm512_store_si512(chosen->row, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)));
+	_mm512_store_si512(
+		chosen->row + 16, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)));
+}
+
+#endif
+
+static inline void choose(
+	const struct ft_bits *b, const struct weft_flow_key *key, struct chosen *chosen)
+{
+	const struct ft_columns *c = &b->columns;
+
+#if defined(__AVX512BW__)
+	if (__builtin_expect(b->near, 1)) {
+		choose_near(b, key, chosen);
+		return;
+	}
+#endif
+	for (uint32_t i = 0; i < b->n_columns; i++) {
+		unsigned differ = (ft_key_piece(key, c->piece[i]) ^ c->value[i]) & c->mask[i];
+		unsigned row = differ >> c->shift[i];
+
+		chosen->row[i] = c->row[i] + (row < c->last[i] ? row : c->last[i]);
+	}
+}
+
+// Rows, from one of their words on.
+struct rows {
+	const void *bits;
+	uint32_t words; // of a row
+	uint32_t n;     // of the block: 1, 2, 4 or 8
+};
+
+#define AT(rows, chosen, i) ((const uint64_t *)(rows)->bits + (chosen)->row[i] * (rows)->words)
+#define SO_MANY 8u // columns, and then a look whether anything is left
+
+#if defined(__AVX512F__)
+
+// Which of the words have a bit.
+static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *chosen,
+	const struct rows *rows, struct block *out)
+{
+	__mmask8 m = (__mmask8)((1u << rows->n) - 1), left = m;
+	__m512i all = _mm512_maskz_set1_epi64(m, -1);
+	uint32_t i = 0;
+
+	for (; left && i + SO_MANY <= b->n_columns; i += SO_MANY) {
+#pragma GCC unroll 8
+		for (uint32_t k = 0; k < SO_MANY; k++)
+			all = _mm512_and_si512(
+				all, _mm512_maskz_loadu_epi64(m, AT(rows, chosen, i + k)));
+		left = _mm512_test_epi64_mask(all, all);
+	}
+	if (!left)
+		return 0;
+	for (; i < b->n_columns; i++)
+		all = _mm512_and_si512(all, _mm512_maskz_loadu_epi64(m, AT(rows, chosen, i)));
+	_mm512_store_si512(out, all);
+	return _mm512_test_epi64_mask(all, all);
+}
+
+#elif defined(__AVX2__)
+
+static inline uint32_t nonzero(__m256i v)
+{
+	__m256i zero = _mm256_cmpeq_epi64(v, _mm256_setzero_si256());
+
+	return ~(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(zero)) & 15;
+}
+
+static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *chosen,
+	const struct rows *rows, struct block *out)
+{
+	__m256i m = _mm256_cmpgt_epi64(_mm256_set1_epi64x(rows->n), _mm256_setr_epi64x(0, 1, 2, 3));
+	__m256i low = m, high = rows->n > 4 ? m : _mm256_setzero_si256(), any;
+	uint32_t i = 0, end;
+
+	do {
+		end = i + SO_MANY < b->n_columns ? i + SO_MANY : b->n_columns;
+		for (; i < end; i++) {
+			const void *row = AT(rows, chosen, i);
+
+			low = _mm256_and_si256(low, _mm256_maskload_epi64(row, m));
+			if (rows->n > 4)
+				high = _mm256_and_si256(
+					high, _mm256_loadu_si256((const __m256i *)row + 1));
+		}
+		any = _mm256_or_si256(low, high);
+		if (_mm256_testz_si256(any, any))
+			return 0;
+	} while (i < b->n_columns);
+	_mm256_store_si256((__m256i *)(void *)out->word, low);
+	_mm256_store_si256((__m256i *)(void *)(out->word + 4), high);
+	return nonzero(low) | nonzero(high) << 4;
+}
+
+#else
+
+static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *chosen,
+	const struct rows *rows, struct block *out)
+{
+	uint32_t any = 0;
+
+	for (uint32_t w = 0; w < rows->n; w++) {
+		uint64_t all = UINT64_MAX;
+
+		for (uint32_t i = 0; all && i < b->n_columns; i++)
+			all &= __atomic_load_n(AT(rows, chosen, i) + w, __ATOMIC_RELAXED);
+		out->word[w] = all;
+		any |= (uint32_t)(all != 0) << w;
+	}
+	return any;
+}
+
+#endif
+
+// The best of the slots of a word and of `best`. `ordered`: by priority.
+static inline const struct ft_rule *best_of(const struct ft_bits *b, uint32_t first, uint64_t word,
+	bool ordered, uint64_t version, const struct ft_rule *best)
+{
+	for (; word; word &= word - 1) {
+		uint32_t slot = first + (uint32_t)__builtin_ctzll(word);
+		const struct ft_rule *r =
+			atomic_load_explicit(&b->rule[slot], memory_order_acquire);
+
+		if (!r || (best && best->priority >= b->priority[slot]))
+			continue;
+		r = ft_chain_visible(r, version);
+		if (!r || (best && best->priority >= r->priority))
+			continue;
+		best = r;
+		if (ordered && r->priority == b->priority[slot])
+			break;
+	}
+	return best;
+}
+
+static inline uint32_t block_words(uint32_t words)
+{
+	return words < FT_BITS_BLOCK ? words : FT_BITS_BLOCK;
+}
+
+static inline const struct ft_rule *find_ordered(
+	const struct ft_bits *b, uint64_t version, const struct chosen *chosen)
+{
+	struct rows rows = {b->bits, b->words, block_words(b->words)};
+	const struct ft_rule *best = NULL;
+	struct block block;
+
+	for (uint32_t from = 0; 64 * from < b->n; from += rows.n) {
+		if (best && best->priority >= b->priority[64 * from])
+			break;
+		rows.bits = b->bits + from;
+		for (uint32_t some = and_rows(b, chosen, &rows, &block); some; some &= some - 1) {
+			uint32_t w = (uint32_t)__builtin_ctz(some);
+
+			best = best_of(b, 64 * (from + w), block.word[w], true, version, best);
+		}
+	}
+	return best;
+}
+
+static inline const struct ft_rule *find_in_tail(const struct ft_bits *b, uint32_t tail,
+	uint64_t version, const struct chosen *chosen, const struct ft_rule *best)
+{
+	struct rows rows = {NULL, b->tail_words, block_words(b->tail_words)};
+	struct block block;
+
+	for (uint32_t from = 0; 64 * from < tail; from += rows.n) {
+		rows.bits = b->tail_bits + from;
+		if (!and_rows(b, chosen, &rows, &block))
+			continue;
+		for (uint32_t w = 0; w < rows.n; w++)
+			best = best_of(
+				b, 64 * (b->words + from + w), block.word[w], false, version, best);
+	}
+	return best;
+}
+
+void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_key *const keys[],
+	unsigned n, const struct ft_rule *rules[])
+{
+	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_acquire);
+	struct chosen chosen;
+
+	for (unsigned i = 0; i < n; i++) {
+		choose(b, keys[i], &chosen);
+		rules[i] = find_ordered(b, version, &chosen);
+		if (__builtin_expect(tail != 0, 0))
+			rules[i] = find_in_tail(b, tail, version, &chosen, rules[i]);
+	}
+}
