@@ -120,8 +120,10 @@ int dp_eal_init(const struct dp_options *o)
 	}
 	dp_logtype = rte_log_register_type_and_pick_level("weft", o->log_level);
 	// It complains of what it does without well: a multi-queue discipline, other processes.
-	if (o->log_level < RTE_LOG_INFO)
+	if (o->log_level < RTE_LOG_INFO) {
 		rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_CRIT);
+		rte_log_set_level_pattern("pmd.net.bon*", RTE_LOG_CRIT);
+	}
 	return 0;
 }
 

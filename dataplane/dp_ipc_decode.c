@@ -179,6 +179,9 @@ static bool dp_ipc_tails(struct dp_cursor *c, struct dp_ipc_request *r)
 			sizeof(((const struct weft_ipc_tenant *)r->body)->name));
 	case WEFT_IPC_PORT_ADD:
 		return dp_ipc_port(r->body);
+	case WEFT_IPC_PORT_MEMBERS:
+		return dp_ipc_string(((const struct weft_ipc_port_members *)r->body)->device,
+			WEFT_DEVICE_MAX + 1);
 	case WEFT_IPC_FLOW_MOD:
 		return dp_ipc_flow(c, true, r);
 	case WEFT_IPC_DUMP_FLOWS:

@@ -8,6 +8,7 @@
 #include "dp_ipc.h"
 
 #include "dp.h"
+#include "dp_bond.h"
 #include "dp_event.h"
 #include "dp_punt.h"
 #include "dp_tenant.h"
@@ -174,6 +175,11 @@ static void dp_dump_fdb_stats(struct dp_dump *d, struct dp_tenant *t)
 }
 
 static void dp_dump_session(void *arg, const struct weft_ipc_bfd *b)
+{
+	dp_dump_item(arg, 0, b, sizeof(*b));
+}
+
+static void dp_dump_member(void *arg, const struct weft_ipc_bond *b)
 {
 	dp_dump_item(arg, 0, b, sizeof(*b));
 }
@@ -384,6 +390,9 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_BFD:
 		dp_bfd_walk(d->dp, dp_dump_session, d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_BONDS:
+		dp_bond_walk(d->dp, dp_dump_member, d);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEIGHS:
 		dp_dump_tenants(d, dp_dump_neighs, false);

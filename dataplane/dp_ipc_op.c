@@ -221,6 +221,22 @@ static enum weft_error dp_op_port_set(struct dp_op *op)
 	return e ? e : dp_op_noted(op, DP_UNDO_PORT_SET);
 }
 
+static enum weft_error dp_op_port_members(struct dp_op *op)
+{
+	const struct weft_ipc_port_members *m = op->r->body;
+	struct dp_port *port = dp_port_find(op->dp, m->id);
+	struct weft_ipc_port was;
+	enum weft_error e;
+
+	if (!port)
+		return WEFT_E_NO_PORT;
+	was = port->cfg;
+	e = dp_port_set_members(op->dp, port, m->device, op->why);
+	if (!e && op->undo)
+		op->undo->port_cfg = was;
+	return e ? e : dp_op_noted(op, DP_UNDO_PORT_MEMBERS);
+}
+
 static enum weft_error dp_op_neigh(struct dp_op *op)
 {
 	struct weft_ipc_neigh n = *(const struct weft_ipc_neigh *)op->r->body;
@@ -358,6 +374,7 @@ static const struct {
 	[WEFT_IPC_FDB_DEL] = {dp_op_fdb, true},
 	[WEFT_IPC_FDB_FLUSH] = {dp_op_fdb_flush, true},
 	[WEFT_IPC_PORT_SET] = {dp_op_port_set, false},
+	[WEFT_IPC_PORT_MEMBERS] = {dp_op_port_members, false},
 	[WEFT_IPC_NEIGH_ADD] = {dp_op_neigh, true},
 	[WEFT_IPC_NEIGH_DEL] = {dp_op_neigh, true},
 	[WEFT_IPC_CAUSE] = {dp_op_cause, true},

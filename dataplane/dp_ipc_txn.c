@@ -223,6 +223,11 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 		if (port)
 			dp_port_set_limits(dp, port, &u->port_cfg.limits);
 		return;
+	case DP_UNDO_PORT_MEMBERS:
+		port = dp_port_find(dp, u->port_cfg.id);
+		if (port && dp_port_set_members(dp, port, u->port_cfg.device, why))
+			DP_LOG(ERR, "bond %s: not as it was: %s", port->cfg.name, why);
+		return;
 	case DP_UNDO_NEIGH:
 		dp_undo_neigh(dp, u);
 		return;

@@ -49,11 +49,12 @@ enum dp_undo_type {
 	DP_UNDO_PORT_MOD,   // port_cfg.id, port_cfg.config: as it was
 	DP_UNDO_VTEP_ADD,   // tenant, ip
 	DP_UNDO_VTEP_DEL,
-	DP_UNDO_NEXTHOP,  // nexthop: as it was; flags UINT32_MAX: there was none
-	DP_UNDO_PORT_SET, // port_cfg.id, port_cfg.limits: as it was
-	DP_UNDO_NEIGH,    // tenant, neigh: as it was; flags UINT32_MAX: there was none
-	DP_UNDO_FDB,      // tenant, fdb: as it was; ofport 0: there was none
-	DP_UNDO_TABLE,    // tenant, table: as it was
+	DP_UNDO_NEXTHOP,      // nexthop: as it was; flags UINT32_MAX: there was none
+	DP_UNDO_PORT_SET,     // port_cfg.id, port_cfg.limits: as it was
+	DP_UNDO_PORT_MEMBERS, // port_cfg.id, port_cfg.device: as it was
+	DP_UNDO_NEIGH,        // tenant, neigh: as it was; flags UINT32_MAX: there was none
+	DP_UNDO_FDB,          // tenant, fdb: as it was; ofport 0: there was none
+	DP_UNDO_TABLE,        // tenant, table: as it was
 };
 
 struct dp_undo {

@@ -2,7 +2,7 @@
 #include "dp_port.h"
 
 #include "dp.h"
-#include "dp_af_packet.h"
+#include "dp_bond.h"
 #include "dp_event.h"
 #include "dp_kdev.h"
 #include "dp_log.h"
@@ -35,11 +35,21 @@ struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, ui
 	return NULL;
 }
 
+// Both cannot be open: the device, a bond's member, the name of the TAP to the kernel.
+static bool dp_port_collides(const struct dp_port *p, const struct weft_ipc_port *cfg)
+{
+	if (p->role == DP_UPLINK && p->peer && !cfg->ofport && !strcmp(p->cfg.name, cfg->name))
+		return true;
+	if (p->cfg.kind != cfg->kind)
+		return false;
+	return cfg->kind == WEFT_PORT_KIND_BOND ? dp_bond_overlaps(p->cfg.device, cfg->device)
+						: !strcmp(p->cfg.device, cfg->device);
+}
+
 struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg)
 {
 	for (struct dp_port *p = dp->ports.head; p; p = p->next)
-		if (p->hidden && p->role != DP_KERNEL && p->cfg.kind == cfg->kind &&
-			!strcmp(p->cfg.device, cfg->device))
+		if (p->hidden && p->role != DP_KERNEL && dp_port_collides(p, cfg))
 			return p;
 	return NULL;
 }
@@ -54,6 +64,8 @@ static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *
 		snprintf(why, 100, "ofport: %u is not possible here", cfg->ofport);
 	else if (cfg->ofport && !tenant)
 		return WEFT_E_NO_TENANT;
+	else if (cfg->kind == WEFT_PORT_KIND_BOND && tenant)
+		snprintf(why, 100, "kind: a bond is an uplink");
 	else if (cfg->mtu && (cfg->mtu < 68 || cfg->mtu > 65000))
 		snprintf(why, 100, "mtu: want 68 to 65000");
 	else if (cfg->config & ~DP_PORT_CONFIG)
@@ -270,6 +282,24 @@ enum weft_error dp_port_set_limits(
 	return WEFT_E_NONE;
 }
 
+enum weft_error dp_port_set_members(
+	struct dp *dp, struct dp_port *p, const char *device, char why[static 100])
+{
+	enum weft_error e;
+
+	if (!p->bond) {
+		snprintf(why, 100, "port %.15s is no bond", p->cfg.name);
+		return WEFT_E_STATE;
+	}
+	e = dp_bond_set_members(dp, p, device, why);
+	if (e)
+		return e;
+	__atomic_store_n(&p->mtu, dp_bond_mtu(p), __ATOMIC_RELAXED);
+	dp_tenants_stale(dp, NULL); // other ways are as wide as that
+	dp_tenants_refresh(dp);
+	return WEFT_E_NONE;
+}
+
 static uint32_t dp_port_config_after(const struct dp_port *p, const struct weft_ipc_port_mod *mod)
 {
 	return (p->config & ~mod->mask) | (mod->config & mod->mask);
@@ -326,6 +356,8 @@ void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 
 		if (p->hidden || (uplinks_only && p->role != DP_UPLINK))
 			continue;
+		if (p->bond)
+			dp_bond_watch(dp, p);
 		up = dp_port_dev_link(p);
 		if (up == p->link_up)
 			continue;

@@ -22,12 +22,14 @@
 #include <rte_ethdev.h>
 
 struct dp;
+struct dp_bond;
 struct dp_tenant;
 
 enum dp_role {
 	DP_LOCAL,
 	DP_UPLINK,
 	DP_KERNEL,
+	DP_MEMBER, // of a bond: in no list, polled by no worker (dp_bond.h)
 };
 
 #define DP_PORT_LIVE_MAX RTE_MAX_ETHPORTS
@@ -38,6 +40,7 @@ struct dp_port {
 	uint32_t config;          // WEFT_PORT_*; atomic
 	struct dp_tenant *tenant; // "nobody" for uplink and kernel ports
 	struct dp_port *peer;     // uplink and its kernel port; NULL: none
+	struct dp_bond *bond;     // NULL: one device
 	uint16_t dev;             // DPDK's port number, and our index in workers' tables
 	uint16_t n_rxq;
 	uint16_t n_txq;        // that take frames now; atomic: a machine behind vhost may use fewer
@@ -91,7 +94,10 @@ enum weft_error dp_port_mod_check(const struct dp_port *p, const struct weft_ipc
 enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_ipc_port_mod *mod);
 struct dp_port *dp_port_find(struct dp *dp, weft_port_id id);
 struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, uint32_t ofport);
-// One is hidden (about to go) and has the same device.
+// Other members of a bond. On failure nothing is changed.
+enum weft_error dp_port_set_members(
+	struct dp *dp, struct dp_port *p, const char *device, char why[static 100]);
+// One is hidden (about to go) and has the same device, or another thing that is there but once.
 struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg);
 void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port_status *out);
 // Looks at every link, or at those of uplinks alone; calls dp_event_port_status() for those that

@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_af_packet.h"
+#include "dp_bond.h"
 #include "dp_kdev.h"
 #include "dp_log.h"
 #include "dp_port_kind.h"
@@ -25,10 +26,11 @@ static enum weft_error dp_dev_failed(char why[static 100], const char *what, int
 	return WEFT_E_DEVICE;
 }
 
-// Local ports take frames to any MAC: a machine, or a bridge full of them, is behind them.
+// Local ports take frames to any MAC: a machine, or a bridge full of them, is behind them. A bond's
+// members take those to the bond's.
 static bool dp_dev_wants_all(const struct dp_port *p)
 {
-	return p->cfg.ofport != 0;
+	return p->cfg.ofport != 0 || p->role == DP_MEMBER || p->bond;
 }
 
 static enum weft_error dp_dev_queues(struct dp *dp, struct dp_port *p, char why[static 100])
@@ -77,6 +79,8 @@ static uint32_t dp_dev_mtu(struct dp_port *p)
 {
 	uint16_t mtu = 1500;
 
+	if (p->bond)
+		return dp_bond_mtu(p);
 	if (p->kernel_copy) { // the kernel's interface: not ours to change
 		int kernel = dp_af_packet_mtu(p->cfg.device);
 
@@ -85,7 +89,9 @@ static uint32_t dp_dev_mtu(struct dp_port *p)
 		return p->cfg.mtu;
 	}
 	if (p->cfg.mtu) {
-		int rc = p->kdev ? dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu)
+		// net_tap knows of no MTU above 1500, but the kernel does.
+		int rc = p->kdev || p->role == DP_KERNEL
+				 ? dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu)
 				 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
 
 		if (rc && rc != -ENOTSUP)
@@ -119,6 +125,12 @@ static int dp_dev_queue_state(uint16_t dev, enum rte_eth_event_type type, void *
 	return 0;
 }
 
+void dp_port_dev_attach(const struct dp_port *p)
+{
+	if (p->kdev)
+		dp_kdev_attach(p->kdev, p->dev);
+}
+
 static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 {
 	struct rte_ether_addr mac;
@@ -133,8 +145,9 @@ static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 	rc = rte_eth_dev_start(p->dev);
 	if (rc)
 		return dp_dev_failed(why, "start", rc);
-	if (p->kdev)
-		dp_kdev_attach(p->kdev, p->dev);
+	dp_port_dev_attach(p);
+	if (p->bond)
+		dp_bond_started(p);
 	if (dp_dev_wants_all(p))
 		rte_eth_promiscuous_enable(
 			p->dev); // some virtual devices are so anyway, and refuse
@@ -175,13 +188,26 @@ static enum weft_error dp_dev_open_kdev(
 	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
 
-static enum weft_error dp_dev_open(
-	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+static enum weft_error dp_dev_new_bond(
+	const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
 {
-	enum weft_error e;
+	int rc = dp_bond_create(spec->devname, p->cfg.device);
+
+	if (rc < 0)
+		return dp_dev_failed(why, "open", rc);
+	p->dev = (uint16_t)rc;
+	return WEFT_E_NONE;
+}
+
+// DPDK has the device, and its number is known.
+static enum weft_error dp_dev_new_device(
+	const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+{
 	int rc;
 
 	snprintf(p->devname, sizeof(p->devname), "%s", spec->devname);
+	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
+		return dp_dev_new_bond(spec, p, why);
 	rc = rte_eal_hotplug_add(spec->bus, spec->devname, spec->args);
 	if (rc)
 		return dp_dev_failed(why, "open", rc);
@@ -190,11 +216,24 @@ static enum weft_error dp_dev_open(
 		rte_eal_hotplug_remove(spec->bus, spec->devname);
 		return dp_dev_failed(why, "open", rc);
 	}
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_dev_open(
+	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+{
+	enum weft_error e = dp_dev_new_device(spec, p, why);
+
+	if (e)
+		return e;
 	p->kernel_copy = spec->kernel_copy;
 	p->raw_csum = spec->raw_csum;
 	p->born_ns = dp_now_ns();
 	p->first_worker = dp_dev_first_worker(dp);
-	e = dp_dev_configure(dp, p, spec->queues, why);
+	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
+		e = dp_bond_open(dp, p, spec->queues, why);
+	if (!e)
+		e = dp_dev_configure(dp, p, spec->queues, why);
 	if (!e && spec->kdev)
 		e = dp_dev_open_kdev(dp, spec, p, why);
 	if (!e)
@@ -205,7 +244,8 @@ static enum weft_error dp_dev_open(
 }
 
 static enum weft_error dp_dev_new(struct dp *dp, const struct dp_port_spec *spec,
-	const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out)
+	const struct weft_ipc_port *cfg, enum dp_role role, char why[static 100],
+	struct dp_port **out)
 {
 	struct dp_port *p = aligned_alloc(64, (sizeof(*p) + 63) & ~(size_t)63);
 	enum weft_error e;
@@ -216,6 +256,8 @@ static enum weft_error dp_dev_new(struct dp *dp, const struct dp_port_spec *spec
 	p->cfg = *cfg;
 	p->ofport = cfg->ofport;
 	p->config = cfg->config;
+	p->role = (uint8_t)role;
+	p->tenant = dp->nobody;
 	e = dp_dev_open(dp, spec, p, why);
 	if (e) {
 		free(p);
@@ -229,8 +271,8 @@ static enum weft_error dp_dev_new(struct dp *dp, const struct dp_port_spec *spec
 	return WEFT_E_NONE;
 }
 
-enum weft_error dp_port_dev_open(
-	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out)
+static enum weft_error dp_dev_open_as(struct dp *dp, const struct weft_ipc_port *cfg,
+	enum dp_role role, char why[static 100], struct dp_port **out)
 {
 	uint16_t queues = cfg->queues ? cfg->queues : (uint16_t)dp->opt.workers;
 	struct dp_port_spec spec;
@@ -241,7 +283,19 @@ enum weft_error dp_port_dev_open(
 		return WEFT_E_DEVICE;
 	}
 	e = dp_port_spec(cfg, dp->ports.made++, queues, dp->opt.max_frame, &spec, why);
-	return e ? e : dp_dev_new(dp, &spec, cfg, why, out);
+	return e ? e : dp_dev_new(dp, &spec, cfg, role, why, out);
+}
+
+enum weft_error dp_port_dev_open(
+	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out)
+{
+	return dp_dev_open_as(dp, cfg, cfg->ofport ? DP_LOCAL : DP_UPLINK, why, out);
+}
+
+enum weft_error dp_port_dev_open_member(
+	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out)
+{
+	return dp_dev_open_as(dp, cfg, DP_MEMBER, why, out);
 }
 
 enum weft_error dp_port_dev_open_kernel(
@@ -257,16 +311,15 @@ enum weft_error dp_port_dev_open_kernel(
 		return e;
 	snprintf(cfg.device, sizeof(cfg.device), "%s",
 		*uplink->cfg.kernel_if ? uplink->cfg.kernel_if : uplink->cfg.name);
-	e = dp_dev_new(dp, &spec, &cfg, why, out);
-	if (!e) {
-		(*out)->role = DP_KERNEL;
-		(*out)->tenant = dp->nobody;
-	}
-	return e;
+	return dp_dev_new(dp, &spec, &cfg, DP_KERNEL, why, out);
 }
 
 void dp_port_dev_close(struct dp_port *p)
 {
+	if (p->cfg.kind == WEFT_PORT_KIND_BOND) {
+		dp_bond_close(p);
+		return;
+	}
 	rte_eth_dev_stop(p->dev);
 	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
 		while (rte_eth_dev_callback_unregister(
@@ -283,6 +336,8 @@ bool dp_port_dev_link(const struct dp_port *p)
 {
 	struct rte_eth_link link = {0};
 
+	if (p->bond)
+		return dp_bond_link(p);
 	// A TAP that was moved into another network namespace works on, but cannot be asked from
 	// here.
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
@@ -297,7 +352,9 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 	struct rte_eth_stats dev = {0};
 	struct rte_eth_link link = {0};
 
-	if (p->kdev) {
+	if (p->bond) {
+		dp_bond_stats(p, s);
+	} else if (p->kdev) {
 		dp_kdev_stats(p->kdev, s);
 	} else if (rte_eth_stats_get(p->dev, &dev) == 0) {
 		s->rx_packets = dev.ipackets;

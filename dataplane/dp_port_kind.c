@@ -2,6 +2,7 @@
 #include "dp_port_kind.h"
 
 #include "dp_af_packet.h"
+#include "dp_bond_spec.h"
 
 #include <net/if.h>
 #include <stdio.h>
@@ -186,6 +187,17 @@ static enum weft_error dp_spec_pci(const struct weft_ipc_port *cfg, struct dp_po
 	return WEFT_E_NONE;
 }
 
+static enum weft_error dp_spec_bond(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
+	uint32_t max_frame, char why[static 100])
+{
+	struct dp_bond_spec bond;
+
+	if (!dp_bond_parse(cfg->device, &bond, why))
+		return WEFT_E_MALFORMED;
+	snprintf(s->devname, sizeof(s->devname), "net_bonding");
+	return WEFT_E_NONE;
+}
+
 static dp_spec_fn *const dp_spec_fns[WEFT_PORT_KIND_MAX] = {
 	[WEFT_PORT_KIND_AF_PACKET] = dp_spec_af_packet,
 	[WEFT_PORT_KIND_AF_XDP] = dp_spec_af_xdp,
@@ -195,6 +207,7 @@ static dp_spec_fn *const dp_spec_fns[WEFT_PORT_KIND_MAX] = {
 	[WEFT_PORT_KIND_PCAP] = dp_spec_pcap,
 	[WEFT_PORT_KIND_NULL] = dp_spec_null,
 	[WEFT_PORT_KIND_PCI] = dp_spec_pci,
+	[WEFT_PORT_KIND_BOND] = dp_spec_bond,
 };
 
 static void dp_spec_name(struct dp_port_spec *s, unsigned serial)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_worker.h"
 
+#include "dp_bond.h"
 #include "dp_reasm.h"
 
 #include <rte_cycles.h>
@@ -20,6 +21,7 @@
 static unsigned dp_worker_poll(struct dp_worker *w)
 {
 	const struct dp_poll_list *list = __atomic_load_n(&w->polls, __ATOMIC_ACQUIRE);
+	bool tend = w->turn++ % DP_BOND_TURNS == 0;
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < list->n; i++) {
@@ -30,6 +32,8 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 		if (unlikely(!port))
 			continue; // dp_unpublish.h
 		n = rte_eth_rx_burst(port->dev, list->poll[i].queue, m, DP_RX_BURST);
+		if (unlikely(port->bond && tend))
+			dp_bond_tend(w, port, list->poll[i].queue);
 		if (!n)
 			continue;
 		total += n;

@@ -119,6 +119,7 @@ struct dp_worker {
 	struct dp *dp;
 	unsigned id;
 	uint16_t ip_id;
+	unsigned turn; // of the loop
 	uint64_t now_ns;
 	struct dp_poll_list *polls;   // RCU
 	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped

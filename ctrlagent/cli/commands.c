@@ -12,6 +12,7 @@ static const struct {
 	{"vtep", "list", command_vtep_list},
 	{"underlay", "list", command_underlay_list},
 	{"bfd", "list", command_bfd_list},
+	{"bond", "list", command_bond_list},
 	{"mtu", "list", command_mtu_list},
 	{"fdb", "list", command_fdb_list},
 	{"fdb", "add", command_fdb_add},

@@ -12,6 +12,7 @@ void command_port_list(struct request *r);
 void command_vtep_list(struct request *r);
 void command_underlay_list(struct request *r);
 void command_bfd_list(struct request *r);
+void command_bond_list(struct request *r);
 void command_mtu_list(struct request *r);
 void command_fdb_list(struct request *r);
 void command_fdb_add(struct request *r);

@@ -35,6 +35,7 @@ const struct cli_verb cli_verbs[] = {
 	{"vtep", "list show", "[TENANT]", 0, 1, no_options, "remote VTEPs of tenants"},
 	{"underlay", "list show", "", 0, 0, no_options, "how remote VTEPs are reached"},
 	{"bfd", "list show", "", 0, 0, no_options, "BFD sessions with remote VTEPs"},
+	{"bond", "list show", "", 0, 0, no_options, "members of uplinks that are bonds, and LACP's partner"},
 	{"mtu", "list show", "[TENANT]", 0, 1, no_options,
 	 "how long a tenant's packets may be on each path, and what says so"},
 	{"fdb", "list show", "[TENANT]", 0, 1, no_options, "MAC addresses, learned and static"},

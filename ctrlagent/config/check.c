@@ -22,7 +22,7 @@ static bool is_interface(uint32_t kind)
 static void check_device(
 	struct config_reader *r, const void *owner, uint32_t kind, const char *device)
 {
-	if (kind >= WEFT_PORT_KIND_MAX)
+	if (kind >= WEFT_PORT_KIND_MAX || kind == WEFT_PORT_KIND_BOND)
 		return;
 	if (!device[0] && kind != WEFT_PORT_KIND_NULL)
 		config_error(r, owner, "device", "missing, expected %s", kind_devices[kind]);
@@ -204,6 +204,8 @@ static void check_ports(struct config_reader *r, const struct config_tenant *t)
 	for (size_t i = 0; i < t->port_count; i++) {
 		const struct config_port *p = &t->ports[i];
 		check_device(r, p, p->kind, p->device);
+		if (p->kind == WEFT_PORT_KIND_BOND)
+			config_error(r, p, "kind", "a bond is an uplink, not a port");
 		if (p->name[0])
 			config_values_add(&names, p->name, p->name, strlen(p->name));
 		if (p->number)
@@ -248,8 +250,12 @@ static void check_devices(struct config_reader *r, const struct config *c)
 {
 	struct config_values devices = {0};
 
-	for (size_t i = 0; i < c->uplink_count; i++)
-		add_device(&devices, c->uplinks[i].kind, c->uplinks[i].device);
+	for (size_t i = 0; i < c->uplink_count; i++) {
+		const struct config_uplink *u = &c->uplinks[i];
+		add_device(&devices, u->kind, u->device);
+		for (size_t j = 0; j < u->member_count; j++)
+			add_device(&devices, u->kind, u->members[j].name);
+	}
 	for (size_t i = 0; i < c->tenant_count; i++)
 		for (size_t j = 0; j < c->tenants[i].port_count; j++)
 			add_device(&devices, c->tenants[i].ports[j].kind,
@@ -278,6 +284,30 @@ static void check_unique(struct config_reader *r, const struct config *c)
 	config_values_finish(r, &dpids);
 }
 
+static void check_bond(struct config_reader *r, const struct config_uplink *u)
+{
+	bool mode = config_is_set(r, &u->mode), members = config_is_set(r, &u->members);
+
+	if (u->kind != WEFT_PORT_KIND_BOND) {
+		if (mode)
+			config_error(r, &u->mode, NULL, "goes with kind bond only");
+		if (members)
+			config_error(r, &u->members, NULL, "goes with kind bond only");
+		return;
+	}
+	if (u->device[0])
+		config_error(r, u->device, NULL, "a bond has members instead");
+	if (!mode)
+		config_error(r, u, "mode", "missing, expected lacp, active_backup or balance");
+	if (!u->member_count || u->member_count > WEFT_BOND_MEMBERS)
+		config_error(r, u, "members", "expected 1 to %u", WEFT_BOND_MEMBERS);
+	for (size_t i = 0; i < u->member_count; i++)
+		if (strpbrk(u->members[i].name, ",/= "))
+			config_error(r, u->members[i].name, NULL,
+				"expected an interface or a PCI address, got \"%s\"",
+				u->members[i].name);
+}
+
 static void check_uplinks(struct config_reader *r, const struct config *c)
 {
 	struct config_values names = {0};
@@ -285,6 +315,7 @@ static void check_uplinks(struct config_reader *r, const struct config *c)
 	for (size_t i = 0; i < c->uplink_count; i++) {
 		const struct config_uplink *u = &c->uplinks[i];
 		check_device(r, u, u->kind, u->device);
+		check_bond(r, u);
 		if (u->name[0])
 			config_values_add(&names, u->name, u->name, strlen(u->name));
 	}

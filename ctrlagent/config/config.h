@@ -41,10 +41,17 @@ struct config_host {
 	struct config_bfd bfd;
 };
 
+struct config_member {
+	char name[WEFT_BOND_MEMBER_MAX + 1];
+};
+
 struct config_uplink {
 	char name[WEFT_NAME_MAX + 1];
 	uint32_t kind; // enum weft_port_kind
 	char device[WEFT_DEVICE_MAX + 1];
+	uint32_t mode; // of a bond: enum weft_bond_mode
+	struct config_member *members;
+	size_t member_count;
 	char kernel_interface[WEFT_NAME_MAX + 1];
 	uint32_t mtu;
 	uint32_t queues;

@@ -9,6 +9,12 @@ static const char *const kinds[] = {
 #undef WEFT_X
 		NULL};
 
+static const char *const bond_modes[] = {
+#define WEFT_X(id, name) #name,
+	WEFT_BOND_MODES(WEFT_X)
+#undef WEFT_X
+		NULL};
+
 static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
 static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
 static const char *const too_bigs[] = {"icmp", "fragment", "drop", NULL};
@@ -74,6 +80,11 @@ static const struct schema_field uplink_fields[] = {
 	 .help = "how frames get in and out"},
 	{"device", STRING(WEFT_DEVICE_MAX), .offset = AT(config_uplink, device),
 	 .help = "interface, PCI address, file or socket, as the kind wants it"},
+	{"mode", CHOICE(bond_modes, UINT32_MAX), .offset = AT(config_uplink, mode),
+	 .help = "of a bond: how its members are one"},
+	{"members", SCHEMA_STRINGS, LIST(config_uplink, members, member_count),
+	 .max = WEFT_BOND_MEMBER_MAX,
+	 .help = "of a bond: interfaces of the kernel, or PCI addresses"},
 	{"kernel_interface", NAME(15), .offset = AT(config_uplink, kernel_interface),
 	 .help = "kernel's interface with the VTEP address, if it is neither device nor TAP"},
 	{"mtu", NUMBER(68, 65535, 0), .offset = AT(config_uplink, mtu),

@@ -103,6 +103,8 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_drop_rule);
 	case WEFT_IPC_DUMP_BFD:
 		return sizeof(struct weft_ipc_bfd);
+	case WEFT_IPC_DUMP_BONDS:
+		return sizeof(struct weft_ipc_bond);
 	case WEFT_IPC_DUMP_NEIGHS:
 		return sizeof(struct weft_ipc_neigh);
 	case WEFT_IPC_DUMP_FDB_STATS:

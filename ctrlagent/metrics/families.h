@@ -35,6 +35,9 @@
 	X(TABLE_MATCHED, "weft_table_matched_total", "counter", "Lookups that a rule matched")     \
 	X(CONTROLLER, "weft_controller_connected", "gauge", "Is the controller connected?")        \
 	X(VTEP, "weft_vtep_resolved", "gauge", "Is the way to the remote VTEP known?") \
+	X(BOND_LINK, "weft_bond_member_link", "gauge", "Has the bond's member a link?") \
+	X(BOND_ACTIVE, "weft_bond_member_active", "gauge", "Are packets sent by the bond's member?") \
+	X(BOND_LOSSES, "weft_bond_member_losses_total", "counter", "Times that the member lost its link") \
 	X(BFD_UP, "weft_bfd_up", "gauge", "Is the BFD session with the remote VTEP up?") \
 	X(BFD_DOWNS, "weft_bfd_downs_total", "counter", "Times that the BFD session went down")
 

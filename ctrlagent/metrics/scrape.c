@@ -137,6 +137,20 @@ static void on_bfd(void *arg, weft_tenant_id id, const void *body, size_t len)
 	METRIC(&s->set, BFD_DOWNS, b.downs, "vtep", ip);
 }
 
+static void on_bond(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	struct weft_ipc_bond b;
+
+	memcpy(&b, body, sizeof(b));
+	b.uplink[WEFT_NAME_MAX] = b.member[WEFT_BOND_MEMBER_MAX] = 0;
+	METRIC(&s->set, BOND_LINK, !!(b.flags & WEFT_BOND_LINK), "uplink", b.uplink, "member",
+		b.member);
+	METRIC(&s->set, BOND_ACTIVE, !!(b.flags & WEFT_BOND_ACTIVE), "uplink", b.uplink, "member",
+		b.member);
+	METRIC(&s->set, BOND_LOSSES, b.losses, "uplink", b.uplink, "member", b.member);
+}
+
 static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
@@ -184,6 +198,7 @@ void scrape(struct agent *agent, scrape_done_fn done, void *arg)
 		dump(s, WEFT_IPC_DUMP_DROPS, 0, on_ledger);
 		dump(s, WEFT_IPC_DUMP_PORTS, 0, on_port);
 		dump(s, WEFT_IPC_DUMP_BFD, 0, on_bfd);
+		dump(s, WEFT_IPC_DUMP_BONDS, 0, on_bond);
 		VEC_FOR_EACH (t, &agent->model.tenants)
 			dump(s, WEFT_IPC_DUMP_TABLES, t->id, on_table);
 	}

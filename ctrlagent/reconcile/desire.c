@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "reconcile/model.h"
+#include "text/names.h"
 
 // What of a tenant is not said by the configuration, but by what controllers do.
 #define RUNTIME_FLAGS                                                                              \
@@ -55,14 +56,22 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	copy_name(out->name, h->name);
 }
 
+// A bond's mode comes first; other members it may have while it lives.
+static bool is_same_device(const struct weft_ipc_port *want, const struct weft_ipc_port *have)
+{
+	size_t n = want->kind == WEFT_PORT_KIND_BOND ? strcspn(want->device, ",") + 1
+						     : sizeof(want->device);
+
+	return strncmp(want->device, have->device, n) == 0;
+}
+
 // As it was asked for, not as it came out: what a device made of an MTU, or of none, is no
 // difference.
 static bool is_same_port(const struct weft_ipc_port *want, const struct weft_ipc_port *have)
 {
 	return want->kind == have->kind && want->ofport == have->ofport &&
 	       want->mtu == have->mtu_asked && want->queues == have->queues &&
-	       strcmp(want->device, have->device) == 0 &&
-	       strcmp(want->kernel_if, have->kernel_if) == 0;
+	       is_same_device(want, have) && strcmp(want->kernel_if, have->kernel_if) == 0;
 }
 
 // A port that is as it was keeps its id; one that differs must be made anew, under a new id.
@@ -72,12 +81,21 @@ static void desire_port(const struct model *current, struct model_ids *ids, stru
 	const struct model_port *old = model_port_named(current, tenant, port.name);
 
 	if (old && is_same_port(&port, &old->status.port)) {
-		struct weft_port_limits limits = port.limits;
-		port = old->status.port;
-		port.limits = limits;
+		struct weft_ipc_port now = old->status.port;
+		now.limits = port.limits;
+		memcpy(now.device, port.device, sizeof(now.device));
+		port = now;
 	} else
 		port.id = ids->next_port++;
 	vec_add(&desired->ports, (struct model_port){tenant, {.port = port}});
+}
+
+static void bond_device(const struct config_uplink *u, char out[WEFT_DEVICE_MAX + 1])
+{
+	size_t n = (size_t)snprintf(out, WEFT_DEVICE_MAX + 1, "%s", bond_mode_name(u->mode));
+
+	for (size_t i = 0; i < u->member_count; i++)
+		n += (size_t)snprintf(out + n, WEFT_DEVICE_MAX + 1 - n, ",%s", u->members[i].name);
 }
 
 static void desire_uplink(const struct config_uplink *u, const struct model *current,
@@ -89,7 +107,10 @@ static void desire_uplink(const struct config_uplink *u, const struct model *cur
 		.queues = (uint16_t)u->queues};
 
 	copy_name(port.name, u->name);
-	snprintf(port.device, sizeof(port.device), "%s", u->device);
+	if (u->kind == WEFT_PORT_KIND_BOND)
+		bond_device(u, port.device);
+	else
+		snprintf(port.device, sizeof(port.device), "%s", u->device);
 	snprintf(port.kernel_if, sizeof(port.kernel_if), "%.15s", u->kernel_interface);
 	desire_port(current, ids, desired, 0, port);
 }

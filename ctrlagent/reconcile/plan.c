@@ -313,6 +313,22 @@ static void set_limits(struct planner *p)
 	}
 }
 
+// Of a bond that stays.
+static void set_members(struct planner *p)
+{
+	VEC_FOR_EACH (port, &p->desired->ports) {
+		const struct weft_ipc_port *want = &port->status.port;
+		const struct model_port *old = model_port_by_id(p->current, port->tenant, want->id);
+		struct weft_ipc_port_members set = {.id = want->id};
+		if (!old || strcmp(old->status.port.device, want->device) == 0)
+			continue;
+		memcpy(set.device, want->device, sizeof(set.device));
+		char *what = port_name(p->desired, port);
+		line(p->plan, "~ %s: %s -> %s", what, old->status.port.device, want->device);
+		operation(p, WEFT_IPC_PORT_MEMBERS, port->tenant, &set, sizeof(set), what);
+	}
+}
+
 static void add_ports(struct planner *p, bool uplinks)
 {
 	VEC_FOR_EACH (port, &p->desired->ports) {
@@ -383,6 +399,7 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 	add_vteps(&p);
 	add_ports(&p, false);
 	set_limits(&p);
+	set_members(&p);
 	add_fdb(&p);
 	add_neighs(&p);
 }

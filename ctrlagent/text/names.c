@@ -5,6 +5,9 @@
 static const char *const port_kinds[] = {WEFT_PORT_KINDS(WEFT_X)};
 #undef WEFT_X
 
+#define WEFT_X(id, name) #name,
+static const char *const bond_modes[] = {WEFT_BOND_MODES(WEFT_X)};
+#undef WEFT_X
 static const char *const bfd_modes[] = {"none", "single_hop", "multihop", "vxlan"};
 static const char *const bfd_states[] = {"admin-down", "down", "init", "up"};
 static const char *const bfd_diags[] = {"none", "detection time expired", "echo failed",
@@ -37,6 +40,11 @@ const char *too_big_name(uint32_t too_big)
 const char *encap_name(uint32_t encap)
 {
 	return PICK(encaps, encap, );
+}
+
+const char *bond_mode_name(uint32_t mode)
+{
+	return PICK(bond_modes, mode, );
 }
 
 const char *bfd_mode_name(uint32_t mode)

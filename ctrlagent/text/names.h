@@ -7,6 +7,7 @@
 const char *port_kind_name(uint32_t kind);
 const char *too_big_name(uint32_t too_big); // as the configuration says it
 const char *encap_name(uint32_t encap);
+const char *bond_mode_name(uint32_t mode);
 const char *bfd_mode_name(uint32_t mode);
 const char *bfd_state_name(uint32_t state);
 const char *bfd_diag_text(uint32_t diag); // RFC 5880, 4.1

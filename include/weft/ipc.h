@@ -96,6 +96,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(CAUSE, 37, weft_ipc_cause)          /* of the tenant's changes after it, until COMMIT */ \
 	X(MONITOR_SET, 38, weft_ipc_monitor)  /* match; in place of what the slot had */           \
 	X(MONITOR_DEL, 39, weft_ipc_id)       /* its slot */                                       \
+	X(PORT_MEMBERS, 44, weft_ipc_port_members)                                                 \
 	/* not a change of state, and not within a transaction's fate unless staged */            \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
 	X(RESUME, 41, weft_ipc_resume)        /* continuation, actions, frame, padding */          \
@@ -120,6 +121,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_FDB_STATS, 65, none)           /* weft_ipc_fdb_stats, one a tenant */               \
 	X(DUMP_TABLE_DESC, 66, none)          /* weft_table_desc, every table */                   \
 	X(DUMP_BFD, 67, none)                 /* weft_ipc_bfd, one a session */                    \
+	X(DUMP_BONDS, 72, none)               /* weft_ipc_bond, one a member */                    \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
 	X(PORT_STATUS, 81, weft_ipc_port_status)                                                   \
@@ -259,7 +261,8 @@ enum weft_too_big {
 	X(MEMIF, memif, "socket path, with an optional ,id=N and ,role=server|client")             \
 	X(PCAP, pcap, "rx=FILE and/or tx=FILE, with an optional ,infinite=1; or iface=NAME")       \
 	X(NULL, null, "nothing; an optional size=BYTES")                                           \
-	X(PCI, pci, "PCI address")
+	X(PCI, pci, "PCI address")                                                                 \
+	X(BOND, bond, "mode and members")
 
 enum weft_port_kind {
 #define WEFT_X(id, name, text) WEFT_PORT_KIND_##id,
@@ -269,6 +272,23 @@ enum weft_port_kind {
 };
 
 #define WEFT_DEVICE_MAX 127
+
+// An uplink whose members are several devices. Its `device` is MODE,MEMBER[,MEMBER…]: interfaces of
+// the kernel or PCI addresses. X(ID, name)
+#define WEFT_BOND_MODES(X)                                                                         \
+	X(LACP, lacp)                                                                              \
+	X(ACTIVE_BACKUP, active_backup)                                                            \
+	X(BALANCE, balance)
+
+enum weft_bond_mode {
+#define WEFT_X(id, name) WEFT_BOND_##id,
+	WEFT_BOND_MODES(WEFT_X)
+#undef WEFT_X
+		WEFT_BOND_MODE_MAX
+};
+
+#define WEFT_BOND_MEMBERS 7u
+#define WEFT_BOND_MEMBER_MAX 15u // characters
 
 // Kinds of frames that a storm may be made of.
 enum weft_storm {
@@ -306,6 +326,35 @@ struct weft_ipc_port {
 	struct weft_port_limits limits;
 };
 static_assert(sizeof(struct weft_ipc_port) == 248, "travels");
+
+// Other members of a bond that is there; its mode and their kind stay.
+struct weft_ipc_port_members {
+	uint32_t id;
+	uint32_t pad;
+	char device[WEFT_DEVICE_MAX + 1];
+};
+static_assert(sizeof(struct weft_ipc_port_members) == 136, "travels");
+
+#define WEFT_BOND_LINK 1u     // the member has a link
+#define WEFT_BOND_ACTIVE 2u   // packets are sent by it
+#define WEFT_BOND_HAS_LACP 4u // what follows about LACP holds
+// A member of a bond. States as in IEEE 802.1AX, 6.4.2.3: bit 0 is activity, 7 expired.
+struct weft_ipc_bond {
+	uint32_t port; // weft_port_id of the uplink
+	uint8_t mode;  // enum weft_bond_mode
+	uint8_t flags; // WEFT_BOND_*
+	uint8_t actor_state;
+	uint8_t partner_state;
+	char uplink[WEFT_NAME_MAX + 1];
+	char member[WEFT_BOND_MEMBER_MAX + 1];
+	struct weft_mac partner; // its system
+	uint16_t partner_priority;
+	uint16_t partner_key;
+	uint16_t partner_port;
+	uint32_t losses; // times that the link was lost
+	struct weft_port_stats stats;
+};
+static_assert(sizeof(struct weft_ipc_bond) == 104 + 72, "travels");
 
 struct weft_ipc_port_ref {
 	uint32_t id;

@@ -244,6 +244,30 @@ static const struct {
 		"uplinks[0].device"},
 	{HOST "uplinks: [{name: u, kind: 'null'}, {name: u, kind: 'null'}]\n",
 		"weft.yaml:2:43: uplinks[1].name: \"u\" is taken by uplinks[0].name"},
+	// bonds
+	{HOST "uplinks: [{name: u, kind: bond, members: [a, b]}]\n",
+		"weft.yaml:2:11: uplinks[0].mode: missing, expected lacp, active_backup or "
+		"balance"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp}]\n",
+		"weft.yaml:2:11: uplinks[0].members: expected 1 to 7"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: [a,b,c,d,e,f,g,h]}]\n",
+		"weft.yaml:2:11: uplinks[0].members: expected 1 to 7"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: best, members: [a]}]\n",
+		"weft.yaml:2:39: uplinks[0].mode: expected one of lacp, active_backup, balance, "
+		"got "
+		"\"best\""},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: [a, a]}]\n",
+		"weft.yaml:2:58: uplinks[0].members[1]: \"a\" is taken by uplinks[0].members[0]"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: ['a,b']}]\n",
+		"weft.yaml:2:55: uplinks[0].members[0]: expected an interface or a PCI address, "
+		"got "
+		"\"a,b\""},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: [a], device: b}]\n",
+		"weft.yaml:2:67: uplinks[0].device: a bond has members instead"},
+	{HOST "uplinks: [{name: u, kind: af_packet, device: a, mode: lacp}]\n",
+		"weft.yaml:2:55: uplinks[0].mode: goes with kind bond only"},
+	{TENANT "ports: [{name: a, number: 1, kind: bond}]}\n",
+		AT2 "25: tenants[0].ports[0].kind: a bond is an uplink, not a port"},
 	// switches
 	{TENANT "switch: {controllers: ['tcp:10.0.0.1']}}\n",
 		AT2 "25: tenants[0].switch.dpid: missing, expected 16 hexadecimal digits"},
@@ -302,7 +326,8 @@ static void test_all_errors_are_told(void **state)
 		"weft.yaml:3:20: tenants[0].learn: expected true or false, got \"2\"\n"
 		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, encap, "
 		"vni, "
-		"vsid, learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
+		"vsid, learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, "
+		"dscp_mode, ecn, "
 		"quotas, vteps, group, fdb, neighbours, switch, ports\n"
 		"weft.yaml:4:3: tenants[1].name: missing, expected a name of 1 to 63 letters, "
 		"digits, dots, underscores and hyphens");
