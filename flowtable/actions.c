@@ -77,7 +77,8 @@ bool ft_run_meter(struct ft_burst *b, struct ft_run *run, uint32_t id)
 #define BIT(type) (1ull << WEFT_ACTION_##type)
 #define USES                                                                                       \
 	(BIT(OUTPUT) | BIT(GROUP) | BIT(RESUBMIT) | BIT(OUTPUT_FIELD) | BIT(OUTPUT_TRUNC) |        \
-		BIT(ENQUEUE) | BIT(CONTROLLER) | BIT(LEARN) | BIT(BUNDLE) | BIT(CLONE))
+		BIT(ENQUEUE) | BIT(CONTROLLER) | BIT(LEARN) | BIT(BUNDLE) | BIT(CLONE) |           \
+		BIT(FIN_TIMEOUT))
 
 static bool is_use(const struct weft_action *a)
 {

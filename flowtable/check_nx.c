@@ -202,8 +202,9 @@ static enum weft_error check_one(const struct ft_switch *sw, struct ft_known *k,
 	case WEFT_ACTION_POP_QUEUE:
 	case WEFT_ACTION_NOTE:
 	case WEFT_ACTION_EXIT:
+	case WEFT_ACTION_FIN_TIMEOUT: // of what is not TCP no packet ends anything
 		return WEFT_E_NONE;
-	default: // fin_timeout, and what else travels but is not executed
+	default: // what travels but is not executed
 		return WEFT_E_ACTION_TYPE;
 	}
 }

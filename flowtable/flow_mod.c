@@ -157,24 +157,40 @@ static enum weft_error flow_add(const struct request *rq)
 	return checks_overlap(rq) && overlaps(rq, &s) ? WEFT_E_OVERLAP : flow_put(rq);
 }
 
-// ---- modify: the same rule with other instructions
+// ---- modify: the same rule with other instructions, or timeouts
 
-static enum weft_error stage_modified(const struct request *rq, struct ft_rule *old)
+// NULL: no memory. The transaction has room for two more.
+static struct ft_rule *stage_successor(struct ft_switch *sw, struct ft_rule *old,
+	const struct weft_match *match, const struct ft_program_spec *says, unsigned flags)
 {
-	const struct ft_program *p = old->program;
-	bool reset = rq->mod->flags & WEFT_FLOW_RESET_COUNTS;
-	struct ft_program_spec says = {
-		p->idle_timeout, p->hard_timeout, p->importance, p->flags, rq->instr};
-	struct weft_match match;
-	struct ft_rule_spec spec = {
-		.match = &match,
+	const struct ft_rule_spec spec = {
+		.match = match,
+		.program = ft_program_get(sw, says),
 		.predecessor = old,
 		.cookie = old->cookie,
 		.created_ns = old->created_ns,
 		.priority = old->priority,
 		.table = old->table,
-		.flags = (uint8_t)(old->flags | (reset ? FT_RULE_COUNTER_BASE : 0)),
+		.flags = (uint8_t)(old->flags | flags),
 	};
+	struct ft_rule *r;
+
+	if (!spec.program)
+		return NULL;
+	ft_stage_del(sw, old, FT_REASON_SILENT);
+	r = ft_stage_add(sw, &spec);
+	if (r)
+		sw->txn->ops[sw->txn->n - 1].reason = FT_REASON_MODIFIED;
+	return r;
+}
+
+static enum weft_error stage_modified(const struct request *rq, struct ft_rule *old)
+{
+	const struct ft_program *p = old->program;
+	bool reset = rq->mod->flags & WEFT_FLOW_RESET_COUNTS;
+	const struct ft_program_spec says = {
+		p->idle_timeout, p->hard_timeout, p->importance, p->flags, rq->instr};
+	struct weft_match match;
 	enum weft_error error;
 	struct ft_rule *r;
 
@@ -184,17 +200,35 @@ static enum weft_error stage_modified(const struct request *rq, struct ft_rule *
 		return error;
 	if (!ft_txn_reserve(rq->sw->txn, 3) || (reset && !ft_ids_reserve_reset(rq->sw, old->id)))
 		return WEFT_E_NO_MEMORY;
-	spec.program = ft_program_get(rq->sw, &says);
-	if (!spec.program)
-		return WEFT_E_NO_MEMORY;
-	ft_stage_del(rq->sw, old, FT_REASON_SILENT);
-	r = ft_stage_add(rq->sw, &spec);
+	r = stage_successor(rq->sw, old, &match, &says, reset ? FT_RULE_COUNTER_BASE : 0);
 	if (!r)
 		return WEFT_E_NO_MEMORY;
-	rq->sw->txn->ops[rq->sw->txn->n - 1].reason = FT_REASON_MODIFIED;
 	if (reset)
 		ft_txn_log(rq->sw->txn, FT_OP_RULE_RESET, r, 0);
 	return WEFT_E_NONE;
+}
+
+static enum weft_error stage_retimed(
+	struct ft_switch *sw, struct ft_rule *old, uint16_t idle, uint16_t hard)
+{
+	const struct ft_program *p = old->program;
+	const struct ft_program_spec says = {idle, hard, p->importance, p->flags, &p->instr};
+	struct weft_match match;
+
+	ft_rule_match(old, &match);
+	if (!ft_txn_reserve(sw->txn, 2) || !stage_successor(sw, old, &match, &says, 0))
+		return WEFT_E_NO_MEMORY;
+	return WEFT_E_NONE;
+}
+
+enum weft_error ft_flow_retime(
+	struct ft_switch *sw, struct ft_rule *r, uint16_t idle, uint16_t hard)
+{
+	size_t mark;
+
+	if (!ft_request_begin(sw, &mark))
+		return WEFT_E_NO_MEMORY;
+	return ft_request_finish(sw, mark, stage_retimed(sw, r, idle, hard));
 }
 
 static enum weft_error stage_deleted(const struct request *rq, struct ft_rule *old)

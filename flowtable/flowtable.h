@@ -275,7 +275,7 @@ struct ft_packet_in {
 
 // Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or
 // drop. The sink reads pkt.data/len/headroom as they are then: edits have been made.
-// What a learn action asks the writer for (learn.h).
+// What a learn action asks the writer for (learn.h), or a fin_timeout (fin.h).
 // A flow-mod, with its match as in weft_match: `words` values, then as many masks; then instructions.
 #define FT_LEARN_BYTES 1024u // as long as one may be
 struct ft_learned {

@@ -66,6 +66,14 @@ static void *put_action(struct draft *d, enum weft_action_type type, uint32_t ar
 	return a + 1;
 }
 
+static void put_fin(struct draft *d, const struct weft_action_learn *l)
+{
+	struct weft_action_fin_timeout *f = put_action(d, WEFT_ACTION_FIN_TIMEOUT, 0, sizeof(*f));
+
+	f->idle_timeout = l->fin_idle_timeout;
+	f->hard_timeout = l->fin_hard_timeout;
+}
+
 static void fill_in(
 	struct draft *d, const struct weft_flow_key *key, const struct weft_learn_spec *s)
 {
@@ -162,6 +170,8 @@ void ft_learn_run(struct ft_burst *b, struct ft_run *run, const struct weft_acti
 	memset(&d.value, 0, sizeof(d.value));
 	memset(&d.mask, 0, sizeof(d.mask));
 	d.len = 0;
+	if (l->fin_idle_timeout || l->fin_hard_timeout)
+		put_fin(&d, l);
 	for (unsigned i = 0; i < l->n_specs; i++)
 		fill_in(&d, &run->pkt->key, &s[i]);
 	write_out(learned, l, &d);

@@ -20,8 +20,7 @@
 // to there in this way, in the transaction that removes it. `limit`: as many rules with the table
 // and cookie may be there; what is over it is not learned.
 //
-// Not done: fin_timeout in learned rules, and `result` (no packet waits for the writer): such
-// actions are refused.
+// Not done: `result` (no packet waits for the writer): such actions are refused.
 
 #include "flowtable/flowtable.h"
 

@@ -2,6 +2,7 @@
 // The writer's side of learn.
 #include "flowtable/learn.h"
 
+#include "flowtable/fin.h"
 #include "flowtable/lines.h"
 #include "flowtable/select.h"
 #include "flowtable/switch.h"
@@ -57,9 +58,10 @@ enum weft_error ft_check_learn(const struct weft_action *a)
 	enum weft_error error = WEFT_E_NONE;
 	uint64_t map = 0;
 
-	if (l->table >= WEFT_TABLES || l->fin_idle_timeout || l->fin_hard_timeout ||
-		l->flags & ~(WEFT_LEARN_SEND_REMOVED | WEFT_LEARN_DELETE))
+	if (l->table >= WEFT_TABLES || l->flags & ~(WEFT_LEARN_SEND_REMOVED | WEFT_LEARN_DELETE))
 		return WEFT_E_ACTION_ARG;
+	if (l->fin_idle_timeout || l->fin_hard_timeout)
+		bytes += sizeof(struct weft_action) + sizeof(struct weft_action_fin_timeout);
 	for (unsigned i = 0; i < l->n_specs && !error; i++) {
 		error = check_spec(&s[i]);
 		if (!error && s[i].dst_type == WEFT_LEARN_MATCH)
@@ -258,6 +260,8 @@ enum weft_error ft_learn_apply(struct ft_switch *sw, const struct ft_learned *l)
 	};
 	struct ft_rule *old;
 
+	if (ft_is_fin(l))
+		return ft_fin_apply(sw, l);
 	if (sw->txn)
 		return WEFT_E_STATE;
 	memcpy(m.value, at, 8 * l->words);

@@ -3,6 +3,7 @@
 #include "flowtable/pause.h"
 
 #include "flowtable/extract.h"
+#include "flowtable/fin.h"
 
 // ---- what a change does to an output that waits
 
@@ -277,6 +278,9 @@ bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action 
 	switch ((enum weft_action_type)a->type) {
 	case WEFT_ACTION_LEARN:
 		ft_learn_run(b, run, a);
+		return true;
+	case WEFT_ACTION_FIN_TIMEOUT:
+		ft_fin_run(b, run, p);
 		return true;
 	case WEFT_ACTION_MOVE:
 		return move(b, run, p);

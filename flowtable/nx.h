@@ -8,6 +8,7 @@
 //   resubmit.c  resubmit and clone: what runs other rules, or a list of its own, in between
 //   link.c      multipath and bundle: hashes, and what they choose
 //   subfield.c  bits of fields
+//   fin.c       fin_timeout
 //
 // resubmit is a call: the rule found there runs with its instructions, goto-table included, and
 // then the list goes on, on the packet as it has become. What is written to the action set stays

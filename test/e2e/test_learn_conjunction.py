@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from lab import traffic
 from lab.wait import wait_until
@@ -83,13 +85,28 @@ def test_learn_with_send_flow_rem_and_priority(switch):  # noqa: F811
     wait_until(lambda: any(want in rule for rule in learned(switch, 11)), 5, 'the rule')
 
 
-@pytest.mark.parametrize('refused', [
-    'learn(table=1, fin_idle_timeout=3, NXM_OF_ETH_DST[])',
-    'learn(table=1, result_dst=NXM_NX_REG0[0], NXM_OF_ETH_DST[])',
-])
-def test_what_is_not_done_is_refused(switch, refused):  # noqa: F811
+def test_a_learned_rule_ends_with_its_connection(switch):  # noqa: F811
+    switch.add('priority=1, actions=NORMAL')
+    switch.add('tcp, actions=learn(table=9, idle_timeout=60, fin_idle_timeout=1, fin_hard_timeout=2, '
+               'eth_type=0x800, nw_proto=6, NXM_OF_IP_SRC[], output:NXM_OF_IN_PORT[]), resubmit(,9), NORMAL')
+    ip = Ether(src=MAC1, dst=MAC2) / IP(src='10.0.0.1', dst='10.0.0.2')
+    start, end = (ip / TCP(sport=4000, dport=80, flags=flags) for flags in ('S', 'FA'))
+    with switch.vms['vm1'].raw() as source:
+        def lives(timeouts):
+            return any(timeouts in rule and 'fin_timeout(idle_timeout=1,hard_timeout=2)' in rule
+                       for rule in learned(switch, 9))
+        source.send(start)
+        wait_until(lambda: lives('idle_timeout=60'), 5, 'the rule')
+
+        def ended():
+            source.send(end)
+            return not lives('idle_timeout=60')
+        wait_until(ended, 5, 'shorter timeouts')
+
+
+def test_what_is_not_done_is_refused(switch):  # noqa: F811
     with pytest.raises(OSError):
-        switch.add(f'actions={refused}')
+        switch.add('actions=learn(table=1, result_dst=NXM_NX_REG0[0], NXM_OF_ETH_DST[])')
     assert not switch.flows()
 
 

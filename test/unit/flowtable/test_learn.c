@@ -382,9 +382,6 @@ static void refused(void **state)
 	bad.head.flags = WEFT_LEARN_WRITE_RESULT;
 	assert_int_equal(try(bad), WEFT_E_ACTION_ARG);
 	bad = l;
-	bad.head.fin_idle_timeout = 1;
-	assert_int_equal(try(bad), WEFT_E_ACTION_ARG);
-	bad = l;
 	bad.spec[0].src.n_bits = 47;
 	assert_int_equal(try(bad), WEFT_E_ACTION_ARG);
 	bad = l;
@@ -404,6 +401,124 @@ static void refused(void **state)
 	assert_int_equal(try(l), WEFT_E_NONE);
 }
 
+// ---- fin_timeout
+
+// A TCP segment; what it asked for is done.
+static unsigned segment(uint8_t flags)
+{
+	static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 40, 0,
+		0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0, 80, 0, 0, 0, 0, 0, 0,
+		0, 0, 0x50};
+	struct frame f = {0};
+	struct ft_packet *p;
+
+	frame_put(&f, head, sizeof(head));
+	frame_put(&f, &flags, 1);
+	frame_put(&f, (uint8_t[6]){0}, 6);
+	p = books_packet(t.b, &f, 1);
+	t.asked = 0;
+	ft_switch_process(t.w->sw, 0, t.w->now, &p, 1, &t.b->sink);
+	for (unsigned i = 0; i < t.asked; i++)
+		assert_int_equal(ft_learn_apply(t.w->sw, (const struct ft_learned *)t.rule[i]), 0);
+	return t.asked;
+}
+
+static void put_fin(struct program *p, uint16_t idle, uint16_t hard)
+{
+	const struct weft_action_fin_timeout f = {idle, hard, 0};
+
+	program_raw(p, false, WEFT_ACTION_FIN_TIMEOUT, 0, &f, sizeof(f));
+}
+
+static enum weft_error put_tcp(uint16_t idle, uint16_t hard, const struct program *p)
+{
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, 0, 5);
+	struct pattern pattern = {0};
+	struct weft_match m;
+
+	pattern_exact(&pattern, WEFT_FIELD_ETH_TYPE, 0x0800);
+	pattern_exact(&pattern, WEFT_FIELD_IP_PROTO, 6);
+	m = pattern_match(&pattern);
+	mod.cookie = 3;
+	mod.idle_timeout = idle;
+	mod.hard_timeout = hard;
+	return ft_flow_mod(t.w->sw, &mod, &m, &p->instr);
+}
+
+static const struct ft_rule *tcp_rule(void)
+{
+	struct weft_flow_key key = {.eth_type = htons(0x0800), .ip_proto = 6};
+
+	return world_lookup(t.w, 0, &key);
+}
+
+static void fin_shortens(void **state)
+{
+	struct weft_aggregate sum;
+	struct weft_flow_filter all = filter_all();
+	static const struct weft_match any;
+	struct program p = program_out(2);
+
+	put_fin(&p, 5, 9);
+	assert_int_equal(put_tcp(60, 0, &p), 0);
+	assert_int_equal(segment(0x10), 0);
+	t.w->now += SECOND;
+	assert_int_equal(segment(0x11), 1);
+	assert_int_equal(tcp_rule()->program->idle_timeout, 5);
+	assert_int_equal(tcp_rule()->program->hard_timeout, 9);
+	assert_int_equal(tcp_rule()->created_ns, t.w->now - SECOND);
+	assert_int_equal(segment(0x04), 0); // nothing left to shorten
+	ft_aggregate(t.w->sw, &all, &any, &sum);
+	assert_int_equal(sum.packets, 3); // the counters go on
+	t.w->now += 6 * SECOND;
+	assert_int_equal(ft_expire(t.w->sw), 1);
+}
+
+// Smaller ones stay; and a rule that is another by now is left alone.
+static void fin_lengthens_nothing(void **state)
+{
+	struct program p = program_out(2), plain = program_out(3);
+
+	put_fin(&p, 5, 0);
+	assert_int_equal(put_tcp(4, 100, &p), 0);
+	assert_int_equal(segment(0x01), 0);
+	assert_int_equal(put_tcp(7, 100, &p), 0);
+	t.full = false;
+	assert_int_equal(segment(0x01), 1);
+	assert_int_equal(tcp_rule()->program->hard_timeout, 100);
+	assert_int_equal(put_tcp(60, 0, &plain), 0);
+	assert_int_equal(ft_learn_apply(t.w->sw, (const struct ft_learned *)t.rule[0]), 0);
+	assert_int_equal(tcp_rule()->program->idle_timeout, 60);
+	ft_flow_mod(t.w->sw,
+		&(struct weft_flow_mod){.command = WEFT_FLOW_DELETE,
+			.table = 0xff,
+			.out_port = WEFT_OFPORT_ANY,
+			.out_group = WEFT_GROUP_ANY},
+		&(struct weft_match){0}, NULL);
+	assert_int_equal(ft_learn_apply(t.w->sw, (const struct ft_learned *)t.rule[0]), 0);
+}
+
+// What is learned has the action.
+static void learned_with_fin(void **state)
+{
+	struct learn l = {.head = {.priority = 9, .idle_timeout = 60, .fin_idle_timeout = 3}};
+	struct program p = {0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct weft_subfield f = i ? bits_of(WEFT_FIELD_IP_PROTO, 0, 8)
+						 : bits_of(WEFT_FIELD_ETH_TYPE, 0, 16);
+
+		spec(&l, WEFT_LEARN_MATCH, f, f);
+	}
+	add_learn(&p, &l);
+	assert_int_equal(put_tcp(0, 0, &p), 0);
+	assert_int_equal(segment(0x10), 1);
+	assert_int_equal(tcp_rule()->priority, 9);
+	assert_int_equal(tcp_rule()->program->idle_timeout, 60);
+	assert_int_equal(segment(0x11), 1);
+	assert_int_equal(tcp_rule()->program->idle_timeout, 3);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -416,6 +531,9 @@ int main(void)
 		TEST(go_with_their_rule),
 		TEST(random_specs),
 		TEST(refused),
+		TEST(fin_shortens),
+		TEST(fin_lengthens_nothing),
+		TEST(learned_with_fin),
 	};
 
 	rng_seed_from_env();
