@@ -42,12 +42,52 @@ void of_sink_set(struct of_action_sink *s, uint16_t type, enum weft_field f, con
 	of_sink_emit(s, type, f, &set, sizeof(set));
 }
 
+// The lowest 16 bits at most of a number, as a field of so many bytes has them.
+static void put_bits(uint8_t *field, unsigned bytes, uint64_t v)
+{
+	for (unsigned i = 0; i < bytes && i < 8; i++)
+		field[bytes - 1 - i] = (uint8_t)(v >> 8 * i);
+}
+
+void of_sink_set_nxm(
+	struct of_action_sink *s, uint16_t type, uint32_t header, uint64_t value, uint64_t mask)
+{
+	unsigned bits = of_nxm_bits(header), n;
+
+	for (unsigned i = 0; i < bits; i += n) {
+		uint8_t v[16] = {0}, m[16] = {0};
+		struct weft_subfield f;
+		uint64_t ones;
+
+		n = of_nxm_part(header, i, bits - i, &f);
+		ones = mask >> i & ((1ull << n) - 1);
+		if (f.n_bits && ones) {
+			put_bits(v, weft_field_infos[f.field].bytes, (value >> i & ones) << f.ofs);
+			put_bits(m, weft_field_infos[f.field].bytes, ones << f.ofs);
+			of_sink_set(s, type, f.field, v, m);
+		} else if (value >> i & ones) {
+			of_sink_fail(s, OFPBAC_BAD_ARGUMENT); // bits that nobody has
+		}
+	}
+}
+
+static bool nxm_subfield(struct of_action_sink *s, uint32_t header, unsigned ofs, unsigned n_bits,
+	struct weft_subfield *out)
+{
+	if (!n_bits || ofs + n_bits > of_nxm_bits(header) ||
+		of_nxm_part(header, ofs, n_bits, out) != n_bits || !out->n_bits)
+		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
+	return s->code < 0;
+}
+
 bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsigned ofs,
 	unsigned n_bits, bool write, struct weft_subfield *out)
 {
 	const struct of_oxm_form *form = of_oxm_form_of_id(id, s->version);
 	const struct weft_field_info *info;
 
+	if (!id->experimenter && of_nxm_bits(id->header))
+		return nxm_subfield(s, id->header, ofs, n_bits, out);
 	if (!form) {
 		of_sink_fail(s, OFPBAC_BAD_SET_TYPE);
 		return false;
@@ -127,15 +167,53 @@ static int check_oxm(const struct of_oxm *o, bool masked, uint8_t *value, uint8_
 	return value_ok(o->form->field, value, mask) ? -1 : OFPBAC_BAD_SET_ARGUMENT;
 }
 
+// A set-field of a header that several fields have a part of, or one that has another form.
+static bool is_parted(const struct of_oxm *o, uint32_t *header)
+{
+	size_t bytes = o->body.len >> o->hasmask;
+
+	*header = (uint32_t)o->class_ << 16 | (uint32_t)o->number << 9 | (uint32_t)bytes;
+	return o->body.len == bytes << o->hasmask &&
+	       (*header == OF_NXM_VLAN_TCI || *header == OF_NXM_IP_TOS);
+}
+
+static uint64_t number(const uint8_t *p, unsigned bytes)
+{
+	return bytes == 2 ? of_load16(p) : *p;
+}
+
+static void set_parted(
+	struct of_action_sink *s, const struct of_oxm *o, uint32_t header, bool masked)
+{
+	unsigned bytes = header & 0xff;
+	uint64_t value = number(o->body.p, bytes), mask = (1u << 8 * bytes) - 1;
+
+	if (o->hasmask)
+		mask = number(o->body.p + bytes, bytes);
+	if (o->hasmask && (!masked || header == OF_NXM_IP_TOS))
+		of_sink_fail(s, masked ? OFPBAC_BAD_SET_MASK : OFPBAC_BAD_SET_TYPE);
+	else if (!mask)
+		of_sink_fail(s, OFPBAC_BAD_SET_MASK);
+	else if (value & ~mask || (header == OF_NXM_VLAN_TCI && ~value & mask & WEFT_VLAN_PRESENT))
+		of_sink_fail(s, OFPBAC_BAD_SET_ARGUMENT);
+	else
+		of_sink_set_nxm(s, WEFT_ACTION_SET_FIELD, header, value, mask);
+}
+
 void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm, bool masked)
 {
 	struct of_reader it = of_list(oxm, s->version);
 	uint8_t value[16], mask[16];
+	uint32_t header;
 	struct of_oxm o;
 	int code;
 
 	if (of_oxm_read(&it, &o)) {
 		of_sink_fail(s, OFPBAC_BAD_SET_LEN);
+		return;
+	}
+	if (is_parted(&o, &header)) {
+		set_parted(s, &o, header, masked);
 		return;
 	}
 	code = check_oxm(&o, masked, value, mask);

@@ -51,6 +51,11 @@ void of_sink_push(
 // `masked`: the TLV may have a mask.
 void of_sink_set_oxm(struct of_action_sink *s, struct of_span oxm, bool masked);
 
+// A set-field or a load of the bits of `mask` of what a header of NXM names (nxm.h), one action for
+// each field that has some.
+void of_sink_set_nxm(
+	struct of_action_sink *s, uint16_t type, uint32_t header, uint64_t value, uint64_t mask);
+
 // Appends what is in the list; `it` fails with the first thing wrong.
 void of_sink_list(struct of_action_sink *s, struct of_reader *it);
 

@@ -19,15 +19,6 @@ static void set_tunnel(struct of_action_sink *s, uint64_t id)
 	of_sink_set(s, WEFT_ACTION_SET_FIELD, WEFT_FIELD_TUNNEL_ID, (const uint8_t *)&value, NULL);
 }
 
-static void reg_move(struct of_action_sink *s, const struct of_nx_action_reg_move *a)
-{
-	struct weft_action_move m = {0};
-
-	if (of_sink_subfield(s, &a->src, a->src_ofs, a->n_bits, false, &m.src) &&
-		of_sink_subfield(s, &a->dst, a->dst_ofs, a->n_bits, true, &m.dst))
-		of_sink_emit(s, WEFT_ACTION_MOVE, 0, &m, sizeof(m));
-}
-
 // `value` into bits of a field that is a number of up to 16 bytes, left-aligned in 16.
 static void place(const struct weft_subfield *f, uint64_t value, uint8_t *v, uint8_t *mask)
 {
@@ -43,11 +34,80 @@ static void place(const struct weft_subfield *f, uint64_t value, uint8_t *v, uin
 	}
 }
 
+// One end of a move; bits of it that no field has: none.
+static unsigned move_end(struct of_action_sink *s, const struct of_oxm_id *id, unsigned ofs,
+	unsigned n_bits, bool write, struct weft_subfield *out)
+{
+	unsigned bits = id->experimenter ? 0 : of_nxm_bits(id->header);
+
+	if (bits && n_bits && ofs + n_bits <= bits)
+		return of_nxm_part(id->header, ofs, n_bits, out);
+	of_sink_subfield(s, id, ofs, n_bits, write, out);
+	return n_bits;
+}
+
+static void move_part(struct of_action_sink *s, const struct weft_action_move *m)
+{
+	static const uint8_t zero[16];
+	uint8_t unused[16] = {0}, mask[16] = {0};
+
+	if (m->src.n_bits && m->dst.n_bits) {
+		of_sink_emit(s, WEFT_ACTION_MOVE, 0, m, sizeof(*m));
+	} else if (m->dst.n_bits) { // what reads as zero
+		place(&m->dst, 0, unused, mask);
+		of_sink_set(s, WEFT_ACTION_LOAD, m->dst.field, zero, mask);
+	}
+}
+
+static void shorten(struct weft_subfield *f, unsigned n)
+{
+	if (f->n_bits)
+		f->n_bits = (uint16_t)n;
+}
+
+// As many actions as there are pieces that lie together at both ends: nearly always one.
+static void reg_move(struct of_action_sink *s, const struct of_nx_action_reg_move *a)
+{
+	unsigned done = 0;
+
+	do {
+		unsigned left = a->n_bits - done, n, m;
+		struct weft_action_move part = {0};
+
+		n = move_end(s, &a->src, a->src_ofs + done, left, false, &part.src);
+		m = move_end(s, &a->dst, a->dst_ofs + done, left, true, &part.dst);
+		n = n < m ? n : m;
+		if (n < a->n_bits && a->src.header == a->dst.header)
+			of_sink_fail(s, OFPBAC_BAD_ARGUMENT); // a piece might overwrite the next
+		if (s->code >= 0)
+			return;
+		shorten(&part.src, n);
+		shorten(&part.dst, n);
+		move_part(s, &part);
+		done += n;
+	} while (done < a->n_bits);
+}
+
+static void load_nxm(struct of_action_sink *s, const struct of_nx_action_reg_load *a)
+{
+	unsigned ofs = a->ofs_nbits >> 6, n_bits = (a->ofs_nbits & 63u) + 1;
+
+	if (ofs + n_bits > of_nxm_bits(a->dst) || a->value >> n_bits)
+		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
+	else
+		of_sink_set_nxm(s, WEFT_ACTION_LOAD, a->dst, a->value << ofs,
+			((1ull << n_bits) - 1) << ofs);
+}
+
 static void reg_load(struct of_action_sink *s, const struct of_nx_action_reg_load *a)
 {
 	uint8_t value[16] = {0}, mask[16] = {0};
 	struct weft_subfield dst;
 
+	if (of_nxm_bits(a->dst)) {
+		load_nxm(s, a);
+		return;
+	}
 	if (!of_sink_subfield_nx(s, a->dst, a->ofs_nbits, true, &dst))
 		return;
 	if (dst.n_bits < 64 && a->value >> dst.n_bits) {

@@ -80,17 +80,11 @@ int of_sink_learn_specs(
 	return s->code < 0 ? n : -1;
 }
 
-// The number of a VLAN goes by the name that the manual's examples have, as bits of the whole tag.
-static bool is_vlan_number(const struct weft_subfield *f)
-{
-	return f->field == WEFT_FIELD_VLAN_VID && !f->ofs && f->n_bits == 12;
-}
-
 static int put_field(struct of_writer *w, const struct weft_subfield *f)
 {
-	struct of_oxm_id id = {.header = OF_NXM_VLAN_TCI};
+	struct of_oxm_id id;
 
-	if (!is_vlan_number(f) && of_oxm_id(f, w->version, &id))
+	if (of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
 	of_oxm_id_write(w, &id);
 	of_put_u16(w, f->ofs);

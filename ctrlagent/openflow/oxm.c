@@ -146,10 +146,9 @@ int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *
 
 	if (!form)
 		return -ENOTSUP;
-	if (f->field == WEFT_FIELD_IN_PORT && f->ofs + f->n_bits <= 16) {
-		*out = (struct of_oxm_id){.header = OF_NXM_IN_PORT};
+	*out = (struct of_oxm_id){.header = of_nxm_name(f)};
+	if (out->header)
 		return 0;
-	}
 	*out = (struct of_oxm_id){
 		.header = (uint32_t)form->class_ << 16 | (uint32_t)form->number << 9 |
 			  (form->bytes + (form->experimenter ? 4u : 0u)),

@@ -9,16 +9,12 @@
 #include <weft/action_payload.h>
 #include <weft/fields.h>
 
+#include "openflow/nxm.h"
 #include "openflow/of_wire.h"
 
 #define OF_EXPERIMENTER_ONF 0x4f4e4600u
 #define OF_EXPERIMENTER_NICIRA 0x2320u
 #define OF_EXPERIMENTER_CLASS 0xffffu
-
-// Headers of NXM (class 0, without a mask) that mean something beside the field they are a form of:
-// the port in 16 bits, the whole tag.
-#define OF_NXM_IN_PORT 0x0002u
-#define OF_NXM_VLAN_TCI 0x0802u
 
 // One TLV, checked to lie within its list, not yet to be a known field.
 struct of_oxm {
@@ -69,8 +65,8 @@ int of_oxm_write_set(
 // The four or eight bytes that name a field in table features.
 int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask);
 
-// The name for bits of a field, -ENOTSUP if `version` has no form for the field. The lower half of
-// the input port goes by the name of NXM_OF_IN_PORT, for which it nearly always stands.
+// The name for bits of a field, -ENOTSUP if `version` has no form for the field. Some go by a name
+// of NXM, for which they nearly always stand (nxm.h).
 int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *out);
 
 // The form that a field's name tells; NULL if it is not known, has the mask bit set or another
