@@ -13,6 +13,7 @@
 #include "dp_options.h"
 #include "dp_port.h"
 #include "dp_radix.h"
+#include "dp_ranges.h"
 #include "dp_rcu.h"
 #include "dp_bfd.h"
 #include "dp_vtep.h"
@@ -48,16 +49,18 @@ struct dp {
 	struct dp_tenant *nobody; // tenant 0
 	struct dp_radix vxlan;    // VNI to struct dp_tenant
 	struct dp_radix nvgre;    // VSID likewise
+	// RCU; of what no tenant has, by enum weft_encap - 1: which provider's? NULL: nobody's
+	struct dp_ranges *ranges[WEFT_PROVIDER_ENCAPS];
 
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
 	struct dp_kernel_guard guard;
-	bool expiry_due;                 // a second has passed, see dp_control_expire()
+	bool expiry_due; // a second has passed, see dp_control_expire()
 	struct dp_bfd bfd;
 	struct dp_membership *memberships; // list: dp_mcast.h
-	bool suppressing;                // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
-	uint32_t frag_id;                // atomic: of the latest outer packet that was fragmented
+	bool suppressing; // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
+	uint32_t frag_id; // atomic: of the latest outer packet that was fragmented
 
 	struct dp_ipc *ipc;
 	struct dp_punt *punt;

@@ -83,7 +83,8 @@ static void dp_bfd_mark_wanted(struct dp *dp)
 	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
 		s->wanted = false;
 	for (const struct dp_tenant *t = dp->tenants; dp->host.bfd.mode && t; t = t->next)
-		for (unsigned i = 0; !t->hidden && t->cfg.encap && i < t->n_vteps; i++)
+		for (unsigned i = 0; !t->hidden && (t->cfg.encap || t->provider) && i < t->n_vteps;
+			i++)
 			dp_bfd_add(dp, &t->vtep_list[i], &n);
 }
 

@@ -10,6 +10,7 @@
 #include "dp_pmtu.h"
 #include "dp_reasm.h"
 #include "dp_meter.h"
+#include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_suppress.h"
 #include "dp_tenant.h"
@@ -61,7 +62,9 @@ static bool dp_env_vtep_live(void *ctx, void *sw_ctx, const struct weft_ip *vtep
 	const struct dp_remote *r =
 		dp_vtep_find(__atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE), vtep);
 
-	return r && r->drop != WEFT_DROP_NO_ROUTE && !dp_vtep_is_down(r);
+	if (!r)
+		return t->provider; // it can be wanted
+	return r->drop != WEFT_DROP_NO_ROUTE && !dp_vtep_is_down(r);
 }
 
 static uint64_t dp_env_now(void *ctx)
@@ -169,6 +172,7 @@ static void dp_control_second(struct dp *dp)
 	dp_port_poll_links(dp, false);
 	dp_pmtu_age(dp);
 	dp_bfd_poll(dp);
+	dp_provider_age(dp);
 	dp->expiry_due = true;
 }
 
@@ -233,10 +237,11 @@ void dp_control_stop(struct dp *dp)
 			dp_tenant_del(dp, dp->tenants);
 	dp_bfd_free(dp);
 	dp_mcast_free(dp);
-	if (dp->rcu)
+	if (dp->rcu) {
 		dp_reasm_set(dp, 0);
-	if (dp->rcu)
+		dp_networks_publish(dp); // none
 		dp_rcu_free(dp->rcu);
+	}
 	dp_punt_free(dp->punt);
 	dp_learn_free(dp->learn);
 	for (unsigned i = 0; i < dp->opt.workers; i++)

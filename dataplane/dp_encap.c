@@ -11,10 +11,11 @@
 
 #define DP_NEIGH_TELL_NS 100000000u // a VTEP is asked for at most so often by one worker
 
-// Asks the agent to resolve the next hop. Its answer takes long compared to a packet.
-static void dp_encap_want(struct dp_worker *w, const struct dp_tenant *t, const struct weft_ip *ip)
+// The answer takes long compared to a packet.
+void dp_encap_want(
+	struct dp_worker *w, const struct dp_tenant *t, const struct weft_ip *ip, uint32_t what)
 {
-	struct dp_event e = {.type = WEFT_IPC_NEIGH_WANTED, .tenant = t->id, .ip = *ip};
+	struct dp_event e = {.type = what, .tenant = t->id, .ip = *ip};
 	uint64_t *told = &w->neigh_told_ns[dp_ip_hash(ip) % 64];
 
 	if (*told && w->now_ns - *told < DP_NEIGH_TELL_NS)
@@ -42,7 +43,7 @@ static enum weft_drop dp_encap_refuse(
 {
 	if (r->drop != DP_REMOTE_OK) {
 		if (r->drop == WEFT_DROP_NO_NEIGHBOUR)
-			dp_encap_want(w, t, &r->ip);
+			dp_encap_want(w, t, &r->ip, WEFT_IPC_NEIGH_WANTED);
 		return (enum weft_drop)r->drop;
 	}
 	if (dp_vtep_is_down(r))

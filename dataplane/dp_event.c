@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "dp_ipc.h"
 #include "dp_pmtu.h"
+#include "dp_provider.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
 
@@ -12,8 +13,7 @@
 #define DP_EVENT_CHANGES 512u // told of one switch in a turn
 #define DP_EVENT_WANTED_NS 1000000000u
 
-static void dp_event_send(
-	struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
+void dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
 {
 	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, tenant, true))
 		return;
@@ -66,6 +66,8 @@ void dp_event_poll(struct dp *dp)
 				dp_pmtu_learn(dp, &e.ip, e.ofport);
 			else if (e.type == WEFT_IPC_NEIGH_ADD)
 				dp_event_neigh(dp, &e);
+			else if (e.type == WEFT_IPC_VTEP_WANTED)
+				dp_provider_wanted(dp, &e);
 			else if (e.type == WEFT_IPC_DUMP_BFD)
 				dp_bfd_changed(dp, &e);
 			else

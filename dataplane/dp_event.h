@@ -10,6 +10,9 @@
 // next hops to the agent, at most once a second each.
 void dp_event_poll(struct dp *dp);
 
+// One event, if there is an agent and it reads.
+void dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len);
+
 // `reason` as in weft_ipc_port_status.
 void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason);
 

@@ -10,6 +10,7 @@
 #include "dp.h"
 #include "dp_bond.h"
 #include "dp_event.h"
+#include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
@@ -133,6 +134,12 @@ static void dp_dump_vteps(struct dp_dump *d, struct dp_tenant *t)
 {
 	for (unsigned i = 0; i < t->n_vteps; i++)
 		dp_dump_item(d, t->id, &t->vtep_list[i], sizeof(t->vtep_list[i]));
+}
+
+static void dp_dump_provider(struct dp_dump *d, struct dp_tenant *t)
+{
+	if (t->provider)
+		dp_dump_item(d, t->id, t->provider->cfg, sizeof(*t->provider->cfg));
 }
 
 static void dp_dump_fdb_entry(void *arg, const struct weft_ipc_fdb *e)
@@ -384,6 +391,9 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_VTEPS:
 		dp_dump_tenants(d, dp_dump_vteps, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_PROVIDERS:
+		dp_dump_tenants(d, dp_dump_provider, false);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEXTHOPS:
 		dp_dump_nexthops(d);

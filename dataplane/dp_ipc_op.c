@@ -6,6 +6,7 @@
 
 #include "dp.h"
 #include "dp_ipc_txn.h"
+#include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
@@ -156,6 +157,26 @@ static enum weft_error dp_op_vtep_del(struct dp_op *op)
 	if (!e)
 		ft_fdb_flush_vtep(op->tenant->sw, &v->ip); // undone, they are learned again
 	return e ? e : dp_op_noted(op, DP_UNDO_VTEP_DEL);
+}
+
+static enum weft_error dp_op_provider_set(struct dp_op *op)
+{
+	struct dp_provider *p = op->tenant->provider;
+	struct weft_ipc_provider *was = NULL;
+	enum weft_error e;
+
+	if (op->undo && p) {
+		was = malloc(sizeof(*was));
+		if (!was)
+			return WEFT_E_NO_MEMORY;
+		*was = *p->cfg;
+	}
+	e = dp_provider_set(op->dp, op->tenant, op->r->body, op->why);
+	if (!e && op->undo)
+		op->undo->provider = was;
+	else
+		free(was);
+	return e ? e : dp_op_noted(op, DP_UNDO_PROVIDER);
 }
 
 static void dp_op_nexthop_was(
@@ -384,6 +405,7 @@ static const struct {
 	[WEFT_IPC_GROUP_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_METER_MOD] = {dp_op_rules, true},
 	[WEFT_IPC_TABLE_MOD] = {dp_op_table_mod, true},
+	[WEFT_IPC_PROVIDER_SET] = {dp_op_provider_set, true},
 };
 
 enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc_request *r,

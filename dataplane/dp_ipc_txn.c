@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_log.h"
+#include "dp_provider.h"
 #include "dp_tenant.h"
 
 #include <stdlib.h>
@@ -168,6 +169,16 @@ static void dp_undo_table(const struct dp_undo *u)
 		DP_LOG(ERR, "table %u: not as it was before the transaction", mod.table);
 }
 
+static void dp_undo_provider(struct dp *dp, struct dp_undo *u)
+{
+	char why[100] = "";
+
+	if (dp_provider_set(dp, u->tenant, u->provider, why))
+		DP_LOG(ERR, "provider %s: not as it was before the transaction: %s",
+			u->tenant->cfg.name, why);
+	free(u->provider);
+}
+
 // By its id: the port may have been removed since, and made again when that was undone.
 static void dp_undo_port_mod(struct dp *dp, struct dp_undo *u)
 {
@@ -237,6 +248,9 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 	case DP_UNDO_TABLE:
 		dp_undo_table(u);
 		return;
+	case DP_UNDO_PROVIDER:
+		dp_undo_provider(dp, u);
+		return;
 	}
 }
 
@@ -258,6 +272,8 @@ static void dp_txn_finish(struct dp_txn *x)
 			dp_port_del(x->dp, u->port);
 		else if (u->type == DP_UNDO_TENANT_DEL)
 			dp_tenant_del(x->dp, u->tenant);
+		else if (u->type == DP_UNDO_PROVIDER)
+			free(u->provider);
 	}
 	x->n = 0;
 }

@@ -55,6 +55,7 @@ enum dp_undo_type {
 	DP_UNDO_NEIGH,        // tenant, neigh: as it was; flags UINT32_MAX: there was none
 	DP_UNDO_FDB,          // tenant, fdb: as it was; ofport 0: there was none
 	DP_UNDO_TABLE,        // tenant, table: as it was
+	DP_UNDO_PROVIDER,     // tenant, provider: as it was
 };
 
 struct dp_undo {
@@ -70,6 +71,7 @@ struct dp_undo {
 		struct weft_ipc_fdb fdb;
 		struct weft_ipc_neigh neigh;
 		struct weft_table_desc table;
+		struct weft_ipc_provider *provider; // goes with the note
 	};
 };
 

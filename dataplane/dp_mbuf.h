@@ -36,6 +36,7 @@ static inline void dp_packet_from_mbuf(struct weft_packet *p, struct rte_mbuf *m
 	p->l3_ofs = 0;
 	p->l4_ofs = 0;
 	p->hash = 0;
+	p->network = 0;
 	p->owner = m;
 }
 

@@ -62,6 +62,9 @@ unsigned dp_oversize(struct dp_worker *w, struct dp_tenant *t, const struct weft
 	bool tagged;
 	unsigned n;
 
+	// From a provider's tunnel: there is nobody to tell, for the network is not known any more.
+	if (what == OVERLAY_OVERSIZE_TELL && t->provider && cause->in_port > WEFT_OFPORT_OVERLAY)
+		policy = WEFT_TOO_BIG_DROP;
 	if (policy != WEFT_TOO_BIG_DROP && what == OVERLAY_OVERSIZE_FRAGMENT) {
 		n = dp_frag_inner(w, p, dp_l2_len(p, &tagged), mtu, out);
 		if (n) {

@@ -3,6 +3,7 @@
 // as it came, without a key. What would need more (a frame longer than the way is wide, no
 // headroom, checksums over the payload) goes through the tables, as if nothing were known.
 
+#include "dp_provider.h"
 #include "dp_worker.h"
 
 #include "overlay/flow_hash.h"
@@ -39,8 +40,9 @@ static void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsign
 	ft_path_edit(path, p);
 }
 
-static void dp_path_encap(struct dp_worker *w, const struct dp_remote *to, unsigned i)
+static void dp_path_encap(struct dp_worker *w, const struct ft_path *path, unsigned i)
 {
+	const struct dp_remote *to = path->target;
 	const struct ft_arrival *a = &w->in.at[i];
 	// What has a path is plain (flowtable/cache_key.h), and edits leave it so.
 	bool v4 = a->data[12] == 8;
@@ -56,6 +58,10 @@ static void dp_path_encap(struct dp_worker *w, const struct dp_remote *to, unsig
 
 	if (__builtin_expect(flip, 0))
 		overlay_encap_flip_tos(t, frame, flip);
+	if (__builtin_expect(t->any_network, 0)) {
+		overlay_encap_set_network(t, frame, path->network);
+		dp_provider_used(to);
+	}
 	m->data_off = (uint16_t)(m->data_off - t->len);
 	m->data_len = (uint16_t)(m->data_len + t->len);
 	m->pkt_len += t->len;
@@ -103,7 +109,7 @@ void dp_path_go(struct dp_worker *w, const struct ft_path *path[])
 		else if (p->flags == DP_PATH_PORT)
 			dp_tx(w, in->tenant[i], in->m[i], (struct dp_port *)(uintptr_t)p->target);
 		else
-			dp_path_encap(w, p->target, i);
+			dp_path_encap(w, p, i);
 	}
 	dp_run_end(w, &run);
 }

@@ -59,7 +59,9 @@ static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *
 {
 	if (!cfg->id)
 		snprintf(why, 100, "id: want another than 0");
-	else if (cfg->ofport ? cfg->ofport > WEFT_OFPORT_MAX || cfg->ofport == WEFT_OFPORT_OVERLAY
+	else if (cfg->ofport ? cfg->ofport > WEFT_OFPORT_MAX ||
+				       (cfg->ofport >= WEFT_OFPORT_OVERLAY &&
+					       cfg->ofport <= WEFT_OFPORT_NVGRE)
 			     : tenant != NULL)
 		snprintf(why, 100, "ofport: %u is not possible here", cfg->ofport);
 	else if (cfg->ofport && !tenant)
@@ -190,6 +192,8 @@ static uint32_t dp_port_default_mtu(const struct dp *dp, const struct dp_tenant 
 		headers = RTE_MAX(headers, (weft_ip_is_v4(&t->vtep_list[i]) ? 20u : 40u) +
 						   RTE_ETHER_HDR_LEN +
 						   (t->cfg.encap == WEFT_ENCAP_VXLAN ? 16u : 8u));
+	if (t->provider) // to whom its rules will say
+		headers = (weft_ip_is_none(&dp->host.vtep6) ? 20u : 40u) + RTE_ETHER_HDR_LEN + 16u;
 	for (const struct dp_port *p = dp->ports.head; headers && p; p = p->next)
 		if (p->role == DP_UPLINK && dp_port_mtu(p) > headers + 68)
 			mtu = RTE_MIN(mtu, dp_port_mtu(p) - headers);

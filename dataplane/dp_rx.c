@@ -13,6 +13,7 @@
 #include "dp_worker.h"
 
 #include "dp_pmtu.h"
+#include "dp_provider.h"
 #include "dp_rawcsum.h"
 #include "dp_reasm.h"
 #include "dp_storm.h"
@@ -80,14 +81,17 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i)
 	dp_rx_key(key, a->from.in_port);
 	p->rule = NULL;
 	p->table = 0;
-	if (a->from.in_port != WEFT_OFPORT_OVERLAY)
+	if (a->from.in_port < WEFT_OFPORT_OVERLAY)
 		return;
 	key->tunnel_id = weft_htonll(w->in.tenant[i]->network);
 	key->tun_src = a->from.tun_src;
 	key->tun_dst = a->from.tun_dst;
-	if (a->tun6) {
-		memcpy(key->tun_ipv6_src, a->tun6[0].b, 16);
-		memcpy(key->tun_ipv6_dst, a->tun6[1].b, 16);
+	if (!a->tunnel)
+		return;
+	key->tunnel_id = a->tunnel->id;
+	if (!key->tun_src) {
+		memcpy(key->tun_ipv6_src, a->tunnel->src.b, 16);
+		memcpy(key->tun_ipv6_dst, a->tunnel->dst.b, 16);
 	}
 }
 
@@ -191,7 +195,9 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 	const struct dp_vtep_set *set = __atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE);
 	uint32_t flags = __atomic_load_n(&t->flags, __ATOMIC_RELAXED);
 
-	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_find(set, &rx->src))
+	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_find(set, &rx->src) &&
+		!(t->provider && !weft_ip_equal(&rx->src, &rx->dst) &&
+			dp_provider_takes(t->provider, &rx->src)))
 		return WEFT_DROP_UNKNOWN_VTEP;
 	if (weft_ip_is_multicast(&rx->dst) &&
 		!(set->group && weft_ip_equal(&set->group->ip, &rx->dst)))
@@ -231,10 +237,9 @@ static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct o
 static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m,
 	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
 {
-	struct dp *dp = w->dp;
-	struct dp_tenant *t =
-		dp_radix_get(rx->encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, rx->vni);
-	struct dp_cause cause = {.in_port = t ? WEFT_OFPORT_OVERLAY : 0};
+	struct dp_tenant *t = dp_networks_owner(w->dp, (enum weft_encap)rx->encap, rx->vni);
+	uint32_t in_port = t ? dp_tenant_tunnel_port(t, (enum weft_encap)rx->encap) : 0;
+	struct dp_cause cause = {.in_port = in_port};
 	enum weft_drop reason = t ? dp_rx_admit(t, rx) : WEFT_DROP_UNKNOWN_VNI;
 
 	dp_rx_received(w, last);
@@ -252,7 +257,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		.encap = rx->encap,
 		.src = rx->src,
 		.dst = rx->dst,
-		.from = {ft_switch_number(t->sw), WEFT_OFPORT_OVERLAY, 0, 0},
+		.from = {ft_switch_number(t->sw), in_port, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {
 		last->from.tun_src = weft_ip_v4(&rx->src);
@@ -276,11 +281,10 @@ static inline void dp_rx_arrive(struct dp_worker *w, const struct dp_rx_tunnel *
 		.total_len = p->total_len,
 		.from = last->from,
 	};
-	if (__builtin_expect(last->from.tun_src != 0, 1))
+	if (__builtin_expect(last->from.tun_src && last->from.in_port == WEFT_OFPORT_OVERLAY, 1))
 		return;
-	in->tun6[i][0] = rx->src;
-	in->tun6[i][1] = rx->dst;
-	in->at[i].tun6 = in->tun6[i];
+	in->tunnel[i] = (struct ft_tunnel){rx->src, rx->dst, weft_htonll(rx->vni), 0};
+	in->at[i].tunnel = &in->tunnel[i];
 }
 
 // An inner frame: into its tenant's switch, or it ends here.
@@ -297,7 +301,7 @@ static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct
 	uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
 	if (overlay_tos_egress_matters(rx->tos, uniform) &&
 		!overlay_tos_egress(p->data, p->len, rx->tos, uniform)) {
-		struct dp_cause cause = {.in_port = WEFT_OFPORT_OVERLAY};
+		struct dp_cause cause = {.in_port = last->from.in_port};
 
 		dp_worker_drop(w, last->tenant, m, WEFT_DROP_ECN, &cause);
 		return;

@@ -8,6 +8,7 @@
 #include "dp_worker.h"
 
 #include "dp_oversize.h"
+#include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_suppress.h"
 
@@ -198,12 +199,12 @@ static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
 		dp_worker_drop(s->worker, s->tenant, view->owner, WEFT_DROP_VTEP_DOWN, cause);
 }
 
-static void dp_sink_to_overlay(struct dp_sink *s, struct ft_packet *p,
-	const struct weft_packet *view, const struct dp_cause *cause);
+static void dp_sink_to_tunnel(struct dp_sink *s, struct ft_packet *p,
+	const struct weft_packet *view, uint32_t ofport, const struct dp_cause *cause);
 
 // Longer than the tenant's MTU: its fragments, if it may have any, are not.
-static void dp_sink_overlay_oversize(struct dp_sink *s, struct ft_packet *p,
-	const struct weft_packet *view, const struct dp_cause *cause)
+static void dp_sink_tunnel_oversize(struct dp_sink *s, struct ft_packet *p,
+	const struct weft_packet *view, uint32_t ofport, const struct dp_cause *cause)
 {
 	uint32_t mtu = __atomic_load_n(&s->tenant->mtu, __ATOMIC_RELAXED);
 	struct weft_packet frag[DP_FRAGS_MAX];
@@ -211,7 +212,7 @@ static void dp_sink_overlay_oversize(struct dp_sink *s, struct ft_packet *p,
 	unsigned n = dp_oversize(s->worker, s->tenant, view, mtu, &nowhere, cause, frag);
 
 	for (unsigned i = 0; i < n; i++)
-		dp_sink_to_overlay(s, p, &frag[i], cause);
+		dp_sink_to_tunnel(s, p, &frag[i], ofport, cause);
 }
 
 // Where all that is flooded goes, if that is one place: the tenant's multicast group, or its only
@@ -243,7 +244,7 @@ static void dp_sink_to_overlay(struct dp_sink *s, struct ft_packet *p,
 		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN))
 		reason = WEFT_DROP_ENCAP_VLAN;
 	else if (dp_sink_too_big(s->tenant, view, l2)) {
-		dp_sink_overlay_oversize(s, p, view, cause);
+		dp_sink_tunnel_oversize(s, p, view, WEFT_OFPORT_OVERLAY, cause);
 		return;
 	} else if (!set->n && (one || !set->group))
 		reason = WEFT_DROP_NO_VTEP;
@@ -261,6 +262,42 @@ static void dp_sink_to_overlay(struct dp_sink *s, struct ft_packet *p,
 	dp_worker_drop(s->worker, s->tenant, view->owner, reason, cause);
 }
 
+// To a tunnel of a provider's. Takes the buffer in `view`, likewise.
+static void dp_sink_to_provider(struct dp_sink *s, struct ft_packet *p,
+	const struct weft_packet *view, uint32_t ofport, const struct dp_cause *cause)
+{
+	struct weft_packet mine = *view;
+	const struct dp_remote *remote;
+	enum weft_drop reason;
+	bool tagged;
+	uint32_t l2 = dp_l2_len(view, &tagged);
+
+	if (tagged &&
+		!(__atomic_load_n(&s->tenant->flags, __ATOMIC_RELAXED) & WEFT_TENANT_INNER_VLAN)) {
+		reason = WEFT_DROP_ENCAP_VLAN;
+	} else if (dp_sink_too_big(s->tenant, view, l2)) {
+		dp_sink_tunnel_oversize(s, p, view, ofport, cause);
+		return;
+	} else {
+		reason = dp_provider_route(s->worker, s->tenant, p, ofport, &remote, &mine.network);
+	}
+	if (reason != WEFT_DROP_MAX) {
+		dp_worker_drop(s->worker, s->tenant, view->owner, reason, cause);
+		return;
+	}
+	ft_trace_network(p, mine.network);
+	dp_sink_to_one(s, p, &mine, remote, cause);
+}
+
+static void dp_sink_to_tunnel(struct dp_sink *s, struct ft_packet *p,
+	const struct weft_packet *view, uint32_t ofport, const struct dp_cause *cause)
+{
+	if (ofport == WEFT_OFPORT_OVERLAY)
+		dp_sink_to_overlay(s, p, view, cause);
+	else
+		dp_sink_to_provider(s, p, view, ofport, cause);
+}
+
 static void dp_sink_output(
 	struct ft_sink *sink, struct ft_packet *p, uint32_t ofport, unsigned flags)
 {
@@ -270,8 +307,8 @@ static void dp_sink_output(
 
 	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, &p->pkt, UINT32_MAX, &view))
 		return;
-	if (ofport == WEFT_OFPORT_OVERLAY)
-		dp_sink_to_overlay(s, p, &view, &cause);
+	if (ofport == WEFT_OFPORT_OVERLAY || (s->tenant->provider && ofport > WEFT_OFPORT_OVERLAY))
+		dp_sink_to_tunnel(s, p, &view, ofport, &cause);
 	else
 		dp_sink_to_port(s, p, &view, ofport, &cause);
 	if (!(flags & FT_KEEP))
@@ -360,7 +397,9 @@ static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 
 	if (!dp_bucket_take(allowance, DP_LEARN_RATE, DP_LEARN_BURST, s->worker->now_ns))
 		return;
-	dp_sink_from(&p->key, &e.ip);
+	if (e.ofport ==
+		WEFT_OFPORT_OVERLAY) // of a provider's tunnels the port is all that is learned
+		dp_sink_from(&p->key, &e.ip);
 	rte_ring_sp_enqueue_elem(s->worker->events, &e, sizeof(e));
 }
 

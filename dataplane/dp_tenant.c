@@ -5,6 +5,7 @@
 #include "dp_event.h"
 #include "dp_ipc.h"
 #include "dp_log.h"
+#include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_stage.h"
 
@@ -31,6 +32,7 @@ static void dp_tenant_free(void *obj)
 	free(t->rules);
 	dp_neigh_free(t->neighs);
 	free(t->vtep_list);
+	dp_provider_free(t->provider);
 	free(t);
 }
 
@@ -123,6 +125,9 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 	else if (!weft_ip_is_none(&cfg->group) &&
 		 (!weft_ip_is_multicast(&cfg->group) || cfg->encap == WEFT_ENCAP_NONE))
 		snprintf(why, 100, "group: want a multicast address, and an overlay");
+	else if (cfg->kind > WEFT_TENANT_KIND_PROVIDER ||
+		 (cfg->kind && cfg->encap != WEFT_ENCAP_NONE))
+		snprintf(why, 100, "kind: unknown, or a provider with a network of its own");
 	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
@@ -177,6 +182,8 @@ static enum weft_error dp_tenant_start(
 	struct ft_limits limits = dp_tenant_limits(cfg);
 	struct dp_radix *map;
 
+	if (cfg->kind == WEFT_TENANT_KIND_PROVIDER && !(t->provider = dp_provider_new()))
+		return WEFT_E_NO_MEMORY;
 	t->network = cfg->vni;
 	t->sw = ft_switch_new(&dp->env, &limits, t);
 	if (!t->sw)
@@ -191,6 +198,7 @@ static enum weft_error dp_tenant_start(
 		ft_switch_free(t->sw);
 		return WEFT_E_NO_MEMORY;
 	}
+	dp_networks_changed(dp);
 	return WEFT_E_NONE;
 }
 
@@ -230,8 +238,8 @@ enum weft_error dp_tenant_set(
 
 	if (e)
 		return e;
-	if (cfg->encap != t->cfg.encap || cfg->vni != t->cfg.vni) {
-		snprintf(why, 100, "a tenant's encapsulation and network identifier cannot change");
+	if (cfg->encap != t->cfg.encap || cfg->vni != t->cfg.vni || cfg->kind != t->cfg.kind) {
+		snprintf(why, 100, "a tenant's kind, encapsulation and network cannot change");
 		return WEFT_E_STATE;
 	}
 	dp_tenant_apply(t, cfg);
@@ -253,7 +261,27 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 	__atomic_store_n(&t->hidden, hidden, __ATOMIC_RELAXED);
 	dp->bfd.stale = true;
 	if (map)
-		dp_radix_set(map, t->network, hidden ? NULL : t); // its page exists
+		dp_radix_set(map, t->network, hidden ? dp->nobody : t); // its page exists
+	if (hidden)
+		for (unsigned i = 0; i < WEFT_PROVIDER_ENCAPS; i++)
+			dp_ranges_forget(dp->ranges[i], t);
+	else if (t->provider && !dp_networks_publish(dp))
+		DP_LOG(ERR, "provider %s: no memory for its networks", t->cfg.name);
+	dp_networks_changed(dp);
+}
+
+// What a tenant that goes has had is nobody's, and not a provider's at once: it may come back yet.
+static void dp_tenant_release_network(struct dp *dp, const struct dp_tenant *t)
+{
+	struct dp_radix *map = dp_tenant_radix(dp, t);
+
+	if (!map || dp_radix_get(map, t->network) != dp->nobody)
+		return;
+	for (const struct dp_tenant *o = dp->tenants; o; o = o->next)
+		if (o != t && o->cfg.encap == t->cfg.encap && o->network == t->network)
+			return;
+	dp_radix_set(map, t->network, NULL);
+	dp_networks_changed(dp);
 }
 
 // Nobody has a pointer to the tenant any more.
@@ -272,6 +300,7 @@ void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 	if (!t->hidden)
 		dp_tenant_hide(dp, t, true);
 	dp_tenant_unlink(dp, t);
+	dp_tenant_release_network(dp, t);
 	// ft_switch_free() counts its own grace period, and frames in rings need no switch.
 	dp_rcu_synchronize(dp->rcu);
 	// A packet-out may have been put into its ring in the loop that just ended.
@@ -374,8 +403,10 @@ void dp_tenants_refresh(struct dp *dp)
 
 		if (!t->stale)
 			continue;
-		set = dp_vtep_build(dp, t);
-		if (!set) {
+		set = dp_vtep_build(
+			dp, t, t->provider ? WEFT_ENCAP_VXLAN : (enum weft_encap)t->cfg.encap);
+		if (!set || (t->provider && !dp_provider_rebuild(dp, t, set))) {
+			free(set);
 			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
 			dp->tenants_stale = true;
 			continue; // stays marked

@@ -20,6 +20,7 @@
 
 struct dp;
 struct dp_port;
+struct dp_provider;
 
 // OpenFlow port to port. There are few ports (RTE_MAX_ETHPORTS in all), so a table of fixed size,
 // twice as large, open addressed.
@@ -55,6 +56,7 @@ struct dp_tenant {
 	uint32_t punt_burst;          // atomic
 	struct dp_portmap *ports;     // RCU
 	struct dp_vtep_set *vteps;    // RCU
+	struct dp_provider *provider; // NULL: an ordinary tenant; never changes
 	struct dp_counters *counters; // one a thread
 	struct dp_neigh *neighs;      // bindings; never NULL
 	struct dp_punt_limit *punts;  // packet-ins, one a thread

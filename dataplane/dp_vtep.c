@@ -5,6 +5,7 @@
 #include "dp_log.h"
 #include "dp_mbuf.h"
 #include "dp_pmtu.h"
+#include "dp_provider.h"
 #include "dp_reasm.h"
 #include "dp_tenant.h"
 #include "kernel_guard.h"
@@ -102,15 +103,16 @@ struct overlay_tunnel dp_vtep_tunnel(const struct dp *dp, const struct weft_ipc_
 	};
 }
 
-static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
+static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap,
 	const struct weft_ipc_nexthop *h, struct dp_remote *r)
 {
 	struct overlay_tunnel tunnel = dp_vtep_tunnel(dp, h);
 	const char *why;
 	int rc;
 
-	tunnel.encap = (enum weft_encap)t->cfg.encap;
-	tunnel.vni = t->cfg.vni;
+	tunnel.encap = encap;
+	tunnel.vni = t->provider ? WEFT_VSID_MIN : t->cfg.vni;
+	tunnel.any_network = t->provider != NULL;
 	tunnel.dscp = t->cfg.dscp;
 	tunnel.dscp_uniform = t->cfg.tos & WEFT_TOS_UNIFORM;
 	tunnel.ecn = !(t->cfg.tos & WEFT_TOS_NO_ECN);
@@ -120,13 +122,13 @@ static int dp_vtep_template(struct dp *dp, const struct dp_tenant *t,
 	return rc;
 }
 
-static bool dp_vtep_way(
-	struct dp *dp, const struct dp_tenant *t, const struct dp_nexthop *h, struct dp_remote *r)
+static bool dp_vtep_way(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap,
+	const struct dp_nexthop *h, struct dp_remote *r)
 {
 	uint32_t mtu, path;
 
 	r->uplink = dp_port_find(dp, h->cfg.port);
-	if (!r->uplink || dp_vtep_template(dp, t, &h->cfg, r))
+	if (!r->uplink || dp_vtep_template(dp, t, encap, &h->cfg, r))
 		return false;
 	mtu = dp_port_mtu(r->uplink);
 	path = dp_pmtu_of(h);
@@ -156,8 +158,8 @@ static void dp_vtep_head(struct dp_remote *r, const struct dp_remote *way, unsig
 }
 
 // The ways are written at `way`; returns how many of these are used.
-static unsigned dp_vtep_fill(
-	struct dp *dp, const struct dp_tenant *t, struct dp_remote *r, struct dp_remote *way)
+static unsigned dp_vtep_fill(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap,
+	struct dp_remote *r, struct dp_remote *way)
 {
 	const struct dp_nexthop *path[WEFT_NEXTHOP_PATHS], *first;
 	unsigned n = dp_nexthop_paths(dp, &r->ip, path), ways = 0;
@@ -171,13 +173,13 @@ static unsigned dp_vtep_fill(
 		return 0;
 	}
 	if (n == 1) {
-		dp_vtep_way(dp, t, path[0], r);
+		dp_vtep_way(dp, t, encap, path[0], r);
 		return 0;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		way[ways].ip = r->ip;
 		way[ways].down = r->down;
-		ways += dp_vtep_way(dp, t, path[i], &way[ways]);
+		ways += dp_vtep_way(dp, t, encap, path[i], &way[ways]);
 	}
 	if (ways)
 		dp_vtep_head(r, way, ways);
@@ -206,14 +208,15 @@ static const struct dp_remote *dp_vtep_group(
 	bool up;
 
 	r->ip = t->cfg.group;
-	if (!h || !dp_nexthop_usable(dp, h, &up) || !dp_vtep_way(dp, t, h, r))
+	if (!h || !dp_nexthop_usable(dp, h, &up) ||
+		!dp_vtep_way(dp, t, (enum weft_encap)t->cfg.encap, h, r))
 		return NULL;
 	return r;
 }
 
-struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
+struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap)
 {
-	bool tunnels = t->cfg.encap != WEFT_ENCAP_NONE;
+	bool tunnels = encap != WEFT_ENCAP_NONE;
 	unsigned n = tunnels ? t->n_vteps : 0, used = 0;
 	struct dp_vtep_set *set =
 		dp_vtep_set_new(t->vtep_list, n, 1 + (n ? dp_vtep_count_ways(dp, t) : 0));
@@ -221,7 +224,7 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t)
 	if (!set)
 		return NULL;
 	for (unsigned i = 0; i < set->n; i++)
-		used += dp_vtep_fill(dp, t, &set->remote[i], &set->remote[n + used]);
+		used += dp_vtep_fill(dp, t, encap, &set->remote[i], &set->remote[n + used]);
 	if (tunnels && !weft_ip_is_none(&t->cfg.group))
 		set->group = dp_vtep_group(dp, t, &set->remote[n + used]);
 	return set;
@@ -352,7 +355,7 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 		return WEFT_E_NO_MEMORY;
 	was = dp->host;
 	dp->host = *cfg;
-	if (!dp_vtep_publish(dp)) {
+	if (!dp_networks_publish(dp) || !dp_vtep_publish(dp)) {
 		dp->host = was;
 		return WEFT_E_NO_MEMORY;
 	}

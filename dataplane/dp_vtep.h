@@ -30,6 +30,8 @@ struct dp_remote {
 	uint32_t max_len;            // bytes of the outer frame from its IP header on
 	uint8_t drop;                // enum weft_drop of what is sent there, or DP_REMOTE_OK
 	uint8_t ways;                // 0 or 1: this one
+	uint8_t used; // of a provider's; atomic: not for its packets, but written seldom
+		      // (dp_provider.h)
 };
 #define DP_REMOTE_OK 0xffu
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
@@ -89,8 +91,9 @@ static inline const struct dp_remote *dp_remote_way(const struct dp_remote *r, u
 // A set of `n` remotes with room for `ways` more behind them, of which each `ip` is `ips[i]`,
 // looked up by dp_vtep_find(); else zero. NULL: out of memory.
 struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsigned ways);
-// What the tenant's list of VTEPs, the next hops and the host settings make. NULL: out of memory.
-struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t);
+// What the tenant's list of VTEPs, the next hops and the host settings make, for one encapsulation.
+// NULL: out of memory.
+struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap);
 
 // What a VXLAN tunnel by this next hop is whoever uses it; network, DSCP and ECN are the caller's
 // to say.

@@ -49,7 +49,8 @@ struct dp_poll_list {
 
 // A worker tells the control thread. Lossy: what does not fit the ring is not told.
 struct dp_event {
-	uint32_t type; // WEFT_IPC_FDB_ADD, _NEIGH_ADD: learned; _NEIGH_WANTED; _DUMP_BFD: a state
+	uint32_t type; // WEFT_IPC_FDB_ADD, _NEIGH_ADD: learned; _NEIGH_WANTED; _VTEP_WANTED;
+		       // _DUMP_BFD: a state
 	uint32_t tenant;
 	struct weft_ip ip;
 	struct weft_mac mac;
@@ -82,7 +83,7 @@ struct dp_arrivals {
 	struct ft_arrival at[DP_RX_BURST];
 	struct rte_mbuf *m[DP_RX_BURST];
 	struct dp_tenant *tenant[DP_RX_BURST];
-	struct weft_ip tun6[DP_RX_BURST][2];
+	struct ft_tunnel tunnel[DP_RX_BURST];
 };
 
 // What dp_sink.c tells the flow cache of an output: where a path leads.
@@ -198,6 +199,9 @@ void dp_tx_inbox(struct dp_worker *w);
 bool dp_encap_push(struct dp_worker *w, struct dp_tenant *t, const struct dp_remote *remote,
 	const struct weft_packet *p, const struct dp_cause *cause);
 void dp_encap_flush(struct dp_worker *w);
+// Asks the control thread for the VTEP, not too often: WEFT_IPC_NEIGH_WANTED or _VTEP_WANTED.
+void dp_encap_want(
+	struct dp_worker *w, const struct dp_tenant *t, const struct weft_ip *ip, uint32_t what);
 // Room of `len` bytes before the frame for an outer header, whatever rules have pushed. False: no
 // buffer.
 bool dp_encap_make_room(struct dp_worker *w, struct weft_packet *p, unsigned len);

@@ -51,6 +51,14 @@ struct ft_from {
 	weft_be32 tun_src, tun_dst; // 0: from no IPv4 tunnel
 } __attribute__((aligned(16)));
 
+// The tunnel that a packet came out of, where `from` cannot say all of it.
+struct ft_tunnel {
+	struct weft_ip src, dst; // outer
+	weft_be64 id;            // VNI or VSID
+	uint64_t pad;
+};
+static_assert(sizeof(struct ft_tunnel) == 48, "three parts of a print");
+
 // A packet that came in, as little of it as it takes. `data` is an Ethernet header of which `len`
 // bytes lie in one piece.
 struct ft_arrival {
@@ -59,7 +67,8 @@ struct ft_arrival {
 	uint32_t len;
 	uint32_t total_len;
 	struct ft_from from;
-	const struct weft_ip *tun6; // source and destination of an IPv6 tunnel; NULL: from none
+	// An IPv6 tunnel, or one of a switch that has several networks; NULL: `from` says it all.
+	const struct ft_tunnel *tunnel;
 };
 
 #define FT_PATH_RULES 8 // in a path itself,
@@ -88,6 +97,7 @@ struct ft_path {
 	// ---- ours
 	uint8_t rules, tables;
 	bool asks_fdb;
+	uint32_t network; // theirs again: as the sink said
 	uint64_t epoch;
 	uint64_t fdb_epoch;
 	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed; ft_path_table()

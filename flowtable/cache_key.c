@@ -116,10 +116,11 @@ static __m128i hash_tunnel(const struct ft_print_keys *k, const struct ft_arriva
 {
 	__m128i h = _mm_setzero_si128();
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof(*a->tunnel) / 16; i++) {
 		const uint64_t(*t)[2] = &k->tunnel[4 * i];
+		const char *part = (const char *)a->tunnel + 16 * i;
 
-		h = _mm_xor_si128(h, four_rounds(load(&a->tun6[i]), t[0], t[1], t[2], t[3]));
+		h = _mm_xor_si128(h, four_rounds(load(part), t[0], t[1], t[2], t[3]));
 	}
 	return h;
 }
@@ -172,7 +173,7 @@ static inline struct ft_print print_of(
 	__m128i h = hash_frame(k, a, kind);
 	struct ft_print p;
 
-	if (__builtin_expect(a->tun6 != NULL, 0))
+	if (__builtin_expect(a->tunnel != NULL, 0))
 		h = _mm_xor_si128(h, hash_tunnel(k, a));
 	_mm_storeu_si128((__m128i *)(void *)&p, h);
 	return p;
@@ -184,7 +185,7 @@ static inline struct ft_print print_of(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
 	const _Atomic uint64_t *mask = a->sw->cache.relevance.mask[kind];
-	uint64_t word[14];
+	uint64_t word[2 + 8 + sizeof(struct ft_tunnel) / 8];
 	unsigned n = 2;
 
 	memcpy(word, &a->from, sizeof(a->from));
@@ -192,9 +193,9 @@ static inline struct ft_print print_of(
 		memcpy(&word[n], a->data + 8 * i, 8);
 		word[n] &= atomic_load_explicit(&mask[i], memory_order_relaxed);
 	}
-	if (a->tun6) {
-		memcpy(&word[n], a->tun6, 32);
-		n += 4;
+	if (a->tunnel) {
+		memcpy(&word[n], a->tunnel, sizeof(*a->tunnel));
+		n += sizeof(*a->tunnel) / 8;
 	}
 	return (struct ft_print){
 		ft_hash_bytes(word, 8 * n, k->from[0][0]),

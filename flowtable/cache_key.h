@@ -33,7 +33,7 @@ struct ft_print {
 struct ft_print_keys {
 	_Alignas(64) uint64_t round[4][8]; // round r, 16 bytes a lane: frame bytes 0, 16, 32, 48
 	uint64_t from[4][2];               // of where it came from
-	uint64_t tunnel[8][2];             // of the addresses of an IPv6 tunnel
+	uint64_t tunnel[12][2];            // of a struct ft_tunnel
 };
 
 void ft_print_keys_init(struct ft_print_keys *, uint64_t seed);

@@ -15,5 +15,5 @@ void ft_print_keys_init(struct ft_print_keys *k, uint64_t seed)
 {
 	fill(&k->round[0][0], 4 * 8, &seed);
 	fill(&k->from[0][0], 4 * 2, &seed);
-	fill(&k->tunnel[0][0], 8 * 2, &seed);
+	fill(&k->tunnel[0][0], 12 * 2, &seed);
 }

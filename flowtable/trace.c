@@ -21,10 +21,12 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 		*ft_path_rule(&t->path, t->path.rules++) = rule;
 }
 
-// What the rules' constants alone have made of it, in all packets that go this way.
+// What the rules' constants alone have made of it, in all packets that go this way; or the tunnel,
+// of which the print has everything.
 static bool is_private(uint32_t field)
 {
-	return field == WEFT_FIELD_METADATA ||
+	return field == WEFT_FIELD_METADATA || field == WEFT_FIELD_TUNNEL_ID ||
+	       (field >= WEFT_FIELD_TUN_SRC && field <= WEFT_FIELD_TUN_FLAGS) ||
 	       (field >= WEFT_FIELD_REG0 && field <= WEFT_FIELD_PKT_MARK);
 }
 

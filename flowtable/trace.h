@@ -42,6 +42,13 @@ static inline void ft_trace_fdb(struct ft_packet *p)
 void ft_trace_source(struct ft_packet *, const struct ft_fdb_entry *);
 void ft_trace_drop(struct ft_packet *, enum weft_drop why);
 
+// The sink, beside ft_trace_target(): the network that the packet goes out with (struct ft_path).
+static inline void ft_trace_network(const struct ft_packet *p, uint32_t network)
+{
+	if (__builtin_expect(p->trace != NULL, 0))
+		p->trace->path.network = network;
+}
+
 // The sink, in output(): this is the packet's only output, and for any other packet not longer than
 // max_len it would do just the same. The target is handed back in struct ft_path; so are the flags.
 static inline void ft_trace_target(

@@ -159,6 +159,8 @@ uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct
 			continue;
 		frame = overlay_encap(
 			t, pkt->data, pkt->total_len, pkt->hash, (uint16_t)(ip_id + i));
+		if (__builtin_expect(t->any_network, 0))
+			overlay_encap_set_network(t, frame, pkt->network);
 		flip = t->tos_mask ? overlay_encap_tos_flip(t, pkt->data, pkt->len) : 0;
 		if (__builtin_expect(flip, 0))
 			overlay_encap_flip_tos(t, frame, flip);

@@ -50,6 +50,7 @@ struct overlay_tunnel {
 	uint16_t udp_port;       // VXLAN, destination; 0: 4789
 	uint16_t src_port_min;   // VXLAN, source, inclusive; both 0: 49152 to 65535, the
 	uint16_t src_port_max;   // dynamic ports (RFC 7348, 5; RFC 6335, 6)
+	bool any_network;        // each packet says its own, `vni` is nothing but a legal number
 };
 
 // Opaque but for `len`. Cache lines 0 and 1: the header; line 2: what is needed to patch it.
@@ -67,6 +68,7 @@ struct overlay_template {
 	uint32_t port_count; // 1 to 65535
 	uint32_t ip_sum;     // of the IPv4 header without length, identification and checksum
 	uint32_t max_inner;  // longest inner frame that the IP length can say
+	bool any_network;    // overlay_encap_set_network() comes after overlay_encap()
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct overlay_template) == 192, "three cache lines");
 
@@ -84,6 +86,16 @@ int overlay_template_build(
 // below.
 uint8_t *overlay_encap(const struct overlay_template *t, uint8_t *inner, uint32_t inner_len,
 	uint32_t flow_hash, uint16_t ip_id);
+
+// Writes the VNI or VSID (24 bits) into the outer `frame` that overlay_encap() returned, before its
+// checksum. Both formats end in it and one byte more, which stays: NVGRE's FlowID.
+static inline void overlay_encap_set_network(
+	const struct overlay_template *t, uint8_t *frame, uint32_t network)
+{
+	uint8_t *last = frame + t->len - 4;
+
+	overlay_put32(last, network << 8 | last[3]);
+}
 
 // Fills in the UDP checksum of the outer `frame` that overlay_encap() returned, when all of it lies
 // in one piece. Does nothing unless t->udp_csum.
@@ -103,11 +115,12 @@ uint8_t overlay_encap_tos_flip(
 // Flips them in the outer `frame` that overlay_encap() returned. No UDP checksum covers them.
 void overlay_encap_flip_tos(const struct overlay_template *t, uint8_t *frame, uint8_t flip);
 
-// Encapsulates `n` packets, at most OVERLAY_BURST_MAX, packet i by tmpl[i] with pkts[i].hash and
-// identification ip_id + i, UDP checksums included. `data`, lengths, headroom and layer offsets of
-// each are moved to the outer frame. `tail` is asked for what lies beyond the first piece, and may
-// be NULL if no template wants checksums or no packet has several pieces. Returns a bit i for each
-// packet done; the others are untouched, and overlay_encap_refusal() says why.
+// Encapsulates `n` packets, at most OVERLAY_BURST_MAX, packet i by tmpl[i] with pkts[i].hash,
+// pkts[i].network if the template leaves that to it, and identification ip_id + i, UDP checksums
+// included. `data`, lengths, headroom and layer offsets of each are moved to the outer frame.
+// `tail` is asked for what lies beyond the first piece, and may be NULL if no template wants
+// checksums or no packet has several pieces. Returns a bit i for each packet done; the others are
+// untouched, and overlay_encap_refusal() says why.
 uint64_t overlay_encap_burst(const struct overlay_template *const tmpl[], struct weft_packet *pkts,
 	unsigned n, uint16_t ip_id, overlay_tail_fn *tail);
 

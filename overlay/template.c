@@ -133,6 +133,7 @@ int overlay_template_build(
 	t->encap = (uint8_t)tunnel->encap;
 	t->v6 = !weft_ip_is_v4(&tunnel->local);
 	t->udp_csum = vxlan && tunnel->udp_csum;
+	t->any_network = tunnel->any_network;
 	t->tos = (uint8_t)(tunnel->dscp << 2);
 	t->tos_mask = (uint8_t)((tunnel->dscp_uniform ? OVERLAY_DSCP_MASK : 0) |
 				(tunnel->ecn ? OVERLAY_ECN_MASK : 0));

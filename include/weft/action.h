@@ -204,7 +204,7 @@ static inline const void *weft_instructions_write(const struct weft_instructions
 
 // Ports with a meaning, numbered as in OpenFlow 1.3.5, 7.2.1 (ofp_port_no).
 enum weft_ofport {
-	WEFT_OFPORT_MAX = 0xffffff00u, // ordinary ports are 1 to this
+	WEFT_OFPORT_MAX = 0xffffff00u,   // ordinary ports are 1 to this
 	WEFT_OFPORT_UNSET = 0xfffffff7u, // OpenFlow 1.5: actset_output without one
 	WEFT_OFPORT_IN_PORT = 0xfffffff8u,
 	WEFT_OFPORT_TABLE = 0xfffffff9u,
@@ -220,6 +220,10 @@ enum weft_ofport {
 // tun_dst if an action set it, else to the VTEP that the FDB knows for the destination MAC, else to
 // all VTEPs of the tenant (head-end replication). Below OpenFlow 1.0's limit of 0xff00.
 #define WEFT_OFPORT_OVERLAY 65000u
+// The tunnels of a provider's switch, one for each encapsulation: ordinary ports, but that what is
+// output there goes to the VTEP tun_dst in the network tunnel_id, and nowhere without a tun_dst.
+#define WEFT_OFPORT_VXLAN 65001u
+#define WEFT_OFPORT_NVGRE 65002u
 
 #define WEFT_GROUP_MAX 0xffffff00u
 #define WEFT_GROUP_ALL 0xfffffffcu // delete, or dump, every group

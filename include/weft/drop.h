@@ -61,7 +61,10 @@
 	WEFT_DROP(STORM_UNKNOWN, "storm-unknown", "over the port's limit of unicasts to unknown addresses") \
 	WEFT_DROP(ECN, "ecn-congestion", "outer ECN is CE, inner is Not-ECT (RFC 6040, 4.2)")       \
 	WEFT_DROP(VTEP_DOWN, "vtep-down", "BFD says that the VTEP is down, or all of them")        \
-	WEFT_DROP(OUTER_REASSEMBLY, "outer-reassembly", "outer fragment whose others did not come, or found no room")
+	WEFT_DROP(OUTER_REASSEMBLY, "outer-reassembly", "outer fragment whose others did not come, or found no room") \
+	WEFT_DROP(NO_TUNNEL_DST, "no-tunnel-destination", "for a provider's tunnel, and no rule has set tun_dst") \
+	WEFT_DROP(FOREIGN_NETWORK, "foreign-network", "for a provider's tunnel, and tun_id is no network of the provider's") \
+	WEFT_DROP(VTEPS_FULL, "vteps-full", "tunnel destination is new, and the switch has as many as it may")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \
 	WEFT_CONSUMED(PACKET_IN, "packet-in", "handed to the controller")                          \

@@ -96,6 +96,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(CAUSE, 37, weft_ipc_cause)          /* of the tenant's changes after it, until COMMIT */ \
 	X(MONITOR_SET, 38, weft_ipc_monitor)  /* match; in place of what the slot had */           \
 	X(MONITOR_DEL, 39, weft_ipc_id)       /* its slot */                                       \
+	X(PROVIDER_SET, 42, weft_ipc_provider) /* of a provider's switch; what it had goes */      \
 	X(PORT_MEMBERS, 44, weft_ipc_port_members)                                                 \
 	/* not a change of state, and not within a transaction's fate unless staged */            \
 	X(PACKET_OUT, 40, weft_ipc_packet_out) /* actions, then the frame, then padding */         \
@@ -121,6 +122,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_FDB_STATS, 65, none)           /* weft_ipc_fdb_stats, one a tenant */               \
 	X(DUMP_TABLE_DESC, 66, none)          /* weft_table_desc, every table */                   \
 	X(DUMP_BFD, 67, none)                 /* weft_ipc_bfd, one a session */                    \
+	X(DUMP_PROVIDERS, 68, none)           /* weft_ipc_provider, one a provider's switch */     \
 	X(DUMP_BONDS, 72, none)               /* weft_ipc_bond, one a member */                    \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
@@ -128,6 +130,8 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(NEIGH_WANTED, 82, weft_ipc_nexthop) /* packets wait for this VTEP's next hop */          \
 	X(TABLE_STATUS, 83, weft_table_desc)  /* vacancy went below or above its threshold */      \
 	X(FLOW_CHANGED, 84, weft_ipc_flow_change) /* match, instructions */                        \
+	X(VTEP_WANTED, 85, weft_ipc_vtep)     /* a provider's packets name it: VTEP_ADD */         \
+	X(VTEP_IDLE, 86, weft_ipc_vtep)       /* of a provider's, unused for its age: VTEP_DEL */  \
 	/* the punt socket */                                                                      \
 	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, padding; weft_ipc_punt_more */
 
@@ -236,10 +240,43 @@ struct weft_ipc_tenant {
 	uint8_t dscp;        // of outer headers, 0 to 63; if uniform, of frames that are not IP
 	uint8_t tos;         // WEFT_TOS_*
 	uint8_t too_big;     // enum weft_too_big
-	uint8_t pad;
+	uint8_t kind;        // enum weft_tenant_kind; cannot change
 	struct weft_ip group; // underlay multicast group of its broadcasts; none: to each VTEP
 };
 static_assert(sizeof(struct weft_ipc_tenant) == 136, "travels");
+
+// A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a port
+// for each encapsulation, and the networks and VTEPs that its rules set for each packet.
+enum weft_tenant_kind {
+	WEFT_TENANT_KIND_TENANT = 0,
+	WEFT_TENANT_KIND_PROVIDER = 1,
+};
+
+#define WEFT_PROVIDER_ENCAPS 2u    // by enum weft_encap - 1
+#define WEFT_PROVIDER_RANGES 64u   // of networks, of each encapsulation
+#define WEFT_PROVIDER_PREFIXES 64u // of VTEPs
+
+struct weft_networks {
+	uint32_t first, last;
+};
+
+// The networks of a provider's switch, by encapsulation, and whom it exchanges packets with. What a
+// tenant has is never the provider's, whatever is said here; what two providers say is one's.
+struct weft_ipc_provider {
+	uint32_t age_s; // VTEP_IDLE: no packet was sent there for so long, or up to twice that; 0: never
+	uint8_t ranges[WEFT_PROVIDER_ENCAPS];
+	uint8_t rest;     // bit: encapsulation; all that nobody else has, too
+	uint8_t prefixes; // of VTEPs, which are its VTEPs (VTEP_ADD) when they are wanted
+	struct weft_networks range[WEFT_PROVIDER_ENCAPS][WEFT_PROVIDER_RANGES];
+	struct weft_prefix prefix[WEFT_PROVIDER_PREFIXES];
+};
+static_assert(sizeof(struct weft_ipc_provider) == 8 + 1024 + 1536, "travels");
+
+// The switch has a port for this encapsulation.
+static inline bool weft_provider_has(const struct weft_ipc_provider *p, enum weft_encap encap)
+{
+	return p->ranges[encap - 1] || p->rest & 1u << (encap - 1);
+}
 
 // What is done about a packet that is too big for its way.
 enum weft_too_big {

@@ -16,6 +16,8 @@ struct weft_packet {
 	uint16_t l2_len;    // Ethernet header with its VLAN tags, up to the last EtherType's end
 	uint16_t l3_ofs;    // of the IP or ARP header (behind VLAN, MPLS, PBB); 0: none
 	uint16_t l4_ofs;    // of the TCP, UDP, SCTP, ICMP header, first fragment only; 0: none
-	uint32_t hash;      // of the inner flow: symmetric in nothing, stable per flow; 0: not computed
-	void *owner;        // the mbuf; never looked into here
+	uint32_t hash; // of the inner flow: symmetric in nothing, stable per flow; 0: not computed
+	uint32_t network; // VNI or VSID that it goes out with, where the tunnel leaves it to the
+			  // packet
+	void *owner;      // the mbuf; never looked into here
 };

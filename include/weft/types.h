@@ -87,6 +87,25 @@ static inline bool weft_ip_is_multicast(const struct weft_ip *ip)
 	return weft_ip_is_v4(ip) ? ip->b[12] >> 4 == 0xe : ip->b[0] == 0xff;
 }
 
+// Addresses that begin with the same `len` of 128 bits: an IPv4 prefix has 96 more than one writes.
+struct weft_prefix {
+	struct weft_ip ip;
+	uint32_t len;
+	uint32_t pad;
+};
+
+// ::/0 and others that reach beyond ::ffff:0:0/96 are IPv6's alone.
+static inline bool weft_prefix_covers(const struct weft_prefix *p, const struct weft_ip *ip)
+{
+	unsigned bytes = p->len / 8, bits = p->len % 8;
+
+	if (p->len < 96 && weft_ip_is_v4(ip))
+		return false;
+	if (memcmp(p->ip.b, ip->b, bytes) != 0)
+		return false;
+	return !bits || (p->ip.b[bytes] ^ ip->b[bytes]) >> (8 - bits) == 0;
+}
+
 #define WEFT_NAME_MAX 63 // characters of a tenant's or port's name, without the final NUL
 
 // Identifiers are given by the agent, are never 0, and are not used again while the data plane

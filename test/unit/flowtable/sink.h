@@ -24,6 +24,7 @@ struct sent {
 	uint32_t port;
 	struct ft_packet_in in;
 	weft_be32 tun_dst;
+	uint32_t network; // host order; of a provider's tunnels
 	unsigned len;
 	uint8_t bytes[FRAME_MAX];
 	// CONTROLLER: the packet stopped

@@ -18,6 +18,10 @@ enum {
 	LONGEST = 1200 // of a frame on a remembered way
 };
 
+// The port that is a tunnel: a tenant's, whose network is one, or a provider's, of several
+// networks.
+static uint32_t tunnel = WEFT_OFPORT_OVERLAY;
+
 // An output as the sink of a data plane would have it, kept apart by port and VTEP.
 struct target {
 	uint32_t port;
@@ -60,9 +64,14 @@ static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port
 	const struct ft_rule *rule = p->rule;
 	uint8_t table = p->table;
 
-	ft_trace_target(
-		p, target_of(port, port == WEFT_OFPORT_OVERLAY ? p->key.tun_dst : 0), LONGEST, 7);
+	weft_be32 dst = port == tunnel ? p->key.tun_dst : 0;
+	uint32_t network = port == WEFT_OFPORT_VXLAN ? (uint32_t)weft_ntohll(p->key.tunnel_id) : 0;
+
+	ft_trace_network(p, network);
+	ft_trace_target(p, target_of(port, dst), LONGEST, 7);
 	books_output(sink, p, port, flags);
+	b->sent[b->n - 1].tun_dst = dst;
+	b->sent[b->n - 1].network = network;
 	blame(&b->sent[b->n - 1], rule, table);
 }
 
@@ -102,6 +111,7 @@ static void go_path(struct side *s, const struct ft_path *path, struct ft_packet
 	sent->kind = SENT_PORT;
 	sent->port = t->port;
 	sent->tun_dst = t->tun_dst;
+	sent->network = path->network;
 	blame(sent, path->rule, path->table);
 	books_end(s->b, p);
 }
@@ -110,11 +120,12 @@ static void cached_burst(struct side *s, struct ft_packet *pkts[], unsigned n)
 {
 	const struct ft_path *path[FT_BURST];
 	struct ft_arrival a[FT_BURST];
+	struct ft_tunnel from[FT_BURST];
 	struct ft_trace *trace[FT_BURST];
 	struct ft_packet *left[FT_BURST];
 	unsigned n_left = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		a[i] = (struct ft_arrival){
 			.data = pkts[i]->pkt.data,
 			.sw = s->w->sw,
@@ -123,6 +134,13 @@ static void cached_burst(struct side *s, struct ft_packet *pkts[], unsigned n)
 			.from = {ft_switch_number(s->w->sw), ntohl(pkts[i]->key.in_port),
 				pkts[i]->key.tun_src, pkts[i]->key.tun_dst},
 		};
+		if (!pkts[i]->key.tunnel_id)
+			continue;
+		from[i] = (struct ft_tunnel){.id = pkts[i]->key.tunnel_id};
+		memcpy(from[i].src.b, pkts[i]->key.tun_ipv6_src, 16);
+		memcpy(from[i].dst.b, pkts[i]->key.tun_ipv6_dst, 16);
+		a[i].tunnel = &from[i];
+	}
 	ft_cache_lookup(s->cache, a, n, path);
 	for (unsigned i = 0; i < n; i++) {
 		if (path[i] && pkts[i]->pkt.total_len <= path[i]->max_len) {
@@ -156,7 +174,7 @@ static struct pattern random_pattern(void)
 	unsigned type = types[rng() % 3];
 
 	if (rng() % 4 == 0)
-		pattern_exact(&p, WEFT_FIELD_IN_PORT, rng() % 4 ? rng() % PORTS + 1 : 65000);
+		pattern_exact(&p, WEFT_FIELD_IN_PORT, rng() % 4 ? rng() % PORTS + 1 : tunnel);
 	if (rng() % 5 == 0)
 		pattern_masked(&p, WEFT_FIELD_METADATA, rng(), 3);
 	if (rng() % 5 == 0)
@@ -165,6 +183,8 @@ static struct pattern random_pattern(void)
 		pattern_exact(&p, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % MACS);
 	if (rng() % 9 == 0)
 		pattern_exact(&p, WEFT_FIELD_TUN_SRC, 0x0a000001 + rng() % 2);
+	if (rng() % 9 == 0)
+		pattern_exact(&p, WEFT_FIELD_TUNNEL_ID, 1 + rng() % 3);
 	if (rng() % 2)
 		return p;
 	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, type);
@@ -201,9 +221,8 @@ static struct pattern random_pattern(void)
 
 static void random_output(struct program *p, bool write)
 {
-	static const uint32_t special[] = {WEFT_OFPORT_IN_PORT, WEFT_OFPORT_NORMAL,
-		WEFT_OFPORT_FLOOD, WEFT_OFPORT_CONTROLLER, WEFT_OFPORT_OVERLAY, WEFT_OFPORT_OVERLAY,
-		WEFT_OFPORT_NORMAL};
+	const uint32_t special[] = {WEFT_OFPORT_IN_PORT, WEFT_OFPORT_NORMAL, WEFT_OFPORT_FLOOD,
+		WEFT_OFPORT_CONTROLLER, tunnel, tunnel, WEFT_OFPORT_NORMAL};
 
 	program_add(
 		p, write, WEFT_ACTION_OUTPUT, rng() % 2 ? rng() % PORTS + 1 : special[rng() % 7]);
@@ -212,9 +231,11 @@ static void random_output(struct program *p, bool write)
 static struct weft_subfield some_bits(void)
 {
 	static const enum weft_field fields[] = {WEFT_FIELD_REG0, WEFT_FIELD_REG0, WEFT_FIELD_REG1,
-		WEFT_FIELD_METADATA, WEFT_FIELD_ETH_DST, WEFT_FIELD_IN_PORT};
+		WEFT_FIELD_METADATA, WEFT_FIELD_ETH_DST, WEFT_FIELD_IN_PORT, WEFT_FIELD_TUNNEL_ID,
+		WEFT_FIELD_TUN_IPV6_SRC};
+	unsigned some = tunnel == WEFT_OFPORT_OVERLAY ? 6 : 8; // a tenant's network stands
 
-	return bits_of(fields[rng() % 6], 0, 2);
+	return bits_of(fields[rng() % some], 0, 2);
 }
 
 // Nicira's, of which some can be done again and some can't.
@@ -383,7 +404,7 @@ static void random_port(struct side s[2])
 static void random_address(struct side s[2])
 {
 	struct weft_ipc_fdb f = {.mac = {{2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}},
-		.ofport = rng() % 2 ? rng() % PORTS + 1 : WEFT_OFPORT_OVERLAY};
+		.ofport = rng() % 2 ? rng() % PORTS + 1 : tunnel};
 	unsigned what = rng() % 6;
 
 	if (f.ofport == WEFT_OFPORT_OVERLAY)
@@ -490,14 +511,19 @@ static void pool_renew(struct pool *p, unsigned i)
 		plain_frame(&p->frame[i]);
 	else
 		frame_make(&p->frame[i]);
-	p->from[i] = rng() % 3 ? rng() % PORTS + 1 : WEFT_OFPORT_OVERLAY;
+	p->from[i] = rng() % 3 ? rng() % PORTS + 1 : tunnel;
 }
 
 static struct ft_packet *arrive(struct side *s, const struct pool *p, unsigned i)
 {
 	struct ft_packet *pkt = books_packet(s->b, &p->frame[i], p->from[i]);
 
-	if (p->from[i] == WEFT_OFPORT_OVERLAY) {
+	if (p->from[i] == WEFT_OFPORT_VXLAN)
+		pkt->key.tunnel_id = weft_htonll(1 + i % 3);
+	if (p->from[i] == WEFT_OFPORT_VXLAN && i % 4 == 3) {
+		pkt->key.tun_ipv6_src[0] = pkt->key.tun_ipv6_dst[0] = 0x20;
+		pkt->key.tun_ipv6_src[15] = (uint8_t)(i / 4 % 3);
+	} else if (p->from[i] == tunnel) {
 		pkt->key.tun_src = htonl(0x0a000001 + i % 2);
 		pkt->key.tun_dst = htonl(0x0a0000ff);
 	}
@@ -583,7 +609,10 @@ static void side_init(struct side *s, unsigned flows, uint64_t seed)
 	s->w->deferred = true;
 	s->b->sink.output = sink_output;
 	s->b->sink.drop = sink_drop;
-	ft_switch_set_network(s->w->sw, 77);
+	if (tunnel == WEFT_OFPORT_OVERLAY)
+		ft_switch_set_network(s->w->sw, 77);
+	else
+		ft_port_set(s->w->sw, &(struct ft_port){tunnel, 0, true});
 	ft_meter_mod(s->w->sw, &meter, &band);
 	for (uint32_t id = 1; id <= 2; id++) {
 		struct weft_group_mod mod = {id, WEFT_GROUP_ADD,
@@ -657,6 +686,7 @@ static void same_with_and_without(void **state)
 		uint64_t seed = (uint64_t)rng() << 32 | rng() | 1;
 
 		n_made = 0;
+		tunnel = round / 2 % 2 ? WEFT_OFPORT_VXLAN : WEFT_OFPORT_OVERLAY;
 		side_init(&s[1], 0, seed);
 		side_init(&s[0], 256, seed);
 		for (unsigned i = 0; i < POOL; i++)
@@ -685,6 +715,7 @@ static void same_with_and_without(void **state)
 	}
 	printf("%u packets on known ways, %u of them edited\n", hits, edited);
 	assert_true(hits > 5000 && edited >= 100);
+	tunnel = WEFT_OFPORT_OVERLAY;
 	ft_isa_use(FT_ISA_SCALAR);
 }
 

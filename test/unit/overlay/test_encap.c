@@ -370,6 +370,41 @@ static void burst_equals_single(void **state)
 	}
 }
 
+// A template for any network makes of each packet what one for the packet's own network makes.
+static void network_of_each_packet(void **state)
+{
+	for (unsigned i = 0; i < 2000; i++) {
+		enum weft_encap encap = rng() % 2 ? WEFT_ENCAP_VXLAN : WEFT_ENCAP_NVGRE;
+		struct overlay_tunnel u = rng() % 2 ? tunnel4(encap) : tunnel6(encap);
+		struct overlay_template own, any;
+		const struct overlay_template *tmpl;
+		uint8_t a[256], b[256];
+		struct weft_packet p = {.len = 60, .total_len = 60, .headroom = 128, .hash = rng()};
+
+		u.udp_csum = rng() % 2;
+		u.vni = WEFT_VSID_MIN + rng() % (WEFT_VSID_MAX - WEFT_VSID_MIN);
+		p.network = u.vni;
+		own = build(&u);
+		u.vni = WEFT_VSID_MIN;
+		u.any_network = true;
+		any = build(&u);
+		rng_fill(a, sizeof(a));
+		memcpy(b, a, sizeof(b));
+		p.data = a + 128;
+		tmpl = &own;
+		assert_int_equal(overlay_encap_burst(&tmpl, &p, 1, 7, NULL), 1);
+		p = (struct weft_packet){.data = b + 128,
+			.len = 60,
+			.total_len = 60,
+			.headroom = 128,
+			.hash = p.hash,
+			.network = p.network};
+		tmpl = &any;
+		assert_int_equal(overlay_encap_burst(&tmpl, &p, 1, 7, NULL), 1);
+		assert_memory_equal(a, b, sizeof(a));
+	}
+}
+
 static void burst_refusals(void **state)
 {
 	struct overlay_tunnel u = tunnel4(WEFT_ENCAP_VXLAN);
@@ -426,6 +461,7 @@ int main(void)
 		cmocka_unit_test(refused_tunnels),
 		cmocka_unit_test(checksum_in_pieces),
 		cmocka_unit_test(burst_equals_single),
+		cmocka_unit_test(network_of_each_packet),
 		cmocka_unit_test(burst_refusals),
 		cmocka_unit_test(strip_undoes_encap),
 	};
