@@ -64,7 +64,7 @@ static void check_host(struct config_reader *r, const struct config_host *h)
 		config_error(r, &h->vtep6, NULL, "expected an IPv4 address in host.vtep beside it");
 }
 
-static bool has_family(const struct config_host *h, const struct weft_ip *remote)
+bool config_has_family(const struct config_host *h, const struct weft_ip *remote)
 {
 	bool v4 = weft_ip_is_v4(remote);
 
@@ -85,7 +85,7 @@ static void check_vteps(
 		if (weft_ip_equal(ip, &c->host.vtep) || weft_ip_equal(ip, &c->host.vtep6))
 			config_error(r, ip, NULL,
 				"expected the address of another host, this is host.vtep");
-		else if (t->encap != WEFT_ENCAP_NONE && !has_family(&c->host, ip))
+		else if (t->encap != WEFT_ENCAP_NONE && !config_has_family(&c->host, ip))
 			config_error(r, ip, NULL, "host has no VTEP address of this family");
 		config_values_add(&seen, ip, ip, sizeof(*ip));
 	}
@@ -172,7 +172,7 @@ static void check_group(
 			ip_format(&t->group, text));
 	else if (t->encap == WEFT_ENCAP_NONE)
 		config_error(r, &t->group, NULL, "expected none, for encap is none");
-	else if (!has_family(&c->host, &t->group))
+	else if (!config_has_family(&c->host, &t->group))
 		config_error(r, &t->group, NULL, "host has no VTEP address of this family");
 }
 
@@ -219,6 +219,7 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 {
 	if (t->quotas.packet_in_burst == 0)
 		t->quotas.packet_in_burst = t->quotas.packet_in;
+	config_check_provider(r, c, t);
 	check_network(r, c, t);
 	check_vteps(r, c, t);
 	check_group(r, c, t);
@@ -330,5 +331,6 @@ void config_check(struct config_reader *r, struct config *c)
 		check_tenant(r, c, &c->tenants[i]);
 	check_bfd(r, c);
 	check_unique(r, c);
+	config_check_networks(r, c);
 	check_devices(r, c);
 }

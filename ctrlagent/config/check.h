@@ -8,6 +8,15 @@
 
 void config_check(struct config_reader *r, struct config *config);
 
+// check_provider.c
+void config_check_provider(
+	struct config_reader *r, const struct config *config, struct config_tenant *tenant);
+// That each network has one owner.
+void config_check_networks(struct config_reader *r, const struct config *config);
+
+// Whether the host has a VTEP address of the other's family; check.c.
+bool config_has_family(const struct config_host *host, const struct weft_ip *remote);
+
 // check_switch.c
 void config_check_switch(struct config_reader *r, struct config_tenant *tenant);
 

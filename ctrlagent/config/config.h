@@ -15,6 +15,7 @@
 
 #include "agent.h"
 #include "config/arena.h"
+#include "config/schema.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/weft/weft.yaml"
 #define CONFIG_MAX_BYTES (16u << 20)
@@ -126,6 +127,7 @@ struct config_switch {
 
 struct config_tenant {
 	char name[WEFT_NAME_MAX + 1];
+	uint32_t kind;  // enum weft_tenant_kind
 	uint32_t encap; // enum weft_encap
 	uint32_t vni;
 	uint32_t vsid;
@@ -143,6 +145,13 @@ struct config_tenant {
 	struct config_quotas quotas;
 	struct weft_ip *vteps;
 	size_t vtep_count;
+	struct config_range *vnis; // of a provider, like the next four
+	size_t vni_count;
+	struct config_range *vsids;
+	size_t vsid_count;
+	struct config_prefix *peers;
+	size_t peer_count;
+	uint32_t vtep_age_s;
 	struct config_fdb *fdb;
 	size_t fdb_count;
 	struct config_neighbour *neighbours;

@@ -138,13 +138,13 @@ static struct schema_field element_of(const struct schema_field *list, size_t *s
 	if (list->kind == SCHEMA_MAPS) {
 		f.kind = SCHEMA_MAP;
 		*size = list->sub->size;
-	} else if (list->kind == SCHEMA_IPS) {
-		f.kind = SCHEMA_IP;
-		*size = scalar_size(&f);
-	} else {
-		f.kind = SCHEMA_STRING;
-		*size = scalar_size(&f);
+		return f;
 	}
+	f.kind = list->kind == SCHEMA_IPS        ? SCHEMA_IP
+		 : list->kind == SCHEMA_RANGES   ? SCHEMA_RANGE
+		 : list->kind == SCHEMA_PREFIXES ? SCHEMA_PREFIX
+						 : SCHEMA_STRING;
+	*size = scalar_size(&f);
 	return f;
 }
 
@@ -173,7 +173,7 @@ static void read_list(struct walk *w, const yaml_node_t *n, const struct schema_
 
 static bool is_list(const struct schema_field *f)
 {
-	return f->kind == SCHEMA_MAPS || f->kind == SCHEMA_IPS || f->kind == SCHEMA_STRINGS;
+	return f->kind == SCHEMA_MAPS || f->kind >= SCHEMA_IPS;
 }
 
 static void read_value(struct walk *w, const yaml_node_t *n, const struct schema_field *f,

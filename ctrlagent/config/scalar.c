@@ -46,6 +46,46 @@ static bool parse_number(const struct schema_field *f, const char *text, size_t 
 	return true;
 }
 
+static bool parse_range(const struct schema_field *f, const char *text, size_t len, void *out)
+{
+	struct config_range r = {.rest = len == 4 && memcmp(text, "rest", 4) == 0};
+	const char *dash = memchr(text, '-', len);
+	size_t first = dash ? (size_t)(dash - text) : len;
+
+	if (!r.rest && !parse_number(f, text, first, &r.first))
+		return false;
+	r.last = r.first;
+	if (dash && !parse_number(f, dash + 1, len - first - 1, &r.last))
+		return false;
+	if (r.first > r.last)
+		return false;
+	memcpy(out, &r, sizeof(r));
+	return true;
+}
+
+static bool parse_prefix(const char *text, struct config_prefix *out)
+{
+	struct config_prefix p = {.any = strcmp(text, "any") == 0};
+
+	if (!p.any && !prefix_parse(text, &p.prefix))
+		return false;
+	*out = p;
+	return true;
+}
+
+static bool parse_address(const struct schema_field *f, const char *text, size_t len, void *out)
+{
+	char buf[64];
+
+	if (len >= sizeof(buf) || memchr(text, 0, len))
+		return false;
+	memcpy(buf, text, len);
+	buf[len] = 0;
+	if (f->kind == SCHEMA_PREFIX)
+		return parse_prefix(buf, out);
+	return f->kind == SCHEMA_IP ? ip_parse(buf, out) : mac_parse(buf, out);
+}
+
 static bool parse_bool(const char *text, size_t len, bool *out)
 {
 	bool yes = len == 4 && memcmp(text, "true", 4) == 0;
@@ -96,8 +136,6 @@ static bool parse_string(const struct schema_field *f, const char *text, size_t 
 
 bool scalar_parse(const struct schema_field *f, const char *text, size_t len, void *out)
 {
-	char buf[64];
-
 	switch (f->kind) {
 	case SCHEMA_NAME:
 	case SCHEMA_STRING:
@@ -110,13 +148,12 @@ bool scalar_parse(const struct schema_field *f, const char *text, size_t len, vo
 		return parse_enum(f->names, text, len, out);
 	case SCHEMA_DPID:
 		return parse_dpid(text, len, out);
+	case SCHEMA_RANGE:
+		return parse_range(f, text, len, out);
 	case SCHEMA_IP:
 	case SCHEMA_MAC:
-		if (len >= sizeof(buf) || memchr(text, 0, len))
-			return false;
-		memcpy(buf, text, len);
-		buf[len] = 0;
-		return f->kind == SCHEMA_IP ? ip_parse(buf, out) : mac_parse(buf, out);
+	case SCHEMA_PREFIX:
+		return parse_address(f, text, len, out);
 	default:
 		return false;
 	}
@@ -124,7 +161,16 @@ bool scalar_parse(const struct schema_field *f, const char *text, size_t len, vo
 
 size_t scalar_size(const struct schema_field *f)
 {
-	return f->kind == SCHEMA_IP ? sizeof(struct weft_ip) : f->max + 1;
+	switch (f->kind) {
+	case SCHEMA_IP:
+		return sizeof(struct weft_ip);
+	case SCHEMA_RANGE:
+		return sizeof(struct config_range);
+	case SCHEMA_PREFIX:
+		return sizeof(struct config_prefix);
+	default:
+		return f->max + 1;
+	}
 }
 
 void scalar_expected(const struct schema_field *f, char *buf, size_t size)
@@ -152,6 +198,16 @@ void scalar_expected(const struct schema_field *f, char *buf, size_t size)
 		break;
 	case SCHEMA_IP:
 		snprintf(buf, size, "an IPv4 or IPv6 address");
+		break;
+	case SCHEMA_RANGE:
+		snprintf(buf, size, "a number from %u to %u, two of them as in %u-%u, or \"rest\"",
+			f->min, f->max, f->min, f->max);
+		break;
+	case SCHEMA_PREFIX:
+		snprintf(buf, size,
+			"an IPv4 or IPv6 address, one with a prefix length (and nothing behind "
+			"it), "
+			"or \"any\"");
 		break;
 	case SCHEMA_MAC:
 		snprintf(buf, size, "a MAC address like 02:00:00:00:00:01");

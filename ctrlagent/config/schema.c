@@ -15,6 +15,7 @@ static const char *const bond_modes[] = {
 #undef WEFT_X
 		NULL};
 
+static const char *const tenant_kinds[] = {"tenant", "provider", NULL};
 static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
 static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
 static const char *const too_bigs[] = {"icmp", "fragment", "drop", NULL};
@@ -203,16 +204,26 @@ static const struct schema sw = {sizeof(struct config_switch), switch_fields};
 static const struct schema_field tenant_fields[] = {
 	{"name", NAME(WEFT_NAME_MAX), .offset = AT(config_tenant, name), .required = true,
 	 .help = "of the tenant"},
+	{"kind", CHOICE(tenant_kinds, WEFT_TENANT_KIND_TENANT), .offset = AT(config_tenant, kind),
+	 .help = "tenant: one network, and rules cannot leave it; provider: rules set tun_id and tun_dst"},
 	{"encap", CHOICE(encaps, WEFT_ENCAP_NONE), .offset = AT(config_tenant, encap),
 	 .help = "how its frames travel between hosts; none: not at all"},
 	{"vni", NUMBER(0, WEFT_VNI_MAX, 0), .offset = AT(config_tenant, vni),
 	 .help = "VXLAN network identifier"},
 	{"vsid", NUMBER(WEFT_VSID_MIN, WEFT_VSID_MAX, 0), .offset = AT(config_tenant, vsid),
 	 .help = "NVGRE virtual subnet id"},
+	{"vnis", .kind = SCHEMA_RANGES, .max = WEFT_VNI_MAX, LIST(config_tenant, vnis, vni_count),
+	 .help = "of a provider: VNIs, ranges of them, or rest: all that nobody else has here"},
+	{"vsids", .kind = SCHEMA_RANGES, .min = WEFT_VSID_MIN, .max = WEFT_VSID_MAX,
+	 LIST(config_tenant, vsids, vsid_count), .help = "of a provider: VSIDs, likewise"},
+	{"peers", .kind = SCHEMA_PREFIXES, LIST(config_tenant, peers, peer_count),
+	 .help = "of a provider: remote VTEPs, prefixes of them, or any: who may send, and be sent to"},
+	{"vtep_age", NUMBER(0, 1000000, 300), .offset = AT(config_tenant, vtep_age_s),
+	 .help = "of a provider: seconds after which a VTEP of a prefix that nothing is sent to is forgotten; 0: never"},
 	{"learn", YES_NO(1), .offset = AT(config_tenant, learn),
-	 .help = "learn MAC addresses from packets"},
+	 .help = "learn MAC addresses from packets; for a provider, false if absent"},
 	{"inner_vlan", YES_NO(0), .offset = AT(config_tenant, inner_vlan),
-	 .help = "let VLAN tags into and out of the overlay"},
+	 .help = "let VLAN tags into and out of the overlay; for a provider, true if absent"},
 	{"any_vtep", YES_NO(0), .offset = AT(config_tenant, any_vtep),
 	 .help = "accept encapsulated packets from sources that are not in vteps"},
 	{"suppress", YES_NO(0), .offset = AT(config_tenant, suppress),

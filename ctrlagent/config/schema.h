@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weft/types.h>
+
 struct schema_field;
 
 // A mapping, and the struct that it fills.
@@ -17,18 +19,22 @@ struct schema {
 };
 
 enum schema_kind {
-	SCHEMA_NAME,    // char[]: 1 to `max` letters, digits, '.', '_', '-'
-	SCHEMA_STRING,  // char[]: 1 to `max` bytes, no control characters
-	SCHEMA_NUMBER,  // uint32_t: `min` to `max`, decimal or 0x
-	SCHEMA_BOOL,    // bool: true or false
-	SCHEMA_ENUM,    // uint32_t: index into `names`
-	SCHEMA_IP,      // struct weft_ip
-	SCHEMA_MAC,     // struct weft_mac
-	SCHEMA_DPID,    // uint64_t: 16 hexadecimal digits
-	SCHEMA_MAP,     // a struct: `sub`
-	SCHEMA_MAPS,    // pointer to array of `sub`, size_t count at `count_offset`
-	SCHEMA_IPS,     // pointer to array of struct weft_ip, likewise
-	SCHEMA_STRINGS, // pointer to array of char[max + 1], likewise
+	SCHEMA_NAME,     // char[]: 1 to `max` letters, digits, '.', '_', '-'
+	SCHEMA_STRING,   // char[]: 1 to `max` bytes, no control characters
+	SCHEMA_NUMBER,   // uint32_t: `min` to `max`, decimal or 0x
+	SCHEMA_BOOL,     // bool: true or false
+	SCHEMA_ENUM,     // uint32_t: index into `names`
+	SCHEMA_IP,       // struct weft_ip
+	SCHEMA_MAC,      // struct weft_mac
+	SCHEMA_DPID,     // uint64_t: 16 hexadecimal digits
+	SCHEMA_MAP,      // a struct: `sub`
+	SCHEMA_MAPS,     // pointer to array of `sub`, size_t count at `count_offset`
+	SCHEMA_RANGE,    // struct config_range: "N", "N-M" within `min` to `max`, or "rest"
+	SCHEMA_PREFIX,   // struct config_prefix: "IP", "IP/N" or "any"
+	SCHEMA_IPS,      // pointer to array of struct weft_ip, likewise
+	SCHEMA_STRINGS,  // pointer to array of char[max + 1], likewise
+	SCHEMA_RANGES,   // likewise
+	SCHEMA_PREFIXES, // likewise
 };
 
 struct schema_field {
@@ -42,6 +48,16 @@ struct schema_field {
 	const char *const *names; // ENUM; ends with NULL
 	const struct schema *sub;
 	const char *help; // one line, for the reference
+};
+
+struct config_range {
+	uint32_t first, last;
+	bool rest; // all that nobody else has; no numbers then
+};
+
+struct config_prefix {
+	struct weft_prefix prefix;
+	bool any; // of both families; no prefix then
 };
 
 extern const struct schema config_schema; // of struct config

@@ -120,7 +120,7 @@ static void on_failed(void *arg, const struct plan_op *op, enum weft_error error
 	char *text;
 
 	if (op->type == WEFT_IPC_PORT_ADD && error != WEFT_E_NO_TENANT) {
-		missing_note(&ap->missing, &ap->desired, op->tenant, (const void *)op->body, why);
+		missing_note(&ap->missing, &ap->desired, op->tenant, op->body, why);
 		return;
 	}
 	if (error == WEFT_E_NO_TENANT || error == WEFT_E_NO_PORT)

@@ -104,7 +104,7 @@ static void on_port_status(
 }
 
 static const struct dpc_listener_ops listener_ops = {
-	.up = on_up, .down = on_down, .port_status = on_port_status};
+	.up = on_up, .down = on_down, .port_status = on_port_status, .vtep = agent_vtep_event};
 
 bool agent_init(
 	struct agent *a, struct event_base *base, const struct agent_options *options, char **error)

@@ -7,6 +7,9 @@ void agent_reconcile(struct agent *a);
 // What is missing is tried at once.
 void agent_retry_now(struct agent *a);
 
+// vteps.c, as struct dpc_listener_ops' `vtep`; `arg` is the agent.
+void agent_vtep_event(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted);
+
 void agent_refuse_waiting(struct agent *a, const char *error);
 
 // Takes `config`; NULL: the one in effect. Nothing else may be applied meanwhile.

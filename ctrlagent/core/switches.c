@@ -74,16 +74,45 @@ static const struct agent_switch_ops ops = {
 
 // ---- ports
 
-static struct weft_ipc_port_status overlay_port(const struct config_tenant *t)
+// The ports of a switch that are no device: its overlay, or a provider's tunnels.
+struct tunnels {
+	struct weft_ipc_port_status port[2];
+	size_t count;
+};
+
+static void add_tunnel(
+	struct tunnels *out, const struct config_tenant *t, uint32_t ofport, const char *name)
 {
-	struct weft_ipc_port_status s = {
-		.port = {.ofport = WEFT_OFPORT_OVERLAY, .mtu = t->mtu, .name = "overlay"}};
+	struct weft_ipc_port_status s = {.port = {.ofport = ofport, .mtu = t->mtu}};
 	uint64_t id = t->sw.dpid;
 
+	snprintf(s.port.name, sizeof(s.port.name), "%s", name);
 	// Locally administered, and the same each time.
-	s.mac = (struct weft_mac){{0x0e, (uint8_t)(id >> 32), (uint8_t)(id >> 24),
-		(uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}};
-	return s;
+	s.mac = (struct weft_mac){
+		{(uint8_t)(0x0e | (ofport - WEFT_OFPORT_OVERLAY) << 4), (uint8_t)(id >> 32),
+			(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}};
+	out->port[out->count++] = s;
+}
+
+static struct tunnels tunnels_of(const struct config_tenant *t)
+{
+	struct tunnels out = {.count = 0};
+
+	if (t->vni_count)
+		add_tunnel(&out, t, WEFT_OFPORT_VXLAN, "vxlan");
+	if (t->vsid_count)
+		add_tunnel(&out, t, WEFT_OFPORT_NVGRE, "nvgre");
+	if (t->encap != WEFT_ENCAP_NONE)
+		add_tunnel(&out, t, WEFT_OFPORT_OVERLAY, "overlay");
+	return out;
+}
+
+static bool has_tunnel(const struct tunnels *tunnels, uint32_t ofport)
+{
+	for (size_t i = 0; i < tunnels->count; i++)
+		if (tunnels->port[i].port.ofport == ofport)
+			return true;
+	return false;
 }
 
 static struct weft_ipc_port_status *told_port(const struct tenant_switch *ts, uint32_t ofport)
@@ -133,19 +162,18 @@ static void port_is_gone(struct tenant_switch *ts, uint32_t ofport)
 }
 
 static void sync_ports(
-	struct tenant_switch *ts, const struct model *m, const struct weft_ipc_port_status *overlay)
+	struct tenant_switch *ts, const struct model *m, const struct tunnels *tunnels)
 {
 	for (size_t i = ts->ports.count; i-- > 0;) {
 		uint32_t ofport = ts->ports.at[i].port.ofport;
-		if (ofport == WEFT_OFPORT_OVERLAY ? !overlay
-						  : !model_port_numbered(m, ts->tenant, ofport))
+		if (!has_tunnel(tunnels, ofport) && !model_port_numbered(m, ts->tenant, ofport))
 			port_is_gone(ts, ofport);
 	}
 	VEC_FOR_EACH (p, &m->ports)
 		if (p->tenant == ts->tenant)
 			port_is(ts, &p->status);
-	if (overlay)
-		port_is(ts, overlay);
+	for (size_t i = 0; i < tunnels->count; i++)
+		port_is(ts, &tunnels->port[i]);
 }
 
 // Of the overlay port the data plane tells no more than whether it is down.
@@ -234,8 +262,8 @@ static struct agent_switch describe(struct tenant_switch *ts, const struct confi
 }
 
 static struct tenant_switch *create(struct switches *s, const struct config *config,
-	const struct config_tenant *t, weft_tenant_id id,
-	const struct weft_ipc_port_status *overlay, char *error, size_t size)
+	const struct config_tenant *t, weft_tenant_id id, const struct tunnels *tunnels,
+	char *error, size_t size)
 {
 	struct tenant_switch *ts = agent_zalloc(sizeof(*ts));
 	const char **targets = agent_array(t->sw.controller_count, sizeof(*targets));
@@ -247,8 +275,8 @@ static struct tenant_switch *create(struct switches *s, const struct config *con
 	VEC_FOR_EACH (p, &s->model->ports)
 		if (p->tenant == id)
 			vec_add(&ts->ports, p->status);
-	if (overlay)
-		vec_add(&ts->ports, *overlay);
+	for (size_t i = 0; i < tunnels->count; i++)
+		vec_add(&ts->ports, tunnels->port[i]);
 	struct agent_switch config_of = describe(ts, config, t, targets);
 	ts->session = session_switch_create(s->base, s->dpc, &config_of, error, size);
 	free(targets);
@@ -306,20 +334,19 @@ static void sync_switch(struct switches *s, const struct config *config,
 {
 	struct tenant_switch *ts = switches_named(s, t->name);
 	const struct model_tenant *m = model_tenant_named(s->model, t->name);
-	struct weft_ipc_port_status overlay = overlay_port(t),
-				    *over = t->encap == WEFT_ENCAP_NONE ? NULL : &overlay;
+	struct tunnels tunnels = tunnels_of(t);
 	char error[256] = "";
 	bool failed;
 
 	if (!m)
 		return;
-	if (model_overlay_is_down(s->model, m->id))
-		overlay.state = WEFT_PORT_LINK_DOWN;
+	if (model_overlay_is_down(s->model, m->id) && tunnels.count)
+		tunnels.port[0].state = WEFT_PORT_LINK_DOWN;
 	if (ts) {
 		failed = !update(ts, config, t, error, sizeof(error));
-		sync_ports(ts, s->model, over);
+		sync_ports(ts, s->model, &tunnels);
 	} else {
-		ts = create(s, config, t, m->id, over, error, sizeof(error));
+		ts = create(s, config, t, m->id, &tunnels, error, sizeof(error));
 		failed = !ts;
 		if (ts)
 			vec_add(&s->all, ts);

@@ -70,6 +70,8 @@ struct dpc_listener_ops {
 		void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
 	void (*table_status)(void *arg, weft_tenant_id tenant, const struct weft_table_desc *table);
 	void (*neigh_wanted)(void *arg, const struct weft_ipc_nexthop *nexthop);
+	// VTEP_WANTED, or else VTEP_IDLE, of a provider's switch
+	void (*vtep)(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted);
 	// `frame` has punt->data_len bytes
 	void (*punt)(void *arg, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
 		const void *frame);

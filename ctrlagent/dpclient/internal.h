@@ -125,6 +125,8 @@ void dpc_tell_port_status(
 void dpc_tell_table_status(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_table_desc *table);
 void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop);
+void dpc_tell_vtep(
+	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_vtep *vtep, bool wanted);
 void dpc_tell_punt(struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_punt *punt,
 	const void *frame);
 void dpc_listeners_free(struct dpc *dpc);

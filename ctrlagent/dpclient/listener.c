@@ -130,6 +130,12 @@ void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexth
 	TELL_TENANT(dpc, 0, neigh_wanted, nexthop);
 }
 
+void dpc_tell_vtep(
+	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_vtep *vtep, bool wanted)
+{
+	TELL_TENANT(dpc, tenant, vtep, tenant, &vtep->ip, wanted);
+}
+
 void dpc_tell_punt(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_punt *punt, const void *frame)
 {

@@ -83,6 +83,8 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_port_status);
 	case WEFT_IPC_DUMP_VTEPS:
 		return sizeof(struct weft_ipc_vtep);
+	case WEFT_IPC_DUMP_PROVIDERS:
+		return sizeof(struct weft_ipc_provider);
 	case WEFT_IPC_DUMP_NEXTHOPS:
 		return sizeof(struct weft_ipc_nexthop);
 	case WEFT_IPC_DUMP_FDB:
@@ -261,6 +263,12 @@ static void happened(struct dpc *dpc)
 		if (body_len(dpc) != sizeof(struct weft_ipc_nexthop))
 			break;
 		dpc_tell_neigh_wanted(dpc, body(dpc));
+		return;
+	case WEFT_IPC_VTEP_WANTED:
+	case WEFT_IPC_VTEP_IDLE:
+		if (body_len(dpc) != sizeof(struct weft_ipc_vtep))
+			break;
+		dpc_tell_vtep(dpc, hdr->tenant, body(dpc), hdr->type == WEFT_IPC_VTEP_WANTED);
 		return;
 	case WEFT_IPC_RESULT: // what it says about the connection itself
 		if (body_len(dpc) == sizeof(struct weft_ipc_error)) {

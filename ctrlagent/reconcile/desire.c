@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "reconcile/model.h"
+#include "reconcile/provider.h"
 #include "text/names.h"
 
 // What of a tenant is not said by the configuration, but by what controllers do.
@@ -162,6 +162,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 {
 	struct weft_ipc_tenant set = {
 		.encap = t->encap,
+		.kind = (uint8_t)t->kind,
 		.vni = config_tenant_network(t),
 		.flags = (t->inner_vlan ? WEFT_TENANT_INNER_VLAN : 0) |
 			 (t->learn ? WEFT_TENANT_LEARN : 0) |
@@ -195,7 +196,8 @@ static weft_tenant_id desire_settings(const struct config_tenant *t, const struc
 	const struct model_tenant *old = model_tenant_named(current, t->name);
 	bool standalone = t->sw.fail_mode == AGENT_FAIL_STANDALONE;
 
-	if (old && old->set.encap == want.set.encap && old->set.vni == want.set.vni) {
+	if (old && old->set.encap == want.set.encap && old->set.vni == want.set.vni &&
+		old->set.kind == want.set.kind) {
 		want.id = old->id;
 		want.set.flags |= old->set.flags & RUNTIME_FLAGS;
 		if (!standalone)
@@ -213,6 +215,8 @@ static void desire_tenant(const struct config_tenant *t, const struct model *cur
 {
 	weft_tenant_id id = desire_settings(t, current, ids, desired);
 
+	if (t->kind == WEFT_TENANT_KIND_PROVIDER)
+		provider_desire(t, current, desired, id);
 	for (size_t i = 0; i < t->vtep_count; i++)
 		vec_add(&desired->vteps, (struct model_vtep){id, t->vteps[i]});
 	for (size_t i = 0; i < t->port_count; i++)

@@ -56,6 +56,14 @@ static void on_vtep(void *arg, weft_tenant_id tenant, const void *body, size_t l
 	memcpy(&v->ip, body, sizeof(v->ip));
 }
 
+static void on_provider(void *arg, weft_tenant_id tenant, const void *body, size_t len)
+{
+	struct model_provider *p = vec_new(&((struct fetch *)arg)->model->providers);
+
+	p->tenant = tenant;
+	memcpy(&p->set, body, sizeof(p->set));
+}
+
 static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
 	struct weft_ipc_fdb entry;
@@ -115,6 +123,7 @@ void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg)
 		{WEFT_IPC_DUMP_TENANTS, on_tenant},
 		{WEFT_IPC_DUMP_PORTS, on_port},
 		{WEFT_IPC_DUMP_VTEPS, on_vtep},
+		{WEFT_IPC_DUMP_PROVIDERS, on_provider},
 		{WEFT_IPC_DUMP_FDB, on_fdb},
 		{WEFT_IPC_DUMP_NEIGHS, on_neigh},
 		{WEFT_IPC_DUMP_NEXTHOPS, on_nexthop},

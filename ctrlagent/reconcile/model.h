@@ -28,6 +28,11 @@ struct model_vtep {
 	struct weft_ip ip;
 };
 
+struct model_provider {
+	weft_tenant_id tenant;
+	struct weft_ipc_provider set;
+};
+
 struct model_fdb {
 	weft_tenant_id tenant;
 	struct weft_ipc_fdb entry; // those of the configuration (WEFT_FDB_CONFIG)
@@ -43,6 +48,7 @@ struct model {
 	VEC(struct model_tenant) tenants;
 	VEC(struct model_port) ports;
 	VEC(struct model_vtep) vteps;
+	VEC(struct model_provider) providers;
 	VEC(struct model_fdb) fdb;
 	VEC(struct model_neigh) neighs;
 	VEC(struct weft_ipc_nexthop) nexthops;
@@ -59,6 +65,9 @@ void model_free(struct model *m); // the contents
 bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant);
 const struct model_tenant *model_tenant_named(const struct model *m, const char *name);
 const struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
+const struct model_provider *model_provider_of(const struct model *m, weft_tenant_id tenant);
+bool model_has_vtep(const struct model *m, const struct model_vtep *v);
+void model_remove_vtep(struct model *m, const struct model_vtep *v);
 struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name);
 struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant, weft_port_id id);
 struct model_port *model_port_numbered(
@@ -72,6 +81,6 @@ void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg);
 
 // The model that `config` wants, with the ids of `current` for what has a name there, and new ones
 // for the rest. What the configuration does not say (WEFT_TENANT_STANDALONE of a tenant that
-// exists, WEFT_TENANT_FRAG_DROP, next hops) is as in `current`.
+// exists, WEFT_TENANT_FRAG_DROP, next hops, VTEPs of a provider's prefixes) is as in `current`.
 void model_desire(const struct config *config, const struct model *current, struct model_ids *ids,
 	struct model *desired);

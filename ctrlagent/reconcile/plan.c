@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconcile/plan.h"
+#include "reconcile/provider.h"
 
 #include <stdio.h>
 
@@ -37,7 +38,7 @@ static void operation(struct planner *p, enum weft_ipc_type type, weft_tenant_id
 	op->tenant = tenant;
 	op->len = len;
 	if (len)
-		memcpy(op->body, body, len);
+		op->body = memcpy(agent_zalloc(len), body, len);
 	op->what = what;
 }
 
@@ -80,14 +81,6 @@ static char *vtep_name(const struct model *m, const struct model_vtep *v)
 }
 
 // ---- looking up in the other model
-
-static bool has_vtep(const struct model *m, const struct model_vtep *v)
-{
-	VEC_FOR_EACH (o, &m->vteps)
-		if (o->tenant == v->tenant && weft_ip_equal(&o->ip, &v->ip))
-			return true;
-	return false;
-}
 
 static bool has_fdb(const struct model *m, const struct model_fdb *f)
 {
@@ -132,7 +125,7 @@ static void remove_neighs(struct planner *p)
 static void remove_vteps(struct planner *p)
 {
 	VEC_FOR_EACH (v, &p->current->vteps) {
-		if (has_vtep(p->desired, v))
+		if (model_has_vtep(p->desired, v))
 			continue;
 		char *what = vtep_name(p->current, v);
 		line(p->plan, "- %s", what);
@@ -209,6 +202,8 @@ static void set_host(struct planner *p)
 
 static char *network_text(const struct weft_ipc_tenant *t)
 {
+	if (t->kind == WEFT_TENANT_KIND_PROVIDER)
+		return agent_strdup("provider");
 	if (t->encap == WEFT_ENCAP_NONE)
 		return agent_strdup("local");
 	return agent_format("%s %s %u", encap_name(t->encap),
@@ -289,6 +284,22 @@ static void set_tenants(struct planner *p)
 	}
 }
 
+static void set_providers(struct planner *p)
+{
+	VEC_FOR_EACH (want, &p->desired->providers) {
+		const struct model_provider *old = model_provider_of(p->current, want->tenant);
+		const char *name = tenant_name(p->desired, want->tenant);
+		char *text;
+		if (old && memcmp(&old->set, &want->set, sizeof(want->set)) == 0)
+			continue;
+		text = provider_text(&want->set);
+		line(p->plan, "%c provider %s: %s", old ? '~' : '+', name, text);
+		free(text);
+		operation(p, WEFT_IPC_PROVIDER_SET, want->tenant, &want->set, sizeof(want->set),
+			agent_format("provider %s", name));
+	}
+}
+
 static char *limits_text(const struct weft_port_limits *l)
 {
 	return agent_format("macs %u, broadcast %u/s, multicast %u/s, unknown %u/s", l->max_macs,
@@ -348,7 +359,7 @@ static void add_ports(struct planner *p, bool uplinks)
 static void add_vteps(struct planner *p)
 {
 	VEC_FOR_EACH (v, &p->desired->vteps) {
-		if (has_vtep(p->current, v))
+		if (model_has_vtep(p->current, v))
 			continue;
 		char *what = vtep_name(p->desired, v);
 		line(p->plan, "+ %s", what);
@@ -396,6 +407,7 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 	set_host(&p);
 	add_ports(&p, true);
 	set_tenants(&p);
+	set_providers(&p);
 	add_vteps(&p);
 	add_ports(&p, false);
 	set_limits(&p);
@@ -406,8 +418,10 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 
 void plan_free(struct plan *plan)
 {
-	VEC_FOR_EACH (op, &plan->ops)
+	VEC_FOR_EACH (op, &plan->ops) {
+		free(op->body);
 		free(op->what);
+	}
 	vec_free(&plan->ops);
 	free(plan->text);
 	plan->text = NULL;

@@ -12,7 +12,7 @@ struct plan_op {
 	enum weft_ipc_type type;
 	weft_tenant_id tenant;
 	size_t len;
-	uint64_t body[(sizeof(struct weft_ipc_port) + 7) / 8];
+	void *body;
 	char *what; // "port red/vm1", for errors
 };
 

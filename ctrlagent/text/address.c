@@ -2,6 +2,7 @@
 #include "text/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 bool ip_parse(const char *text, struct weft_ip *ip)
 {
@@ -15,6 +16,55 @@ bool ip_parse(const char *text, struct weft_ip *ip)
 	else
 		return false;
 	return true;
+}
+
+#define IP_BITS 128u
+#define V4_OFFSET 96u
+
+static bool is_clear_behind(const struct weft_ip *ip, uint32_t len)
+{
+	for (uint32_t bit = len; bit < IP_BITS; bit++)
+		if (ip->b[bit / 8] & 0x80 >> bit % 8)
+			return false;
+	return true;
+}
+
+bool prefix_parse(const char *text, struct weft_prefix *prefix)
+{
+	char ip[IP_TEXT_MAX], *end = NULL;
+	const char *slash = strchr(text, '/');
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	struct weft_prefix p = {.len = IP_BITS};
+
+	if (n >= sizeof(ip))
+		return false;
+	snprintf(ip, sizeof(ip), "%.*s", (int)n, text);
+	if (!ip_parse(ip, &p.ip))
+		return false;
+	if (slash) {
+		bool v4 = weft_ip_is_v4(&p.ip);
+		unsigned long len = strtoul(slash + 1, &end, 10);
+		if (slash[1] < '0' || slash[1] > '9' || *end || len > (v4 ? 32 : IP_BITS))
+			return false;
+		p.len = (uint32_t)len + (v4 ? V4_OFFSET : 0);
+	}
+	if (!is_clear_behind(&p.ip, p.len))
+		return false;
+	*prefix = p;
+	return true;
+}
+
+const char *prefix_format(const struct weft_prefix *prefix, char buf[PREFIX_TEXT_MAX])
+{
+	char ip[IP_TEXT_MAX];
+
+	ip_format(&prefix->ip, ip);
+	if (prefix->len == IP_BITS)
+		snprintf(buf, PREFIX_TEXT_MAX, "%s", ip);
+	else
+		snprintf(buf, PREFIX_TEXT_MAX, "%s/%u", ip,
+			prefix->len - (weft_ip_is_v4(&prefix->ip) ? V4_OFFSET : 0));
+	return buf;
 }
 
 static int hex(char c)

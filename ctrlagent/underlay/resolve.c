@@ -3,14 +3,7 @@
 
 static bool covers(const struct view_route *r, const struct weft_ip *ip)
 {
-	unsigned bytes = r->prefix_len / 8, bits = r->prefix_len % 8;
-
-	// An IPv4 route's prefix begins with ::ffff:0:0/96, but ::/0 is IPv6's alone.
-	if (r->prefix_len < 96 && weft_ip_is_v4(ip))
-		return false;
-	if (memcmp(r->prefix.b, ip->b, bytes) != 0)
-		return false;
-	return !bits || (r->prefix.b[bytes] ^ ip->b[bytes]) >> (8 - bits) == 0;
+	return weft_prefix_covers(&(struct weft_prefix){r->prefix, r->prefix_len, 0}, ip);
 }
 
 static const struct resolve_uplink *uplink_named(const struct resolve_config *c, const char *name)

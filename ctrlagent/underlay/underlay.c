@@ -24,6 +24,7 @@ struct underlay {
 	struct dpc_listener *listener;
 	struct netlink *netlink;
 	struct event *tick;
+	struct event *soon; // the next look, when several things have happened
 	unsigned ticks;
 	size_t next_path; // target whose path is asked about next
 	bool running;
@@ -279,6 +280,20 @@ void underlay_link(struct underlay *u, weft_port_id uplink, bool up)
 	}
 }
 
+static void on_soon(evutil_socket_t fd, short what, void *arg)
+{
+	look(arg);
+}
+
+void underlay_want(struct underlay *u, const struct weft_ip *vtep, bool wanted)
+{
+	static const struct timeval soon = {.tv_usec = 2000};
+
+	add_target(u, vtep, 0)->wanted = wanted;
+	if (!evtimer_pending(u->soon, NULL))
+		evtimer_add(u->soon, &soon);
+}
+
 void underlay_stop(struct underlay *u)
 {
 	u->running = false;
@@ -307,6 +322,7 @@ struct underlay *underlay_new(struct event_base *base, struct dpc *dpc, const ch
 		return NULL;
 	}
 	u->listener = dpc_listen(dpc, 0, &ops, u);
+	u->soon = evtimer_new(base, on_soon, u);
 	u->tick = event_new(base, -1, EV_PERSIST, on_tick, u);
 	event_add(u->tick, &second);
 	return u;
@@ -318,6 +334,7 @@ void underlay_free(struct underlay *u)
 		return;
 	dpc_unlisten(u->listener);
 	event_free(u->tick);
+	event_free(u->soon);
 	netlink_free(u->netlink);
 	view_free(u->view);
 	free(u->view);

@@ -29,6 +29,8 @@ void underlay_free(struct underlay *u);
 // the data plane is away.
 void underlay_set(struct underlay *u, const struct model *m);
 void underlay_stop(struct underlay *u);
+// One VTEP more, or one less, since then.
+void underlay_want(struct underlay *u, const struct weft_ip *vtep, bool wanted);
 // An uplink has lost its link or has it again, as the data plane says.
 void underlay_link(struct underlay *u, weft_port_id uplink, bool up);
 

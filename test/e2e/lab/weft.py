@@ -15,6 +15,7 @@ import subprocess
 import yaml
 
 from .netns import veth
+from .process import run
 from .wait import wait_until
 
 BUILD = os.environ.get('WEFT_BUILD') or os.path.join(
@@ -124,6 +125,21 @@ class WeftHost:
         """Of the only switch()."""
         target, = self.targets.values()
         return target
+
+    def provider(self, name, peers, dpid, controllers=(), **more):
+        """Adds a provider's switch (its networks are vnis= and vsids=), which listens as that of switch()
+        does. Returns its part of the configuration."""
+        path = self.lab.path(f'{self.label}-{name}.sock')
+        self.targets[name] = f'unix:{path}'
+        entry = {'name': name, 'kind': 'provider', 'peers': list(peers), 'ports': [],
+                 'switch': {'dpid': f'{dpid:016x}', 'fail_mode': 'secure',
+                            'controllers': [f'punix:{path}', *controllers]}, **more}
+        self.config['tenants'].append(entry)
+        return entry
+
+    def ofctl(self, name, command, *args, version='OpenFlow13'):
+        """ovs-ofctl with the switch of switch() or provider(); what it said."""
+        return run(['ovs-ofctl', '-O', version, '--timeout=10', command, self.targets[name], *map(str, args)])
 
     def tenant_config(self, name):
         return next(t for t in self.config['tenants'] if t['name'] == name)

@@ -276,6 +276,9 @@ static enum weft_error operate(
 		return add(dp, WEFT_IPC_DUMP_VTEPS, h->tenant, 16, body, len);
 	case WEFT_IPC_VTEP_DEL:
 		return del(dp, WEFT_IPC_DUMP_VTEPS, h->tenant, 16, body);
+	case WEFT_IPC_PROVIDER_SET:
+		put(&dp->state, WEFT_IPC_DUMP_PROVIDERS, h->tenant, 0, body, len);
+		return WEFT_E_NONE;
 	case WEFT_IPC_NEXTHOP_SET:
 		put(&dp->state, WEFT_IPC_DUMP_NEXTHOPS, 0, 18, body, len);
 		return WEFT_E_NONE;

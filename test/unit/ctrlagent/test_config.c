@@ -324,10 +324,9 @@ static void test_all_errors_are_told(void **state)
 	expect_error("host: {name: h1, ttl: 0}\ntenants:\n- {name: a, learn: 2}\n- {nam: b}\n",
 		"weft.yaml:1:23: host.ttl: expected a number from 1 to 255, got \"0\"\n"
 		"weft.yaml:3:20: tenants[0].learn: expected true or false, got \"2\"\n"
-		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, encap, "
-		"vni, "
-		"vsid, learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, "
-		"dscp_mode, ecn, "
+		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, kind, encap, "
+		"vni, vsid, vnis, vsids, peers, vtep_age, "
+		"learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
 		"quotas, vteps, group, fdb, neighbours, switch, ports\n"
 		"weft.yaml:4:3: tenants[1].name: missing, expected a name of 1 to 63 letters, "
 		"digits, dots, underscores and hyphens");
