@@ -242,6 +242,46 @@ def test_fast_failover_and_port_status(hosts, controller, controller_target):
     assert arrives_at(two, b'third')
 
 
+@needs_frr
+def test_256_sessions(lab, fabric, hosts):
+    """All come up with FRR, none goes down while packets flow, and all are told down when FRR is killed. At
+    intervals that a busy machine cannot spoil; bench/bfd measures 10 ms x 3."""
+    linux = LinuxVxlanHost(lab, fabric, 2, 5001, ['172.16.0.1'])
+    remotes = [f'172.17.{n >> 8}.{n & 255}' for n in range(1, 257)]
+    for remote in remotes:
+        linux.ns.ip('addr', 'add', f'{remote}/32', 'dev', 'lo')
+    weft = hosts(1)
+    weft.ns.ip('route', 'add', '172.17.0.0/16', 'via', linux.vtep)
+    weft.config['host']['bfd'] = {'mode': 'multihop', 'interval': 1000, 'multiplier': 6}
+    weft.tenant('red', vni=5001, vteps=[linux.vtep])
+    weft.tenant('blue', vni=5002, vteps=remotes)
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1)
+    vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2)
+    weft.up()
+    peer = FrrBfd(lab, linux.ns)
+    peer.vtysh('configure terminal', 'bfd', *(
+        line for remote in remotes for line in (
+            f'peer {weft.vtep} multihop local-address {remote}', 'detect-multiplier 6', 'receive-interval 1000',
+            'transmit-interval 1000', 'exit')))
+
+    def sessions():
+        return [s for s in weft.json('bfd') if s['vtep'] in remotes]
+    wait_until(lambda: [s['state'] for s in sessions()] == ['up'] * 256, 30, 'all are up')
+    traffic.wait_ping(vm1.ns, '10.0.0.2', 15)
+    before = {s['vtep']: s['received'] for s in sessions()}
+    flow = traffic.Stream(vm1.raw(), vm2.raw('eth0'), traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2'), 2000)
+    flow.wait_flowing(2000, 30)
+    wait_until(lambda: all(s['received'] > before[s['vtep']] for s in sessions()), 30, 'all go on')
+    lost, twice = flow.stop()
+    assert not lost and not twice, (lost[:3], twice[:3])
+    assert all(s['state'] == 'up' and s['downs'] == 0 and s['discarded'] == 0 for s in sessions())
+    for process in peer.processes:
+        process.kill()
+    wait_until(lambda: all(s['down'] and s['diagnostic'] == 'detection time expired' for s in sessions()), 30,
+               'all are down')
+    assert not session(weft, linux.vtep)['down']  # never spoke BFD
+
+
 @pytest.mark.alone
 @pytest.mark.slow
 def test_no_false_alarm_under_load(lab, hosts):
