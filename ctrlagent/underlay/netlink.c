@@ -84,7 +84,8 @@ static void read_address(struct nl_object *o, void *arg)
 static void read_hop(struct rtnl_nexthop *nh, void *arg)
 {
 	struct view_route *out = arg;
-	struct view_hop hop = {.link = rtnl_route_nh_get_ifindex(nh)};
+	struct view_hop hop = {.link = rtnl_route_nh_get_ifindex(nh),
+		.weight = (uint16_t)(rtnl_route_nh_get_weight(nh) + 1)}; // rtnh_hops is one less
 	struct nl_addr *gateway = rtnl_route_nh_get_gateway(nh);
 
 	if (!gateway)

@@ -70,6 +70,7 @@ struct way {
 	const struct resolve_uplink *uplink;
 	uint16_t vlan;
 	struct weft_ip gateway;
+	uint32_t weight;
 };
 
 // The usable ways of a route; if there is none, `why` says what was wrong with the last.
@@ -81,7 +82,8 @@ static unsigned ways_of(const struct view *v, const struct resolve_config *c,
 	*why = "no way in the route";
 	for (unsigned i = 0; i < r->hop_count; i++) {
 		struct way w = {.link = view_link_by_index(v, r->hops[i].link),
-			.gateway = r->hops[i].gateway};
+			.gateway = r->hops[i].gateway,
+			.weight = r->hops[i].weight ? r->hops[i].weight : 1};
 		if (!w.link || !w.link->up) {
 			*why = "the interface is down";
 			continue;
@@ -95,6 +97,50 @@ static unsigned ways_of(const struct view *v, const struct resolve_config *c,
 			*why = "the route leads to an interface that is no uplink";
 	}
 	return n;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	return b ? gcd(b, a % b) : a;
+}
+
+// Who is furthest below the share that its weight gives it in `paths` paths.
+static unsigned neediest(
+	const struct way ways[], const unsigned has[], unsigned n, unsigned paths, uint32_t weights)
+{
+	int64_t most = INT64_MIN;
+	unsigned who = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		int64_t lacks = (int64_t)ways[i].weight * paths - (int64_t)has[i] * weights;
+		if (lacks > most) {
+			most = lacks;
+			who = i;
+		}
+	}
+	return who;
+}
+
+// The n ways as paths, each as often as its weight says. Returns how many these are.
+static unsigned weigh(const struct way ways[], unsigned n, struct way paths[WEFT_NEXTHOP_PATHS])
+{
+	unsigned has[VIEW_HOPS_MAX] = {0}, count, used = 0;
+	uint32_t weights = 0, common = 0;
+
+	n = n < WEFT_NEXTHOP_PATHS ? n : WEFT_NEXTHOP_PATHS;
+	for (unsigned i = 0; i < n; i++) {
+		weights += ways[i].weight;
+		common = gcd(ways[i].weight, common);
+		has[i] = 1;
+	}
+	count = n ? weights / common : 0;
+	count = count < WEFT_NEXTHOP_PATHS ? count : WEFT_NEXTHOP_PATHS;
+	for (unsigned given = n; given < count; given++)
+		has[neediest(ways, has, n, count, weights)]++;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < has[i]; j++)
+			paths[used++] = ways[i];
+	return used;
 }
 
 static void take(const struct view *v, const struct way *w, const struct view_route *r,
@@ -184,7 +230,7 @@ void resolve(const struct view *v, const struct resolve_config *config, const st
 	uint16_t path, struct resolve_result *result)
 {
 	const struct view_route *r = best_route(v, config, vtep);
-	struct way ways[VIEW_HOPS_MAX];
+	struct way ways[VIEW_HOPS_MAX], paths[WEFT_NEXTHOP_PATHS];
 	unsigned n = 0;
 
 	*result = (struct resolve_result){.nexthop = {.vtep = *vtep, .path = path}};
@@ -205,7 +251,7 @@ void resolve(const struct view *v, const struct resolve_config *config, const st
 		return;
 	}
 	result->why = NULL;
-	result->paths = n < WEFT_NEXTHOP_PATHS ? n : WEFT_NEXTHOP_PATHS;
+	result->paths = weigh(ways, n, paths);
 	if (path < result->paths)
-		take(v, &ways[path], r, vtep, result);
+		take(v, &paths[path], r, vtep, result);
 }

@@ -4,10 +4,11 @@
 //
 // Longest prefix of the main table, lowest metric; a dead end there is one. A route all of whose
 // interfaces are down is passed by if another one leads there, as the kernel does with
-// ignore_routes_with_linkdown: so a backup is a route of a higher metric. Of several hops of a route
-// those count whose interface is up and an uplink: these are equal paths, in the route's order, over
-// which the data plane spreads flows. (Their weights are not heeded.) The outer source is always the host's own VTEP
-// address, for the far end knows us by it; the route's own source does not matter.
+// ignore_routes_with_linkdown: so a backup is a route of a higher metric. Of several hops of a
+// route those count whose interface is up and an uplink: these are paths over which the data plane
+// spreads flows equally. A hop of a greater weight is several of them, as near to the weights as
+// WEFT_NEXTHOP_PATHS paths in all allow, one at least. The outer source is always the host's own
+// VTEP address, for the far end knows us by it; the route's own source does not matter.
 
 #include "underlay/view.h"
 
@@ -25,7 +26,7 @@ struct resolve_config {
 struct resolve_result {
 	struct weft_ipc_nexthop nexthop;
 	unsigned paths; // that there are; 0: none
-	int link; // that the packets leave by; 0: none
+	int link;       // that the packets leave by; 0: none
 	struct weft_ip
 		gateway;    // whom the neighbour table is asked for: gateway, or the VTEP itself
 	bool stale;         // the neighbour is usable but not confirmed
@@ -35,8 +36,9 @@ struct resolve_result {
 	const char *why;    // what is missing; NULL: resolved
 };
 
-// A multicast group goes by its route's first way, or where no route says (as is usual) by the uplink
-// that has the host's VTEP address, or by the first that has a link; its MAC address is its own.
+// A multicast group goes by its route's first way, or where no route says (as is usual) by the
+// uplink that has the host's VTEP address, or by the first that has a link; its MAC address is its
+// own.
 //
 // `path`: 0 is always told of, if only why there is no way; others while they are less than
 // result->paths, which is at most WEFT_NEXTHOP_PATHS.

@@ -29,6 +29,7 @@ struct view_address {
 struct view_hop {
 	int link;
 	struct weft_ip gateway; // none: on the link
+	uint16_t weight;        // of several; 0: 1
 };
 
 struct view_route {

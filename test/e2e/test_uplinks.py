@@ -102,6 +102,12 @@ def test_flows_are_spread_over_equal_routes(lab, fabric, hosts):
     assert 16 <= on_first <= 48, on_first
     assert traffic.ping(cables.vm1.ns, '10.0.0.2', count=10) == 10
 
+    weighted = EQUAL[0].replace('dev a0', 'dev a0 weight 3')
+    cables.weft.ns.ip('route', 'replace', f'{cables.linux.vtep}/32', *weighted.split())
+    wait_until(lambda: sorted(w['uplink'] for w in cables.resolved()) == ['up0', 'up0', 'up0', 'up1'], 10,
+               'three paths of four by the first')
+    assert traffic.ping(cables.vm1.ns, '10.0.0.2', count=5) == 5
+
 
 @pytest.mark.parametrize('agent', ['with the agent', 'without'])
 def test_a_lost_link_is_left_at_once(lab, fabric, hosts, agent):

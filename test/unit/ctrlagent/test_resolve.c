@@ -198,7 +198,7 @@ static void test_several_ways(void **state)
 	struct resolve_result way;
 
 	r->hop_count = 2;
-	r->hops[1] = (struct view_hop){ETH1, gateway};
+	r->hops[1] = (struct view_hop){.link = ETH1, .gateway = gateway};
 	assert_int_equal(run("10.0.0.1").paths, 2);
 	assert_int_equal(run("10.0.0.1").link, ETH0);
 	resolve(&view, &config, &at, 1, &way);
@@ -217,8 +217,75 @@ static void test_more_ways_than_are_told(void **state)
 	struct view_route *r = add_route("10.0.0.0", 8, ETH0, "172.16.0.1");
 
 	for (r->hop_count = 0; r->hop_count < VIEW_HOPS_MAX; r->hop_count++)
-		r->hops[r->hop_count] = (struct view_hop){ETH0, ip("172.16.0.1")};
+		r->hops[r->hop_count] =
+			(struct view_hop){.link = ETH0, .gateway = ip("172.16.0.1")};
 	assert_int_equal(run("10.0.0.1").paths, WEFT_NEXTHOP_PATHS);
+}
+
+// How many of the paths go by ETH0, and how many there are.
+static unsigned by_eth0(unsigned *all)
+{
+	struct weft_ip at = ip("10.9.9.9");
+	struct resolve_result r;
+	unsigned n = 0;
+
+	resolve(&view, &config, &at, 0, &r);
+	*all = r.paths;
+	for (uint16_t path = 0; path < *all; path++) {
+		resolve(&view, &config, &at, path, &r);
+		assert_int_equal(r.paths, *all);
+		n += r.link == ETH0;
+	}
+	return n;
+}
+
+static void test_weights(void **state)
+{
+	static const struct {
+		uint16_t weight[2];
+		unsigned first, all;
+	} cases[] = {{{0, 0}, 1, 2}, {{5, 5}, 1, 2}, {{3, 1}, 3, 4}, {{6, 2}, 3, 4}, {{7, 1}, 7, 8},
+		{{1, 7}, 1, 8}, {{256, 1}, 7, 8}, {{1, 256}, 1, 8}, {{100, 60}, 5, 8},
+		{{2, 1}, 2, 3}};
+	struct view_route *r = add_route("10.0.0.0", 8, ETH0, "172.16.0.2");
+	unsigned all;
+
+	r->hop_count = 2;
+	r->hops[1] = (struct view_hop){.link = ETH1, .gateway = ip("172.16.0.3")};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		r->hops[0].weight = cases[i].weight[0];
+		r->hops[1].weight = cases[i].weight[1];
+		assert_int_equal(by_eth0(&all), cases[i].first);
+		assert_int_equal(all, cases[i].all);
+	}
+	// One that is down leaves all to the other.
+	view.links.at[1].up = false;
+	assert_int_equal(by_eth0(&all), 1);
+	assert_int_equal(all, 1);
+}
+
+// Any weights: each way has a path, and its share of the paths is its weight's, as near as paths
+// allow and no other division is better.
+static void test_weights_at_random(void **state)
+{
+	unsigned seed = (unsigned)time(NULL);
+	struct view_route *r = add_route("10.0.0.0", 8, ETH0, "172.16.0.2");
+
+	print_message("seed %u\n", seed);
+	r->hop_count = 2;
+	r->hops[1] = (struct view_hop){.link = ETH1, .gateway = ip("172.16.0.3")};
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		double a = r->hops[0].weight = (uint16_t)(1 + rand_r(&seed) % 256);
+		double b = r->hops[1].weight = (uint16_t)(1 + rand_r(&seed) % 256), best = 9;
+		unsigned all, first = by_eth0(&all);
+		assert_in_range(first, 1, all - 1);
+		for (unsigned k = 1; k < all; k++) {
+			double off = k / (double)all - a / (a + b);
+			best = off * off < best ? off * off : best;
+		}
+		double off = first / (double)all - a / (a + b);
+		assert_true(off * off < best + 1e-9);
+	}
 }
 
 static void test_a_backup_route(void **state)
@@ -300,6 +367,8 @@ int main(void)
 		TEST(test_vlan),
 		TEST(test_metric),
 		TEST(test_several_ways),
+		TEST(test_weights),
+		TEST(test_weights_at_random),
 		TEST(test_more_ways_than_are_told),
 		TEST(test_a_backup_route),
 		TEST(test_stale_is_usable),
