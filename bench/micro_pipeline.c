@@ -281,6 +281,19 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+// Of a filter that leaves open what makes it new.
+static struct flow new_flow(unsigned at)
+{
+	struct flow f = pool[at % POOL];
+
+	while ((f.src_open | f.dst_open) < 0xffff)
+		f = pool[random32() % POOL];
+	f.src ^= random32() & f.src_open;
+	f.dst ^= random32() & f.dst_open;
+	f.sport = (uint16_t)random32();
+	return f;
+}
+
 static void measure(struct bench *b, const char *rules, const char *traffic, bool all_new)
 {
 	static double bursts[ROUNDS];
@@ -289,13 +302,8 @@ static void measure(struct bench *b, const char *rules, const char *traffic, boo
 	b->sent = b->hits = 0;
 	for (unsigned n = 0; n < WARM + ROUNDS; n++) {
 		for (unsigned i = 0; i < BURST; i++, at++) {
-			struct flow f = pool[at % (all_new ? POOL : FEW)];
+			struct flow f = all_new ? new_flow(at) : pool[at % FEW];
 
-			if (all_new) {
-				f.src ^= random32() & f.src_open;
-				f.dst ^= random32() & f.dst_open;
-				f.sport = (uint16_t)random32();
-			}
 			arrive(b, i, &f);
 		}
 		uint64_t start = now();

@@ -17,7 +17,9 @@
 
 #define WAYS 4u
 #define MARKS 65536u
-#define LUCKY 16u
+#define LUCK_BEST 4u // one in 16
+#define LUCK_LEAST 8u
+#define WINDOW 8192u // packets
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
 
@@ -55,6 +57,9 @@ struct ft_cache {
 	uint32_t used;
 	uint32_t turn;   // which way gives way next
 	uint32_t chance; // random
+	// Of the latest packets: how many, known ones, learned ones.
+	uint32_t seen, hits, learned;
+	unsigned luck; // one new flow in 1 << luck is taken unseen
 	unsigned worker;
 	struct line *line;
 	struct ft_path *path;
@@ -103,6 +108,7 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 	c->mask = n / WAYS - 1;
 	c->room = n;
 	c->worker = worker;
+	c->luck = LUCK_BEST;
 	c->seed = ft_hash_end(seed ^ (0xcac4e + worker));
 	new_keys(c);
 	return c;
@@ -182,6 +188,17 @@ static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
 	return &c->now[c->at[i]];
 }
 
+// Learning what never comes again is a waste, as many flows are under a flood of new ones: it is
+// done less often while less is known than is learned.
+static void reconsider_luck(struct ft_cache *c)
+{
+	if (c->hits > c->learned)
+		c->luck -= c->luck > LUCK_BEST;
+	else
+		c->luck += c->luck < LUCK_LEAST;
+	c->seen = c->hits = c->learned = 0;
+}
+
 void ft_cache_lookup(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
@@ -202,14 +219,21 @@ void ft_cache_lookup(
 			__builtin_prefetch(path[i]->counter);
 		}
 	}
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		paths[i] = path[i] && holds(path[i], now_of(c, i)) ? path[i] : NULL;
+		c->hits += paths[i] != NULL;
+		if (!path[i])
+			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
+	}
+	c->seen += n;
+	if (c->seen >= WINDOW)
+		reconsider_luck(c);
 }
 
 // ---- learning
 
 // Seen before, and not long ago? If not, it has been now. Flows that come in turn and share a mark
-// would never see their own: so one in LUCKY is taken unseen.
+// would never see their own: so some are taken unseen.
 static bool second_sight(struct ft_cache *c, const struct ft_print *p)
 {
 	uint16_t *mark = &c->mark[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
@@ -217,7 +241,7 @@ static bool second_sight(struct ft_cache *c, const struct ft_print *p)
 
 	*mark = now;
 	c->chance = c->chance * 1664525u + 1013904223u;
-	return seen || c->chance < UINT32_MAX / LUCKY;
+	return seen || c->chance >> (32 - c->luck) == 0;
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
@@ -285,8 +309,8 @@ static bool learn(struct ft_cache *c, unsigned i)
 	uint32_t number;
 	unsigned way;
 
-	// In the midst of a commit the way may be the one from before; who knows it later must not be
-	// behind whom the tables told of the commit meanwhile.
+	// In the midst of a commit the way may be the one from before; who knows it later must not
+	// be behind whom the tables told of the commit meanwhile.
 	if (t->spoilt || !t->ended || now->epoch & 1)
 		return true;
 	t->path.sw = now->sw;
@@ -298,6 +322,7 @@ static bool learn(struct ft_cache *c, unsigned i)
 	number = path_number(c, &t->path);
 	if (!number)
 		return false;
+	c->learned++;
 	way = choose_way(c, l, i);
 	l->path[way] = number;
 	l->tag[way] = (uint32_t)(c->print[i].lo >> 32);

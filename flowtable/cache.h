@@ -32,7 +32,8 @@
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
-// leaves most of what is there alone.
+// leaves most of what is there alone. While less comes back than is learned, it is one in 32, 64,
+// down to 256.
 //
 // One worker's; nothing here is shared or locked.
 
