@@ -27,6 +27,7 @@
 #include "flowtable/edit.h"
 #include "flowtable/fdb.h"
 #include "flowtable/flowtable.h"
+#include "flowtable/port.h"
 
 #define FT_MAX_GROUP_DEPTH 16
 #define FT_MAX_BUCKETS 1024
@@ -46,6 +47,10 @@ struct ft_burst {
 	struct ft_stack *stacks;     // FT_BURST of them, for packets that push something
 	bool egress;                 // there are egress tables
 	struct ft_egress_pass *pass; // through them; NULL: none is under way
+	struct {
+		uint32_t ofport;
+		const struct ft_port_entry *entry;
+	} port[2]; // the latest looked for: came in by, goes out by
 	struct ft_pause *pause;      // room for one packet that stops
 };
 
@@ -103,6 +108,16 @@ struct ft_run {
 	struct ft_budget *budget;
 	struct ft_action_set *set;
 };
+
+static inline const struct ft_port_entry *ft_burst_port(
+	struct ft_burst *b, unsigned which, uint32_t ofport)
+{
+	if (b->port[which].ofport != ofport) {
+		b->port[which].ofport = ofport;
+		b->port[which].entry = ft_port_find(b->sw, ofport);
+	}
+	return b->port[which].entry;
+}
 
 // False: spent.
 static inline bool ft_budget_steps(struct ft_budget *b, unsigned n)

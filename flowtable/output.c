@@ -138,7 +138,7 @@ static bool port_blocked(const struct ft_port_entry *p, uint32_t config)
 // To a port of this host, the one that the packet came from included.
 static void output_port(struct ft_burst *b, struct ft_run *run, uint32_t ofport)
 {
-	const struct ft_port_entry *p = ft_port_find(b->sw, ofport);
+	const struct ft_port_entry *p = ft_burst_port(b, 1, ofport);
 
 	if (!p) {
 		run->why = WEFT_DROP_NO_PORT;

@@ -203,7 +203,7 @@ static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt)
 	if (pkt->pkt.len < 14)
 		return WEFT_DROP_RX_TRUNCATED;
 	ft_extract(&pkt->pkt, &pkt->key);
-	from = ft_port_find(b->sw, ntohl(pkt->key.in_port));
+	from = ft_burst_port(b, 0, ntohl(pkt->key.in_port));
 	if (from && (ft_port_config(from) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV)))
 		return WEFT_DROP_RX_PORT_DOWN;
 	if (pkt->key.ip_frag && (b->flags & FT_SWITCH_FRAG_DROP))
