@@ -97,17 +97,27 @@ void ft_run_set(struct ft_burst *b, struct ft_run *run)
 	ft_set_run(b, run, run->set);
 }
 
+// Nothing but write-metadata and goto-table, as most rules of most tables.
+static bool only_goes_on(const struct weft_instructions *i)
+{
+	return i->flags == WEFT_INSTR_GOTO && !i->apply_len && !i->write_len && !i->meter_id;
+}
+
 static void run_rule(
 	struct ft_burst *b, struct ft_run *run, const struct ft_rule *rule, uint8_t table)
 {
 	const struct weft_instructions *i = ft_rule_instructions(rule);
 	struct ft_packet *pkt = run->pkt;
 
-	ft_rule_count(b->sw, rule, b->worker, 1, pkt->pkt.total_len, b->now_ns);
 	if (pkt->trace)
 		ft_trace_rule(pkt, rule, table);
 	pkt->rule = rule;
 	pkt->table = table;
+	if (only_goes_on(i) && i->goto_table > table) {
+		write_metadata(&pkt->key, i);
+		run->next = i->goto_table;
+		return;
+	}
 	run->next = -1;
 	if (ft_run_instructions(b, run, i, ft_rule_is_miss(rule), true)) {
 		if (i->flags & WEFT_INSTR_GOTO && i->goto_table > table) {
@@ -157,6 +167,20 @@ static void run_miss(struct ft_burst *b, struct ft_run *run, uint8_t table)
 	ft_run_end(b, run);
 }
 
+// Packets of one rule that follow each other are counted together.
+static void count(
+	struct ft_burst *b, const struct ft_rule *const rules[], struct ft_run *due[], unsigned n)
+{
+	for (unsigned i = 0, same; i < n; i += same) {
+		uint64_t bytes = due[i]->pkt->pkt.total_len;
+
+		for (same = 1; i + same < n && rules[i + same] == rules[i]; same++)
+			bytes += due[i + same]->pkt->pkt.total_len;
+		if (rules[i])
+			ft_rule_count(b->sw, rules[i], b->worker, same, bytes, b->now_ns);
+	}
+}
+
 static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], unsigned n)
 {
 	const struct weft_flow_key *keys[FT_BURST] = {NULL};
@@ -166,6 +190,7 @@ static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], u
 	for (unsigned i = 0; i < n; i++)
 		keys[i] = &due[i]->pkt->key;
 	ft_table_lookup_burst(b->sw, table, b->version, keys, n, rules);
+	count(b, rules, due, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (rules[i]) {
 			matched++;
