@@ -420,21 +420,30 @@ static struct ft_bits *make(const struct ft_classifier *c, struct making *m)
 	return b;
 }
 
-void ft_bits_publish(struct ft_classifier *c)
+// The tail makes up more than a fifth.
+static bool tail_is_long(const struct ft_bits *b)
 {
-	struct making *m;
-	struct ft_bits *b;
+	return 4 * atomic_load_explicit(&b->tail, memory_order_relaxed) > b->n;
+}
 
-	if (bits_of(c) || !c->heads || c->heads > FT_BITS_RULES || c->bits_links < c->bits_wait)
+void ft_bits_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	struct ft_bits *old = bits_of(c), *b;
+	struct making *m;
+
+	if ((old && !tail_is_long(old)) || !c->heads || c->heads > FT_BITS_RULES ||
+		c->bits_links < c->bits_wait)
 		return;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return;
 	b = make(c, m);
+	free(m);
 	c->bits_links = 0;
 	c->bits_wait = b ? c->heads / 8 + 1 : c->heads;
 	atomic_store_explicit(&c->bits, b, memory_order_release);
-	free(m);
+	if (old)
+		ft_garbage_add(garbage, &old->garbage, bits_garbage);
 }
 
 void ft_bits_fini(struct ft_classifier *c)

@@ -12,11 +12,12 @@
 //
 // Slots, one for each chain of rules with one match, are in order of descending priority, so that
 // the first bit wins, and whole words are passed by once something better was found. All that is
-// constant. Chains that come later go into the tail, in no order, which has rows of its own; when
-// it is full, or a rule looks at what has no column, the vectors are dropped (workers go to the
-// tuples then) and made anew when the classifier is published, but not before an eighth of the
-// rules has been linked since: so a change costs a bounded time. They are made only if they are
-// expected to be quicker than the tuples.
+// constant. Chains that come later go into the tail, in no order, which has rows of its own. When
+// that has grown to a quarter of the others, all is made anew as the classifier is published; and
+// when it is full, or a rule looks at what has no column, the vectors are dropped, and workers go
+// to the tuples meanwhile. In either case not before an eighth of the rules has been linked since:
+// so a change costs a bounded time. Vectors are made only if they are expected to be quicker than
+// the tuples.
 //
 // One writer. A slot's bits are set before its rule is, and are never used again for another match;
 // so a reader that finds a bit in all columns has a chain that matches. What a slot's chain has
@@ -27,6 +28,7 @@
 #define FT_BITS_RULES 3072u // chains at most
 #define FT_BITS_COLUMNS 64u // at most
 #define FT_BITS_BLOCK 8u    // words that are ANDed at once
+#define FT_BITS_DIRECT 3u   // so few rules are compared one by one
 
 // Of columns; as arrays, so that one instruction sees many. The row of a key in column i:
 //	row + min(((piece ^ value) & mask) >> shift, last)
@@ -80,5 +82,5 @@ void ft_bits_link(struct ft_classifier *, struct ft_garbage_list *, struct ft_ru
 // `old` was its chain's first rule; `next`, or none, is now.
 void ft_bits_unlink(struct ft_classifier *, const struct ft_rule *old, struct ft_rule *next);
 // The place to make them.
-void ft_bits_publish(struct ft_classifier *);
+void ft_bits_publish(struct ft_classifier *, struct ft_garbage_list *);
 void ft_bits_fini(struct ft_classifier *);

@@ -215,12 +215,37 @@ static inline const struct ft_rule *find_in_tail(const struct ft_bits *b, uint32
 	return best;
 }
 
+// A table of one rule, or hardly more, is no table: they are compared one by one.
+static inline void find_directly(const struct ft_bits *b, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	const struct ft_rule *rule[FT_BITS_DIRECT];
+	unsigned n_rules = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		rule[n_rules] = ft_chain_visible(
+			atomic_load_explicit(&b->rule[i], memory_order_acquire), version);
+		n_rules += rule[n_rules] != NULL;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		rules[i] = NULL;
+		for (unsigned k = 0; k < n_rules; k++)
+			if (ft_rule_matches(rule[k], keys[i]) &&
+				(!rules[i] || rule[k]->priority > rules[i]->priority))
+				rules[i] = rule[k];
+	}
+}
+
 void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_key *const keys[],
 	unsigned n, const struct ft_rule *rules[])
 {
 	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_acquire);
 	struct chosen chosen;
 
+	if (b->n <= FT_BITS_DIRECT && !tail) {
+		find_directly(b, version, keys, n, rules);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		choose(b, keys[i], &chosen);
 		rules[i] = find_ordered(b, version, &chosen);

@@ -146,7 +146,7 @@ void ft_classifier_publish(struct ft_classifier *c, struct ft_garbage_list *garb
 
 	if (from < c->n)
 		ft_plan(c, garbage, from);
-	ft_bits_publish(c);
+	ft_bits_publish(c, garbage);
 	// No memory: only possible if nothing was added, and the old order still finds everything.
 	if (!c->changed || !spare_reserve(c, c->n))
 		return;
