@@ -373,6 +373,24 @@ def test_no_code_is_forgotten():
     assert set(CODES) == set(DRAWN) | set(NOT_DRAWN) | set(ELSEWHERE)
 
 
+NO_BUNDLE_DRAWS = {
+    'UNKNOWN': 'whatever fails has a code of its own',
+    'EPERM': 'who may not is a slave, and that has a code of its own: OFPBRC_IS_SLAVE',
+    'BUNDLE_EXIST': 'to open an id that is open is BAD_ID (OpenFlow 1.4.1, 7.3.9)',
+    'MSG_CONFLICT': 'whatever can be added can be done in order',
+    'SCHED_NOT_SUPPORTED': 'every bundle may be scheduled',
+}
+
+
+def test_no_code_of_bundles_is_forgotten():
+    here = os.path.dirname(__file__)
+    tests = ''.join(open(os.path.join(here, f'test_{name}.py'), encoding='utf-8').read()
+                    for name in ('bundles', 'scheduled_bundles'))
+    names = {name.removeprefix('OFPBFC_') for name in described() if name.startswith('OFPBFC_')}
+    drawn = {name for name in names if len(re.findall(rf'\b{name}\b', tests)) > 1}  # not only given a number
+    assert names == drawn | set(NO_BUNDLE_DRAWS) and not drawn & set(NO_BUNDLE_DRAWS)
+
+
 # ---- the switch
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from test_openflow_load import flow_add
 
 OPEN, COMMIT, DISCARD = 0, 4, 6
 BOTH, TIME = 3, 4
-IN_PROGRESS, SCHED_FUTURE, SCHED_PAST, BAD_FLAGS = 15, 17, 18, 7
+BUNDLE_IN_PROGRESS, SCHED_FUTURE, SCHED_PAST, BAD_FLAGS = 15, 17, 18, 7
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_until_then_nothing_but_a_discard(server, c):
     c.send_raw(add(2, 1) + control(4, COMMIT, BOTH | TIME, when(now() + 1)))
     for wrong in (add(5, 2), control(5, COMMIT), control(5, 2)):
         c.send_raw(wrong)
-        assert answer(c) == ('error', 17, IN_PROGRESS)
+        assert answer(c) == ('error', 17, BUNDLE_IN_PROGRESS)
     c.send_raw(control(6, DISCARD))
     assert answer(c) == ('reply', DISCARD + 1)
     with pytest.raises(Timeout):
