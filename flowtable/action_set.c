@@ -113,7 +113,7 @@ static const uint8_t before_fields[] = {
 	WEFT_ACTION_SET_NW_TTL,
 };
 
-static bool edit(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
+static bool try_edit(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
 {
 	enum weft_drop why;
 
@@ -127,6 +127,21 @@ static bool edit(struct ft_burst *b, struct ft_run *run, const struct weft_actio
 		return true;
 	ft_edit_failed(b, run, why);
 	return false;
+}
+
+// Set-field assumes that the header is there (OpenFlow 1.3.5, 5.12). Who wrote into the set cannot
+// know what later tables do to the packet: such an action is passed by, as by Open vSwitch.
+static bool edit(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
+{
+	const enum weft_drop why = run->why;
+
+	if (try_edit(b, run, a))
+		return true;
+	if (run->why != WEFT_DROP_ACTION_ERROR)
+		return false;
+	ft_trace_spoil(run->pkt);
+	run->why = why;
+	return true;
 }
 
 static bool run_fields(struct ft_burst *b, struct ft_run *run, const struct ft_action_set *set)

@@ -11,7 +11,8 @@
 // The result is FT_EDITED, or the reason to drop the packet, which then is as it was:
 //   WEFT_DROP_ACTION_ERROR   the packet has no such header. (The specification leaves this open;
 //                            a packet that leaves otherwise than its controller said is worse than
-//                            none, and the ledger names the rule.)
+//                            none, and the ledger names the rule. An action set passes such
+//                            an action by: action_set.c.)
 //   WEFT_DROP_TTL            the TTL would become invalid
 //   WEFT_DROP_NO_HEADROOM    no room for a new header
 // Two exceptions change nothing and succeed, because a rule can match such packets by its

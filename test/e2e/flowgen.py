@@ -238,11 +238,10 @@ class FlowGen:
                 break
         return actions
 
-    def _write(self, layers):
-        """At most one action of each type, for that is what a set holds. Nothing about tags: they may be gone
-        when the set is executed, and what a set-field does then is the switch's choice."""
+    def _write(self, layers, tagged):
+        """At most one action of each type, for that is what a set holds."""
         actions = {}
-        for action in self._edits(layers, None, tags=False):
+        for action in self._edits(layers, tagged, tags=False):
             actions.setdefault(action.split('->')[-1], action)
         if self._maybe(0.8):
             actions['output'] = self._output()
@@ -254,7 +253,7 @@ class FlowGen:
             words.append('clear_actions')
         # Tags that a list changes are not what a later list of the same rule was checked for.
         if self._maybe(0.4) and not any(w.startswith(('push', 'pop')) for w in words):
-            written = self._write(layers)
+            written = self._write(layers, tagged)
             if written:
                 words.append(f'write_actions({",".join(written)})')
         if table + 1 < TABLES and self._maybe(0.6):

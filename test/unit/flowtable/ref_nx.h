@@ -224,9 +224,11 @@ static void ref_group(struct ref *r)
 	r->exit = exit;
 }
 
+// In a set what has no header is passed by; an invalid TTL, and a hop limit, are the end.
 static bool ref_edit(struct ref *r, const struct weft_action *a)
 {
-	return !a || ref_list(r, a, a->len);
+	r->ttl = false;
+	return !a || ref_list(r, a, a->len) || !r->ttl;
 }
 
 // In the order of the specification, and the set is empty meanwhile.

@@ -224,6 +224,19 @@ static bool ref_edit(struct ref *r, const struct weft_action *a)
 
 static void ref_group(struct ref *r, uint32_t id);
 
+// In a set what has no header is passed by.
+static bool ref_set_edit(struct ref *r, const struct weft_action *a)
+{
+	enum weft_drop why = r->why;
+
+	if (ref_edit(r, a))
+		return true;
+	if (r->why != WEFT_DROP_ACTION_ERROR)
+		return false;
+	r->why = why;
+	return true;
+}
+
 // OpenFlow 1.3.5, 5.10, by name.
 static void ref_run_set(struct ref *r, const struct ref_set *set, uint8_t reason)
 {
@@ -241,12 +254,12 @@ static void ref_run_set(struct ref *r, const struct ref_set *set, uint8_t reason
 		return;
 	for (unsigned o = 0; o < sizeof(order) / sizeof(order[0]); o++)
 		for (unsigned i = 0; i < set->n; i++)
-			if (set->a[i]->type == order[o] && !ref_edit(r, set->a[i]))
+			if (set->a[i]->type == order[o] && !ref_set_edit(r, set->a[i]))
 				return;
 	for (unsigned f = 0; f < WEFT_FIELD_MAX; f++)
 		for (unsigned i = 0; i < set->n; i++)
 			if (set->a[i]->type == WEFT_ACTION_SET_FIELD && set->a[i]->arg == f &&
-				!ref_edit(r, set->a[i]))
+				!ref_set_edit(r, set->a[i]))
 				return;
 	if (group)
 		ref_group(r, group->arg);

@@ -90,6 +90,29 @@ static unsigned hits(uint8_t table)
 	return 0;
 }
 
+// ---- action sets
+
+// The tag that is to be set went meanwhile: the rest is done.
+static void a_set_passes_by_what_has_no_header(void **state)
+{
+	struct program p = {0}, strip = {0};
+
+	program_add(&p, false, WEFT_ACTION_PUSH_VLAN, 0x8100);
+	program_set(&p, true, WEFT_FIELD_VLAN_PCP, 3);
+	program_load(&p, true, WEFT_FIELD_VLAN_VID, 0, 12, 5);
+	program_set(&p, true, WEFT_FIELD_ETH_SRC, 0x123456);
+	program_add(&p, true, WEFT_ACTION_OUTPUT, 2);
+	p.instr.flags |= WEFT_INSTR_GOTO;
+	p.instr.goto_table = 1;
+	ip_rule(0, &p);
+	program_add(&strip, false, WEFT_ACTION_STRIP_VLAN, 0);
+	ip_rule(1, &strip);
+	run_ip();
+	assert_int_equal(sent_to(2), 1);
+	assert_int_equal(books->sent[0].bytes[11], 0x56);
+	assert_int_equal(books->sent[0].bytes[12], 8); // no tag came of it
+}
+
 // ---- bounds
 
 static void resubmit_to_itself_ends(void **state)
@@ -554,6 +577,7 @@ static void ports_with_a_meaning_in_a_field(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_set_passes_by_what_has_no_header),
 		TEST(resubmit_to_itself_ends),
 		TEST(resubmits_are_counted),
 		TEST(resubmits_to_conjunctions_cost_more),
