@@ -58,6 +58,7 @@ struct dp_port {
 	struct weft_ipc_port cfg;
 	char devname[64];     // of the vdev or PCI device
 	struct dp_kdev *kdev; // NULL: the device is DPDK's alone
+	struct dp_vhost *vhost;
 	bool link_up;
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
 	uint64_t born_ns;

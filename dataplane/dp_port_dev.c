@@ -7,6 +7,7 @@
 #include "dp_kdev.h"
 #include "dp_log.h"
 #include "dp_port_kind.h"
+#include "dp_vhost.h"
 #include "dp_worker.h"
 
 #include <rte_dev.h>
@@ -65,6 +66,8 @@ static enum weft_error dp_dev_configure(
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
+	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
+		conf.rxmode.offloads = info.rx_offload_capa & DP_VHOST_RX_OFFLOADS;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
@@ -129,6 +132,8 @@ void dp_port_dev_attach(const struct dp_port *p)
 {
 	if (p->kdev)
 		dp_kdev_attach(p->kdev, p->dev);
+	if (p->vhost)
+		dp_vhost_attach(p->vhost);
 }
 
 static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
@@ -236,6 +241,10 @@ static enum weft_error dp_dev_open(
 		e = dp_dev_configure(dp, p, spec->queues, why);
 	if (!e && spec->kdev)
 		e = dp_dev_open_kdev(dp, spec, p, why);
+	if (!e && p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
+		p->vhost = dp_vhost_open(p->dev, p->n_rxq, dp->pool, dp->opt.max_frame);
+		e = p->vhost ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+	}
 	if (!e)
 		e = dp_dev_start(p, why);
 	if (e)
@@ -325,6 +334,8 @@ void dp_port_dev_close(struct dp_port *p)
 		while (rte_eth_dev_callback_unregister(
 			       p->dev, RTE_ETH_EVENT_QUEUE_STATE, dp_dev_queue_state, p) == -EAGAIN)
 			; // it is running at this moment
+	dp_vhost_close(p->vhost);
+	p->vhost = NULL;
 	if (rte_eal_hotplug_remove(p->cfg.kind == WEFT_PORT_KIND_PCI ? "pci" : "vdev", p->devname))
 		DP_LOG(WARNING, "port %s: device %s does not close: %s", p->cfg.name, p->devname,
 			rte_strerror(rte_errno));
@@ -356,6 +367,8 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 		dp_bond_stats(p, s);
 	} else if (p->kdev) {
 		dp_kdev_stats(p->kdev, s);
+	} else if (p->vhost) {
+		dp_vhost_stats(p->vhost, s);
 	} else if (rte_eth_stats_get(p->dev, &dev) == 0) {
 		s->rx_packets = dev.ipackets;
 		s->tx_packets = dev.opackets;

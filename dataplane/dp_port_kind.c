@@ -95,7 +95,8 @@ static enum weft_error dp_spec_vhost(const struct weft_ipc_port *cfg, struct dp_
 		return dp_spec_bad(why, "device: want the absolute path of a socket, no comma");
 	// As client the switch connects to the socket that the hypervisor serves, again and again:
 	// so both may restart.
-	snprintf(s->args, sizeof(s->args), "iface=%s,queues=%u,client=1", cfg->device, s->queues);
+	snprintf(s->args, sizeof(s->args), "iface=%s,queues=%u,client=1,tso=1", cfg->device,
+		s->queues);
 	snprintf(s->devname, sizeof(s->devname), "net_vhost");
 	return WEFT_E_NONE;
 }

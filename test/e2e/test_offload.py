@@ -50,10 +50,10 @@ def offloads(vm):
     return {line.split(':')[0].strip(): line.split(':')[1].split()[0] for line in said.splitlines()[1:]}
 
 
-def transfer(lab, source, sink, address, data):
-    """Sends bytes by TCP with a small Python program at each end; what arrived."""
-    path = lab.path('received')
-    listen = lab.start(f'sink-{len(lab.processes)}', ['/usr/bin/python3', '-c', f'''
+def listen(lab, sink, address):
+    """A small Python program that takes what one TCP connection brings; it, and where that will be."""
+    path = lab.path(f'received-{len(lab.processes)}')
+    process = lab.start(f'sink-{len(lab.processes)}', ['/usr/bin/python3', '-c', f'''
 import socket
 s = socket.create_server(("{address}", 7777), family=socket.AF_INET6 if ":" in "{address}" else socket.AF_INET)
 c, _ = s.accept()
@@ -61,8 +61,18 @@ with open("{path}", "wb") as out:
     while part := c.recv(65536):
         out.write(part)
 '''], sink)
-    listen.expected_end = True
+    process.expected_end = True
     wait_until(lambda: ':7777' in sink.run('ss', '-Hltn'), what='the sink listens')
+    return process, path
+
+
+def received(process, path):
+    process.wait(20)
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def send(lab, source, address, data):
     with open(lab.path('sent'), 'wb') as file:
         file.write(data)
     source.run('/usr/bin/python3', '-c', f'''
@@ -72,9 +82,13 @@ s.sendall(open("{lab.path("sent")}", "rb").read())
 s.shutdown(socket.SHUT_WR)
 s.recv(1)
 ''', timeout=60)
-    listen.wait(20)
-    with open(path, 'rb') as file:
-        return file.read()
+
+
+def transfer(lab, source, sink, address, data):
+    """Sends bytes by TCP with a small Python program at each end; what arrived."""
+    sinking = listen(lab, sink, address)
+    send(lab, source, address, data)
+    return received(*sinking)
 
 
 def inside(lab, vm):

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands around a vhost driver's burst functions, around those of a device of rings: big
+// segments that come in as the driver gives them are cut as the oracle says, and what is sent is
+// joined to what it was. The seed is printed; no packet buffer is lost.
+
+#include "dp_vhost.h"
+
+#include "eal.h"
+#include "segment.h"
+
+#include <linux/virtio_net.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define TAKES_BOTH                                                                                 \
+	(1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_GUEST_TSO4 |                       \
+		1ull << VIRTIO_NET_F_GUEST_TSO6)
+#define PIECE 2048u
+
+static struct dp_vhost *vhost;
+static struct seg big, want, got;
+
+static int up(void **state)
+{
+	if (eal_up(state))
+		return -1;
+	vhost = dp_vhost_open(eal_port.dev, 1, eal_dp.pool, eal_dp.opt.max_frame);
+	if (!vhost)
+		return -1;
+	dp_vhost_attach(vhost);
+	return 0;
+}
+
+static int down(void **state)
+{
+	rte_eth_dev_stop(eal_port.dev);
+	dp_vhost_close(vhost);
+	return eal_down(state);
+}
+
+static int before(void **state)
+{
+	dp_vhost_told(vhost, TAKES_BOTH);
+	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
+	return 0;
+}
+
+static int after(void **state)
+{
+	struct rte_mbuf *m;
+
+	while (!rte_ring_dequeue(eal_wire, (void **)&m))
+		rte_pktmbuf_free(m);
+	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+}
+
+// As the vhost library gives it: in as many buffers as it needs.
+static struct rte_mbuf *chain(const struct seg *s)
+{
+	struct rte_mbuf *head = NULL;
+
+	for (uint32_t at = 0; at < s->len; at += PIECE) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(eal_dp.pool);
+		uint16_t n = (uint16_t)RTE_MIN(PIECE, s->len - at);
+
+		memcpy(rte_pktmbuf_append(m, n), s->b + at, n);
+		if (head)
+			rte_pktmbuf_chain(head, m);
+		else
+			head = m;
+	}
+	return head;
+}
+
+static void arrives(const struct seg *s, uint64_t flags, uint32_t mss)
+{
+	struct rte_mbuf *m = chain(s);
+
+	m->ol_flags = flags;
+	m->tso_segsz = (uint16_t)mss;
+	m->packet_type = s->v6 ? RTE_PTYPE_L3_IPV6 : RTE_PTYPE_L3_IPV4;
+	assert_int_equal(rte_ring_enqueue(eal_wire, m), 0);
+}
+
+static void assert_frame(const struct rte_mbuf *m, const struct seg *s)
+{
+	assert_int_equal(m->nb_segs, 1);
+	assert_int_equal(m->pkt_len, s->len);
+	assert_int_equal(m->data_len, s->len);
+	assert_memory_equal(rte_pktmbuf_mtod(m, void *), s->b, s->len);
+}
+
+// All that there is, at most `most` in a burst.
+static unsigned receive(struct rte_mbuf **m, unsigned most)
+{
+	unsigned n = 0, k;
+
+	while ((k = rte_eth_rx_burst(eal_port.dev, 0, m + n, (uint16_t)most)))
+		n += k;
+	return n;
+}
+
+// A segment that cutting and joining leave as it is.
+static void make_big(bool v6, uint32_t mss, uint32_t payload)
+{
+	make(&big, v6, below(3), below(11), payload);
+	big.b[big.l4 + 13] |= (uint8_t)(below(2) << 3);
+	finish(&big);
+}
+
+// What virtio wants of a joined segment: the headers with the pseudo header's sum, and in two
+// pieces, or the vhost library would write another.
+static void assert_joined(struct rte_mbuf *m, uint32_t mss)
+{
+	uint32_t heads = m->l2_len + m->l3_len + m->l4_len;
+	struct virtio_net_hdr h;
+	const void *at;
+
+	assert_int_equal(m->pkt_len, big.len);
+	assert_int_equal(m->tso_segsz, mss);
+	assert_int_equal(m->l2_len, big.l3);
+	assert_int_equal(heads, big.data);
+	assert_true(m->data_len < heads);
+	assert_int_equal(m->ol_flags,
+		RTE_MBUF_F_TX_TCP_SEG | (big.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4));
+	rte_mbuf_sanity_check(m, 1);
+	at = rte_pktmbuf_read(m, 0, m->pkt_len, got.b);
+	assert_ptr_equal(at, got.b);
+	h = header(&big, mss);
+	h.gso_type = 0;
+	assert_true(dp_gso_csum(&h, got.b, big.len)); // the machine's part
+	assert_memory_equal(got.b, big.b, big.len);
+}
+
+static void cut_and_joined(void **state)
+{
+	for (unsigned round = 0; round < 100; round++) {
+		uint32_t mss = 500 + below(1400), k = 2 + below(30);
+		uint32_t payload = mss * (k - 1) + 1 + below(mss);
+		struct rte_mbuf *m[DP_TX_BURST];
+
+		make_big(below(2), mss, RTE_MIN(payload, 65000u));
+		k = (big.len - big.data + mss - 1) / mss;
+		arrives(&big, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE, mss);
+		assert_int_equal(receive(m, 1 + below(32)), k);
+		for (unsigned i = 0; i < k; i++) {
+			slow_cut(&big, mss, i, &want);
+			assert_frame(m[i], &want);
+		}
+		assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, (uint16_t)k), k);
+		assert_int_equal(rte_ring_dequeue(eal_wire, (void **)&m[0]), 0);
+		assert_true(rte_ring_empty(eal_wire));
+		assert_joined(m[0], mss);
+		rte_pktmbuf_free(m[0]);
+	}
+}
+
+// Two segments, something between, a burst that ends in the middle.
+static void one_after_the_other(void **state)
+{
+	struct rte_mbuf *m[DP_TX_BURST];
+
+	make_big(false, 1000, 4500);
+	arrives(&big, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE, 1000);
+	rte_ring_enqueue(eal_wire, eal_frame(60, 60, 7));
+	arrives(&big, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE, 1000);
+	assert_int_equal(receive(m, 4), 11);
+	assert_true(eal_frame_is(m[5], 60, 7));
+	for (unsigned i = 0; i < 11; i++) {
+		slow_cut(&big, 1000, i % 6, &want);
+		if (i != 5)
+			assert_frame(m[i], &want);
+		rte_pktmbuf_free(m[i]);
+	}
+}
+
+static void a_checksum_left_open(void **state)
+{
+	struct rte_mbuf *m;
+
+	make(&big, true, 1, 0, 700);
+	finish(&big);
+	want = big;
+	overlay_put16(big.b + big.l4 + 16,
+		slow_sum(big.b + big.l3 + 8, 32, big.len - big.l4 + 6)); // the pseudo header's
+	arrives(&big, RTE_MBUF_F_RX_L4_CKSUM_NONE, 0);
+	assert_int_equal(receive(&m, 1), 1);
+	assert_frame(m, &want);
+	rte_pktmbuf_free(m);
+}
+
+// What says that it is to be cut, and is not TCP or has segments longer than a buffer.
+static void what_cannot_be_cut(void **state)
+{
+	struct weft_port_stats before = {0}, s = {0};
+	struct rte_mbuf *m;
+
+	dp_vhost_stats(vhost, &before);
+	make(&big, false, 0, 0, 5000);
+	big.b[big.l3 + 9] = 17;
+	arrives(&big, RTE_MBUF_F_RX_LRO, 1000);
+	make(&big, false, 0, 0, 5000);
+	arrives(&big, RTE_MBUF_F_RX_LRO, 4000);
+	arrives(&big, RTE_MBUF_F_RX_LRO, 0);
+	assert_int_equal(receive(&m, 1), 0);
+	dp_vhost_stats(vhost, &s);
+	assert_int_equal(s.rx_dropped - before.rx_dropped, 3);
+}
+
+// `n` frames that could be one.
+static void frames_of_one(struct rte_mbuf **m, unsigned n, bool v6)
+{
+	make_big(v6, 1000, n * 1000 - 1);
+	for (unsigned i = 0; i < n; i++) {
+		slow_cut(&big, 1000, i, &want);
+		m[i] = chain(&want);
+	}
+}
+
+// A machine that takes one of the two versions, or does without checksums, gets what it takes.
+static void only_what_is_taken(void **state)
+{
+	static const uint64_t csum = 1ull << VIRTIO_NET_F_GUEST_CSUM;
+	const uint64_t says[] = {0, csum, TAKES_BOTH & ~csum,
+		csum | 1ull << VIRTIO_NET_F_GUEST_TSO4, csum | 1ull << VIRTIO_NET_F_GUEST_TSO6};
+
+	for (unsigned i = 0; i < 2 * RTE_DIM(says); i++) {
+		unsigned told = i / 2, v6 = i % 2, joined = told == 3 + v6;
+		struct rte_mbuf *m[4];
+
+		dp_vhost_told(vhost, says[told]);
+		frames_of_one(m, 4, v6);
+		assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, 4), 4);
+		assert_int_equal(rte_ring_count(eal_wire), joined ? 1 : 4);
+		after(state);
+	}
+}
+
+// The driver takes less than all: each frame that is left is the caller's, and one by itself.
+static void a_queue_that_is_full(void **state)
+{
+	struct weft_port_stats before = {0}, s = {0};
+	struct rte_mbuf *m[8];
+	uint32_t bytes = 0;
+
+	dp_vhost_stats(vhost, &before);
+	for (unsigned i = 0; i < EAL_WIRE_SIZE - 2; i++)
+		rte_ring_enqueue(eal_wire, eal_frame(60, 60, 0));
+	frames_of_one(m, 4, false);
+	for (unsigned i = 0; i < 4; i++)
+		bytes += m[i]->pkt_len;
+	frames_of_one(m + 4, 4, false);
+	assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, 8), 4);
+	for (unsigned i = 4; i < 8; i++) {
+		slow_cut(&big, 1000, i - 4, &want);
+		assert_int_equal(m[i]->nb_segs, 1);
+		assert_null(m[i]->next);
+		assert_int_equal(m[i]->pkt_len, want.len);
+		assert_int_equal(m[i]->data_len, want.len);
+		rte_pktmbuf_free(m[i]);
+	}
+	dp_vhost_stats(vhost, &s);
+	assert_int_equal(s.tx_packets - before.tx_packets, 4);
+	assert_int_equal(s.tx_bytes - before.tx_bytes, bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(cut_and_joined, before, after),
+		cmocka_unit_test_setup_teardown(one_after_the_other, before, after),
+		cmocka_unit_test_setup_teardown(a_checksum_left_open, before, after),
+		cmocka_unit_test_setup_teardown(what_cannot_be_cut, before, after),
+		cmocka_unit_test_setup_teardown(only_what_is_taken, before, after),
+		cmocka_unit_test_setup_teardown(a_queue_that_is_full, before, after),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, up, down);
+}
