@@ -51,3 +51,24 @@ class LinuxVxlanHost:
         self.ns.ip('link', 'set', f'p-{label}', 'master', 'br0')
         ns.address('eth0', address, mac=mac, mtu=mtu)
         return ns
+
+
+class LinuxMetadataHost:
+    """One host with a VXLAN device `vx` that takes VNI and remote VTEP from each route ("external"), and
+    packets of any VNI. It has one address inside, and no VMs."""
+
+    address, mac = '10.0.0.3', '02:00:00:00:00:03'
+
+    def __init__(self, lab, fabric, number):
+        self.label = f'linux{number}'
+        self.ns = lab.namespace(self.label)
+        self.vtep = fabric.attach(self.ns, number)
+        self.ns.ip('link', 'add', 'vx', 'type', 'vxlan', 'external', 'dstport', 4789, 'noudpcsum')
+        self.ns.offloads_off('vx')
+        self.ns.address('vx', f'{self.address}/32', mac=self.mac, mtu=1450)
+
+    def reach(self, address, mac, vni, remote):
+        """What goes to this address goes into the network `vni`, to the VTEP `remote`."""
+        self.ns.ip('route', 'replace', f'{address}/32', 'encap', 'ip', 'id', vni, 'src', self.vtep, 'dst',
+                   remote, 'dev', 'vx')
+        self.ns.neighbour('vx', address, mac)
