@@ -42,7 +42,8 @@ static json_t *tenant_json(const struct model *m, const struct model_tenant *t)
 
 	return json_pack(
 		"{s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"name", s->name, "encap", encap_name(s->encap), "network", network, "learn",
+		"name", s->name, "encap",
+		s->kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : encap_name(s->encap), "network", network, "learn",
 		!!(s->flags & WEFT_TENANT_LEARN), "inner_vlan",
 		!!(s->flags & WEFT_TENANT_INNER_VLAN), "any_vtep",
 		!!(s->flags & WEFT_TENANT_ANY_VTEP), "standalone",

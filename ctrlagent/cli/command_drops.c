@@ -122,9 +122,10 @@ static void on_rule(void *arg, weft_tenant_id tenant, const void *body, size_t l
 
 	memcpy(&d, body, sizeof(d));
 	const struct model_port *p = model_port_numbered(&r->agent->model, tenant, d.in_port);
-	json_t *port = d.in_port == WEFT_OFPORT_OVERLAY ? json_string("overlay")
-		       : p                              ? json_string(p->status.port.name)
-							: json_null();
+	const char *tunnel = tunnel_port_name(d.in_port);
+	json_t *port = tunnel ? json_string(tunnel)
+		       : p    ? json_string(p->status.port.name)
+			      : json_null();
 	json_t *row = json_pack("{s:s?, s:s, s:o, s:I, s:f, s:s}", "tenant",
 		request_tenant_name(r, tenant), "reason", drop_name(d.reason), "in_port", port,
 		"packets", (json_int_t)d.packets, "last_s", (double)d.last_ns / 1e9, "text",

@@ -3,13 +3,14 @@
 
 #include "cli/commands.h"
 #include "text/address.h"
+#include "text/names.h"
 
 static json_t *port_json(const struct model *m, weft_tenant_id tenant, uint32_t ofport)
 {
 	const struct model_port *p = model_port_numbered(m, tenant, ofport);
 
-	if (ofport == WEFT_OFPORT_OVERLAY)
-		return json_string("overlay");
+	if (tunnel_port_name(ofport))
+		return json_string(tunnel_port_name(ofport));
 	return p ? json_string(p->status.port.name) : json_integer(ofport);
 }
 

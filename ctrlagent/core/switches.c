@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "text/names.h"
+
 #define AGENT_LOG_MODULE "switches"
 #include "log.h"
 
@@ -80,13 +82,12 @@ struct tunnels {
 	size_t count;
 };
 
-static void add_tunnel(
-	struct tunnels *out, const struct config_tenant *t, uint32_t ofport, const char *name)
+static void add_tunnel(struct tunnels *out, const struct config_tenant *t, uint32_t ofport)
 {
 	struct weft_ipc_port_status s = {.port = {.ofport = ofport, .mtu = t->mtu}};
 	uint64_t id = t->sw.dpid;
 
-	snprintf(s.port.name, sizeof(s.port.name), "%s", name);
+	snprintf(s.port.name, sizeof(s.port.name), "%s", tunnel_port_name(ofport));
 	// Locally administered, and the same each time.
 	s.mac = (struct weft_mac){
 		{(uint8_t)(0x0e | (ofport - WEFT_OFPORT_OVERLAY) << 4), (uint8_t)(id >> 32),
@@ -99,11 +100,11 @@ static struct tunnels tunnels_of(const struct config_tenant *t)
 	struct tunnels out = {.count = 0};
 
 	if (t->vni_count)
-		add_tunnel(&out, t, WEFT_OFPORT_VXLAN, "vxlan");
+		add_tunnel(&out, t, WEFT_OFPORT_VXLAN);
 	if (t->vsid_count)
-		add_tunnel(&out, t, WEFT_OFPORT_NVGRE, "nvgre");
+		add_tunnel(&out, t, WEFT_OFPORT_NVGRE);
 	if (t->encap != WEFT_ENCAP_NONE)
-		add_tunnel(&out, t, WEFT_OFPORT_OVERLAY, "overlay");
+		add_tunnel(&out, t, WEFT_OFPORT_OVERLAY);
 	return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "mem.h"
 #include "text/address.h"
+#include "text/names.h"
 
 void text_add(struct text *t, const char *format, ...)
 {
@@ -44,10 +45,8 @@ static const char *special_port(uint32_t ofport)
 		return "LOCAL";
 	case WEFT_OFPORT_ANY:
 		return "ANY";
-	case WEFT_OFPORT_OVERLAY:
-		return "overlay";
 	default:
-		return NULL;
+		return tunnel_port_name(ofport);
 	}
 }
 
@@ -344,7 +343,7 @@ static void add_output(struct text *t, const struct flow_names *names, const str
 {
 	const struct weft_action_output *out = weft_action_payload(a);
 
-	if (!special_port(a->arg) || a->arg == WEFT_OFPORT_OVERLAY)
+	if (!special_port(a->arg) || tunnel_port_name(a->arg))
 		text_add(t, "output:");
 	text_add_port(t, names, a->arg);
 	if (a->arg == WEFT_OFPORT_CONTROLLER)

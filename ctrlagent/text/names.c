@@ -37,6 +37,14 @@ const char *too_big_name(uint32_t too_big)
 	return PICK(too_bigs, too_big, );
 }
 
+const char *tunnel_port_name(uint32_t ofport)
+{
+	return ofport == WEFT_OFPORT_OVERLAY ? "overlay"
+	       : ofport == WEFT_OFPORT_VXLAN ? "vxlan"
+	       : ofport == WEFT_OFPORT_NVGRE ? "nvgre"
+					     : NULL;
+}
+
 const char *encap_name(uint32_t encap)
 {
 	return PICK(encaps, encap, );

@@ -7,6 +7,7 @@
 const char *port_kind_name(uint32_t kind);
 const char *too_big_name(uint32_t too_big); // as the configuration says it
 const char *encap_name(uint32_t encap);
+const char *tunnel_port_name(uint32_t ofport); // of an overlay or provider's tunnel; NULL: neither
 const char *bond_mode_name(uint32_t mode);
 const char *bfd_mode_name(uint32_t mode);
 const char *bfd_state_name(uint32_t state);

@@ -135,7 +135,7 @@ static enum weft_error tenant_set(struct fake_dataplane *dp, weft_tenant_id id, 
 	if (!r)
 		return WEFT_E_NO_TENANT;
 	const struct weft_ipc_tenant *old = (const void *)r->bytes;
-	if (old->encap != t->encap || old->vni != t->vni)
+	if (old->encap != t->encap || old->vni != t->vni || old->kind != t->kind)
 		return WEFT_E_STATE;
 	memcpy(r->bytes, body, sizeof(*t));
 	return WEFT_E_NONE;

@@ -503,6 +503,60 @@ static void test_an_apply_manages_its_own_addresses_only(void **state)
 	assert_int_equal(fake_dataplane_records(w->dp), records + 1 - 1 - 2);
 }
 
+// Runs the loop until the VTEP is there, or gone.
+static void await_vtep(struct world *w, weft_tenant_id id, const char *vtep, bool there)
+{
+	for (unsigned n = 0; fake_dataplane_has_vtep(w->dp, id, ip(vtep)) != there; n++) {
+		assert_true(n < 10000);
+		event_base_loop(w->base, EVLOOP_ONCE);
+	}
+}
+
+static void vtep_event(
+	struct world *w, enum weft_ipc_type type, weft_tenant_id id, const char *vtep)
+{
+	const struct weft_ipc_vtep body = {*ip(vtep)};
+
+	fake_dataplane_event(w->dp, type, id, &body, sizeof(body));
+}
+
+static void test_vteps_of_a_provider_come_and_go(void **state)
+{
+	static const char cloud[] =
+		HOST "tenants:\n  - {name: cloud, kind: provider, vnis: [5-6, rest], "
+		     "peers: [172.16.0.2, 172.16.9.0/24]}\n";
+	struct world *w = *state;
+	struct outcome o = apply(w, cloud, false);
+	weft_tenant_id id;
+
+	assert_true(o.ok);
+	assert_non_null(strstr(o.difference,
+		"+ tenant cloud: provider\n"
+		"+ provider cloud: vni 5-6 rest, prefixes of peers 172.16.9.0/24, vtep_age 300\n"
+		"+ vtep cloud 172.16.0.2\n"));
+	assert_int_equal(fake_dataplane_tenant(w->dp, "cloud", &id)->kind, 1);
+	assert_true(fake_dataplane_has_vtep(w->dp, id, ip("172.16.0.2")));
+	vtep_event(w, WEFT_IPC_VTEP_WANTED, id, "172.16.8.1"); // no peer
+	vtep_event(w, WEFT_IPC_VTEP_WANTED, id, "172.16.9.1");
+	await_vtep(w, id, "172.16.9.1", true);
+	assert_false(fake_dataplane_has_vtep(w->dp, id, ip("172.16.8.1")));
+	while (!fake_dataplane_nexthop(w->dp, ip("172.16.9.1")))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	// What came by itself is no difference, to this agent or to the next.
+	assert_string_equal(apply(w, cloud, false).difference, "");
+	agent_close(&w->agent);
+	start_agent(w);
+	run_until(w, &w->agent.ready, true);
+	assert_true(fake_dataplane_has_vtep(w->dp, id, ip("172.16.9.1")));
+	// Only what is in a prefix goes.
+	vtep_event(w, WEFT_IPC_VTEP_IDLE, id, "172.16.0.2");
+	vtep_event(w, WEFT_IPC_VTEP_IDLE, id, "172.16.9.1");
+	await_vtep(w, id, "172.16.9.1", false);
+	assert_true(fake_dataplane_has_vtep(w->dp, id, ip("172.16.0.2")));
+	o = apply(w, HOST "tenants:\n  - {name: cloud, encap: vxlan, vni: 5}\n", false);
+	assert_non_null(strstr(o.difference, "- tenant cloud\n+ tenant cloud: vxlan vni 5\n"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -524,6 +578,7 @@ int main(void)
 		TEST(test_a_port_without_a_device_misses_only_itself),
 		TEST(test_a_missing_port_does_not_hold_back_an_apply),
 		TEST(test_an_apply_waits_for_a_reconciliation),
+		TEST(test_vteps_of_a_provider_come_and_go),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
