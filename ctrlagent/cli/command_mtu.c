@@ -5,9 +5,15 @@
 #include "text/address.h"
 
 // Outer bytes from the IP header to the inner one: IP, UDP and VXLAN (8 + 8) or GRE (8), Ethernet.
-static uint32_t headers_of(uint32_t encap, const struct weft_ip *vtep)
+// A provider's rules choose the encapsulation: the longer one counts.
+static uint32_t headers_of(
+	const struct model *m, const struct model_tenant *t, const struct weft_ip *vtep)
 {
-	return (weft_ip_is_v4(vtep) ? 20 : 40) + (encap == WEFT_ENCAP_VXLAN ? 16 : 8) + 14;
+	const struct model_provider *p = model_provider_of(m, t->id);
+	bool vxlan =
+		p ? weft_provider_has(&p->set, WEFT_ENCAP_VXLAN) : t->set.encap == WEFT_ENCAP_VXLAN;
+
+	return (weft_ip_is_v4(vtep) ? 20 : 40) + (vxlan ? 16 : 8) + 14;
 }
 
 // ---- what is known of each path, kept in r->data by the VTEP's address
@@ -77,7 +83,7 @@ static uint32_t add_path(
 {
 	json_t *row = json_deep_copy(path_of(r, vtep));
 	json_int_t path = json_integer_value(json_object_get(row, "path"));
-	uint32_t headers = headers_of(t->set.encap, vtep);
+	uint32_t headers = headers_of(&r->agent->model, t, vtep);
 	uint32_t inner = path > headers ? (uint32_t)path - headers : 0;
 	char ip[IP_TEXT_MAX];
 

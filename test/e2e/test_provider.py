@@ -9,6 +9,7 @@ from lab.controller import dp, of, proto
 from lab.linuxvx import LinuxMetadataHost
 from lab.ovs import OvsHost
 from lab.wait import wait_until
+from lab.weft import CommandError
 
 VXLAN, NVGRE = 65001, 65002
 MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
@@ -271,6 +272,7 @@ def test_what_is_forwarded_outlives_the_agent_and_changes_by_apply(two):
         connect(host, peer.vtep)
     traffic.wait_ping(here['a'].ns, '10.0.0.2')
     assert h2.vtep in h1.weft('vtep')
+    assert next(row['headers'] for row in h1.json('mtu') if row.get('vtep') == h2.vtep) == 50
     with here['a'].raw() as source, two[3]['a'].raw() as sink:
         stream = traffic.Stream(source, sink, traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2'))
         stream.wait_flowing()
@@ -282,9 +284,14 @@ def test_what_is_forwarded_outlives_the_agent_and_changes_by_apply(two):
         lost, twice = stream.stop()
     assert not lost and not twice
     assert h2.vtep in h1.weft('vtep')
-    # Networks and peers change while packets flow; a configuration that overlaps changes nothing.
+    # Networks and peers change while packets flow; what is refused, at whatever point, changes nothing.
     entry = h1.tenant_config('cloud')
     entry['vnis'] = ['7002']
+    entry['ports'].append({'name': 'c1', 'number': 9, 'kind': 'af_packet', 'device': 'absent'})
+    with pytest.raises(CommandError, match='c1'):
+        h1.apply()
+    entry['ports'].pop()
+    assert traffic.ping(here['a'].ns, '10.0.0.2', count=3) == 3
     assert '~ provider cloud: vni 7002, vsid rest' in h1.apply()
     assert traffic.ping(here['b'].ns, '10.0.0.2', count=3) == 3
     refused = h1.drops('cloud').get('foreign-network', 0)
@@ -292,7 +299,7 @@ def test_what_is_forwarded_outlives_the_agent_and_changes_by_apply(two):
     assert h1.drops('cloud')['foreign-network'] > refused
     entry['vnis'] = ['7000-7999']
     red = h1.tenant('red', vni=7001, vteps=[])
-    with pytest.raises(Exception, match=r"tenants\[0\]\.vnis\[0\]: 7001 is tenant red's"):
+    with pytest.raises(CommandError, match=r"tenants\[0\]\.vnis\[0\]: 7001 is tenant red's"):
         h1.apply()
     h1.config['tenants'].remove(red)
     h1.apply()
@@ -310,5 +317,5 @@ def test_what_is_forwarded_outlives_the_agent_and_changes_by_apply(two):
     h1.apply()
     traffic.wait_ping(here['b'].ns, '10.0.0.2')
     assert h2.vtep in h1.weft('vtep')
-    wait_until(lambda: h2.vtep not in h1.weft('vtep'), 10, 'the VTEP is forgotten')
+    wait_until(lambda: h2.vtep not in h1.weft('vtep'), 20, 'the VTEP is forgotten')
     traffic.wait_ping(here['b'].ns, '10.0.0.2')
