@@ -188,6 +188,7 @@ void dp_control_expire(struct dp *dp)
 			ft_fdb_age(t->sw, dp->host.fdb_age_s);
 		ft_fdb_release(t->sw);
 		dp_suppress_age(dp, t);
+		dp_snoop_second(t);
 	}
 }
 

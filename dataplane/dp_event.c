@@ -68,6 +68,8 @@ void dp_event_poll(struct dp *dp)
 				dp_event_neigh(dp, &e);
 			else if (e.type == WEFT_IPC_VTEP_WANTED)
 				dp_provider_wanted(dp, &e);
+			else if (e.type == WEFT_IPC_DUMP_LISTENERS)
+				dp_snoop_told(dp, &e);
 			else if (e.type == WEFT_IPC_DUMP_BFD)
 				dp_bfd_changed(dp, &e);
 			else

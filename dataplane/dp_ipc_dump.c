@@ -181,6 +181,29 @@ static void dp_dump_fdb_stats(struct dp_dump *d, struct dp_tenant *t)
 	dp_dump_item(d, t->id, &s, sizeof(s));
 }
 
+static void dp_dump_listener(void *arg, const struct weft_ipc_listener *l)
+{
+	struct dp_dump *d = arg;
+
+	dp_dump_item(d, d->tenant, l, sizeof(*l));
+}
+
+static void dp_dump_listeners(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct dp_dump of = *d;
+
+	of.tenant = t->id;
+	dp_snoop_each(t, dp_dump_listener, &of);
+}
+
+static void dp_dump_snoop_stats(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_snoop_stats s;
+
+	dp_snoop_sum(t, &s);
+	dp_dump_item(d, t->id, &s, sizeof(s));
+}
+
 static void dp_dump_session(void *arg, const struct weft_ipc_bfd *b)
 {
 	dp_dump_item(arg, 0, b, sizeof(*b));
@@ -403,6 +426,12 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_BONDS:
 		dp_bond_walk(d->dp, dp_dump_member, d);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_LISTENERS:
+		dp_dump_tenants(d, dp_dump_listeners, false);
+		return WEFT_E_NONE;
+	case WEFT_IPC_DUMP_SNOOP_STATS:
+		dp_dump_tenants(d, dp_dump_snoop_stats, false);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_NEIGHS:
 		dp_dump_tenants(d, dp_dump_neighs, false);

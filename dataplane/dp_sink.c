@@ -419,6 +419,7 @@ void dp_sink_init(struct dp_worker *w)
 				.clone = dp_sink_clone,
 				.learn = dp_sink_learn,
 				.learn_rule = dp_sink_learn_rule,
+				.listeners = dp_snoop_listeners,
 			},
 		.worker = w,
 	};

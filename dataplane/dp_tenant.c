@@ -31,6 +31,7 @@ static void dp_tenant_free(void *obj)
 	free(t->tells);
 	free(t->rules);
 	dp_neigh_free(t->neighs);
+	dp_snoop_fini(t);
 	free(t->vtep_list);
 	dp_provider_free(t->provider);
 	free(t);
@@ -54,7 +55,7 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 	t->rules = aligned_alloc(64, threads * sizeof(*t->rules));
 	t->neighs = dp_neigh_new(dp->seed);
 	if (!t->ports || !t->vteps || !t->counters || !t->punts || !t->learns || !t->tells ||
-		!t->rules || !t->neighs) {
+		!t->rules || !t->neighs || !dp_snoop_init(t)) {
 		dp_tenant_free(t);
 		return NULL;
 	}
@@ -128,6 +129,10 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 	else if (cfg->kind > WEFT_TENANT_KIND_PROVIDER ||
 		 (cfg->kind && cfg->encap != WEFT_ENCAP_NONE))
 		snprintf(why, 100, "kind: unknown, or a provider with a network of its own");
+	else if (cfg->flags & WEFT_TENANT_SNOOP && cfg->kind)
+		snprintf(why, 100, "multicast.snoop: not in a provider's switch");
+	else if (cfg->flags & WEFT_TENANT_SNOOP && cfg->snoop.age_s < 5)
+		snprintf(why, 100, "multicast.age: want at least 5 seconds");
 	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
 		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
 	else
@@ -163,6 +168,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
 		flags |= FT_SWITCH_MISS_PACKET_IN;
 	t->cfg = *cfg;
+	dp_snoop_apply(t);
 	if (cfg->flags & WEFT_TENANT_SUPPRESS)
 		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);

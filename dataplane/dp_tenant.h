@@ -14,6 +14,7 @@
 #include "dp_neigh.h"
 #include "dp_port.h"
 #include "dp_punt_limit.h"
+#include "dp_snoop.h"
 #include "dp_vtep.h"
 
 #include "flowtable/flowtable.h"
@@ -59,6 +60,8 @@ struct dp_tenant {
 	struct dp_provider *provider; // NULL: an ordinary tenant; never changes
 	struct dp_counters *counters; // one a thread
 	struct dp_neigh *neighs;      // bindings; never NULL
+	struct dp_snoop *snoop;       // listeners of multicast; never NULL
+	struct dp_snoop_own *snoops;  // one a thread
 	struct dp_punt_limit *punts;  // packet-ins, one a thread
 	struct dp_bucket *learns;     // of learned addresses, one a thread
 	struct dp_bucket *tells;      // of ICMP messages, one a thread
@@ -66,6 +69,7 @@ struct dp_tenant {
 	// The control thread's own.
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;
+	const struct dp_portmap *snoop_ports; // the ports that were asked last (dp_snoop.h)
 	struct weft_ip *vtep_list;
 	unsigned n_vteps;
 	bool stale;                 // its VTEP set must be rebuilt

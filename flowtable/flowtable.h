@@ -289,6 +289,19 @@ struct ft_learned {
 };
 static_assert(sizeof(struct ft_learned) == 64, "travels between threads");
 
+// Somebody who listens to a multicast group.
+struct ft_listener {
+	uint32_t ofport;     // WEFT_OFPORT_OVERLAY: behind `vtep`
+	struct weft_ip vtep; // none, if at a port
+};
+
+// Where a packet goes instead of being flooded.
+struct ft_listeners {
+	const struct ft_listener *at; // good until the worker's next quiescent state
+	unsigned n;
+	bool overlay; // and to all that the overlay has
+};
+
 struct ft_sink {
 	// To a port that exists and takes packets, or to WEFT_OFPORT_OVERLAY: key.tun_dst (or
 	// tun_ipv6_dst) names the VTEP; zero: to all of the tenant's VTEPs.
@@ -305,6 +318,8 @@ struct ft_sink {
 	// A packet asks for a rule: a copy goes to the writer, who calls ft_learn_apply(). False: lost,
 	// and the sink has counted that. NULL: nothing is learned.
 	bool (*learn_rule)(struct ft_sink *, const struct ft_learned *);
+	// Multicast that NORMAL is about to flood: who is to have it? False: everybody. NULL: always.
+	bool (*listeners)(struct ft_sink *, struct ft_packet *, struct ft_listeners *);
 };
 
 // Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read once a burst.

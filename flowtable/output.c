@@ -215,6 +215,38 @@ static void output_many(struct ft_burst *b, struct ft_run *run, uint32_t config)
 		output_overlay(b, run, NULL);
 }
 
+static void output_listener(struct ft_burst *b, struct ft_run *run, const struct ft_listener *l)
+{
+	if (l->ofport == in_port(run))
+		return; // there it came from, or nothing returns there
+	if (l->ofport == WEFT_OFPORT_OVERLAY)
+		output_overlay(b, run, &l->vtep);
+	else
+		output_port(b, run, l->ofport);
+}
+
+// Multicast to those who listen, if the sink knows. False: it does not.
+static bool output_listeners(struct ft_burst *b, struct ft_run *run)
+{
+	static const struct weft_mac broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	const struct weft_mac *dst = &run->pkt->key.eth_dst;
+	struct ft_listeners l;
+
+	if (!weft_mac_is_multicast(dst) || weft_mac_equal(dst, &broadcast) || !b->sink->listeners ||
+		!b->sink->listeners(b->sink, run->pkt, &l))
+		return false;
+	run->why = WEFT_DROP_NO_LISTENER;
+	if (!ft_budget_steps(run->budget, l.n)) {
+		run->why = WEFT_DROP_RECURSION;
+		return true;
+	}
+	for (unsigned i = 0; i < l.n; i++)
+		output_listener(b, run, &l.at[i]);
+	if (l.overlay && b->overlay && !from_overlay(run))
+		output_overlay(b, run, NULL);
+	return true;
+}
+
 // A learning switch with the overlay as one more port: known addresses to their place, all else
 // everywhere.
 static void output_normal(struct ft_burst *b, struct ft_run *run)
@@ -223,9 +255,10 @@ static void output_normal(struct ft_burst *b, struct ft_run *run)
 
 	if (e && e->ofport == WEFT_OFPORT_OVERLAY)
 		output_overlay(b, run, &e->vtep);
-	else if (!e || !ft_port_find(b->sw, e->ofport))
-		output_many(b, run, WEFT_PORT_NO_FLOOD);
-	else if (e->ofport == in_port(run))
+	else if (!e || !ft_port_find(b->sw, e->ofport)) {
+		if (!output_listeners(b, run))
+			output_many(b, run, WEFT_PORT_NO_FLOOD);
+	} else if (e->ofport == in_port(run))
 		run->why = WEFT_DROP_INPUT_PORT;
 	else
 		output_port(b, run, e->ofport);

@@ -5,9 +5,9 @@
 #include "text/address.h"
 #include "text/names.h"
 
-static json_t *port_json(const struct model *m, weft_tenant_id tenant, uint32_t ofport)
+json_t *command_port_json(const struct request *r, weft_tenant_id tenant, uint32_t ofport)
 {
-	const struct model_port *p = model_port_numbered(m, tenant, ofport);
+	const struct model_port *p = model_port_numbered(&r->agent->model, tenant, ofport);
 
 	if (tunnel_port_name(ofport))
 		return json_string(tunnel_port_name(ofport));
@@ -27,7 +27,7 @@ static void on_entry(void *arg, weft_tenant_id tenant, const void *body, size_t 
 		r->rows, json_pack("{s:s?, s:s, s:o, s:o, s:s?, s:s, s:s?, s:o, s:o}", "tenant",
 				 request_tenant_name(r, tenant), "mac", mac_format(&e.mac, mac),
 				 "vlan", e.vlan ? json_integer(e.vlan) : json_null(), "port",
-				 port_json(&r->agent->model, tenant, e.ofport), "vtep",
+				 command_port_json(r, tenant, e.ofport), "vtep",
 				 weft_ip_is_none(&e.vtep) ? NULL : ip_format(&e.vtep, ip), "kind",
 				 fixed  ? "static"
 				 : held ? "held"

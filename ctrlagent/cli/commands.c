@@ -20,6 +20,8 @@ static const struct {
 	{"fdb", "flush", command_fdb_flush},
 	{"fdb", "stats", command_fdb_stats},
 	{"neighbour", "list", command_neighbour_list},
+	{"multicast", "list", command_multicast_list},
+	{"multicast", "stats", command_multicast_stats},
 	{"flow", "list", command_flow_list},
 	{"group", "list", command_group_list},
 	{"meter", "list", command_meter_list},

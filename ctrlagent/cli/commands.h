@@ -20,6 +20,10 @@ void command_fdb_del(struct request *r);
 void command_fdb_flush(struct request *r);
 void command_fdb_stats(struct request *r);
 void command_neighbour_list(struct request *r);
+// The name of the port with this number; a number if it has none.
+json_t *command_port_json(const struct request *r, weft_tenant_id tenant, uint32_t ofport);
+void command_multicast_list(struct request *r);
+void command_multicast_stats(struct request *r);
 void command_flow_list(struct request *r);
 void command_group_list(struct request *r);
 void command_meter_list(struct request *r);

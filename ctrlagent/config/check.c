@@ -215,6 +215,14 @@ static void check_ports(struct config_reader *r, const struct config_tenant *t)
 	config_values_finish(r, &numbers);
 }
 
+static void check_multicast(struct config_reader *r, const struct config_multicast *m)
+{
+	if (!weft_ip_is_none(&m->querier_address) && !weft_ip_is_v4(&m->querier_address))
+		config_error(r, &m->querier_address, NULL, "expected an IPv4 address");
+	else
+		check_unicast(r, &m->querier_address);
+}
+
 static void check_tenant(struct config_reader *r, const struct config *c, struct config_tenant *t)
 {
 	if (t->quotas.packet_in_burst == 0)
@@ -223,6 +231,7 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 	check_network(r, c, t);
 	check_vteps(r, c, t);
 	check_group(r, c, t);
+	check_multicast(r, &t->multicast);
 	check_fdb(r, t);
 	check_neighbours(r, t);
 	check_ports(r, t);

@@ -14,7 +14,7 @@ static void refuse(struct config_reader *r, const void *field, const char *whose
 static void check_tenants_own(struct config_reader *r, const struct config_tenant *t)
 {
 	const void *const fields[] = {&t->encap, &t->vni, &t->vsid, &t->vteps, &t->any_vtep,
-		&t->group, &t->suppress, &t->neighbours};
+		&t->group, &t->suppress, &t->neighbours, &t->multicast.snoop};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		refuse(r, fields[i], "tenant");

@@ -87,6 +87,17 @@ struct config_moves {
 	uint32_t hold_s;
 };
 
+struct config_multicast {
+	bool snoop;
+	uint32_t unregistered; // 0: flooded, 1: to routers
+	bool querier;
+	struct weft_ip querier_address;
+	uint32_t age_s;
+	uint32_t leave_s;
+	uint32_t groups;
+	uint32_t port_groups;
+};
+
 struct config_fdb {
 	struct weft_mac mac;
 	uint32_t vlan;
@@ -136,6 +147,7 @@ struct config_tenant {
 	bool any_vtep;
 	bool suppress;
 	struct weft_ip group; // none: broadcasts go to each VTEP
+	struct config_multicast multicast;
 	uint32_t mtu;
 	struct config_moves moves;
 	uint32_t dscp;

@@ -157,6 +157,28 @@ static const struct schema_field moves_fields[] = {
 	{0}};
 static const struct schema moves = {sizeof(struct config_moves), moves_fields};
 
+static const char *const unregistereds[] = {"flood", "routers", NULL};
+
+static const struct schema_field multicast_fields[] = {
+	{"snoop", YES_NO(0), .offset = AT(config_multicast, snoop),
+	 .help = "read IGMP and MLD, and send multicast to those who listen"},
+	{"unregistered", CHOICE(unregistereds, 0), .offset = AT(config_multicast, unregistered),
+	 .help = "groups that nobody has asked for: flood, or to routers alone"},
+	{"querier", YES_NO(1), .offset = AT(config_multicast, querier),
+	 .help = "ask this host's machines what they listen to, where no router does"},
+	{"querier_address", SCHEMA_IP, .offset = AT(config_multicast, querier_address),
+	 .help = "IPv4 source of these questions; if absent, 0.0.0.0"},
+	{"age", NUMBER(5, 86400, 260), .offset = AT(config_multicast, age_s),
+	 .help = "seconds after which a listener or router that is not heard again is forgotten"},
+	{"leave", NUMBER(0, 60, 2), .offset = AT(config_multicast, leave_s),
+	 .help = "and one that has left, if nobody else is there; 0: at once"},
+	{"groups", NUMBER(1, 65536, 1024), .offset = AT(config_multicast, groups),
+	 .help = "that the tenant's machines listen to"},
+	{"port_groups", NUMBER(1, 65536, 256), .offset = AT(config_multicast, port_groups),
+	 .help = "that one port listens to"},
+	{0}};
+static const struct schema multicast = {sizeof(struct config_multicast), multicast_fields};
+
 static const struct schema_field quota_fields[] = {
 	{"rules", NUMBER(0, 100000000, 100000), .offset = AT(config_quotas, rules),
 	 .help = "flow table entries"},
@@ -246,6 +268,8 @@ static const struct schema_field tenant_fields[] = {
 	 .help = "remote VTEPs: where broadcasts go, and who may send"},
 	{"group", SCHEMA_IP, .offset = AT(config_tenant, group),
 	 .help = "multicast group of the underlay, where broadcasts go instead of to each VTEP"},
+	{"multicast", SCHEMA_MAP, .offset = AT(config_tenant, multicast), .sub = &multicast,
+	 .help = "of the tenant's machines: to whom it goes"},
 	{"fdb", SCHEMA_MAPS, LIST(config_tenant, fdb, fdb_count), .sub = &fdb,
 	 .help = "static MAC addresses"},
 	{"neighbours", SCHEMA_MAPS, LIST(config_tenant, neighbours, neighbour_count), .sub = &neighbour,

@@ -107,6 +107,10 @@ static size_t item_size(unsigned type)
 		return sizeof(struct weft_ipc_bfd);
 	case WEFT_IPC_DUMP_BONDS:
 		return sizeof(struct weft_ipc_bond);
+	case WEFT_IPC_DUMP_LISTENERS:
+		return sizeof(struct weft_ipc_listener);
+	case WEFT_IPC_DUMP_SNOOP_STATS:
+		return sizeof(struct weft_ipc_snoop_stats);
 	case WEFT_IPC_DUMP_NEIGHS:
 		return sizeof(struct weft_ipc_neigh);
 	case WEFT_IPC_DUMP_FDB_STATS:

@@ -158,6 +158,27 @@ static void desire_neighbour(
 	vec_add(&desired->neighs, (struct model_neigh){tenant, entry});
 }
 
+static struct weft_snoop_settings snoop_settings(const struct config_multicast *m)
+{
+	bool none = weft_ip_is_none(&m->querier_address);
+
+	return (struct weft_snoop_settings){
+		.age_s = m->age_s,
+		.leave_s = m->leave_s,
+		.max_groups = m->groups,
+		.max_port_groups = m->port_groups,
+		.querier = none ? 0 : weft_ip_v4(&m->querier_address),
+	};
+}
+
+static uint32_t snoop_flags(const struct config_multicast *m)
+{
+	if (!m->snoop)
+		return 0;
+	return WEFT_TENANT_SNOOP | (m->unregistered ? WEFT_TENANT_SNOOP_STRICT : 0) |
+	       (m->querier ? WEFT_TENANT_QUERIER : 0);
+}
+
 static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 {
 	struct weft_ipc_tenant set = {
@@ -167,7 +188,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.flags = (t->inner_vlan ? WEFT_TENANT_INNER_VLAN : 0) |
 			 (t->learn ? WEFT_TENANT_LEARN : 0) |
 			 (t->any_vtep ? WEFT_TENANT_ANY_VTEP : 0) |
-			 (t->suppress ? WEFT_TENANT_SUPPRESS : 0),
+			 (t->suppress ? WEFT_TENANT_SUPPRESS : 0) | snoop_flags(&t->multicast),
 		.max_rules = t->quotas.rules,
 		.max_groups = t->quotas.groups,
 		.max_meters = t->quotas.meters,
@@ -180,6 +201,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.move_hold_s = t->moves.hold_s,
 		.too_big = (uint8_t)t->too_big,
 		.group = t->group,
+		.snoop = snoop_settings(&t->multicast),
 		.dscp = (uint8_t)t->dscp,
 		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
 				 (t->ecn ? 0 : WEFT_TOS_NO_ECN)),

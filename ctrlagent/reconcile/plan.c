@@ -220,6 +220,39 @@ static void setting(char **text, const char *name, uint32_t old, uint32_t new)
 	*text = more;
 }
 
+static void setting_ip(
+	char **text, const char *name, const struct weft_ip *old, const struct weft_ip *new)
+{
+	char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
+
+	if (weft_ip_equal(old, new))
+		return;
+	char *more = agent_format("%s%s %s %s -> %s", *text, (*text)[0] ? "," : "", name,
+		ip_format(old, a), ip_format(new, b));
+	free(*text);
+	*text = more;
+}
+
+static void snoop_changes(
+	char **text, const struct weft_ipc_tenant *old, const struct weft_ipc_tenant *new)
+{
+	uint32_t of = old->flags, nf = new->flags;
+
+	setting(text, "multicast.snoop", !!(of & WEFT_TENANT_SNOOP), !!(nf & WEFT_TENANT_SNOOP));
+	setting(text, "multicast.routers_only", !!(of & WEFT_TENANT_SNOOP_STRICT),
+		!!(nf & WEFT_TENANT_SNOOP_STRICT));
+	setting(text, "multicast.querier", !!(of & WEFT_TENANT_QUERIER),
+		!!(nf & WEFT_TENANT_QUERIER));
+	struct weft_ip was = weft_ip_from_v4(old->snoop.querier);
+	struct weft_ip is = weft_ip_from_v4(new->snoop.querier);
+	setting_ip(text, "multicast.querier_address", &was, &is);
+	setting(text, "multicast.age", old->snoop.age_s, new->snoop.age_s);
+	setting(text, "multicast.leave", old->snoop.leave_s, new->snoop.leave_s);
+	setting(text, "multicast.groups", old->snoop.max_groups, new->snoop.max_groups);
+	setting(text, "multicast.port_groups", old->snoop.max_port_groups,
+		new->snoop.max_port_groups);
+}
+
 static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft_ipc_tenant *new)
 {
 	char *text = agent_strdup("");
@@ -239,13 +272,8 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "packet_in_burst", old->punt_burst, new->punt_burst);
 	setting(&text, "mtu", old->mtu, new->mtu);
 	setting(&text, "suppress", !!(of & WEFT_TENANT_SUPPRESS), !!(nf & WEFT_TENANT_SUPPRESS));
-	if (!weft_ip_equal(&old->group, &new->group)) {
-		char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
-		char *more = agent_format("%s%s group %s -> %s", text, text[0] ? "," : "",
-			ip_format(&old->group, a), ip_format(&new->group, b));
-		free(text);
-		text = more;
-	}
+	setting_ip(&text, "group", &old->group, &new->group);
+	snoop_changes(&text, old, new);
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
 	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);

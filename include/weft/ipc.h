@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The protocol between weft-agent and weft-dataplane, version 3.
+// The protocol between weft-agent and weft-dataplane, version 4.
 //
 // Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
 // data plane's own user.
@@ -43,7 +43,7 @@
 #include <weft/drop.h>
 #include <weft/flow.h>
 
-#define WEFT_IPC_VERSION 3u
+#define WEFT_IPC_VERSION 4u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -123,6 +123,8 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(DUMP_TABLE_DESC, 66, none)          /* weft_table_desc, every table */                   \
 	X(DUMP_BFD, 67, none)                 /* weft_ipc_bfd, one a session */                    \
 	X(DUMP_PROVIDERS, 68, none)           /* weft_ipc_provider, one a provider's switch */     \
+	X(DUMP_LISTENERS, 70, none)           /* weft_ipc_listener, of hdr.tenant or of all */     \
+	X(DUMP_SNOOP_STATS, 71, none)         /* weft_ipc_snoop_stats, one a tenant */             \
 	X(DUMP_BONDS, 72, none)               /* weft_ipc_bond, one a member */                    \
 	/* events */                                                                               \
 	X(FLOW_REMOVED, 80, weft_flow_stats)  /* match, instructions */                            \
@@ -220,7 +222,20 @@ static_assert(sizeof(struct weft_ipc_host) == 128, "travels");
 #define WEFT_TENANT_TTL_PACKET_IN 32u // a controller asked for packets with an invalid TTL
 #define WEFT_TENANT_SUPPRESS 64u // answer ARP and neighbour solicitations from known bindings
 #define WEFT_TENANT_MISS_PACKET_IN 128u // a controller gets packets that no rule matches (OpenFlow 1.0)
-#define WEFT_TENANT_FLAGS 255u   // all of them
+#define WEFT_TENANT_SNOOP 256u // IGMP and MLD are read: multicast goes to its listeners
+#define WEFT_TENANT_SNOOP_STRICT 512u // and to routers alone where there are none
+#define WEFT_TENANT_QUERIER 1024u // the switch asks for listeners where no router does
+#define WEFT_TENANT_FLAGS 2047u   // all of them
+
+// Of WEFT_TENANT_SNOOP.
+struct weft_snoop_settings {
+	uint32_t age_s;   // listeners and routers that are not heard again are forgotten; at least 5
+	uint32_t leave_s; // and those that have left, after so long; 0: at once
+	uint32_t max_groups;
+	uint32_t max_port_groups; // that one port listens to
+	weft_be32 querier;        // IPv4 source of the switch's own questions; 0 is one as well
+	uint32_t pad;
+};
 
 struct weft_ipc_tenant {
 	char name[WEFT_NAME_MAX + 1];
@@ -242,8 +257,9 @@ struct weft_ipc_tenant {
 	uint8_t too_big;     // enum weft_too_big
 	uint8_t kind;        // enum weft_tenant_kind; cannot change
 	struct weft_ip group; // underlay multicast group of its broadcasts; none: to each VTEP
+	struct weft_snoop_settings snoop;
 };
-static_assert(sizeof(struct weft_ipc_tenant) == 136, "travels");
+static_assert(sizeof(struct weft_ipc_tenant) == 160, "travels");
 
 // A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a port
 // for each encapsulation, and the networks and VTEPs that its rules set for each packet.
@@ -482,6 +498,41 @@ struct weft_ipc_neigh {
 	uint32_t pad;
 };
 static_assert(sizeof(struct weft_ipc_neigh) == 32, "travels");
+
+// Somebody who listens to a multicast group, or a router, whose group is 0.0.0.0 or ::, as it
+// speaks IGMP or MLD.
+#define WEFT_LISTENER_ROUTER 1u
+#define WEFT_LISTENER_QUERIER 2u // a router that asks
+#define WEFT_LISTENER_LEAVING 4u
+struct weft_ipc_listener {
+	struct weft_ip group;
+	struct weft_ip vtep; // behind the overlay
+	uint32_t ofport;
+	uint16_t vlan;  // 0: untagged
+	uint16_t flags; // WEFT_LISTENER_*
+	uint32_t left_s; // until it is forgotten
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_listener) == 48, "travels");
+
+// What became of snooping in one tenant since it was made.
+struct weft_ipc_snoop_stats {
+	uint64_t joins;       // groups that reports wanted,
+	uint64_t leaves;      // or not any more
+	uint64_t queries;     // heard from routers
+	uint64_t asked;       // by the switch itself
+	uint64_t over_port;   // times that a port listened to as many groups as it may
+	uint64_t over_tenant; // times that the tenant did
+	uint64_t lost;        // groups that workers could not tell of: too many at once
+	uint64_t unsound;     // messages that were not believed
+	uint32_t groups;      // now, as the following
+	uint32_t members;
+	uint32_t routers;
+	uint32_t links;       // VLANs, twice if of both families
+	uint32_t asked4;      // 1: in the untagged network it is known who listens
+	uint32_t asked6;
+};
+static_assert(sizeof(struct weft_ipc_snoop_stats) == 88, "travels");
 
 // A BFD session. States and diagnostics by their numbers in RFC 5880, 4.1.
 struct weft_ipc_bfd {

@@ -327,7 +327,7 @@ static void test_all_errors_are_told(void **state)
 		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, kind, encap, "
 		"vni, vsid, vnis, vsids, peers, vtep_age, "
 		"learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
-		"quotas, vteps, group, fdb, neighbours, switch, ports\n"
+		"quotas, vteps, group, multicast, fdb, neighbours, switch, ports\n"
 		"weft.yaml:4:3: tenants[1].name: missing, expected a name of 1 to 63 letters, "
 		"digits, dots, underscores and hyphens");
 }

@@ -44,7 +44,7 @@ static void whole_messages_are_taken(void **state)
 		assert_int_equal(r.hdr.tenant, 3);
 		n++;
 	}
-	assert_int_equal(n, 55);
+	assert_int_equal(n, 57);
 }
 
 static void truncated_messages_are_refused(void **state)
