@@ -8,6 +8,7 @@
     source                    where the packets come from: a capture without end, or bench-generate
     machine                   hugepages, network namespaces, threads, what else may disturb
     testpmd, ovs, weft        the floor and the two switches: started, programmed, measured, stopped
+    weftbare                  Weft without its agent, for very many tenants
     measure                   windows of measurement, which of them count
     report, plot              the table, the figures as JSON, the pictures
     cli                       options, conditions, and how a command ends

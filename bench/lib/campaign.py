@@ -9,6 +9,7 @@ from .ovs import OpenVSwitch
 from .report import FLOOR, OVS, WEFT, Outcome, Result
 from .testpmd import Testpmd
 from .weft import Weft
+from .weftbare import WeftBare
 
 _ARRIVED_MIN = 0.97  # of the packets; counters of two places are never read at one instant
 
@@ -64,8 +65,9 @@ class Campaign:
 
     def _start(self, who, inputs):
         where = (self._workdir, self._o.core, self._o.control_core, inputs)
-        return (Weft(*where, self._o.build, self._o.flow_cache) if who == WEFT
-                else OpenVSwitch(*where))
+        if who == OVS:
+            return OpenVSwitch(*where)
+        return (WeftBare if inputs.bare else Weft)(*where, self._o.build, self._o.flow_cache)
 
     def _switch(self, outcome, who, inputs):
         switch = self._start(who, inputs)

@@ -12,11 +12,8 @@ import subprocess
 import sys
 
 from . import ovs, weft
-from .machine import BenchError, conditions
+from .machine import ROOT, BenchError, conditions
 from .report import OVS, WEFT
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
 
 def parser(doc, quick, **more):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter,

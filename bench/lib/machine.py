@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # the project's
 _HUGE = '/sys/kernel/mm/hugepages/hugepages-2048kB'
 
 

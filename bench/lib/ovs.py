@@ -106,13 +106,17 @@ class OpenVSwitch:
 
     def receive(self):
         """Traffic begins: after the rules, or their loading would be slowed by misses."""
-        self._inputs.source.clean()
+        for source in filter(None, (self._inputs.source, self._inputs.second)):
+            source.clean()
         receive = self._inputs.source.devargs()
         encap = self._inputs.direction == 'encap'
         self._dpdk('phy', 'uplink', 1, 'net_null0,no-rx=1' if encap else receive)
+        if self._inputs.second:
+            self._dpdk('phy', 'second', 2, self._inputs.second.devargs(1))
+            self._ofctl('add-flow', 'phy', 'in_port=2,actions=LOCAL')
         for n in range(1, self._inputs.ports + 1):
             self._dpdk('int', f'vm{n}', n, receive if encap else f'net_null{n},no-rx=1')
-        self._core = Core(self._pmd(self._core_number))
+        self.core = Core(self._pmd(self._core_number))
 
     def _dpdk(self, bridge, name, number, devargs):
         self._vsctl('add-port', bridge, name, '--', 'set', 'interface', name, 'type=dpdk',
@@ -181,7 +185,7 @@ class OpenVSwitch:
         """Until hardly a packet needs the slow path. False: not within `deadline` seconds."""
         end, quiet = time.monotonic() + deadline, 0
         while quiet < 2:
-            self._clear()
+            self.clear()
             time.sleep(0.5)
             values = self._values()
             settled = values['miss with success upcall'] * 10000 <= values['packets received']
@@ -191,9 +195,9 @@ class OpenVSwitch:
         return True
 
     def samples(self, seconds, count):
-        return measure.windows(self._core, self._clear, self._read, seconds, count)
+        return measure.windows(self.core, self.clear, self.read, seconds, count)
 
-    def _clear(self):
+    def clear(self):
         self._appctl('dpif-netdev/pmd-stats-clear')
 
     def _values(self):
@@ -201,7 +205,7 @@ class OpenVSwitch:
         text = text[text.index('pmd thread'):]
         return {key: int(m[1]) for key, pattern in _STAT.items() if (m := pattern.search(text))}
 
-    def _read(self):
+    def read(self):
         values = self._values()
         return values['packets received'], values['processing cycles']
 
@@ -213,11 +217,14 @@ class OpenVSwitch:
         elif self._inputs.direction == 'encap':
             done = self._statistic('uplink', 'tx_packets')
         else:
-            done = sum(self._statistic(f'vm{n}', 'tx_packets')
-                       for n in range(1, self._inputs.ports + 1))
+            done = sum(self.delivered())
         received = self._statistic('vm1' if self._inputs.direction == 'encap' else 'uplink',
                                    'rx_packets')
         return received, done
+
+    def delivered(self):
+        """Packets sent by each tenant's port so far, in the tenants' order."""
+        return [self._statistic(f'vm{n}', 'tx_packets') for n in range(1, self._inputs.ports + 1)]
 
     def _statistic(self, port, key):
         text = self._ofctl('dump-ports', 'phy' if port == 'uplink' else 'int', port)

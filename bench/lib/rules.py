@@ -27,6 +27,10 @@ class Rule:
         return f'{match},actions={",".join(self.actions) or "drop"}'
 
 
+def drops_all(rule):
+    return not rule.match and not rule.actions
+
+
 def shared(rule, tenant, tun_id):
     """The rule of one tenant among others in a switch that they share."""
     if rule.table:

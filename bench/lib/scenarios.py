@@ -5,7 +5,7 @@ A scenario makes its inputs: a capture that one device receives without end, and
 tenant. `encap` receives at port 1 and sends by the uplink, `decap` the other way round.
 """
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import classbench, filters, frames, pcapfile, rules
 from .source import Capture, Variants, write_open_bits
@@ -38,6 +38,8 @@ class Inputs:
     drops: bool = False  # the last rule drops instead of sending: there are more tenants than devices
     notes: list = field(default_factory=list)
     vteps: tuple = (REMOTE_VTEP,)  # remote ones, of every tenant
+    bare: bool = False  # more tenants than an agent has sockets for
+    second: Capture | None = None  # what a second uplink receives
 
     @property
     def rule_count(self):
@@ -151,11 +153,12 @@ def chain(table_count, flow_count):
 def many_vnis(count, flow_count):
     """That many tenants, of one rule each; all drop, for there are not so many devices."""
     def make(rng, path, _root):
-        tenants = [Tenant(n, VNI + n, [rules.Rule(0, 1, (f'in_port={rules.OVERLAY}',))])
+        tenants = [Tenant(n, VNI + n, [rules.Rule(0, 1)])
                    for n in range(1, count + 1)]
         source = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
                                        for f in filters.flows(rng, max(1, flow_count // count))))
-        return Inputs('decap', 'vxlan', tenants, source, flow_count, ports=0, drops=True)
+        return Inputs('decap', 'vxlan', tenants, source, flow_count, ports=0, drops=True,
+                      bare=True)
     return make
 
 
@@ -197,6 +200,26 @@ def explosion(victim_flows):
         source = _capture(rng, path, attack + victim[:len(attack)])
         return Inputs('decap', 'vxlan', tenants, source, len(attack) + victim_flows, ports=2)
     return make
+
+
+def attack_beside(victim_flows):
+    """A victim's flows without end at one uplink, the attack at another; also harmless packets, as many
+    flows that all hit the attacker's first rule, which may take its place: (Inputs, Variants)."""
+    def make(rng, path, _root):
+        tenants = [Tenant(1, VNI + 1, rules.to_port()), Tenant(2, VNI + 2, rules.tse())]
+        victim = _capture(rng, path, (_from_wire(f, VNI + 1, 'vxlan')
+                                      for f in filters.flows(rng, victim_flows)))
+
+        def at_second_uplink(name, flows):
+            frames_of = [(_from_wire(f, VNI + 2, 'vxlan'), (0, 0)) for f in flows]
+            return replace(_variants(rng, f'{path}.{name}', frames_of, len(frames_of)), name='second')
+        attack = at_second_uplink('attack', _explosion(rng))
+        harmless = at_second_uplink('harmless', [
+            f._replace(proto=frames.TCP, dport=rules.TSE_DPORT)
+            for f in filters.flows(rng, attack.packets)])
+        return Inputs('decap', 'vxlan', tenants, victim, victim_flows + attack.packets, ports=2,
+                      second=attack), harmless
+    return Scenario('attack-beside', '', make)
 
 
 def access_list(family, size, count):

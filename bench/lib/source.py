@@ -7,7 +7,7 @@ buffers. `Variants` are made of a capture by bench-generate on another core (see
 many flows as wanted, and come in through memif.
 """
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .machine import BenchError, Program, wait_until
 
@@ -55,6 +55,7 @@ class Variants(Capture):
     flows: int = 0
     rate: float = 0
     seed: int = 1
+    name: str = 'source'  # of the socket: sources of one name can take each other's place
 
     @property
     def open_path(self):
@@ -62,7 +63,7 @@ class Variants(Capture):
 
     @property
     def socket(self):
-        return f'{self.path}.memif'
+        return os.path.join(os.path.dirname(self.path), f'{self.name}.memif')
 
     @property
     def buffers(self):
@@ -73,6 +74,13 @@ class Variants(Capture):
 
     def devargs(self, number=0):
         return f'net_memif{number},role=server,id=0,socket={self.socket},socket-abstract=no,bsize=2048'
+
+    def frames(self):
+        """As they are in the capture, and without end."""
+        return Capture(self.path, self.packets)
+
+    def at(self, rate):
+        return replace(self, rate=rate)
 
     def begin(self, build, cpu):
         program = os.path.join(build, 'bench', 'bench-generate')

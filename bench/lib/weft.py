@@ -27,7 +27,7 @@ class Weft:
             self._start_dataplane(core)
             self._start_agent()
             self._reach_remote()
-            self._core = Core(self._worker()['thread'])
+            self.core = Core(self._worker()['thread'])
         except BaseException:
             self.stop()
             raise
@@ -49,7 +49,8 @@ class Weft:
         return ('--socket', self._path('dataplane.sock'), '--punt-socket', self._path('punt.sock'))
 
     def _start_dataplane(self, core):
-        self._inputs.source.clean()
+        for source in filter(None, (self._inputs.source, self._inputs.second)):
+            source.clean()
         # Buffers for what the driver keeps, and for what is under way; 3 KB each.
         buffers = self._inputs.source.buffers + 32768
         program = self._program('weft-dataplane', [
@@ -76,10 +77,13 @@ class Weft:
         uplink = {'kind': 'null'} if encap else receive
         return {
             'host': {'name': 'bench', 'vtep': scenarios.VTEP},
-            'uplinks': [{'name': 'uplink', **uplink}],
+            'uplinks': [{'name': 'uplink', **uplink}, *self._second()],
             'tenants': [self._tenant(t, receive if encap else {'kind': 'null'})
                         for t in self._inputs.tenants],
         }
+
+    def _second(self):
+        return [{'name': 'second', **self._inputs.second.weft_port()}] if self._inputs.second else []
 
     def _tenant(self, tenant, device):
         ports = [{'name': 'vm', 'number': 1, **device}] if tenant.number <= self._inputs.ports else []
@@ -99,6 +103,9 @@ class Weft:
     def _reach_remote(self):
         """The uplink's kernel side gets the VTEP's address, and knows its neighbour."""
         wait_until(lambda: 'uplink' in self._ns.ip('-o', 'link'), 10, "the uplink's interface")
+        for name in [uplink['name'] for uplink in self._second()]:
+            wait_until(lambda name=name: name in self._ns.ip('-o', 'link'), 10, 'the second uplink')
+            self._ns.ip('link', 'set', name, 'up')
         self._ns.ip('address', 'add', f'{scenarios.VTEP}/{scenarios.PREFIX}', 'dev', 'uplink')
         self._ns.ip('link', 'set', 'uplink', 'up')
         self._ns.ip('neighbour', 'replace', scenarios.REMOTE_VTEP, 'lladdr', scenarios.REMOTE_MAC,
@@ -140,21 +147,21 @@ class Weft:
         """Until a window takes no less than the one before: the flow cache has learned the flows."""
         end, last = time.monotonic() + deadline, float('inf')
         while time.monotonic() < end:
-            self._clear()
+            self.clear()
             time.sleep(0.5)
-            packets, cycles = self._read()
+            packets, cycles = self.read()
             if packets and cycles / packets > 0.97 * last:
                 return True
             last = cycles / max(1, packets)
         return False
 
     def samples(self, seconds, count):
-        return measure.windows(self._core, self._clear, self._read, seconds, count)
+        return measure.windows(self.core, self.clear, self.read, seconds, count)
 
-    def _clear(self):
+    def clear(self):
         self._before = self._worker()
 
-    def _read(self):
+    def read(self):
         now = self._worker()
         return (now['packets'] - self._before['packets'],
                 now['busy_cycles'] - self._before['busy_cycles'])
@@ -172,8 +179,12 @@ class Weft:
         if self._inputs.drops:
             drops = self._weft('drops')['tenants']
             return worker['packets'], sum(t['drops'].get('rule', 0) for t in drops)
-        ledger = self._weft('drops')['tenants']
-        return worker['packets'], sum(t['sent'] for t in ledger)
+        return worker['packets'], sum(t['sent'] for t in self._weft('drops')['tenants'])
+
+    def delivered(self):
+        """Packets sent by each tenant's ports so far, in the tenants' order."""
+        sent = {t['tenant']: t['sent'] for t in self._weft('drops')['tenants']}
+        return [sent[f't{t.number}'] for t in self._inputs.tenants]
 
     def stop(self):
         for program in reversed(self._programs):

@@ -117,6 +117,8 @@ NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s",
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
                 "version:32s")
+WORKER = Struct(56, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
+                "thread:I", "longest_cycles:Q")
 DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
                    "in_port:I", "_:4x", "last_ns:Q")
 FLOW_MOD = Struct(40, "cookie:Q", "cookie_mask:Q", "out_port:I", "out_group:I", "idle_timeout:H",
@@ -408,6 +410,9 @@ class Client:
 
     def status(self):
         return self.dump("DUMP_STATUS", STATUS)[0][1]
+
+    def workers(self):
+        return [w for _, w in self.dump("DUMP_WORKERS", WORKER)]
 
     def ports(self, tenant=0):
         out = []

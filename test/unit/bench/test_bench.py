@@ -186,6 +186,16 @@ class Scenarios(Bench):
                 self.assertEqual(len(frame), at + frames.MIN_FRAME)
             self.assertGreaterEqual(inputs.source.packets, 256)
 
+    def test_the_attack_misses_and_the_harmless_hit(self):
+        inputs, harmless = scenarios.attack_beside(100).build(SEED, self.path('a'), ROOT)
+        kinds = {}
+        for kind, source in (('attack', inputs.second), ('harmless', harmless)):
+            frames_of = list(pcapfile.read(source.path))
+            self.assertEqual(len(set(frames_of)), 32 * 16 * 16)
+            kinds[kind] = {frame[86:88] == rules.TSE_DPORT.to_bytes(2, 'big') for frame in frames_of}
+        self.assertEqual(kinds, {'attack': {False}, 'harmless': {True}})
+        self.assertEqual(inputs.second.socket, harmless.socket)
+
     def test_names_differ(self):
         self.assertEqual(len({s.name for s in scenarios.SCENARIOS}), len(scenarios.SCENARIOS))
 
