@@ -19,7 +19,7 @@ class Living:
         self.hosts = [hosts(n) for n in (1, 2)]
         for n, host in enumerate(self.hosts):
             other = self.hosts[1 - n].vtep
-            host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 500, 'multiplier': 5}
+            host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 1000, 'multiplier': 10}
             for tenant, vni in (('red', 5001), ('blue', 5002)):
                 host.tenant(tenant, vni=vni, vteps=[other])
                 host.vm(tenant, f'{tenant}{n + 1}', 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
@@ -73,7 +73,7 @@ CHANGES = {
     'ECN': (put(blue, ecn=False), 'ecn 1 -> 0'),
     'checksums': (put(host, zero_checksum='ipv4', udp6_checksum=True), 'zero checksum ipv4'),
     'underlay group': (put(blue, group='239.1.1.2'), 'group none -> 239.1.1.2'),
-    'BFD intervals': (put(lambda c: c['host']['bfd'], interval=700, multiplier=4), 'multihop 700 ms x 4'),
+    'BFD intervals': (put(lambda c: c['host']['bfd'], interval=700, multiplier=14), 'multihop 700 ms x 14'),
     'a remote VTEP': (put(blue, vteps=['172.16.0.2', '172.16.0.77']), '+ vtep blue 172.16.0.77'),
     'members of a bond': (put(lambda c: c['uplinks'][1], members=['a1', 'a2']), 'active_backup,a1,a2'),
     'mode of a bond': (put(lambda c: c['uplinks'][1], mode='balance'), '+ uplink spare: bond balance,a0,a1'),
