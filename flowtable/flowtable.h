@@ -335,7 +335,7 @@ void ft_switch_changed(struct ft_switch *);
 struct ft_resumption {
 	const struct weft_continuation *continuation; // weft_continuation_ok()
 	size_t continuation_len;
-	const void *actions;
+	const void *actions; // not NULL
 	size_t actions_len;
 };
 // The actions, and what is left to do as if it were a packet-out's and new rules': the tables may have

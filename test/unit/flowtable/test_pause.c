@@ -14,6 +14,8 @@
 
 // ---- two switches: `stops` has pauses where `plain` has notes
 
+static const uint64_t none[1]; // no actions
+
 struct side {
 	struct world *w;
 	struct books *books;
@@ -136,7 +138,7 @@ static unsigned resume_all(const struct side *s)
 		if (!stopped.continuation_len)
 			continue;
 		n++;
-		assert_int_equal(resume(s, &stopped, NULL, 0), 0);
+		assert_int_equal(resume(s, &stopped, none, 0), 0);
 		assert_true(s->books->n < MAX_SENT);
 	}
 	return n;
@@ -182,7 +184,7 @@ static void rules_may_go_meanwhile(void **state)
 	run_ip(&stops, 64);
 	stopped = stops.books->sent[0];
 	assert_int_equal(add_rule(&stops, 0, &other), 0);
-	assert_int_equal(resume(&stops, &stopped, NULL, 0), 0);
+	assert_int_equal(resume(&stops, &stopped, none, 0), 0);
 	assert_int_equal(sent_to(&stops, 3), 1);
 	assert_int_equal(sent_to(&stops, 4), 0);
 }
@@ -201,7 +203,7 @@ static void a_group_that_went_is_told(void **state)
 	run_ip(&stops, 64);
 	mod = (struct weft_group_mod){GROUP, WEFT_GROUP_DELETE};
 	assert_int_equal(ft_group_mod(stops.w->sw, &mod, NULL, 0), 0);
-	assert_int_equal(resume(&stops, &stops.books->sent[0], NULL, 0), WEFT_E_ACTION_GROUP);
+	assert_int_equal(resume(&stops, &stops.books->sent[0], none, 0), WEFT_E_ACTION_GROUP);
 }
 
 static void actions_come_before(void **state)
@@ -277,7 +279,7 @@ static void a_packet_out_may_stop(void **state)
 
 static void refused(struct sent *s, enum weft_error want)
 {
-	assert_int_equal(resume(&stops, s, NULL, 0), want);
+	assert_int_equal(resume(&stops, s, none, 0), want);
 }
 
 static void what_rules_may_not_is_refused(void **state)
