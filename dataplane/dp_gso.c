@@ -41,7 +41,13 @@ bool dp_gso_begin(
 	unsigned type = h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 
 	*g = (struct dp_gso){.frame = frame, .mss = h->gso_size};
-	if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) || !g->mss ||
+	if (!g->mss)
+		return false;
+	if (type == VIRTIO_NET_HDR_GSO_UDP_L4) {
+		g->udp = true;
+		return dp_udp_parse(frame, len, true, &g->tcp);
+	}
+	if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) ||
 		!dp_tcp_parse(frame, len, true, &g->tcp))
 		return false;
 	return g->tcp.v6 == (type == VIRTIO_NET_HDR_GSO_TCPV6) && g->tcp.data <= DP_TCP_HEAD_MAX;
@@ -77,6 +83,19 @@ static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool
 	memcpy(tcp + 16, &csum, 2);
 }
 
+static void dp_gso_udp(const struct dp_gso *g, uint8_t *out, uint32_t data)
+{
+	uint32_t l4_len = 8 + data;
+	uint8_t *udp = out + g->tcp.l4;
+	weft_be16 csum;
+
+	overlay_put16(udp + 4, (uint16_t)l4_len);
+	overlay_put16(udp + 6, 0);
+	csum = weft_csum_finish_udp(weft_csum_partial(
+		udp, l4_len, dp_ip_pseudo(out, &g->tcp, OVERLAY_PROTO_UDP, l4_len)));
+	memcpy(udp + 6, &csum, 2);
+}
+
 uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
 {
 	uint32_t left = g->tcp.len - g->at, data = left < g->mss ? left : g->mss;
@@ -86,7 +105,10 @@ uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
 	memcpy(out, g->frame, g->tcp.data);
 	memcpy(out + g->tcp.data, g->frame + g->tcp.data + g->at, data);
 	dp_gso_ip(g, out, g->tcp.data - g->tcp.l3 + data);
-	dp_gso_tcp(g, out, data, data == left);
+	if (g->udp)
+		dp_gso_udp(g, out, data);
+	else
+		dp_gso_tcp(g, out, data, data == left);
 	g->at += data;
 	g->n++;
 	return g->tcp.data + data;

@@ -17,9 +17,14 @@
 
 #include "dp_tcp.h"
 
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5 // Linux 6.2; virtio 1.3, 5.1.6
+#endif
+
 struct dp_gso {
 	const uint8_t *frame;
 	struct dp_tcp tcp;
+	bool udp; // datagrams of one socket and size, each to be one again
 	uint32_t mss;
 	uint32_t at; // bytes of the payload that were given out
 	uint32_t n;  // segments that were
@@ -35,8 +40,8 @@ static inline bool dp_gso_is(const struct virtio_net_hdr *h)
 	return (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) != VIRTIO_NET_HDR_GSO_NONE;
 }
 
-// Begins to cut `frame`, which must stay as it is. False: it is not TCP, or the header does not
-// fit.
+// Begins to cut `frame`, which must stay as it is. False: it is neither TCP nor datagrams of UDP,
+// or the header does not fit.
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len);
 

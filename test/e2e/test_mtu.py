@@ -126,7 +126,8 @@ def test_telling_is_limited(rig):
         got = port.collect(0.5, lambda f: ICMP in Ether(f))
     said = rig.a.json('drops')['tenants'][-1]
     assert 100 <= len(got) < 3990 and said['drops']['too-big'] > 0
-    assert said['consumed']['too-big-told'] + said['drops']['too-big'] >= 4000
+    vm1, = [p for p in rig.a.json('port') if p['name'] == 'vm1']  # 4,000 at once may be more than its ring holds
+    assert said['consumed']['too-big-told'] + said['drops']['too-big'] + vm1['rx_dropped'] >= 4000
 
 
 def test_ipv4_that_allows_it_is_fragmented_inside(rig, fabric):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Big segments between a machine's kernel and Weft: cut on the way in, joined on the way out, right on the wire."""
 import hashlib
+import os
 import socket
 import struct
 
@@ -168,6 +169,34 @@ def test_tagged_big_segment(lab, hosts):
     assert rows == [['1000']] * 30  # there the kernel cuts again what was joined
     for pcap in (cable, tap):
         assert b''.join(bytes(f)[58:] for f in rdpcap(pcap) if bytes(f)[12:16] == bytes(frame[12:16])) == payload
+
+
+@pytest.mark.skipif(tuple(map(int, os.uname().release.split('.')[:2])) < (6, 2),
+                    reason='the kernel cannot say that a frame stands for datagrams')
+def test_datagrams_sent_as_one(lab, hosts):
+    """UDP_SEGMENT over a cable that offloads: the far VM gets each datagram."""
+    _, vms = pair(hosts, kind='af_packet')
+    path = lab.path('datagrams')
+    sink = lab.start('sink', ['/usr/bin/python3', '-c', f'''
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.0.0.2", 7777))
+got = [s.recv(65536) for _ in range(12)]
+open("{path}", "w").write(repr([(len(d), d[:1], len(set(d))) for d in got]))
+'''], vms[1].ns)
+    sink.expected_end = True
+    wait_until(lambda: ':7777' in vms[1].ns.run('ss', '-Hlun'), what='the sink is bound')
+    sent = inside(lab, vms[0])
+    vms[0].ns.run('/usr/bin/python3', '-c', '''
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_UDP, 103, 1000)  # UDP_SEGMENT
+s.sendto(b"".join(bytes([65 + n]) * 1000 for n in range(11)) + b"Z" * 10, ("10.0.0.2", 7777))
+''')
+    sink.wait(20)
+    with open(path, encoding='ascii') as file:
+        assert file.read() == repr([(1000, bytes([65 + n]), 1) for n in range(11)] + [(10, b'Z', 1)])
+    assert [int(r[0]) > 11000 for r in tshark.read(sent.stop(), 'udp.dstport == 7777', ('frame.len',))] == [True]
 
 
 @pytest.mark.parametrize('kind', ['tap', 'af_packet'])

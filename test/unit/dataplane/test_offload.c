@@ -13,6 +13,30 @@
 
 #include "segment.h"
 
+// The k-th datagram, by the book: lengths, identification, and the sum with protocol 17.
+static void slow_datagram(const struct seg *big, uint32_t mss, uint32_t k, struct seg *out)
+{
+	uint32_t all = big->len - big->data, at = k * mss;
+	uint32_t data = all - at < mss ? all - at : mss;
+	uint32_t sum;
+
+	*out = *big;
+	out->len = big->data + data;
+	memcpy(out->b + out->data, big->b + big->data + at, data);
+	if (!out->v6)
+		overlay_put16(
+			out->b + out->l3 + 4, (uint16_t)(overlay_get16(big->b + big->l3 + 4) + k));
+	finish(out); // IP's; what it writes into the payload as TCP's is put back
+	memcpy(out->b + out->l4, big->b + big->l4, 8);
+	memcpy(out->b + out->data, big->b + big->data + at, data);
+	overlay_put16(out->b + out->l4 + 4, (uint16_t)(8 + data));
+	overlay_put16(out->b + out->l4 + 6, 0);
+	sum = (uint32_t)slow_tcp_sum(out) + 17 - 6;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	overlay_put16(out->b + out->l4 + 6, (uint16_t)(sum == 0xffff ? 0xffff : ~sum));
+}
+
 static void cut(void **state)
 {
 	struct seg *big = malloc(sizeof(*big)), *want = malloc(sizeof(*want));
@@ -34,6 +58,37 @@ static void cut(void **state)
 		while ((len = dp_gso_next(&g, out))) {
 			slow_cut(big, mss, k++, want);
 			assert_true(len <= dp_gso_longest(&g));
+			assert_int_equal(len, want->len);
+			assert_memory_equal(out, want->b, len);
+		}
+		assert_int_equal(k, (payload + mss - 1) / mss);
+	}
+	free(big);
+	free(want);
+	free(out);
+}
+
+// Datagrams that were sent as one (virtio 1.3, 5.1.6: GSO_UDP_L4).
+static void cut_datagrams(void **state)
+{
+	struct seg *big = malloc(sizeof(*big)), *want = malloc(sizeof(*want));
+	uint8_t *out = malloc(BIG);
+
+	for (unsigned round = 0; round < 200; round++) {
+		uint32_t payload = 1 + below(20000), mss = 200 + below(1400), k = 0, len;
+		struct virtio_net_hdr h;
+		struct dp_gso g;
+
+		make(big, below(2), below(3), 0, payload);
+		big->b[big->l3 + (big->v6 ? 6 : 9)] = 17;
+		big->data = big->l4 + 8;
+		big->len = big->data + payload;
+		h = header(big, mss);
+		h.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+		h.csum_offset = 6;
+		assert_true(dp_gso_begin(&g, &h, big->b, big->len));
+		while ((len = dp_gso_next(&g, out))) {
+			slow_datagram(big, mss, k++, want);
 			assert_int_equal(len, want->len);
 			assert_memory_equal(out, want->b, len);
 		}
@@ -232,6 +287,10 @@ static void nonsense(void **state)
 			s.b[below(s.data)] ^= (uint8_t)(1u << below(8));
 		if (below(2))
 			h.csum_start = (uint16_t)below(500);
+		if (below(4) == 0) {
+			h.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+			s.b[s.l3 + (s.v6 ? 6 : 9)] = 17;
+		}
 		len = below(s.len + 1);
 		frame = malloc(len ? len : 1);
 		memcpy(frame, s.b, len);
@@ -251,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cut),
+		cmocka_unit_test(cut_datagrams),
 		cmocka_unit_test(cut_and_join),
 		cmocka_unit_test(only_what_belongs_together),
 		cmocka_unit_test(the_order_of_lengths),
