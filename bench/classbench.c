@@ -168,6 +168,8 @@ static void run(const char *name, const struct filters *s, double per_ns)
 		exit(1);
 	adds = change_all(sw, s, add);
 	bytes = allocated() - before;
+	while (ft_settle(sw) || ft_settle(sw))
+		;
 	check(sw, s);
 	cycles = look_up(sw, s);
 	dels = change_all(sw, s, delete);

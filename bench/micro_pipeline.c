@@ -191,6 +191,8 @@ static struct ft_switch *make_switch(bool three)
 	if (three)
 		add_by_mac(sw);
 	add_by_port(sw, three);
+	while (ft_settle(sw) || ft_settle(sw))
+		;
 	return sw;
 }
 

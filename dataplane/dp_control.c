@@ -28,6 +28,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define DP_SETTLE 16u         // tables a second
 #define DP_LINKS_NS 10000000u // an uplink that loses its link is found out within so long
 
 static volatile sig_atomic_t dp_signalled;
@@ -178,12 +179,16 @@ static void dp_control_second(struct dp *dp)
 
 void dp_control_expire(struct dp *dp)
 {
+	unsigned settled = 0;
+
 	if (!dp->expiry_due || dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return;
 	dp->expiry_due = false;
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
-		if (!t->stage)
+		if (!t->stage) {
 			ft_expire(t->sw);
+			settled += settled < DP_SETTLE && ft_settle(t->sw);
+		}
 		if (dp->host.fdb_age_s)
 			ft_fdb_age(t->sw, dp->host.fdb_age_s);
 		ft_fdb_release(t->sw);

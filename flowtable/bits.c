@@ -182,7 +182,7 @@ void ft_bits_link(struct ft_classifier *c, struct ft_garbage_list *garbage, stru
 {
 	struct ft_bits *b = bits_of(c);
 
-	c->bits_links++;
+	c->bits_changes++;
 	// Above its chain's old priority a rule needs another slot: the old one is not where it
 	// would have to be, and keeps leading to the same chain.
 	if (b && (!old || replace(b, old, r) < r->priority) && !append(b, r))
@@ -191,8 +191,13 @@ void ft_bits_link(struct ft_classifier *c, struct ft_garbage_list *garbage, stru
 
 void ft_bits_unlink(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *next)
 {
-	if (bits_of(c))
-		replace(bits_of(c), old, next);
+	struct ft_bits *b = bits_of(c);
+
+	if (!b)
+		return;
+	replace(b, old, next);
+	c->bits_changes++;
+	b->dead += !next;
 }
 
 // ---- making them
@@ -410,7 +415,7 @@ static struct ft_bits *make(const struct ft_classifier *c, struct making *m)
 	choose_columns(&choice, m, &header);
 	header.n = m->n;
 	header.words = words_for(m->n);
-	header.tail_words = words_for(m->n / 4 + 1);
+	header.tail_words = words_for(m->n / 2 + 1);
 	rows = set_columns(&header, &choice);
 	if (choice.too_many || bits_cost(&header) >= tuples_cost(c))
 		return NULL;
@@ -420,30 +425,44 @@ static struct ft_bits *make(const struct ft_classifier *c, struct making *m)
 	return b;
 }
 
-// The tail makes up more than a fifth.
-static bool tail_is_long(const struct ft_bits *b)
+// The tail has half of what the others are, or half of those has gone.
+static bool is_worn(const struct ft_bits *b)
 {
-	return 4 * atomic_load_explicit(&b->tail, memory_order_relaxed) > b->n;
+	return 2 * atomic_load_explicit(&b->tail, memory_order_relaxed) > b->n ||
+	       2 * b->dead > b->n;
 }
 
-void ft_bits_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
+static void make_anew(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	struct ft_bits *old = bits_of(c), *b;
-	struct making *m;
+	struct making *m = calloc(1, sizeof(*m));
 
-	if ((old && !tail_is_long(old)) || !c->heads || c->heads > FT_BITS_RULES ||
-		c->bits_links < c->bits_wait)
-		return;
-	m = calloc(1, sizeof(*m));
 	if (!m)
 		return;
 	b = make(c, m);
 	free(m);
-	c->bits_links = 0;
+	c->bits_changes = 0;
 	c->bits_wait = b ? c->heads / 8 + 1 : c->heads;
 	atomic_store_explicit(&c->bits, b, memory_order_release);
 	if (old)
 		ft_garbage_add(garbage, &old->garbage, bits_garbage);
+}
+
+void ft_bits_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	const struct ft_bits *b = bits_of(c);
+
+	if ((!b || is_worn(b)) && c->heads && c->heads <= FT_BITS_RULES &&
+		c->bits_changes >= c->bits_wait)
+		make_anew(c, garbage);
+}
+
+bool ft_bits_settle(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	if (!c->bits_changes || !c->heads || c->heads > FT_BITS_RULES)
+		return false;
+	make_anew(c, garbage);
+	return true;
 }
 
 void ft_bits_fini(struct ft_classifier *c)

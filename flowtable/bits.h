@@ -13,11 +13,11 @@
 // Slots, one for each chain of rules with one match, are in order of descending priority, so that
 // the first bit wins, and whole words are passed by once something better was found. All that is
 // constant. Chains that come later go into the tail, in no order, which has rows of its own. When
-// that has grown to a quarter of the others, all is made anew as the classifier is published; and
-// when it is full, or a rule looks at what has no column, the vectors are dropped, and workers go
-// to the tuples meanwhile. In either case not before an eighth of the rules has been linked since:
-// so a change costs a bounded time. Vectors are made only if they are expected to be quicker than
-// the tuples.
+// that has grown to half of the others, or that many have gone, all is made anew as the
+// classifier is published; and when it is full, or a rule looks at what has no column, the vectors
+// are dropped, and workers go to the tuples meanwhile. In either case not before an eighth of the
+// rules has changed since: so a change costs a bounded time. Vectors are made only if they are
+// expected to be quicker than the tuples.
 //
 // One writer. A slot's bits are set before its rule is, and are never used again for another match;
 // so a reader that finds a bit in all columns has a chain that matches. What a slot's chain has
@@ -59,7 +59,8 @@ struct ft_bits {
 	_Atomic uint64_t *tail_bits;
 	struct ft_columns columns;
 	// the writer's
-	bool raised; // some chain has two slots: a rule above what it had came
+	uint32_t dead; // slots whose chain has gone
+	bool raised;   // some chain has two slots: a rule above what it had came
 	uint16_t covered[sizeof(struct weft_flow_key) / 2];
 };
 
@@ -83,4 +84,6 @@ void ft_bits_link(struct ft_classifier *, struct ft_garbage_list *, struct ft_ru
 void ft_bits_unlink(struct ft_classifier *, const struct ft_rule *old, struct ft_rule *next);
 // The place to make them.
 void ft_bits_publish(struct ft_classifier *, struct ft_garbage_list *);
+// The classifier has come to rest: no tail, if there is one. True: that took time.
+bool ft_bits_settle(struct ft_classifier *, struct ft_garbage_list *);
 void ft_bits_fini(struct ft_classifier *);

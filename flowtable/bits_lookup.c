@@ -5,6 +5,7 @@
 // each of them whole, and a bit that a reader misses is of a rule that it must not see yet.
 #include "flowtable/bits.h"
 
+#include "flowtable/flowtable.h"
 #include "flowtable/lookup_key.h"
 
 #if defined(__AVX2__)
@@ -16,18 +17,19 @@ struct block {
 	uint64_t word[FT_BITS_BLOCK];
 } __attribute__((aligned(64)));
 
-// The rows that a key chooses.
+// The rows that a key chooses: where they begin, in words.
 struct chosen {
-	uint32_t row[FT_BITS_COLUMNS];
+	uint32_t at[FT_BITS_COLUMNS];
 } __attribute__((aligned(64)));
 
 #if defined(__AVX512BW__)
 
 // All columns at once.
-static inline void choose_near(
-	const struct ft_bits *b, const struct weft_flow_key *key, struct chosen *chosen)
+static inline void choose_near(const struct ft_bits *b, const struct weft_flow_key *key,
+	uint32_t words, struct chosen *chosen)
 {
 	const struct ft_columns *c = &b->columns;
+	__m512i stride = _mm512_set1_epi32((int)words), a, z;
 	__m512i low = _mm512_loadu_si512(key), high = _mm512_loadu_si512((const char *)key + 64);
 	__m512i v = _mm512_permutex2var_epi16(low, _mm512_load_si512(c->piece), high);
 
@@ -36,21 +38,23 @@ static inline void choose_near(
 	v = _mm512_srlv_epi16(v, _mm512_load_si512(c->shift));
 	v = _mm512_min_epu16(v, _mm512_load_si512(c->last));
 	v = _mm512_add_epi16(v, _mm512_load_si512(c->row));
-	_mm512_store_si512(chosen->row, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)));
-	_mm512_store_si512(
-		chosen->row + 16, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)));
+	a = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(v));
+	z = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1));
+	_mm512_store_si512(chosen->at, _mm512_mullo_epi32(a, stride));
+	_mm512_store_si512(chosen->at + 16, _mm512_mullo_epi32(z, stride));
 }
 
 #endif
 
-static inline void choose(
-	const struct ft_bits *b, const struct weft_flow_key *key, struct chosen *chosen)
+// Of rows that have so many words.
+static inline void choose(const struct ft_bits *b, const struct weft_flow_key *key, uint32_t words,
+	struct chosen *chosen)
 {
 	const struct ft_columns *c = &b->columns;
 
 #if defined(__AVX512BW__)
 	if (__builtin_expect(b->near, 1)) {
-		choose_near(b, key, chosen);
+		choose_near(b, key, words, chosen);
 		return;
 	}
 #endif
@@ -58,28 +62,26 @@ static inline void choose(
 		unsigned differ = (ft_key_piece(key, c->piece[i]) ^ c->value[i]) & c->mask[i];
 		unsigned row = differ >> c->shift[i];
 
-		chosen->row[i] = c->row[i] + (row < c->last[i] ? row : c->last[i]);
+		chosen->at[i] = (c->row[i] + (row < c->last[i] ? row : c->last[i])) * words;
 	}
 }
 
-// Rows, from one of their words on.
+// A block of all rows.
 struct rows {
-	const void *bits;
-	uint32_t words; // of a row
-	uint32_t n;     // of the block: 1, 2, 4 or 8
+	const void *bits; // where the first row's begins
+	uint32_t n;       // words: 1, 2, 4 or 8
 };
 
-#define AT(rows, chosen, i) ((const uint64_t *)(rows)->bits + (chosen)->row[i] * (rows)->words)
+#define AT(rows, chosen, i) ((const uint64_t *)(rows)->bits + (chosen)->at[i])
 #define SO_MANY 8u // columns, and then a look whether anything is left
 
 #if defined(__AVX512F__)
 
-// Which of the words have a bit.
-static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *chosen,
-	const struct rows *rows, struct block *out)
+static inline __attribute__((always_inline)) uint32_t and_words(const struct ft_bits *b,
+	const struct chosen *chosen, const struct rows *rows, __mmask8 m, struct block *out)
 {
-	__mmask8 m = (__mmask8)((1u << rows->n) - 1), left = m;
 	__m512i all = _mm512_maskz_set1_epi64(m, -1);
+	__mmask8 left = m;
 	uint32_t i = 0;
 
 	for (; left && i + SO_MANY <= b->n_columns; i += SO_MANY) {
@@ -95,6 +97,15 @@ static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *ch
 		all = _mm512_and_si512(all, _mm512_maskz_loadu_epi64(m, AT(rows, chosen, i)));
 	_mm512_store_si512(out, all);
 	return _mm512_test_epi64_mask(all, all);
+}
+
+// Which of the words have a bit.
+static inline uint32_t and_rows(const struct ft_bits *b, const struct chosen *chosen,
+	const struct rows *rows, struct block *out)
+{
+	if (rows->n == FT_BITS_BLOCK)
+		return and_words(b, chosen, rows, 0xff, out);
+	return and_words(b, chosen, rows, (__mmask8)((1u << rows->n) - 1), out);
 }
 
 #elif defined(__AVX2__)
@@ -181,7 +192,7 @@ static inline uint32_t block_words(uint32_t words)
 static inline const struct ft_rule *find_ordered(
 	const struct ft_bits *b, uint64_t version, const struct chosen *chosen)
 {
-	struct rows rows = {b->bits, b->words, block_words(b->words)};
+	struct rows rows = {b->bits, block_words(b->words)};
 	const struct ft_rule *best = NULL;
 	struct block block;
 
@@ -199,20 +210,82 @@ static inline const struct ft_rule *find_ordered(
 }
 
 static inline const struct ft_rule *find_in_tail(const struct ft_bits *b, uint32_t tail,
-	uint64_t version, const struct chosen *chosen, const struct ft_rule *best)
+	uint64_t version, const struct weft_flow_key *key, const struct ft_rule *best)
 {
-	struct rows rows = {NULL, b->tail_words, block_words(b->tail_words)};
+	struct rows rows = {NULL, block_words(b->tail_words)};
+	struct chosen chosen;
 	struct block block;
 
+	choose(b, key, b->tail_words, &chosen);
 	for (uint32_t from = 0; 64 * from < tail; from += rows.n) {
 		rows.bits = b->tail_bits + from;
-		if (!and_rows(b, chosen, &rows, &block))
-			continue;
-		for (uint32_t w = 0; w < rows.n; w++)
+		for (uint32_t some = and_rows(b, &chosen, &rows, &block); some; some &= some - 1) {
+			uint32_t w = (uint32_t)__builtin_ctz(some);
+
 			best = best_of(
 				b, 64 * (b->words + from + w), block.word[w], false, version, best);
+		}
 	}
 	return best;
+}
+
+#define NOWHERE UINT32_MAX
+
+// The slot of the highest priority, or NOWHERE; nearly always that is the rule.
+static inline uint32_t first_slot(const struct ft_bits *b, const struct chosen *chosen)
+{
+	struct rows rows = {b->bits, block_words(b->words)};
+	struct block block;
+
+	for (uint32_t from = 0; 64 * from < b->n; from += rows.n) {
+		uint32_t some;
+
+		rows.bits = b->bits + from;
+		some = and_rows(b, chosen, &rows, &block);
+		if (some) {
+			uint32_t w = (uint32_t)__builtin_ctz(some);
+
+			return 64 * (from + w) + (uint32_t)__builtin_ctzll(block.word[w]);
+		}
+	}
+	return NOWHERE;
+}
+
+// What the slot was made for, if that is there at this version.
+static inline const struct ft_rule *rule_in(
+	const struct ft_bits *b, uint32_t slot, uint64_t version)
+{
+	const struct ft_rule *r = atomic_load_explicit(&b->rule[slot], memory_order_acquire);
+
+	return r && ft_life_visible(&r->life, version) && r->priority == b->priority[slot] ? r
+											   : NULL;
+}
+
+// Without the tail. In stages, so that the misses of all keys overlap: the slot; its rule's
+// address; the rule.
+static inline void find_all(const struct ft_bits *b, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	uint32_t slot[FT_BURST];
+	struct chosen chosen;
+
+	for (unsigned i = 0; i < n; i++) {
+		choose(b, keys[i], b->words, &chosen);
+		slot[i] = first_slot(b, &chosen);
+		if (slot[i] != NOWHERE)
+			__builtin_prefetch((const void *)(uintptr_t)&b->rule[slot[i]]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (slot[i] != NOWHERE)
+			__builtin_prefetch(
+				atomic_load_explicit(&b->rule[slot[i]], memory_order_relaxed));
+	for (unsigned i = 0; i < n; i++) {
+		rules[i] = slot[i] != NOWHERE ? rule_in(b, slot[i], version) : NULL;
+		if (__builtin_expect(!rules[i] && slot[i] != NOWHERE, 0)) {
+			choose(b, keys[i], b->words, &chosen);
+			rules[i] = find_ordered(b, version, &chosen);
+		}
+	}
 }
 
 // A table of one rule, or hardly more, is no table: they are compared one by one.
@@ -240,16 +313,12 @@ void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_k
 	unsigned n, const struct ft_rule *rules[])
 {
 	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_acquire);
-	struct chosen chosen;
 
 	if (b->n <= FT_BITS_DIRECT && !tail) {
 		find_directly(b, version, keys, n, rules);
 		return;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		choose(b, keys[i], &chosen);
-		rules[i] = find_ordered(b, version, &chosen);
-		if (__builtin_expect(tail != 0, 0))
-			rules[i] = find_in_tail(b, tail, version, &chosen, rules[i]);
-	}
+	find_all(b, version, keys, n, rules);
+	for (unsigned i = 0; tail && i < n; i++)
+		rules[i] = find_in_tail(b, tail, version, keys[i], rules[i]);
 }

@@ -56,7 +56,7 @@ struct ft_classifier {
 	uint64_t heads;            // distinct matches
 	uint64_t links;            // since the latest plan of all rules
 	uint64_t plans;            // and other events that need a seed
-	uint64_t bits_links;       // since bits were made, or found not to be worth it,
+	uint64_t bits_changes;     // since bits were made, or found not to be worth it,
 	uint64_t bits_wait;        // of which there must be so many before they are made again
 	uint8_t spill_piece[3];    // of a tuple for whatever fits nowhere
 	struct ft_tuple *reserved; // for the next link; NULL: its chain is there already

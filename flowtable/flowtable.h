@@ -144,6 +144,10 @@ void ft_port_del(struct ft_switch *, uint32_t ofport);
 // Idle and hard timeouts: removes, in a transaction of its own, what is due. Call about once a
 // second, with no transaction open. Returns how many went.
 unsigned ft_expire(struct ft_switch *);
+// Makes one table that has been left alone since the call before the latest as quick to look up as
+// it can be. Call about once a second, with no transaction open. True: that took time, half a
+// millisecond at most.
+bool ft_settle(struct ft_switch *);
 
 // What a packet asked for (struct ft_sink, learn_rule), in a transaction of its own: added, replaced, or
 // its timeouts start anew. STATE: one is open, ask again later; else as ft_flow_mod(), and TABLE_FULL

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/tables.h"
 
+#include "flowtable/bits.h"
 #include "flowtable/conjunction.h"
 #include "flowtable/hash.h"
 #include "flowtable/switch.h"
@@ -150,11 +151,43 @@ void ft_tables_publish(struct ft_switch *sw)
 		if (soft_of(t))
 			ft_classifier_publish(soft_of(t), &sw->garbage);
 		t->dirty = false;
+		t->restless = 2;
+		sw->restless = true;
 	}
 	sw->dirty = NULL;
 	if (sw->shapes_went)
 		ft_relevance_shrink(sw);
 	sw->shapes_went = false;
+}
+
+// Whether it has come to rest.
+static bool settle(struct ft_switch *sw, struct ft_table *t)
+{
+	struct ft_classifier *soft = soft_of(t);
+
+	if (!t->restless || --t->restless)
+		return false;
+	return ft_bits_settle(&t->classifier, &sw->garbage) |
+	       (soft && ft_bits_settle(soft, &sw->garbage));
+}
+
+bool ft_settle(struct ft_switch *sw)
+{
+	bool did = false, left = false;
+
+	if (!sw->restless || sw->txn)
+		return false;
+	ft_enter(sw);
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+
+		if (t && !did)
+			did = settle(sw, t);
+		left |= t && t->restless;
+	}
+	sw->restless = left;
+	ft_leave(sw);
+	return did;
 }
 
 static bool free_each(void *arg, struct ft_rule *r)

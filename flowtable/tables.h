@@ -15,6 +15,7 @@ struct ft_table {
 	struct ft_classifier classifier;      // of all other rules
 	struct ft_table *dirty_next;          // in ft_switch.dirty
 	bool dirty;
+	uint8_t restless; // 2: changed since the latest ft_settle(); 1: since the one before
 	uint8_t number;
 	uint32_t rules;           // as staged
 	struct ft_heap evictable; // if the table evicts: its rules

@@ -295,7 +295,7 @@ static void noise(struct ft_switch *sw)
 	struct program drop = {0};
 	struct weft_ipc_fdb f = {.mac = {{2, 0, 0, 0, 0, (uint8_t)rng()}}, .ofport = 1};
 
-	switch (rng() % 8) {
+	switch (rng() % 9) {
 	case 0:
 	case 1:
 		mod(sw, WEFT_FLOW_ADD, rng() % 2, (uint16_t)(rng() % 90), &below, &drop);
@@ -312,6 +312,9 @@ static void noise(struct ft_switch *sw)
 		break;
 	case 6:
 		ft_fdb_add(sw, &f);
+		break;
+	case 7:
+		ft_settle(sw);
 		break;
 	default:
 		if (rng() % 16 == 0)

@@ -175,6 +175,7 @@ static void random_flow_mod(struct world *w)
 }
 
 static unsigned by_bits; // bursts that bit vectors were there for
+static unsigned settled; // tables
 
 static bool has_bits(struct world *w, uint8_t table)
 {
@@ -378,6 +379,8 @@ static void random_step(struct world *w)
 		w->now += rng() % (5 * SECOND);
 		if (!oracle->open)
 			assert_int_equal(ft_expire(w->sw), oracle_expire(oracle, w->now));
+		for (unsigned n = rng() % 3; n; n--)
+			settled += ft_settle(w->sw);
 	} else if (what < 97) {
 		check_dump(w);
 	} else {
@@ -396,7 +399,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	oracle = calloc(1, sizeof(*oracle));
 	assert_non_null(oracle);
 	oracle->max_rules = max_rules;
-	by_bits = 0;
+	by_bits = settled = 0;
 	for (unsigned i = 0; i < steps; i++)
 		random_step(w);
 	if (oracle->open) {
@@ -407,7 +410,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	check_told(w);
 	if (wide)
 		assert_true(ft_table_of(w->sw, 0)->classifier.planned_all);
-	assert_true(by_bits > 0);
+	assert_true(by_bits > 0 && settled > 0);
 	free(oracle);
 	world_free(w);
 }
