@@ -153,6 +153,11 @@ def threads(pid):
             pass
 
 
+def cpu_ns(tid):
+    """How long the thread has run."""
+    return int(_read(f'/proc/{tid}/schedstat').split()[0])
+
+
 class Core:
     """The one thread that is measured; for as long as the block runs, before all others on its core.
 

@@ -70,6 +70,15 @@ def to_overlay(vtep):
     return [Rule(0, 1, ('in_port=1',), (f'set_field:{vtep}->tun_dst', f'output:{OVERLAY}'))]
 
 
+def outbound(filter_list, vtep):
+    """From any port; security rules that permit, if there are any, and then to that VTEP."""
+    send = (f'set_field:{vtep}->tun_dst', f'output:{OVERLAY}')
+    if not filter_list:
+        return [Rule(0, 1, (), send)]
+    return [*(Rule(0, 10 + n, match(f), ('goto_table:1',)) for n, f in enumerate(filter_list)),
+            Rule(0, 0), Rule(1, 1, (), send)]
+
+
 def to_port():
     """One rule: what comes from the overlay goes to port 1."""
     return [Rule(0, 1, (f'in_port={OVERLAY}',), ('output:1',))]

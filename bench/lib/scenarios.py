@@ -39,7 +39,7 @@ class Inputs:
     notes: list = field(default_factory=list)
     vteps: tuple = (REMOTE_VTEP,)  # remote ones, of every tenant
     bare: bool = False  # more tenants than an agent has sockets for
-    second: Capture | None = None  # what a second uplink receives
+    second: Capture | None = None  # what a second uplink receives; encap: port 2
 
     @property
     def rule_count(self):
@@ -94,6 +94,18 @@ def encapsulation(count, encap='vxlan'):
         source = _capture(rng, path, (_inner(f, False) for f in flows))
         return Inputs('encap', encap, [Tenant(1, VNI, rules.to_overlay(REMOTE_VTEP))],
                       source, count)
+    return make
+
+
+def two_ports(count, filters_each=0):
+    """The same flows at two ports of a tenant, for the overlay; after `filters_each` security rules."""
+    def make(rng, path, _root):
+        site = filters.Site(rng)
+        policy = filters.generate(rng, filters_each, filters.shapes(rng, 90), site) if filters_each else []
+        flows = filters.flows_hitting(rng, policy, count, site) if policy else filters.flows(rng, count)
+        sources = [_capture(rng, f'{path}.{n}', (_inner(f, False) for f in flows)) for n in (1, 2)]
+        return Inputs('encap', 'vxlan', [Tenant(1, VNI, rules.outbound(policy, REMOTE_VTEP))], sources[0],
+                      count, second=sources[1])
     return make
 
 

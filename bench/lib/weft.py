@@ -16,7 +16,9 @@ def version(build):
 class Weft:
     name = 'Weft'
 
-    def __init__(self, workdir, core, control_core, inputs, build, flow_cache=None):
+    def __init__(self, workdir, cores, control_core, inputs, build, flow_cache=None):
+        """`cores`: of one worker each; of one worker, if a number."""
+        cores = [cores] if isinstance(cores, int) else cores
         self._inputs, self._build, self._cpu = inputs, build, control_core
         self._options = [] if flow_cache is None else ['--flow-cache', flow_cache]
         self._run = os.path.join(workdir, 'weft')
@@ -24,7 +26,7 @@ class Weft:
         self._programs = []
         self._ns = Namespace('bench-weft')
         try:
-            self._start_dataplane(core)
+            self._start_dataplane(cores)
             self._start_agent()
             self._reach_remote()
             self.core = Core(self._worker()['thread'])
@@ -48,13 +50,13 @@ class Weft:
     def _sockets(self):
         return ('--socket', self._path('dataplane.sock'), '--punt-socket', self._path('punt.sock'))
 
-    def _start_dataplane(self, core):
-        for source in filter(None, (self._inputs.source, self._inputs.second)):
+    def _start_dataplane(self, cores):
+        for source in self._sources():
             source.clean()
         # Buffers for what the driver keeps, and for what is under way; 3 KB each.
-        buffers = self._inputs.source.buffers + 32768
+        buffers = sum(source.buffers for source in self._sources()) + 32768
         program = self._program('weft-dataplane', [
-            self._tool('dataplane', 'weft-dataplane'), *self._sockets(), '--workers', f'{core}-{core}',
+            self._tool('dataplane', 'weft-dataplane'), *self._sockets(), '--workers', ','.join(f'{core}-{core}' for core in sorted(cores)),
             '--mbufs', buffers, '--mem', max(512, buffers * 3 // 1024 + 256), *self._options])
         wait_until(lambda: program.check() and os.path.exists(self._path('dataplane.sock')), 30,
                    'weft-dataplane')
@@ -82,11 +84,17 @@ class Weft:
                         for t in self._inputs.tenants],
         }
 
+    def _sources(self):
+        return [source for source in (self._inputs.source, self._inputs.second) if source]
+
     def _second(self):
-        return [{'name': 'second', **self._inputs.second.weft_port()}] if self._inputs.second else []
+        decap = self._inputs.second and self._inputs.direction == 'decap'
+        return [{'name': 'second', **self._inputs.second.weft_port()}] if decap else []
 
     def _tenant(self, tenant, device):
         ports = [{'name': 'vm', 'number': 1, **device}] if tenant.number <= self._inputs.ports else []
+        if self._inputs.second and self._inputs.direction == 'encap':
+            ports.append({'name': 'second', 'number': 2, **self._inputs.second.weft_port()})
         return {
             'name': f't{tenant.number}', 'encap': self._inputs.encap,
             {'vxlan': 'vni', 'nvgre': 'vsid'}[self._inputs.encap]: tenant.vni,
@@ -135,6 +143,9 @@ class Weft:
     def receive(self):
         """Traffic runs from the start."""
 
+    def pids(self):
+        return {program.name: program.pid for program in self._programs}
+
     # ---- measurement
 
     def settings(self, _quick):
@@ -162,6 +173,7 @@ class Weft:
         self._before = self._worker()
 
     def read(self):
+        """Packets that the first worker received since, and its cycles while it had some."""
         now = self._worker()
         return (now['packets'] - self._before['packets'],
                 now['busy_cycles'] - self._before['busy_cycles'])
@@ -170,8 +182,12 @@ class Weft:
         return json.loads(run([self._tool('ctrlagent', 'weft'), '--json', '--socket',
                                self._path('agent.sock'), *words]))
 
+    def workers(self):
+        """Counters of each."""
+        return self._weft('worker', 'list')
+
     def _worker(self):
-        return self._weft('worker', 'list')[0]
+        return self.workers()[0]
 
     def counts(self):
         """Packets received, and packets that ended where the rules send them; both grow."""

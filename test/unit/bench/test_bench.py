@@ -196,6 +196,12 @@ class Scenarios(Bench):
         self.assertEqual(kinds, {'attack': {False}, 'harmless': {True}})
         self.assertEqual(inputs.second.socket, harmless.socket)
 
+    def test_two_ports_hand_out_the_same_frames(self):
+        inputs, texts = self.build(scenarios.Scenario('x', '', scenarios.two_ports(500, 100)), SEED, 'a')
+        one, two = (sorted(pcapfile.read(s.path)) for s in (inputs.source, inputs.second))
+        self.assertEqual(one, two)
+        self.assertEqual((len(set(one)), len(texts)), (500, 102))
+
     def test_names_differ(self):
         self.assertEqual(len({s.name for s in scenarios.SCENARIOS}), len(scenarios.SCENARIOS))
 
