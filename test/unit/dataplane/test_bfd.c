@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// BFD sessions as the control thread keeps them, with memory that ends now and then: whatever
+// workers can reach, a set of VTEPs' marks and a table's sessions, is there.
+
+#include "eal.h"
+
+#include "dp_tenant.h"
+
+#include "../rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+
+#define VTEPS 8u
+#define LONG_NS (2ull * DP_BFD_LEAVE_NS)
+
+static unsigned percent_fails;
+
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	return rng() % 100 < percent_fails ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+static void retire(void *ctx, void (*fn)(void *obj), void *obj)
+{
+	dp_rcu_retire(eal_dp.rcu, fn, obj);
+}
+
+static uint64_t now_ns(void *ctx)
+{
+	return dp_now_ns();
+}
+
+static struct weft_ip vtep(unsigned i)
+{
+	return weft_ip_from_v4(htonl(0xac100000u + 2 + i));
+}
+
+static int up(void **state)
+{
+	struct weft_ipc_tenant cfg = {.name = "red",
+		.encap = WEFT_ENCAP_VXLAN,
+		.vni = 5000,
+		.max_rules = 10,
+		.max_fdb = 10};
+	char why[100];
+
+	if (eal_up(state))
+		return -1;
+	rte_log_set_level(dp_logtype, RTE_LOG_CRIT);
+	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1};
+	eal_dp.host.vtep4 = weft_ip_from_v4(htonl(0xac100001u));
+	eal_dp.host.bfd = (struct weft_bfd_settings){WEFT_BFD_MULTIHOP, 3, {0}, 10000, 0, 0};
+	return dp_tenant_add(&eal_dp, 1, &cfg, why) ? -1 : 0;
+}
+
+static int down(void **state)
+{
+	while (eal_dp.bfd.sessions || eal_dp.bfd.table) {
+		struct dp_bfd_session *s = eal_dp.bfd.sessions;
+
+		eal_dp.bfd.sessions = s ? s->next : NULL;
+		free(s);
+		if (!s) {
+			free(eal_dp.bfd.table);
+			eal_dp.bfd.table = NULL;
+		}
+	}
+	return eal_down(state);
+}
+
+static bool is_session(const struct dp_bfd_session *want)
+{
+	for (const struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next)
+		if (s == want)
+			return true;
+	return false;
+}
+
+static bool is_mark(const uint8_t *want)
+{
+	for (const struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next)
+		if (&s->down == want)
+			return true;
+	return false;
+}
+
+static void all_is_there(const struct dp_tenant *t)
+{
+	for (unsigned i = 0; i < t->vteps->n; i++)
+		assert_true(!t->vteps->remote[i].down || is_mark(t->vteps->remote[i].down));
+	for (unsigned i = 0; eal_dp.bfd.table && i < eal_dp.bfd.table->n; i++)
+		assert_true(is_session(eal_dp.bfd.table->link[i].s));
+}
+
+// Whatever could not be done is done, and all who leave have left.
+static void settle(void)
+{
+	percent_fails = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		for (struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next)
+			if (s->leave_ns)
+				s->leave_ns = dp_now_ns() - LONG_NS;
+		dp_bfd_poll(&eal_dp);
+		dp_rcu_poll(eal_dp.rcu);
+	}
+}
+
+static void as_wanted(const struct dp_tenant *t)
+{
+	unsigned n = 0;
+
+	for (const struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next, n++) {
+		assert_int_equal(s->leave_ns, 0);
+		assert_true(dp_tenant_has_vtep(t, &s->remote));
+	}
+	assert_int_equal(n, eal_dp.host.bfd.mode ? t->n_vteps : 0);
+	assert_int_equal(t->vteps->n, t->n_vteps);
+	for (unsigned i = 0; i < t->vteps->n; i++)
+		assert_int_equal(!t->vteps->remote[i].down, !eal_dp.host.bfd.mode);
+	assert_int_equal(eal_dp.bfd.table ? eal_dp.bfd.table->n : 0, n);
+}
+
+static void a_mark_outlives_a_set_that_could_not_be_rebuilt(void **state)
+{
+	struct dp_tenant *t = dp_tenant_find(&eal_dp, 1);
+	struct weft_ip one = vtep(0);
+	const uint8_t *mark;
+
+	assert_int_equal(dp_tenant_vtep_add(t, &one), WEFT_E_NONE);
+	dp_tenants_refresh(&eal_dp);
+	mark = dp_bfd_down_mark(&eal_dp, &one);
+	assert_non_null(mark);
+	assert_ptr_equal(t->vteps->remote[0].down, mark);
+	percent_fails = 100;
+	assert_int_equal(dp_tenant_vtep_del(t, &one), WEFT_E_NONE);
+	dp_tenants_refresh(&eal_dp);
+	for (unsigned i = 0; i < 5; i++) {
+		eal_dp.bfd.sessions->leave_ns = dp_now_ns() - LONG_NS;
+		dp_bfd_poll(&eal_dp);
+		dp_rcu_synchronize(eal_dp.rcu);
+		dp_rcu_poll(eal_dp.rcu);
+		assert_ptr_equal(t->vteps->remote[0].down, mark);
+		assert_true(is_mark(mark));
+	}
+	settle();
+	as_wanted(t);
+	assert_null(eal_dp.bfd.sessions);
+}
+
+static void one_change(struct dp_tenant *t)
+{
+	struct weft_ip ip = vtep(rng() % VTEPS);
+
+	switch (rng() % 4) {
+	case 0:
+		eal_dp.host.bfd.mode = rng() % 4 ? WEFT_BFD_MULTIHOP : WEFT_BFD_NONE;
+		eal_dp.bfd.stale = true;
+		dp_tenants_stale(&eal_dp, NULL);
+		return;
+	case 1: // time passes
+		for (struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next)
+			if (s->leave_ns && rng() % 2)
+				s->leave_ns = dp_now_ns() - LONG_NS;
+		dp_bfd_poll(&eal_dp);
+		return;
+	default:
+		if (dp_tenant_has_vtep(t, &ip))
+			assert_int_equal(dp_tenant_vtep_del(t, &ip), WEFT_E_NONE);
+		else
+			assert_int_equal(dp_tenant_vtep_add(t, &ip), WEFT_E_NONE);
+	}
+}
+
+static void whatever_changes_and_fails_all_is_there(void **state)
+{
+	struct dp_tenant *t = dp_tenant_find(&eal_dp, 1);
+
+	for (unsigned turn = 0; turn < 3000; turn++) {
+		percent_fails = rng() % 3 ? 0 : rng() % 101;
+		one_change(t);
+		dp_tenants_refresh(&eal_dp);
+		dp_rcu_poll(eal_dp.rcu);
+		all_is_there(t);
+		if (turn % 50 == 0) {
+			settle();
+			all_is_there(t);
+			as_wanted(t);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mark_outlives_a_set_that_could_not_be_rebuilt),
+		cmocka_unit_test(whatever_changes_and_fails_all_is_there),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, up, down);
+}
