@@ -62,6 +62,8 @@ static const struct {
 		AT("53") "vteps: expected none, for encap is none"},
 	{CLOUD "vnis: [5], any_vtep: true, " PEERS "}\n",
 		AT("56") "any_vtep: goes with kind tenant only"},
+	{CLOUD "vnis: [5], multicast: {snoop: true}, " PEERS "}\n",
+		AT("65") "multicast.snoop: goes with kind tenant only"},
 	{HOST "tenants:\n  - {name: red, vnis: [5], peers: [any], vtep_age: 5}\n",
 		AT("23") "vnis: goes with kind provider only\n"
 		AT("35") "peers: goes with kind provider only\n"
