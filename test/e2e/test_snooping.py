@@ -16,6 +16,7 @@ from scapy.utils import checksum
 
 from lab import traffic, tshark
 from lab.wait import wait_until
+from test_broadcast import InGroup
 
 GROUP, OTHER, GROUP6 = '239.9.8.7', '239.9.8.6', 'ff0e::9:8'
 OWN_QUERY = bytes([0x94, 4, 0, 0, 0x11])  # the router alert option, which scapy's have not
@@ -70,9 +71,9 @@ def is_igmp(frame):
 class Member:
     """A socket in a VM that has joined a group; the VM's kernel speaks IGMP or MLD for it."""
 
-    def __init__(self, vm, group):
-        with vm.ns.entered():
-            index = socket.if_nametoindex(vm.device)
+    def __init__(self, ns, group):
+        with ns.entered():
+            index = socket.if_nametoindex('eth0')
             if ':' in group:
                 self._socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
@@ -160,8 +161,8 @@ class Net:
         return text
 
 
-def sent_to(net, host, path, text):
-    """VTEPs to which the host sent a packet with this text."""
+def sent_to(path, text):
+    """VTEPs to which a packet with this text went."""
     rows = tshark.read(path, f'vxlan && frame contains "{text.decode()}"', ('ip.dst',))
     return sorted(row[0].split(',')[0] for row in rows)
 
@@ -173,8 +174,8 @@ def test_multicast_goes_to_its_listeners(hosts, fabric):
     vtep1, vtep2 = net[1].vtep, net[2].vtep
     net.check(GROUP, {2, 3, 4, 5, 6})  # nobody has asked for it: everywhere
     with contextlib.ExitStack() as stack:
-        members = {n: Member(net.vms[n], GROUP) for n in (2, 4, 5)}
-        member6 = Member(net.vms[5], GROUP6)
+        members = {n: Member(net.vms[n].ns, GROUP) for n in (2, 4, 5)}
+        member6 = Member(net.vms[5].ns, GROUP6)
         for member in (*members.values(), member6):
             stack.callback(member.leave)
         net.wait_places(1, GROUP, {'vm2', vtep2})
@@ -186,9 +187,9 @@ def test_multicast_goes_to_its_listeners(hosts, fabric):
         other = net.check(OTHER, {2, 3, 4, 5, 6})
         known6 = net.check(GROUP6, {5})
         path = capture.stop()
-        assert sent_to(net, 1, path, known) == [vtep2]
-        assert sent_to(net, 1, path, known6) == [vtep2]
-        assert sent_to(net, 1, path, other) == sorted([vtep2, net[3].vtep])
+        assert sent_to(path, known) == [vtep2]
+        assert sent_to(path, known6) == [vtep2]
+        assert sent_to(path, other) == sorted([vtep2, net[3].vtep])
         net.check(GROUP, {2, 4, 5}, sender=6)
         # What is of the link itself reaches all, whoever listens.
         net.check('224.0.0.251', {2, 3, 4, 5, 6})
@@ -227,7 +228,7 @@ def test_routers(hosts):
     net.wait_places(2, None, {'vm5'}, kinds=('querier',))
     net.check(OTHER, {5})
     net.ports[3].drain()
-    member = Member(net.vms[2], GROUP)
+    member = Member(net.vms[2].ns, GROUP)
     try:
         net.ports[5].expect(is_igmp, 10, what='report at the router')
         net.wait_places(1, GROUP, {'vm2'})
@@ -254,7 +255,7 @@ def test_what_is_too_much_or_wrong_and_who_asks(hosts):
     net.ports[2].send(reports(2, [GROUP], vlan=7))
     net.wait_places(1, GROUP, {'vm2'})
     net.check(GROUP, {2, 3})
-    member = Member(net.vms[3], GROUP)
+    member = Member(net.vms[3].ns, GROUP)
     try:
         net.wait_places(1, GROUP, {'vm2', 'vm3'})
         net.check(OTHER, {1, 3}, sender=2)
@@ -290,3 +291,28 @@ def test_what_is_too_much_or_wrong_and_who_asks(hosts):
     net.ports[2].send(reports(2, many[:8]))
     wait_until(lambda: not {f'239.1.1.{n}' for n in range(1, 9)} & net.groups(), 30, 'they are forgotten')
     assert net.groups() == {f'239.1.1.{n}' for n in range(11, 15)}
+
+
+def test_underlay_group(lab, fabric, hosts):
+    """One copy goes to the underlay's group if anybody listens behind it, here on a Linux host, and else none."""
+    both = InGroup(lab, fabric, hosts, 4)
+    both.red['multicast'] = {'snoop': True, 'unregistered': 'routers'}
+    both.weft.apply()
+    traffic.wait_ping(both.vm1.ns, '10.0.0.2', 15)
+
+    def stats():
+        return both.weft.json('multicast', 'stats', 'red')[0]
+    wait_until(lambda: stats()['ipv4'] == 'snooped', 30, 'IPv4 is snooped')
+    member = Member(both.vm2, GROUP)
+    capture = fabric.capture('h1', 'once')
+    try:
+        wait_until(lambda: stats()['members'] == 1, 30, 'vm2 has joined')
+        with both.vm1.raw() as here, both.vm2.raw('eth0') as there:
+            here.send(data(1, OTHER, b'for nobody'))
+            here.send(data(1, GROUP, b'wanted'))
+            there.expect(lambda f: b'wanted' in f, 10)
+    finally:
+        member.leave()
+    path = capture.stop()
+    assert sent_to(path, b'wanted') == [both.group]
+    assert sent_to(path, b'for nobody') == []
