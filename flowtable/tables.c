@@ -164,11 +164,14 @@ void ft_tables_publish(struct ft_switch *sw)
 static bool settle(struct ft_switch *sw, struct ft_table *t)
 {
 	struct ft_classifier *soft = soft_of(t);
+	bool did;
 
 	if (!t->restless || --t->restless)
 		return false;
-	return ft_bits_settle(&t->classifier, &sw->garbage) |
-	       (soft && ft_bits_settle(soft, &sw->garbage));
+	did = ft_bits_settle(&t->classifier, &sw->garbage);
+	if (soft)
+		did |= ft_bits_settle(soft, &sw->garbage);
+	return did;
 }
 
 bool ft_settle(struct ft_switch *sw)
