@@ -91,9 +91,16 @@ static uint32_t dp_kpacket_fetch(
 		.msg_iovlen = 2,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(q->fd, &msg, MSG_DONTWAIT);
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 	struct tpacket_auxdata aux = {0};
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	// That the interface went down is told once, before what waits; each slot must take its
+	// own, or all later ones would get their predecessor's.
+	do
+		n = recvmsg(q->fd, &msg, MSG_DONTWAIT);
+	while (n < 0 && errno == ENETDOWN);
+	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
 	if (c && c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA)
 		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
