@@ -16,8 +16,8 @@ NOTHING = 'csum=off,guest_csum=off,gso=off,host_tso4=off,guest_tso4=off,mrg_rxbu
 @pytest.mark.slow
 @pytest.mark.parametrize('device', ['', 'mrg_rxbuf=off', NOTHING], ids=['all', 'large-buffers', 'nothing'])
 def test_tcp_through_the_overlay(lab, fabric, hosts, device):
-    """3 MB each way arrive as they were. Frames on the underlay are whole and small; the machine sees few big ones if
-    it takes them (the switch's counters tell how many they stood for), and none else."""
+    """3 MB each way arrive as they were. Frames on the underlay are whole and small; the machine sees fewer, big
+    ones if it takes them (the switch's counters tell how many they stood for), and none else."""
     built = [hosts(1), hosts(2)]
     path = lab.path('vm1.sock')
     for n, host in enumerate(built):
@@ -53,4 +53,4 @@ def test_tcp_through_the_overlay(lab, fabric, hosts, device):
     if device == NOTHING:
         wait_until(lambda: all(here == there for here, there in frames()), what='the same frames at both ends')
     else:
-        assert all(here < there / 2 for here, there in frames()), frames()
+        assert all(here < there for here, there in frames()), frames()  # how many fewer is the machine's TCP's to say
