@@ -18,6 +18,7 @@ VM_MAC, FAR_VM_MAC = '02:00:00:00:01:01', '02:00:00:00:02:02'
 VNI = 5001
 # DPDK as Debian builds it has room for 32 devices: these, the uplink, Weft's TAP to the kernel, spare.
 PORTS_MAX = 28
+VTEPS_MAX = 4000  # a tenant's; the data plane allows some more
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Tenant:
     number: int  # from 1
     vni: int     # or VSID
     rules: list
+    vteps: tuple = ()  # remote ones of its own, in the place of Inputs.vteps
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Inputs:
     drops: bool = False  # the last rule drops instead of sending: there are more tenants than devices
     notes: list = field(default_factory=list)
     vteps: tuple = (REMOTE_VTEP,)  # remote ones, of every tenant
-    bare: bool = False  # more tenants than an agent has sockets for
+    bare: bool = False  # Weft without its agent: so many tenants that starting ovs-ofctl for each takes long
     second: Capture | None = None  # what a second uplink receives; encap: port 2
 
     @property
@@ -170,20 +172,23 @@ def many_vnis(count, flow_count):
         source = _capture(rng, path, (_from_wire(f, t.vni, 'vxlan') for t in tenants
                                        for f in filters.flows(rng, max(1, flow_count // count))))
         return Inputs('decap', 'vxlan', tenants, source, flow_count, ports=0, drops=True,
-                      bare=True)
+                      bare=count > 100)
     return make
 
 
 def many_vteps(count, flow_count):
-    """Frames from that many hosts."""
+    """Frames from that many hosts; of as many tenants as it takes with VTEPS_MAX of them each."""
     def make(rng, path, _root):
         first = frames.ip('198.19.0.1')
         hosts = [first + n for n in range(count)]
         outers = [frames.Outer(_OUTER.src_mac, _OUTER.dst_mac, host, _OUTER.dst) for host in hosts]
-        source = _capture(rng, path, (_from_wire(f, VNI, 'vxlan', outers[i % count])
-                                       for i, f in enumerate(filters.flows(rng, flow_count))))
-        return Inputs('decap', 'vxlan', [Tenant(1, VNI, rules.to_port())], source, flow_count,
-                      vteps=tuple(map(frames.ip_text, hosts)))
+        flows = filters.flows(rng, max(flow_count, count))
+        source = _capture(rng, path, (
+            _from_wire(f, VNI + i % count // VTEPS_MAX, 'vxlan', outers[i % count])
+            for i, f in enumerate(flows)))
+        tenants = [Tenant(n + 1, VNI + n, rules.to_port(), tuple(map(frames.ip_text, hosts[at:at + VTEPS_MAX])))
+                   for n, at in enumerate(range(0, count, VTEPS_MAX))]
+        return Inputs('decap', 'vxlan', tenants, source, len(flows), ports=len(tenants))
     return make
 
 
@@ -256,6 +261,7 @@ SCENARIOS = [
     Scenario('decap-nvgre', 'decap NVGRE to a port, 1,000 flows', decapsulation(1000, 'nvgre')),
     Scenario('decap-ports', f'decap, {PORTS_MAX} VNIs to {PORTS_MAX} ports, interleaved',
              many_ports(PORTS_MAX, 36)),
+    Scenario('decap-vnis', 'decap, 100 VNIs, interleaved, to rules that drop', many_vnis(100, 3600)),
     Scenario('pipeline-10k', 'decap, three tables, 1,000 rules of 90 shapes, 10,000 flows',
              pipeline(1, 1000, 90, 10000), quick=True),
     Scenario('pipeline', 'decap, three tables, 1,000 rules of 90 shapes, 100,000 flows',

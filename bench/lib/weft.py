@@ -98,7 +98,7 @@ class Weft:
         return {
             'name': f't{tenant.number}', 'encap': self._inputs.encap,
             {'vxlan': 'vni', 'nvgre': 'vsid'}[self._inputs.encap]: tenant.vni,
-            'learn': False, 'vteps': list(self._inputs.vteps),
+            'learn': False, 'vteps': list(tenant.vteps or self._inputs.vteps),
             'quotas': {'rules': 1000000},
             'switch': {'controllers': [f'punix:{self._switch(tenant)}'], 'fail_mode': 'secure',
                        'dpid': f'{tenant.number:016x}'},

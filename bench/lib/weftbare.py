@@ -5,6 +5,7 @@ For very many tenants: an agent holds an OpenFlow socket open for each switch, a
 to be started for each. What packets meet is the same. The client is that of the end-to-end tests.
 """
 import sys
+import time
 
 from . import rules, scenarios
 from .machine import ROOT, BenchError
@@ -17,9 +18,18 @@ _UPLINK = 10  # a port number of ours
 _AT_ONCE = 100  # tenants in a transaction
 
 
+class _Cork:
+    def __init__(self):
+        self.bytes = bytearray()
+
+    def sendall(self, data):
+        self.bytes += data
+
+
 class _Client(weftipc.Client):
-    """Sends a transaction's operations without waiting for the answers, which its end collects."""
-    _waiting = ()
+    """Sends a transaction's operations at once and then reads the answers: each turn of the data plane's
+    loop looks at every tenant."""
+    _waiting, _wire = (), None
 
     def call(self, kind, body=b'', tenant=0):
         if self.in_txn:
@@ -29,9 +39,11 @@ class _Client(weftipc.Client):
 
     def begin(self, atomic=False):
         super().begin(atomic)
-        self._waiting = []
+        self._waiting, self._wire, self.sock = [], self.sock, _Cork()
 
     def commit(self):
+        cork, self.sock = self.sock, self._wire
+        self.sock.sendall(cork.bytes)
         for xid in self._waiting:
             self._check(*self.answer(xid))
         super().commit()
@@ -45,11 +57,14 @@ class WeftBare(Weft):
         """Nothing is sent into the underlay."""
 
     def load(self, deadline):
-        """All tenants, each with its rule, which drops everything."""
+        """All tenants, each with its rule, which drops everything; BenchError if it takes over `deadline`."""
+        end = time.monotonic() + deadline
         self._dp.host_set(vtep4=scenarios.VTEP)
         encap = {'vxlan': weftipc.VXLAN, 'nvgre': weftipc.NVGRE}[self._inputs.encap]
         tenants = self._inputs.tenants
         for first in range(0, len(tenants), _AT_ONCE):
+            if time.monotonic() > end:
+                raise BenchError(f'{first:,} of {len(tenants):,} tenants after {deadline} s')
             with self._dp.txn(atomic=False):
                 for tenant in tenants[first:first + _AT_ONCE]:
                     self._add(tenant, encap)
