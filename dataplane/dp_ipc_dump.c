@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dumps. Most are as long as what the operator configured and are written at once; rules, of which
-// there may be a million, their sums, and all groups or meters come in pieces: a job each, which
-// goes on when what it wrote last is out, so that other requests are served in between. Jobs take
-// turns. One that is paced stands still when the bytes it was given are used up, and holds nothing
-// meanwhile but a number in a table.
+// there may be a million, their sums, all groups or meters, and the FDB come in pieces: a job each,
+// which goes on when what it wrote last is out, so that other requests are served in between. Jobs
+// take turns. One that is paced stands still when the bytes it was given are used up, and holds
+// nothing meanwhile but a number in a table.
 
 #include "dp_ipc.h"
 
@@ -22,7 +22,13 @@
 #define DP_DUMP_PIECE 64u // rules at a time
 #define DP_DUMP_SUM 1024u // that are only added up
 #define DP_DUMP_MANY 8u   // groups or meters
+#define DP_DUMP_FDB 256u  // addresses
 #define DP_DUMP_FREELY INT64_MAX
+
+struct dp_dump_address {
+	uint64_t id; // ft_fdb_ids()
+	uint32_t tenant;
+};
 
 struct dp_dump {
 	struct dp *dp;
@@ -32,10 +38,11 @@ struct dp_dump {
 	bool later;                // a job was made of it
 	struct ft_flow_walk *walk; // NULL: not over rules
 	struct weft_aggregate sum;
-	uint32_t *number; // of groups or meters: n, of which `next` were told
+	uint32_t *number;                // of groups or meters: n, of which `next` were told
+	struct dp_dump_address *address; // of the FDB, likewise
 	uint32_t n, next;
-	struct dp_tenant *of;
-	int64_t credit; // bytes that may be written; 0 or less: it waits
+	struct dp_tenant *of; // NULL: not one switch's
+	int64_t credit;       // bytes that may be written; 0 or less: it waits
 	TAILQ_ENTRY(dp_dump) link;
 };
 
@@ -142,19 +149,26 @@ static void dp_dump_provider(struct dp_dump *d, struct dp_tenant *t)
 		dp_dump_item(d, t->id, t->provider->cfg, sizeof(*t->provider->cfg));
 }
 
-static void dp_dump_fdb_entry(void *arg, const struct weft_ipc_fdb *e)
+static void dp_dump_count_addresses(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_fdb_stats s;
+
+	ft_fdb_stats(t->sw, &s);
+	d->n += s.entries;
+}
+
+static void dp_dump_note_address(void *arg, uint64_t id)
 {
 	struct dp_dump *d = arg;
 
-	dp_dump_item(d, d->tenant, e, sizeof(*e));
+	if (d->next < d->n)
+		d->address[d->next++] = (struct dp_dump_address){.id = id, .tenant = d->of->id};
 }
 
-static void dp_dump_fdb(struct dp_dump *d, struct dp_tenant *t)
+static void dp_dump_note_addresses(struct dp_dump *d, struct dp_tenant *t)
 {
-	struct dp_dump of = *d;
-
-	of.tenant = t->id;
-	ft_fdb_walk(t->sw, dp_dump_fdb_entry, &of);
+	d->of = t;
+	ft_fdb_ids(t->sw, dp_dump_note_address, d);
 }
 
 static void dp_dump_neigh(void *arg, const struct weft_ipc_neigh *n)
@@ -365,6 +379,24 @@ static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant
 	return WEFT_E_NO_MEMORY;
 }
 
+// The addresses that there are now, those that go meanwhile left out.
+static enum weft_error dp_dump_start_fdb(struct dp_dump *d)
+{
+	dp_dump_tenants(d, dp_dump_count_addresses, false);
+	if (!d->n)
+		return WEFT_E_NONE;
+	d->address = malloc(d->n * sizeof(*d->address));
+	if (!d->address)
+		return WEFT_E_NO_MEMORY;
+	dp_dump_tenants(d, dp_dump_note_addresses, false);
+	d->n = d->next;
+	d->next = 0;
+	if (dp_dump_job(d, NULL))
+		return WEFT_E_NONE;
+	free(d->address);
+	return WEFT_E_NO_MEMORY;
+}
+
 // Dumps of one tenant's switch.
 static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_request *r)
 {
@@ -440,8 +472,7 @@ static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_requ
 		dp_dump_tenants(d, dp_dump_fdb_stats, false);
 		return WEFT_E_NONE;
 	case WEFT_IPC_DUMP_FDB:
-		dp_dump_tenants(d, dp_dump_fdb, false);
-		return WEFT_E_NONE;
+		return dp_dump_start_fdb(d);
 	case WEFT_IPC_DUMP_DROPS:
 		dp_dump_tenants(d, dp_dump_ledger, true);
 		return WEFT_E_NONE;
@@ -483,6 +514,7 @@ static void dp_dump_finish(struct dp_dump *job)
 	TAILQ_REMOVE(&dp_dump_jobs, job, link);
 	ft_flow_walk_free(job->walk);
 	free(job->number);
+	free(job->address);
 	free(job);
 }
 
@@ -512,9 +544,27 @@ static bool dp_dump_numbers(struct dp_dump *job)
 	return job->next < job->n;
 }
 
+static bool dp_dump_addresses(struct dp_dump *job)
+{
+	struct dp_tenant *t = NULL;
+
+	for (unsigned i = 0; i < DP_DUMP_FDB && job->next < job->n; i++, job->next++) {
+		const struct dp_dump_address *a = &job->address[job->next];
+		struct weft_ipc_fdb e;
+
+		if (!t || t->id != a->tenant)
+			t = dp_tenant_find(job->dp, a->tenant);
+		if (t && ft_fdb_get_id(t->sw, a->id, &e))
+			dp_dump_item(job, a->tenant, &e, sizeof(e));
+	}
+	return job->next < job->n;
+}
+
 // True: there is more.
 static bool dp_dump_some(struct dp_dump *job)
 {
+	if (job->address)
+		return dp_dump_addresses(job);
 	if (job->number)
 		return dp_dump_numbers(job);
 	if (job->type == WEFT_IPC_DUMP_FLOWS)
@@ -547,7 +597,7 @@ bool dp_ipc_dump_run(struct dp *dp)
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = job == last ? NULL : TAILQ_NEXT(job, link);
-		if (job->credit <= 0 || job->of->stage)
+		if (job->credit <= 0 || (job->of && job->of->stage))
 			continue;
 		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
 			return true;
@@ -563,7 +613,7 @@ void dp_ipc_dump_cancel(const struct ft_switch *sw)
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (!sw || job->of->sw == sw)
+		if (!sw || (job->of && job->of->sw == sw))
 			dp_dump_finish(job); // of what there was; nothing if nobody listens
 	}
 }

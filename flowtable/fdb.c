@@ -525,10 +525,27 @@ unsigned ft_fdb_age(struct ft_switch *sw, uint32_t max_age_s)
 	return sweep(sw, &(struct condition){.min_age = max_age_s, .ofport = WEFT_OFPORT_ANY});
 }
 
+void ft_fdb_ids(struct ft_switch *sw, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+	const struct array *a = writer_array(sw->fdb);
+
+	for (uint32_t i = 0; i <= a->mask; i++) {
+		const struct ft_fdb_entry *e = slot_entry(a, i);
+
+		if (e && e != GONE)
+			fn(arg, e->id);
+	}
+}
+
 bool ft_fdb_get(
 	struct ft_switch *sw, const struct weft_mac *mac, uint16_t vlan, struct weft_ipc_fdb *out)
 {
-	const struct ft_fdb_entry *e = writer_find(sw->fdb, ft_fdb_id(mac, vlan));
+	return ft_fdb_get_id(sw, ft_fdb_id(mac, vlan), out);
+}
+
+bool ft_fdb_get_id(struct ft_switch *sw, uint64_t id, struct weft_ipc_fdb *out)
+{
+	const struct ft_fdb_entry *e = writer_find(sw->fdb, id);
 
 	if (!e)
 		return false;

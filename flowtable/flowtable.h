@@ -241,6 +241,9 @@ unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s); // returns how many
 void ft_fdb_release(struct ft_switch *);
 void ft_fdb_stats(struct ft_switch *, struct weft_ipc_fdb_stats *out);
 void ft_fdb_walk(struct ft_switch *, void (*fn)(void *arg, const struct weft_ipc_fdb *), void *arg);
+// The same in pieces: first the names of all, then what is said of each, if it is still there.
+void ft_fdb_ids(struct ft_switch *, void (*fn)(void *arg, uint64_t id), void *arg);
+bool ft_fdb_get_id(struct ft_switch *, uint64_t id, struct weft_ipc_fdb *out);
 
 // Workers: the FDB has the address, wherever that is.
 bool ft_fdb_knows(const struct ft_switch *, const struct weft_mac *, uint16_t vlan);

@@ -367,6 +367,29 @@ def test_a_broken_stream_is_closed(shared, message):
     shared.connect().echo()
 
 
+def test_others_are_served_while_the_fdb_is_told(shared):
+    dp = shared.dp
+    macs = {f'02:00:00:00:{n >> 8:02x}:{n & 255:02x}' for n in range(600)}
+    with dp.txn():
+        for mac in macs:
+            dp.fdb_add(1, mac, vtep='172.16.0.50')
+    dump, echo = dp.xid + 1, dp.xid + 2
+    dp.xid = echo
+    dp.sock.sendall(b''.join(weftipc.HDR.pack(len=16, type=weftipc.TYPES[kind], flags=0, xid=xid, tenant=0)
+                             for kind, xid in (('DUMP_FDB', dump), ('ECHO', echo))))  # in one go
+    dp.answer(echo)  # before the first address
+    told = []
+    while (answer := dp.answer(dump))[0]['flags'] & weftipc.MORE:
+        told.append(answer)
+    assert all(hdr['tenant'] == 1 for hdr, _ in told)
+    assert {weftipc.FDB.unpack(body)['mac'] for _, body in told} == macs
+    assert len(told) == len(macs)
+    with dp.txn():
+        for mac in macs:
+            dp.fdb_del(1, mac)
+    assert dp.fdb(1) == []
+
+
 def test_every_group_fits_its_dump(shared):
     """A group that can be made can be told of: its answer has counters besides."""
     def mod(command, buckets=0):

@@ -205,9 +205,21 @@ static void on_entry(void *arg, const struct weft_ipc_fdb *f)
 	walk->n++;
 }
 
+// By its name each is found, and is as the walk says.
+static void on_id(void *arg, uint64_t id)
+{
+	struct walk *walk = arg;
+	struct weft_ipc_fdb f;
+
+	assert_true(ft_fdb_get_id(walk->w->sw, id, &f));
+	assert_int_equal(ft_fdb_id(&f.mac, f.vlan), id);
+	on_entry(walk, &f);
+}
+
 static void against_an_array(void **state)
 {
 	static struct ref_fdb r;
+	struct weft_ipc_fdb_stats stats;
 	struct world *w = fdb_world();
 
 	for (int i = 0; i < 200000; i++) {
@@ -233,6 +245,11 @@ static void against_an_array(void **state)
 		if (what >= 980) {
 			ft_fdb_walk(w->sw, on_entry, &walk);
 			assert_int_equal(walk.n, r.n);
+			walk.n = 0;
+			ft_fdb_ids(w->sw, on_id, &walk);
+			assert_int_equal(walk.n, r.n);
+			ft_fdb_stats(w->sw, &stats);
+			assert_int_equal(stats.entries, r.n);
 		}
 	}
 	world_free(w);
