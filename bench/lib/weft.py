@@ -180,7 +180,7 @@ class Weft:
 
     def _weft(self, *words):
         return json.loads(run([self._tool('ctrlagent', 'weft'), '--json', '--socket',
-                               self._path('agent.sock'), *words]))
+                               self._path('agent.sock'), *words], timeout=300))
 
     def workers(self):
         """Counters of each."""
