@@ -31,6 +31,7 @@ OSKEN_LACKS = (
     'of_flow_update_paused',
     'of_controller_status_entry',   # likewise
     'of_group_prop_experimenter',   # likewise
+    '"properties": []}, {"struct": "of_group_desc"',  # takes the next group for this one's properties
     'of_action_copy_field',         # random headers are no fields
     'of_bundle_features_reply',     # looks for its body beyond it
     'of_table_feature_prop_packet_types',  # random bytes are no fields
