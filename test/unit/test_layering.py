@@ -30,7 +30,7 @@ RULES = {
     'test/unit/flowtable': (('flowtable', 'test/unit'), f'{LIBC}|{TEST}'),
     'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit'),
                             f'{LIBC}|{DPDK}|{TEST}'),
-    'test/unit/ctrlagent': (('ctrlagent',), f'{LIBC}|{AGENT}|{TEST}'),
+    'test/unit/ctrlagent': (('ctrlagent', 'test/unit'), f'{LIBC}|{AGENT}|{TEST}'),
     'test/fuzz/overlay': (('overlay',), LIBC),
     'test/fuzz/flowtable': (('flowtable',), LIBC),
     'test/fuzz/dataplane': (('overlay', 'flowtable', 'dataplane'), f'{LIBC}|{DPDK}'),
