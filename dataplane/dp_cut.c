@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_cut.h"
 
-#include <rte_mbuf.h>
-
 #include <stdlib.h>
 
 bool dp_cut_init(struct dp_cut *c, struct rte_mempool *pool, uint32_t room)

@@ -8,13 +8,12 @@
 
 #include "dp_gso.h"
 
+#include <rte_mbuf.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
 #define DP_CUT_BIG 65568u // the longest that a kernel hands over: 64 KiB and headers
-
-struct rte_mbuf;
-struct rte_mempool;
 
 struct dp_cut {
 	struct rte_mempool *pool;
@@ -33,3 +32,34 @@ void dp_cut_free(struct dp_cut *c);
 bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len);
 // The next frame. NULL: that was all, or, if still busy, there is no buffer.
 struct rte_mbuf *dp_cut_next(struct dp_cut *c);
+
+// Receives once. False: there is nothing, or no buffer. True: *m is a frame, or NULL if what came
+// was none or waits in the queue's dp_cut. A burst has room for `n` frames more.
+typedef bool dp_cut_read_fn(void *queue, unsigned n, struct rte_mbuf **m);
+
+// A burst of at most `n` frames, those first that a segment is cut into. Returns how many; their
+// bytes in *bytes.
+static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c, uint16_t dev,
+	dp_cut_read_fn *read, void *queue, struct rte_mbuf **out, uint16_t n, uint64_t *bytes)
+{
+	uint16_t got = 0;
+
+	*bytes = 0;
+	while (got < n) {
+		struct rte_mbuf *m;
+
+		if (c->busy) {
+			m = dp_cut_next(c);
+			if (!m && c->busy)
+				break;
+		} else if (!read(queue, n - got, &m)) {
+			break;
+		}
+		if (!m)
+			continue;
+		m->port = dev;
+		*bytes += m->pkt_len;
+		out[got++] = m;
+	}
+	return got;
+}

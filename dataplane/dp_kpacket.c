@@ -157,8 +157,9 @@ static bool dp_kpacket_is_outgoing(const struct tpacket2_hdr *slot)
 	return from->sll_pkttype == PACKET_OUTGOING;
 }
 
-static bool dp_kpacket_read(struct dp_kqueue *q, struct rte_mbuf **out)
+static bool dp_kpacket_read(void *queue, unsigned room, struct rte_mbuf **out)
 {
+	struct dp_kqueue *q = queue;
 	struct tpacket2_hdr *slot = (void *)(q->ring + (size_t)q->at * q->slot_len);
 	uint32_t status = __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
 	struct rte_mbuf *m;

@@ -52,32 +52,12 @@ static inline void dp_kqueue_count(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-// Reads once. False: there is nothing, or no buffer. True: *m is a frame, or NULL if what was read
-// was none or waits in q->cut.
-typedef bool dp_kqueue_read_fn(struct dp_kqueue *q, struct rte_mbuf **m);
-
 static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
-	struct dp_kqueue *q, struct rte_mbuf **out, uint16_t n, dp_kqueue_read_fn *read)
+	struct dp_kqueue *q, struct rte_mbuf **out, uint16_t n, dp_cut_read_fn *read)
 {
-	uint64_t bytes = 0;
-	uint16_t got = 0;
+	uint64_t bytes;
+	uint16_t got = dp_cut_rx(&q->cut, q->dev, read, q, out, n, &bytes);
 
-	while (got < n) {
-		struct rte_mbuf *m;
-
-		if (q->cut.busy) {
-			m = dp_cut_next(&q->cut);
-			if (!m && q->cut.busy)
-				break;
-		} else if (!read(q, &m)) {
-			break;
-		}
-		if (!m)
-			continue;
-		m->port = q->dev;
-		bytes += m->pkt_len;
-		out[got++] = m;
-	}
 	if (got) {
 		dp_kqueue_count(&q->rx_packets, got);
 		dp_kqueue_count(&q->rx_bytes, bytes);

@@ -32,8 +32,9 @@ static bool dp_ktap_take(
 	return false;
 }
 
-static bool dp_ktap_read(struct dp_kqueue *q, struct rte_mbuf **m)
+static bool dp_ktap_read(void *queue, unsigned room, struct rte_mbuf **m)
 {
+	struct dp_kqueue *q = queue;
 	struct virtio_net_hdr h;
 	struct iovec iov[3] = {
 		{&h, sizeof(h)}, {NULL, q->cut.room}, {q->cut.big + q->cut.room, DP_CUT_BIG}};

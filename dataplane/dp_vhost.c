@@ -98,30 +98,22 @@ static bool dp_vhost_more(struct dp_vhost_queue *q, unsigned n)
 	return q->n_in;
 }
 
+static bool dp_vhost_read(void *queue, unsigned n, struct rte_mbuf **m)
+{
+	struct dp_vhost_queue *q = queue;
+
+	if (q->next_in == q->n_in && !dp_vhost_more(q, n))
+		return false;
+	*m = dp_vhost_take(q, q->in[q->next_in++]);
+	return true;
+}
+
 static uint16_t dp_vhost_rx(void *queue, struct rte_mbuf **out, uint16_t n)
 {
 	struct dp_vhost_queue *q = queue;
-	uint64_t bytes = 0;
-	uint16_t got = 0;
+	uint64_t bytes;
+	uint16_t got = dp_cut_rx(&q->cut, q->v->dev, dp_vhost_read, q, out, n, &bytes);
 
-	while (got < n) {
-		struct rte_mbuf *m;
-
-		if (q->cut.busy) {
-			m = dp_cut_next(&q->cut);
-			if (!m && q->cut.busy)
-				break;
-		} else if (q->next_in < q->n_in || dp_vhost_more(q, n - got)) {
-			m = dp_vhost_take(q, q->in[q->next_in++]);
-		} else {
-			break;
-		}
-		if (!m)
-			continue;
-		m->port = q->v->dev;
-		bytes += m->pkt_len;
-		out[got++] = m;
-	}
 	if (got) {
 		dp_vhost_count(&q->rx_packets, got);
 		dp_vhost_count(&q->rx_bytes, bytes);

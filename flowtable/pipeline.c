@@ -4,7 +4,7 @@
 
 #include "flowtable/extract.h"
 #include "flowtable/nx.h"
-#include "flowtable/pause.h"
+#include "flowtable/single.h"
 #include "flowtable/trace.h"
 
 void ft_burst_init(struct ft_burst *b, struct ft_switch *sw, unsigned worker, uint64_t now_ns,
@@ -322,35 +322,25 @@ static void after_packet_out(struct ft_burst *b, struct ft_run *run)
 void ft_switch_packet_out(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	struct ft_packet *pkt, const void *actions, size_t len, struct ft_sink *sink)
 {
-	struct ft_stack stacks[FT_BURST];
-	struct ft_action_set set;
-	struct ft_budget budget;
-	struct ft_pause pause;
-	struct ft_burst b;
-	struct ft_run run;
+	struct ft_single s;
+	struct ft_run *run = &s.run;
 
-	ft_burst_init(&b, sw, worker, now_ns, sink);
-	b.stacks = stacks;
-	b.pause = &pause;
-	pause.run = NULL;
-	ft_run_init(&run, pkt, &budget);
-	run.set = &set;
-	run.packet_out = true;
-	run.reason = WEFT_PACKET_IN_PACKET_OUT;
-	ft_set_clear(&set);
+	ft_single_init(&s, sw, worker, now_ns, pkt, sink);
+	run->packet_out = true;
+	run->reason = WEFT_PACKET_IN_PACKET_OUT;
 	if (pkt->pkt.len < 14) {
-		run.why = WEFT_DROP_RX_TRUNCATED;
+		run->why = WEFT_DROP_RX_TRUNCATED;
 	} else {
 		ft_extract(&pkt->pkt, &pkt->key);
-		if (ft_run_actions(&b, &run, actions, len, true) || run.exit)
-			after_packet_out(&b, &run);
-		else if (run.pausing)
-			ft_pause_list(&run);
-		if (run.pausing)
-			ft_pause_end(&b, &run);
+		if (ft_run_actions(&s.b, run, actions, len, true) || run->exit)
+			after_packet_out(&s.b, run);
+		else if (run->pausing)
+			ft_pause_list(run);
+		if (run->pausing)
+			ft_pause_end(&s.b, run);
 	}
-	if (run.next >= 0)
-		run_tables(&b, &run, 1);
+	if (run->next >= 0)
+		run_tables(&s.b, run, 1);
 	else
-		ft_run_end(&b, &run);
+		ft_run_end(&s.b, run);
 }

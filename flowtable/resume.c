@@ -4,7 +4,7 @@
 #include "flowtable/egress.h"
 #include "flowtable/extract.h"
 #include "flowtable/nx.h"
-#include "flowtable/pause.h"
+#include "flowtable/single.h"
 
 // ---- may it go on? (control thread)
 
@@ -70,7 +70,6 @@ static void restore(struct ft_burst *b, struct ft_run *run, const struct weft_co
 		run->budget->stack->n = c->n_stack;
 		memcpy(run->budget->stack->at, weft_paused_stack(c), 16u * c->n_stack);
 	}
-	ft_set_clear(run->set);
 	ft_set_write(run->set, weft_paused_set(c), c->set_len, c->flags & WEFT_PAUSED_SET_MISS);
 	run->packet_out = c->flags & WEFT_PAUSED_PACKET_OUT;
 }
@@ -189,29 +188,19 @@ static void go_on(
 void ft_switch_resume(struct ft_switch *sw, unsigned worker, uint64_t now_ns, struct ft_packet *pkt,
 	const struct ft_resumption *r, struct ft_sink *sink)
 {
-	struct ft_stack stacks[FT_BURST];
-	struct ft_action_set set;
-	struct ft_budget budget;
-	struct ft_pause pause;
-	struct ft_burst b;
-	struct ft_run run;
+	struct ft_single s;
 
-	ft_burst_init(&b, sw, worker, now_ns, sink);
-	b.stacks = stacks;
-	b.pause = &pause;
-	pause.run = NULL;
-	ft_run_init(&run, pkt, &budget);
-	run.set = &set;
-	restore(&b, &run, r->continuation);
+	ft_single_init(&s, sw, worker, now_ns, pkt, sink);
+	restore(&s.b, &s.run, r->continuation);
 	if (pkt->pkt.len < 14) {
-		run.why = WEFT_DROP_RX_TRUNCATED;
-		ft_run_end(&b, &run);
+		s.run.why = WEFT_DROP_RX_TRUNCATED;
+		ft_run_end(&s.b, &s.run);
 		return;
 	}
 	ft_extract(&pkt->pkt, &pkt->key);
-	if (ft_run_actions(&b, &run, r->actions, r->actions_len, false))
-		go_on(&b, &run, r->continuation,
+	if (ft_run_actions(&s.b, &s.run, r->actions, r->actions_len, false))
+		go_on(&s.b, &s.run, r->continuation,
 			(const char *)r->continuation + r->continuation_len);
 	else
-		ft_run_end(&b, &run);
+		ft_run_end(&s.b, &s.run);
 }
