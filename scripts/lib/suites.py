@@ -207,8 +207,8 @@ def e2e(options):
         return Tally(failed=1, failures=['e2e: needs root, for network namespaces'])
     if not build('build'):
         return Tally(failed=1, failures=['e2e: build'])
-    # Most of a test's time is waiting for programs that start: as many at once as there are CPUs.
-    tally.add(pytest(options, 'side-by-side', '-m', 'not alone', '-n', str(os.cpu_count() or 1)))
+    # Most of a test's time is waiting for programs that start: one more at once than there are CPUs.
+    tally.add(pytest(options, 'side-by-side', '-m', 'not alone', '-n', str((os.cpu_count() or 1) + 1)))
     tally.add(pytest(options, 'alone', '-m', 'alone'))
     if not tally.passed + tally.failed + len(tally.skipped):
         tally.fail('e2e: no test ran')
