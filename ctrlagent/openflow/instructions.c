@@ -42,7 +42,8 @@ static int take(struct of_reader *it, struct parsed *p, const struct of_instruct
 		return take_goto(it, p, in->goto_table.table_id);
 	case OF_INSTRUCTION_WRITE_METADATA:
 		p->i.metadata_mask = weft_htonll(in->write_metadata.metadata_mask);
-		p->i.metadata = weft_htonll(in->write_metadata.metadata);
+		// With an empty mask it does nothing, and is not kept.
+		p->i.metadata = p->i.metadata_mask ? weft_htonll(in->write_metadata.metadata) : 0;
 		return 0;
 	case OF_INSTRUCTION_WRITE_ACTIONS:
 		p->i.flags |= WEFT_INSTR_WRITE;
