@@ -99,7 +99,7 @@ class Weft:
             'name': f't{tenant.number}', 'encap': self._inputs.encap,
             {'vxlan': 'vni', 'nvgre': 'vsid'}[self._inputs.encap]: tenant.vni,
             'learn': False, 'vteps': list(tenant.vteps or self._inputs.vteps),
-            'quotas': {'rules': 1000000},
+            'quotas': {'rules': 1100000},  # a million, and those that forward
             'switch': {'controllers': [f'punix:{self._switch(tenant)}'], 'fail_mode': 'secure',
                        'dpid': f'{tenant.number:016x}'},
             'ports': ports,
