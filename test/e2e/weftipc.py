@@ -55,7 +55,7 @@ def _reasons(macro):
 DROPS = _reasons("DROP")
 CONSUMED = _reasons("CONSUMED")
 ERRORS = _names("error.h", "WEFT_ERRORS")
-KINDS = [n.lower() for n in _names("ipc.h", "WEFT_PORT_KINDS")]
+KINDS = [n.lower() for n in _names("ipc_port.h", "WEFT_PORT_KINDS")]
 TYPES = _types()
 VERSION = int(re.search(r"#define WEFT_IPC_VERSION (\d+)u", (INCLUDE / "ipc.h").read_text()).group(1))
 TYPE_NAMES = {v: k for k, v in TYPES.items()}
