@@ -12,6 +12,8 @@ from lab import Lab, tshark, weft  # noqa: E402
 from lab.controller import Controller  # noqa: E402
 from lab.fabric import Fabric  # noqa: E402
 from lab.weft import CommandError, WeftHost  # noqa: E402
+from ofclient import NAMES, Client  # noqa: E402
+from sessionserver import SessionServer  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -125,3 +127,46 @@ def controller(lab, fabric):
 @pytest.fixture
 def controller_target(fabric):
     return f'tcp:{fabric.address}:6653'
+
+
+# ---- sessions without a data plane
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts a session server with these options, listening on a UNIX socket too: its `target`."""
+    started = []
+
+    def make(*args):
+        path = f'{tmp_path}/of.sock'
+        s = SessionServer(f'punix:{path}', *args)
+        s.target = f'unix:{path}'
+        started.append(s)
+        return s
+
+    yield make
+    for s in started:
+        s.stop()
+
+
+@pytest.fixture
+def server(start_server):
+    return start_server()
+
+
+@pytest.fixture
+def connect(server):
+    """Connects a client of this OpenFlow version, and closes it after the test."""
+    made = []
+
+    def connect(version):
+        made.append(Client.connect(server.target, version=version))
+        return made[-1]
+    yield connect
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def four(connect):
+    """A client of each OpenFlow version that Weft speaks, by the version's number on the wire."""
+    return {version: connect(version) for version in NAMES}

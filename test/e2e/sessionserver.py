@@ -3,9 +3,12 @@
 import json
 import os
 import queue
+import socket
 import subprocess
 import threading
 import time
+
+from ofclient import Client
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -51,6 +54,9 @@ class SessionServer:
     def describe(self):
         return json.loads(self('describe'))
 
+    def sessions(self):
+        return [c for c in self.describe()['controllers'] if c['state'] == 'connected']
+
     def event(self, timeout=5):
         return self.events.get(timeout=timeout)
 
@@ -76,3 +82,28 @@ class SessionServer:
             print(''.join(self.log))
         else:
             self.stop()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Listener:
+    """A controller that listens; each accepted connection is a Client."""
+
+    def __init__(self, port=0):
+        self.sock = socket.socket()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.bind(('127.0.0.1', port))
+        self.sock.listen()
+        self.port = self.sock.getsockname()[1]
+
+    def accept(self, timeout=5):
+        self.sock.settimeout(timeout)
+        sock = self.sock.accept()[0]
+        return Client(sock)
+
+    def close(self):
+        self.sock.close()

@@ -9,7 +9,6 @@ import pytest
 from lab.wait import wait_until
 from lab.weft import WeftHost
 from ofclient import Client, header
-from sessionserver import SessionServer
 from test_openflow_load import flow_add
 
 ONF, CONTROL, ADD = 0x4f4e4600, 2300, 2301
@@ -72,13 +71,6 @@ class Peer:
         return c.multipart(c.parser.OFPAggregateStatsRequest(c.dp, 0, c.ofp.OFPTT_ALL, c.ofp.OFPP_ANY,
                                                              c.ofp.OFPG_ANY, 0, 0, c.parser.OFPMatch())
                            ).flow_count
-
-
-@pytest.fixture
-def server(tmp_path):
-    with SessionServer(f'punix:{tmp_path}/s') as s:
-        s.target = f'unix:{tmp_path}/s'
-        yield s
 
 
 @pytest.fixture

@@ -7,18 +7,10 @@ import subprocess
 import pytest
 
 from ofclient import Client, header
-from sessionserver import SessionServer
 
 NX = 0x2320
 FRAME = bytes.fromhex('ffffffffffff0200000000010806') + bytes(46)
 STANDARD, NXT_PACKET_IN, NXT_PACKET_IN2 = range(3)
-
-
-@pytest.fixture
-def server(tmp_path):
-    with SessionServer(f'punix:{tmp_path}/s') as s:
-        s.target = f'unix:{tmp_path}/s'
-        yield s
 
 
 def nx(subtype, body=b'', version=4, xid=2):

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-from sessionserver import SessionServer
 
 pytestmark = pytest.mark.skipif(not shutil.which('ovs-ofctl'), reason='no ovs-ofctl')
 
@@ -28,13 +27,6 @@ def table():
             elif not line.startswith('#'):
                 rows.append((line, {}))
     return rows
-
-
-@pytest.fixture
-def server(tmp_path):
-    with SessionServer(f'punix:{tmp_path}/s') as s:
-        s.target = f'unix:{tmp_path}/s'
-        yield s
 
 
 def ofctl(server, version, command, *args, stdin=None, check=True):

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-from sessionserver import SessionServer
 
 pytestmark = pytest.mark.skipif(not shutil.which('ovs-ofctl'), reason='no ovs-ofctl')
 
@@ -71,14 +70,6 @@ FLOWS = {
            'priority=21,tcp actions=set_field:81->tcp_dst,output:2'],
     TABLES: ['importance=7, priority=22 actions=output:1'],
 }
-
-
-@pytest.fixture
-def server(tmp_path):
-    path = f'{tmp_path}/of.sock'
-    with SessionServer(f'punix:{path}') as s:
-        s.target = f'unix:{path}'
-        yield s
 
 
 def ofctl(server, option, command, *args, status=0, stdin=None):

@@ -13,7 +13,7 @@ import struct
 import pytest
 
 from lab.weft import WeftHost
-from ofclient import NAMES, Client, header, hello
+from ofclient import Client, header, hello
 from sessionserver import ROOT
 
 pack = struct.pack
@@ -307,7 +307,7 @@ DRAWN = {
 ELSEWHERE = {
     'OFPBRC_MULTIPART_REQUEST_TIMEOUT': 'test_a_request_whose_rest_does_not_come()',
     'OFPHFC_INCOMPATIBLE': 'test_hello_failed()',
-    'OFPRRFC_ID_IN_USE': 'test_openflow_versions.py, test_short_ids_of_1_5()',
+    'OFPRRFC_ID_IN_USE': 'test_openflow_1_5_messages.py, test_short_ids_of_1_5()',
 }
 
 NOT_DRAWN = {

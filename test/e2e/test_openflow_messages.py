@@ -4,18 +4,9 @@ import struct
 
 import pytest
 
-from ofclient import Client, Timeout, header
-from sessionserver import SessionServer
+from ofclient import Client, header
 
 OVERLAY = 65000
-
-
-@pytest.fixture
-def server(tmp_path):
-    target = f'{tmp_path}/of.sock'
-    with SessionServer(f'punix:{target}') as s:
-        s.target = f'unix:{target}'
-        yield s
 
 
 @pytest.fixture
@@ -352,7 +343,7 @@ def test_table_features_tell_of_every_table(c):
 
 
 def test_table_features_cannot_be_set(c):
-    p, o = c.parser, c.ofp
+    o = c.ofp
     T = o.OFPET_TABLE_FEATURES_FAILED
 
     def feature(table):

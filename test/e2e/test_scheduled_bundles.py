@@ -6,19 +6,11 @@ import time
 import pytest
 
 from ofclient import Client, Timeout, header
-from sessionserver import SessionServer
 from test_openflow_load import flow_add
 
 OPEN, COMMIT, DISCARD = 0, 4, 6
 BOTH, TIME = 3, 4
 BUNDLE_IN_PROGRESS, SCHED_FUTURE, SCHED_PAST, BAD_FLAGS = 15, 17, 18, 7
-
-
-@pytest.fixture
-def server(tmp_path):
-    with SessionServer(f'punix:{tmp_path}/s') as s:
-        s.target = f'unix:{tmp_path}/s'
-        yield s
 
 
 @pytest.fixture
