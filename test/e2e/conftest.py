@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lab import Lab, tshark, weft  # noqa: E402
+from lab.bare import BareHost  # noqa: E402
 from lab.controller import Controller  # noqa: E402
 from lab.fabric import Fabric  # noqa: E402
 from lab.weft import CommandError, WeftHost  # noqa: E402
@@ -117,6 +118,16 @@ def hosts(request, lab, fabric):
         made.tell()
     else:
         made.settle()
+
+
+@pytest.fixture
+def two_bare(lab, fabric):
+    """Two hosts whose data planes have no agent; their books balance at the end."""
+    a, b = BareHost(lab, fabric, 1), BareHost(lab, fabric, 2)
+    yield a, b
+    for host in (a, b):
+        if host.process.alive():
+            host.check_balance()
 
 
 @pytest.fixture

@@ -87,3 +87,10 @@ def pair(a, b, encap=weftipc.VXLAN, network=5000, tenant=1, **more):
     for here, there in ((a, b), (b, a)):
         here.reaches(there)
         here.tenant(tenant, encap, network, [there.vtep], **more)
+
+
+def connect_vms(a, b, tenant=1, kind='tap', prefix='vm'):
+    """A VM of the tenant on each of two hosts: 10.0.0.1 and 10.0.0.2."""
+    vm1 = a.vm(tenant, f'{prefix}1', 1, '10.0.0.1/24', '02:00:00:00:00:01', kind)
+    vm2 = b.vm(tenant, f'{prefix}2', 1, '10.0.0.2/24', '02:00:00:00:00:02', kind)
+    return vm1, vm2

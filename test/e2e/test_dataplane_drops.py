@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why packets die, and what is said of each: drops, packet-in, replication and meters of the data plane alone."""
+import time
+
+import pytest
+import weftipc
+from lab.bare import BareHost
+from lab.wait import wait_until
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.vxlan import VXLAN
+from scapy.utils import rdpcap
+
+MAC1, MAC2, MAC3 = ('02:00:00:00:00:0%d' % i for i in (1, 2, 3))
+CONTROLLED = 0  # tenant flags: no standalone, no learning: rules alone
+
+
+def overlay_frame(host, src, inner, vni=5000, src_mac='02:aa:00:00:00:01'):
+    return (Ether(dst=host.mac, src=src_mac) / IP(src=src, dst=host.vtep) /
+            UDP(sport=55555, dport=4789, chksum=0) / VXLAN(vni=vni, flags=8) / inner)
+
+
+@pytest.fixture
+def probed(lab, fabric):
+    """A host with one controlled tenant and a VM whose port sends what rules say."""
+    host = BareHost(lab, fabric, 1)
+    host.tenant(1, flags=CONTROLLED, punt_rate=50, punt_burst=10)
+    vm = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    vm.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1')
+    yield host, vm
+    host.check_balance()
+
+
+def drops_of(host, tenant=1):
+    return host.settled()[tenant]['drops']
+
+
+def send_from(vm, frame, count=1):
+    with vm.raw('eth0') as raw:
+        for _ in range(count):
+            raw.send(bytes(frame))
+    time.sleep(0.2)
+
+
+FRAME = Ether(dst=MAC2, src=MAC1) / IP(src='10.0.0.1', dst='10.0.0.2') / UDP(sport=7, dport=9) / (b'x' * 50)
+
+
+def test_drops_have_names(probed):
+    host, vm = probed
+    out = weftipc.instructions(weftipc.output('overlay'))
+
+    def dropped(reason, frame=FRAME):
+        before = drops_of(host).get(reason, 0)
+        send_from(vm, frame, 3)
+        assert drops_of(host).get(reason, 0) == before + 3, (reason, drops_of(host))
+
+    dropped('table-miss')
+    host.dp.flow_add(1, {'in_port': 1}, out, cookie=0xabc)
+    dropped('no-vtep')
+    host.dp.vtep_add(1, '172.16.0.2')
+    dropped('no-route')
+    host.dp.nexthop_set('172.16.0.2', flags=weftipc.NO_ROUTE)
+    dropped('no-route')
+    host.dp.nexthop_set('172.16.0.2', port=1, flags=0)
+    dropped('no-neighbour')
+    assert host.dp.wait_events('NEIGH_WANTED'), 'nobody is told to resolve'
+    host.dp.nexthop_set('172.16.0.2', port=1, src_mac=host.mac, dst_mac=MAC3, mtu=200)
+    dropped('too-big', Ether(src=FRAME.src, dst=FRAME.dst, type=0x88b5) / (b'y' * 250))  # nobody to tell
+    dropped('encap-vlan', Ether(dst=MAC2, src=MAC1) / Dot1Q(vlan=5) / FRAME[IP])
+    host.dp.flow_add(1, {'in_port': 1}, weftipc.instructions(b''), cookie=0xdef)
+    dropped('rule')
+    rules = {(r['reason'], r['cookie']): r['packets'] for r in host.dp.drop_rules(1)}
+    assert rules[('no-vtep', 0xabc)] == 3 and rules[('rule', 0xdef)] == 3
+    mac = host.dp.ports(1)[0]['mac']
+    host.dp.port_mod(1, 1, 4, 4, mac)  # NO_RECV
+    dropped('rx-port-down')
+
+
+def test_from_the_underlay(probed, fabric):
+    host, vm = probed
+    host.dp.flow_add(1, {}, weftipc.instructions(weftipc.output(1)))
+    host.dp.vtep_add(1, '172.16.0.2')
+
+    def arrives(frame):
+        with vm.raw('eth0') as there, fabric.ns.raw('fabric') as raw:
+            raw.send(bytes(frame))
+            return bool(there.collect(0.3, lambda f: bytes(FRAME[UDP].payload) in f))
+
+    good = overlay_frame(host, '172.16.0.2', FRAME)
+    assert arrives(good)
+    assert not arrives(overlay_frame(host, '172.16.0.3', FRAME))
+    assert drops_of(host) == {'unknown-vtep': 1}
+    tagged = Ether(dst=MAC2, src=MAC1) / Dot1Q(vlan=5) / FRAME[IP]
+    assert not arrives(overlay_frame(host, '172.16.0.2', tagged))
+    assert not arrives(overlay_frame(host, '172.16.0.2', FRAME, vni=5001))
+    flagless = overlay_frame(host, '172.16.0.2', FRAME)
+    flagless[VXLAN].flags = 0
+    assert not arrives(flagless)
+    assert drops_of(host) == {'unknown-vtep': 1, 'inner-vlan': 1}
+    assert drops_of(host, 0) == {'unknown-network': 1, 'vxlan-no-vni': 1}
+    host.dp.tenant_add(1, op='TENANT_SET', vni=5000, flags=weftipc.ANY_VTEP | weftipc.INNER_VLAN)
+    assert arrives(overlay_frame(host, '172.16.0.3', tagged))
+
+
+def test_packet_in_and_out(probed):
+    host, vm = probed
+    host.dp.flow_add(1, {'in_port': 1}, weftipc.instructions(weftipc.output('controller', 60)), cookie=5)
+    send_from(vm, FRAME)
+    (tenant, punt, frame), = host.dp.punts()
+    assert tenant == 1 and punt['cookie'] == 5 and punt['in_port'] == 1 and punt['max_len'] == 60
+    assert punt['total_len'] == len(FRAME) and frame == bytes(FRAME)[:60]
+    with vm.raw('eth0') as raw:
+        host.dp.packet_out(1, bytes(FRAME), weftipc.output(1))
+        assert raw.expect(lambda f: f == bytes(FRAME))
+    # the rate: 50 a second, 10 at once
+    send_from(vm, FRAME, 300)
+    told = len(host.dp.punts())
+    assert 8 <= told <= 60, told
+    ledger = host.check_balance()[1]
+    assert ledger['consumed']['packet-in'] == told + 1
+    assert ledger['drops']['punt-rate'] == 300 - told
+
+
+def test_head_end_replication(probed, fabric):
+    host, vm = probed
+    for last in (2, 3, 4):
+        host.dp.vtep_add(1, f'172.16.0.{last}')
+        host.dp.nexthop_set(f'172.16.0.{last}', src=host.vtep, port=1, src_mac=host.mac,
+                            dst_mac=f'02:bb:00:00:00:0{last}')
+    host.dp.flow_add(1, {'in_port': 1}, weftipc.instructions(weftipc.output('overlay')))
+    capture = fabric.capture(host.label)
+    send_from(vm, FRAME, 4)
+    sent = [p for p in rdpcap(capture.stop()) if VXLAN in p]
+    assert sorted(p[IP].dst for p in sent) == sorted(['172.16.0.2', '172.16.0.3', '172.16.0.4'] * 4)
+    for p in sent:
+        assert p[VXLAN].vni == 5000 and p[Ether].dst == '02:bb:00:00:00:0' + p[IP].dst[-1]
+        assert bytes(p[VXLAN].payload) == bytes(FRAME)
+    assert len({p[UDP].sport for p in sent}) == 1 and sent[0][UDP].sport >= 49152
+    ledger = host.check_balance()[1]
+    assert ledger['copies'] == 8 and ledger['sent'] == 12
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize('flags, rate', [(2, 200), (1, 400)])
+def test_meter_keeps_its_rate(probed, flags, rate):
+    """packets/s, then kb/s: over three seconds of twice the rate and more, within 5 %."""
+    host, vm = probed
+    host.dp.meter_add(1, 1, [(1, rate, 0)], flags=flags)
+    host.dp.flow_add(1, {'in_port': 1}, weftipc.instructions(weftipc.output('in_port'), meter=1))
+    frame = FRAME / (b'z' * (500 - len(FRAME)))
+    per_second = rate if flags == 2 else rate * 125 / len(frame)
+    with vm.raw('eth0') as raw:
+        start, sent = time.monotonic(), 0
+        while time.monotonic() - start < 3:
+            raw.send(bytes(frame))
+            sent += 1
+            time.sleep(max(0.0, start + sent / (per_second * 4) - time.monotonic()))
+        took = time.monotonic() - start
+    time.sleep(0.3)
+    ledger = host.check_balance()[1]
+    passed = ledger['sent']
+    burst = max(per_second / 10, 1)
+    want = per_second * took + burst
+    assert abs(passed - want) <= 0.05 * want, (passed, want, ledger)
+    assert ledger['drops']['meter'] == ledger['received'] - passed
+
+
+def test_removed_tenants_stay_in_the_sum(probed):
+    host, vm = probed
+    send_from(vm, FRAME, 5)
+    before = host.settled()
+    host.dp.port_del(vm.port_id)
+    host.dp.tenant_del(1)
+    wait_until(lambda: host.dp.ledgers()[0]['received'] >= before[1]['received'], what='folded')
+    after = host.check_balance()
+    assert 1 not in after
+    assert after[0]['drops']['table-miss'] == before[1]['drops']['table-miss']
