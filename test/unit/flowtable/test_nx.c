@@ -1,88 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nicira's actions one by one: bounds, what ends what, links, the controller's words, OpenFlow 1.0.
+// Nicira's actions one by one: bounds, what ends what, the controller's words, OpenFlow 1.0.
 #include "nx_build.h"
-#include "sink.h"
+#include "side.h"
 
 #include "flowtable/nx.h"
 
 #define PORTS 4u
 
-static struct world *world;
-static struct books *books;
+static struct side it;
 
 static int setup(void **state)
 {
-	world = world_new(1, 1000);
-	books = books_new();
-	for (uint32_t i = 1; i <= PORTS; i++)
-		assert_int_equal(ft_port_set(world->sw, &(struct ft_port){i, 0, true}), 0);
+	it = side_new(PORTS);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	books_free(books);
-	world_free(world);
+	side_free(&it);
 	return 0;
-}
-
-static void ip_rule(uint8_t table, const struct program *p)
-{
-	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, table, 5);
-	struct pattern pattern = {0};
-	struct weft_match m;
-
-	pattern_exact(&pattern, WEFT_FIELD_ETH_TYPE, 0x0800);
-	m = pattern_match(&pattern);
-	mod.cookie = 100u + table;
-	assert_int_equal(ft_flow_mod(world->sw, &mod, &m, &p->instr), 0);
-}
-
-// An IPv4 frame over UDP, or over TCP.
-static void ip_frame(struct frame *f, uint8_t proto, uint8_t ttl)
-{
-	static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 60, 0,
-		0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0, 53};
-
-	memset(f, 0, sizeof(*f));
-	memcpy(f->bytes, head, sizeof(head));
-	f->bytes[22] = ttl;
-	f->bytes[23] = proto;
-	f->bytes[46] = 0x50; // TCP: the header's length
-	f->len = 74;
-}
-
-static void run_frame(const struct frame *f, uint32_t in_port)
-{
-	struct ft_packet *pkt = books_packet(books, f, in_port);
-
-	pkt->key.in_phy_port = pkt->key.in_port;
-	ft_switch_process(world->sw, 0, world->now, &pkt, 1, &books->sink);
-	books_balance(books);
-}
-
-static void run_ip(void)
-{
-	struct frame f;
-
-	books_clear(books);
-	ip_frame(&f, 17, 64);
-	run_frame(&f, 1);
-}
-
-static unsigned sent_to(uint32_t port)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < books->n; i++)
-		n += books->sent[i].kind == SENT_PORT && books->sent[i].port == port;
-	return n;
 }
 
 static unsigned hits(uint8_t table)
 {
 	struct weft_table_stats stats[WEFT_TABLES];
-	unsigned n = ft_table_stats(world->sw, stats);
+	unsigned n = ft_table_stats(it.w->sw, stats);
 
 	for (unsigned i = 0; i < n; i++)
 		if (stats[i].table == table)
@@ -104,13 +46,13 @@ static void a_set_passes_by_what_has_no_header(void **state)
 	program_add(&p, true, WEFT_ACTION_OUTPUT, 2);
 	p.instr.flags |= WEFT_INSTR_GOTO;
 	p.instr.goto_table = 1;
-	ip_rule(0, &p);
+	side_rule(&it, 0, &p);
 	program_add(&strip, false, WEFT_ACTION_STRIP_VLAN, 0);
-	ip_rule(1, &strip);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(books->sent[0].bytes[11], 0x56);
-	assert_int_equal(books->sent[0].bytes[12], 8); // no tag came of it
+	side_rule(&it, 1, &strip);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(it.books->sent[0].bytes[11], 0x56);
+	assert_int_equal(it.books->sent[0].bytes[12], 8); // no tag came of it
 }
 
 // ---- bounds
@@ -120,11 +62,11 @@ static void resubmit_to_itself_ends(void **state)
 	struct program p = program_out(2);
 
 	program_resubmit(&p, false, WEFT_OFPORT_IN_PORT, WEFT_RESUBMIT_SAME_TABLE);
-	ip_rule(0, &p);
-	run_ip();
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
 	assert_int_equal(hits(0), 1 + FT_MAX_DEPTH);
-	assert_int_equal(sent_to(2), 1 + FT_MAX_DEPTH); // what was output before stays so
-	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
+	assert_int_equal(side_sent_to(&it, 2), 1 + FT_MAX_DEPTH); // what was output before stays so
+	assert_int_equal(it.books->reasons[WEFT_DROP_RECURSION], 1);
 }
 
 // A tree of resubmits: 4096 in all, however shallow.
@@ -143,10 +85,10 @@ static void resubmits_are_counted(void **state)
 			r = (void *)(uintptr_t)weft_action_payload(a);
 			r->table = (uint8_t)(t + 1);
 		}
-		ip_rule(t, &p);
+		side_rule(&it, t, &p);
 	}
-	run_ip();
-	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->reasons[WEFT_DROP_RECURSION], 1);
 	for (uint8_t t = 1; t <= 9; t++)
 		sum += hits(t);
 	assert_int_equal(sum, FT_MAX_RESUBMITS);
@@ -160,13 +102,13 @@ static void resubmits_to_conjunctions_cost_more(void **state)
 
 	for (unsigned i = 0; i <= FT_MAX_STEPS / FT_SOFT_STEPS; i++)
 		program_resubmit(&p, false, WEFT_OFPORT_IN_PORT, 1);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 0);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->reasons[WEFT_DROP_RECURSION], 0);
 	program_raw(&soft, false, WEFT_ACTION_CONJUNCTION, 7, &half, sizeof(half));
-	ip_rule(1, &soft);
-	run_ip();
-	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
+	side_rule(&it, 1, &soft);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->reasons[WEFT_DROP_RECURSION], 1);
 }
 
 // Forward through all tables is as deep as it gets, and no error.
@@ -178,11 +120,11 @@ static void through_all_tables(void **state)
 		program_resubmit(&p, false, WEFT_OFPORT_IN_PORT, (uint8_t)(t + 1));
 		if (t + 2 == WEFT_TABLES)
 			p = program_out(2);
-		ip_rule((uint8_t)t, &p);
+		side_rule(&it, (uint8_t)t, &p);
 	}
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(books->drops, 0);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(it.books->drops, 0);
 }
 
 static void stack_is_bounded(void **state)
@@ -192,11 +134,11 @@ static void stack_is_bounded(void **state)
 	for (unsigned i = 0; i <= FT_STACK_VALUES; i++)
 		program_stack(&p, false, bits_of(WEFT_FIELD_REG0, 0, 32));
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(sent_to(3), 0);
-	assert_int_equal(books->reasons[WEFT_DROP_RECURSION], 1);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(side_sent_to(&it, 3), 0);
+	assert_int_equal(it.books->reasons[WEFT_DROP_RECURSION], 1);
 }
 
 static void pop_of_nothing_does_nothing(void **state)
@@ -206,9 +148,9 @@ static void pop_of_nothing_does_nothing(void **state)
 	program_load(&p, false, WEFT_FIELD_REG0, 0, 32, 3);
 	program_stack(&p, true, bits_of(WEFT_FIELD_REG0, 0, 32));
 	program_output_field(&p, bits_of(WEFT_FIELD_REG0, 0, 32));
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(3), 1);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 3), 1);
 }
 
 // ---- what ends what
@@ -222,12 +164,12 @@ static void ttl_ends_its_list_alone(void **state)
 	program_add(&outer, false, WEFT_ACTION_OUTPUT, 2);
 	program_add(&inner, false, WEFT_ACTION_DEC_NW_TTL, 0);
 	program_add(&inner, false, WEFT_ACTION_OUTPUT, 3);
-	ip_rule(0, &outer);
-	ip_rule(1, &inner);
+	side_rule(&it, 0, &outer);
+	side_rule(&it, 1, &inner);
 	ip_frame(&f, 17, 1);
-	run_frame(&f, 1);
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(sent_to(3), 0);
+	side_run(&it, &f, 1);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(side_sent_to(&it, 3), 0);
 }
 
 static void exit_leaves_the_action_set(void **state)
@@ -240,12 +182,12 @@ static void exit_leaves_the_action_set(void **state)
 	program_add(&setter, true, WEFT_ACTION_OUTPUT, 4);
 	program_add(&inner, false, WEFT_ACTION_EXIT, 0);
 	program_add(&inner, false, WEFT_ACTION_OUTPUT, 3);
-	ip_rule(0, &outer);
-	ip_rule(1, &setter);
-	ip_rule(2, &inner);
-	run_ip();
-	assert_int_equal(books->n, 1);
-	assert_int_equal(sent_to(4), 1);
+	side_rule(&it, 0, &outer);
+	side_rule(&it, 1, &setter);
+	side_rule(&it, 2, &inner);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->n, 1);
+	assert_int_equal(side_sent_to(&it, 4), 1);
 }
 
 // The lookup sees the other port, and nothing else does.
@@ -260,10 +202,10 @@ static void in_port_of_a_resubmit(void **state)
 	program_add(&other, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_IN_PORT);
 	pattern_exact(&pattern, WEFT_FIELD_IN_PORT, 3);
 	m = pattern_match(&pattern);
-	assert_int_equal(ft_flow_mod(world->sw, &mod, &m, &other.instr), 0);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(1), 1);
+	assert_int_equal(ft_flow_mod(it.w->sw, &mod, &m, &other.instr), 0);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 1), 1);
 }
 
 // Setting in_port lets a packet back, but not into the overlay that it came from.
@@ -272,20 +214,19 @@ static void in_port_is_writable(void **state)
 	struct program p = {0};
 	struct frame f;
 
-	assert_int_equal(
-		ft_port_set(world->sw, &(struct ft_port){WEFT_OFPORT_OVERLAY, 0, true}), 0);
+	assert_int_equal(ft_port_set(it.w->sw, &(struct ft_port){WEFT_OFPORT_OVERLAY, 0, true}), 0);
 	program_set(&p, false, WEFT_FIELD_IN_PORT, 0);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 1);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_OVERLAY);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(1), 1);
-	assert_int_equal(sent_to(WEFT_OFPORT_OVERLAY), 1);
-	books_clear(books);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 1), 1);
+	assert_int_equal(side_sent_to(&it, WEFT_OFPORT_OVERLAY), 1);
+	books_clear(it.books);
 	ip_frame(&f, 17, 64);
-	run_frame(&f, WEFT_OFPORT_OVERLAY);
-	assert_int_equal(sent_to(WEFT_OFPORT_OVERLAY), 0);
-	assert_int_equal(sent_to(1), 1);
+	side_run(&it, &f, WEFT_OFPORT_OVERLAY);
+	assert_int_equal(side_sent_to(&it, WEFT_OFPORT_OVERLAY), 0);
+	assert_int_equal(side_sent_to(&it, 1), 1);
 }
 
 // The last use of a packet is the packet itself, through resubmit and clone: nothing is copied.
@@ -295,11 +236,11 @@ static void last_uses_cost_no_copy(void **state)
 
 	program_resubmit(&outer, false, WEFT_OFPORT_IN_PORT, 1);
 	program_clone(&inner, &in_clone);
-	ip_rule(0, &outer);
-	ip_rule(1, &inner);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(books->clones + books->copies + books->drops, 0);
+	side_rule(&it, 0, &outer);
+	side_rule(&it, 1, &inner);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(it.books->clones + it.books->copies + it.books->drops, 0);
 }
 
 // ---- the controller
@@ -314,13 +255,13 @@ static void controller_says_all(void **state)
 	struct program p = {0};
 
 	program_controller(&p, &c, "hello");
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(books->n, 1);
-	got = books->sent[0].in.controller;
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->n, 1);
+	got = it.books->sent[0].in.controller;
 	assert_non_null(got);
-	assert_int_equal(books->sent[0].in.controller_id, 7);
-	assert_int_equal(books->sent[0].in.max_len, 50);
+	assert_int_equal(it.books->sent[0].in.controller_id, 7);
+	assert_int_equal(it.books->sent[0].in.max_len, 50);
 	assert_int_equal(got->userdata_len, 5);
 	assert_memory_equal(got + 1, "hello", 5);
 }
@@ -331,17 +272,18 @@ static void ttl_to_each_controller(void **state)
 	struct program p = {0};
 	struct frame f;
 
-	ft_switch_set_flags(world->sw, FT_SWITCH_TTL_PACKET_IN);
+	ft_switch_set_flags(it.w->sw, FT_SWITCH_TTL_PACKET_IN);
 	program_raw(&p, false, WEFT_ACTION_DEC_NW_TTL_IDS, 2, ids, sizeof(ids));
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 2);
-	ip_rule(0, &p);
+	side_rule(&it, 0, &p);
 	ip_frame(&f, 17, 1);
-	run_frame(&f, 1);
-	assert_int_equal(books->n, 2);
-	assert_int_equal(books->sent[0].in.controller_id + books->sent[1].in.controller_id, 8);
-	assert_int_equal(books->sent[0].in.reason, WEFT_PACKET_IN_TTL);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
+	side_run(&it, &f, 1);
+	assert_int_equal(it.books->n, 2);
+	assert_int_equal(
+		it.books->sent[0].in.controller_id + it.books->sent[1].in.controller_id, 8);
+	assert_int_equal(it.books->sent[0].in.reason, WEFT_PACKET_IN_TTL);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
 }
 
 static void meter_of_a_controller_action(void **state)
@@ -352,21 +294,21 @@ static void meter_of_a_controller_action(void **state)
 	struct program p = {0};
 	struct frame f;
 
-	assert_int_equal(ft_meter_mod(world->sw, &meter, &band), 0);
+	assert_int_equal(ft_meter_mod(it.w->sw, &meter, &band), 0);
 	program_controller(&p, &c, NULL);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 2);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(books->n, 2);
-	books_clear(books);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->n, 2);
+	books_clear(it.books);
 	ip_frame(&f, 17, 64);
 	f.len = 1200; // the tests' meter drops what is longer than 1000
-	run_frame(&f, 1);
-	assert_int_equal(books->n, 1); // it is the packet-in alone that the meter stops
-	assert_int_equal(sent_to(2), 1);
+	side_run(&it, &f, 1);
+	assert_int_equal(it.books->n, 1); // it is the packet-in alone that the meter stops
+	assert_int_equal(side_sent_to(&it, 2), 1);
 	meter.command = WEFT_METER_DELETE; // and the rule names it
-	assert_int_equal(ft_meter_mod(world->sw, &meter, NULL), 0);
-	assert_int_equal(world->sw->rules, 0);
+	assert_int_equal(ft_meter_mod(it.w->sw, &meter, NULL), 0);
+	assert_int_equal(it.w->sw->rules, 0);
 }
 
 // ---- OpenFlow 1.0
@@ -383,166 +325,17 @@ static void tags_of_1_0(void **state)
 	program_raw(&p, false, WEFT_ACTION_STRIP_VLAN, 0, NULL, 0);
 	program_raw(&p, false, WEFT_ACTION_SET_L4_DST, 99, NULL, 0);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(books->n, 2);
-	s = &books->sent[0];
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->n, 2);
+	s = &it.books->sent[0];
 	assert_memory_equal(s->bytes + 12, "\x81\x00\xa1\x23\x08\x00", 6);
-	s = &books->sent[1];
+	s = &it.books->sent[1];
 	assert_memory_equal(s->bytes + 12, "\x08\x00", 2);
 	assert_int_equal(frame_get16(s->bytes + 36), 99);
 }
 
-// ---- links
-
-static void random_flow(struct weft_flow_key *k)
-{
-	*k = (struct weft_flow_key){.eth_type = htons(0x0800), .ip_proto = 6};
-	rng_fill(&k->eth_src, 6);
-	rng_fill(&k->eth_dst, 6);
-	rng_fill(&k->ipv4_src, sizeof(k->ipv4_src));
-	rng_fill(&k->ipv4_dst, sizeof(k->ipv4_dst));
-	rng_fill(&k->l4_src, sizeof(k->l4_src));
-	rng_fill(&k->l4_dst, sizeof(k->l4_dst));
-}
-
-static void reverse(struct weft_flow_key *k)
-{
-	struct weft_flow_key was = *k;
-
-	k->eth_src = was.eth_dst;
-	k->eth_dst = was.eth_src;
-	k->ipv4_src = was.ipv4_dst;
-	k->ipv4_dst = was.ipv4_src;
-	k->l4_src = was.l4_dst;
-	k->l4_dst = was.l4_src;
-}
-
-static void links_of_an_algorithm(uint16_t algorithm, uint16_t fields, unsigned n)
-{
-	const struct weft_action_multipath m = {.fields = fields,
-		.basis = 7,
-		.algorithm = algorithm,
-		.max_link = (uint16_t)(n - 1),
-		.arg = n + 2};
-	const bool symmetric = fields >= FT_HASH_SYMMETRIC_L4 && fields != FT_HASH_NW_SRC &&
-			       fields != FT_HASH_NW_DST;
-	unsigned count[128] = {0};
-
-	for (unsigned i = 0; i < 400 * n; i++) {
-		struct weft_flow_key k;
-		unsigned link;
-
-		random_flow(&k);
-		link = ft_multipath_link(&k, &m, 11);
-		assert_true(link < n);
-		assert_int_equal(link, ft_multipath_link(&k, &m, 11));
-		count[link]++;
-		reverse(&k);
-		if (symmetric)
-			assert_int_equal(link, ft_multipath_link(&k, &m, 11));
-	}
-	for (unsigned i = 0; i < n; i++) // 400 each, by 7 deviations
-		assert_true(count[i] > 260 && count[i] < 540);
-}
-
-static void multipath_spreads(void **state)
-{
-	for (uint16_t a = 0; a < FT_MULTIPATH_MAX; a++)
-		for (uint16_t f = 0; f < FT_HASH_FIELDS_MAX; f++) {
-			links_of_an_algorithm(a, f, 1);
-			links_of_an_algorithm(a, f, 5);
-			links_of_an_algorithm(a, f, 100);
-		}
-}
-
-// What is left out of a hash does not change it, and UDP's ports are in one of them only.
-static void fields_of_a_hash(void **state)
-{
-	struct weft_action_multipath m = {.max_link = 65535};
-	struct weft_flow_key k, l;
-	unsigned same = 0;
-
-	random_flow(&k);
-	k.ip_proto = 17;
-	l = k;
-	l.l4_src ^= 0x55;
-	m.fields = FT_HASH_SYMMETRIC_L4;
-	assert_int_equal(ft_multipath_link(&k, &m, 1), ft_multipath_link(&l, &m, 1));
-	m.fields = FT_HASH_SYMMETRIC_L3L4_UDP;
-	for (unsigned seed = 0; seed < 8; seed++)
-		same += ft_multipath_link(&k, &m, seed) == ft_multipath_link(&l, &m, seed);
-	assert_true(same < 3);
-	l = k;
-	l.eth_dst.b[3] ^= 1;
-	m.fields = FT_HASH_SYMMETRIC_L3L4;
-	assert_int_equal(ft_multipath_link(&k, &m, 1), ft_multipath_link(&l, &m, 1));
-	m.fields = FT_HASH_NW_SRC;
-	l.ipv4_dst ^= 77;
-	assert_int_equal(ft_multipath_link(&k, &m, 1), ft_multipath_link(&l, &m, 1));
-}
-
-static uint32_t bundle_of(const struct weft_flow_key *k, uint16_t algorithm)
-{
-	struct {
-		struct weft_action_bundle b;
-		uint32_t port[3];
-	} a = {{.fields = FT_HASH_SYMMETRIC_L4, .algorithm = algorithm, .n_ports = 3}, {4, 2, 3}};
-
-	return ft_bundle_port(world->sw, k, &a.b);
-}
-
-static void set_live(uint32_t port, bool live)
-{
-	assert_int_equal(ft_port_set(world->sw, &(struct ft_port){port, 0, live}), 0);
-}
-
-// When a port dies, the flows of the others stay where they are (RFC 2992).
-static void bundles_know_who_lives(void **state)
-{
-	struct weft_flow_key k[300];
-	uint32_t before[300];
-
-	for (unsigned i = 0; i < 300; i++) {
-		random_flow(&k[i]);
-		before[i] = bundle_of(&k[i], FT_BUNDLE_HRW);
-		assert_int_equal(bundle_of(&k[i], FT_BUNDLE_ACTIVE_BACKUP), 4);
-	}
-	set_live(4, false);
-	for (unsigned i = 0; i < 300; i++) {
-		uint32_t now = bundle_of(&k[i], FT_BUNDLE_HRW);
-
-		assert_true(before[i] == 4 ? now == 2 || now == 3 : now == before[i]);
-		assert_int_equal(bundle_of(&k[i], FT_BUNDLE_ACTIVE_BACKUP), 2);
-	}
-	set_live(2, false);
-	set_live(3, false);
-	assert_int_equal(bundle_of(&k[0], FT_BUNDLE_HRW), WEFT_OFPORT_ANY);
-	assert_int_equal(bundle_of(&k[0], FT_BUNDLE_ACTIVE_BACKUP), WEFT_OFPORT_ANY);
-}
-
-static void bundle_outputs_or_loads(void **state)
-{
-	struct {
-		struct weft_action_bundle b;
-		uint32_t port[1];
-	} a = {{.n_ports = 1}, {2}};
-	struct program p = {0};
-
-	program_raw(&p, false, WEFT_ACTION_BUNDLE, 0, &a, sizeof(a.b) + 4);
-	a.b.dst = bits_of(WEFT_FIELD_REG1, 8, 16);
-	a.port[0] = 3;
-	program_raw(&p, false, WEFT_ACTION_BUNDLE, 0, &a, sizeof(a.b) + 4);
-	program_output_field(&p, bits_of(WEFT_FIELD_REG1, 8, 16));
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(sent_to(3), 1);
-	set_live(3, false); // 65535 is no port
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(books->n, 1);
-}
+// ---- fields
 
 // Registers: reg0 is the upper half of xreg0, and xreg0 of xxreg0 (ovs-fields(7)).
 static void views_of_registers(void **state)
@@ -554,10 +347,10 @@ static void views_of_registers(void **state)
 	program_load(&p, false, WEFT_FIELD_XREG0, 0, 16, 3);
 	program_output_field(&p, bits_of(WEFT_FIELD_REG1, 0, 16));
 	program_output_field(&p, bits_of(WEFT_FIELD_XXREG0, 64, 16));
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(sent_to(2), 1);
-	assert_int_equal(sent_to(3), 2);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(side_sent_to(&it, 2), 1);
+	assert_int_equal(side_sent_to(&it, 3), 2);
 }
 
 // A 16-bit number may name a port with a meaning.
@@ -567,9 +360,9 @@ static void ports_with_a_meaning_in_a_field(void **state)
 
 	program_load(&p, false, WEFT_FIELD_REG0, 0, 16, 0xfffb);
 	program_output_field(&p, bits_of(WEFT_FIELD_REG0, 0, 16));
-	ip_rule(0, &p);
-	run_ip();
-	assert_int_equal(books->n, PORTS - 1);
+	side_rule(&it, 0, &p);
+	side_run_ip(&it, 64);
+	assert_int_equal(it.books->n, PORTS - 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -593,10 +386,6 @@ int main(void)
 		TEST(ttl_to_each_controller),
 		TEST(meter_of_a_controller_action),
 		TEST(tags_of_1_0),
-		TEST(multipath_spreads),
-		TEST(fields_of_a_hash),
-		TEST(bundles_know_who_lives),
-		TEST(bundle_outputs_or_loads),
 		TEST(views_of_registers),
 		TEST(ports_with_a_meaning_in_a_field),
 	};

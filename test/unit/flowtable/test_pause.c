@@ -2,7 +2,7 @@
 // controller(pause): a packet that stops and is sent on comes out as one that never stopped,
 // wherever it stopped; and what a continuation may not say.
 #include "nx_build.h"
-#include "sink.h"
+#include "side.h"
 
 #include "flowtable/egress.h"
 #include "flowtable/nx.h"
@@ -16,50 +16,20 @@
 
 static const uint64_t none[1]; // no actions
 
-struct side {
-	struct world *w;
-	struct books *books;
-};
-
 static struct side plain, stops;
-
-static struct side side_new(void)
-{
-	struct side s = {world_new(1, 1000), books_new()};
-
-	for (uint32_t i = 1; i <= PORTS; i++)
-		assert_int_equal(ft_port_set(s.w->sw, &(struct ft_port){i, 0, true}), 0);
-	return s;
-}
 
 static int setup(void **state)
 {
-	plain = side_new();
-	stops = side_new();
+	plain = side_new(PORTS);
+	stops = side_new(PORTS);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		struct side *s = i ? &stops : &plain;
-
-		books_free(s->books);
-		world_free(s->w);
-	}
+	side_free(&plain);
+	side_free(&stops);
 	return 0;
-}
-
-static enum weft_error add_rule(const struct side *s, uint8_t table, const struct program *p)
-{
-	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, table, 5);
-	struct pattern pattern = {0};
-	struct weft_match m;
-
-	pattern_exact(&pattern, WEFT_FIELD_ETH_TYPE, 0x0800);
-	m = pattern_match(&pattern);
-	mod.cookie = 100u + table;
-	return ft_flow_mod(s->w->sw, &mod, &m, &p->instr);
 }
 
 static void put_pause(struct program *p)
@@ -70,37 +40,13 @@ static void put_pause(struct program *p)
 	program_controller(p, &c, NULL);
 }
 
-static void ip_frame(struct frame *f, uint8_t ttl)
-{
-	static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 60, 0,
-		0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x12, 0x34, 0, 53};
-
-	memset(f, 0, sizeof(*f));
-	memcpy(f->bytes, head, sizeof(head));
-	f->bytes[22] = ttl;
-	f->len = 74;
-}
-
-static void run_ip(const struct side *s, uint8_t ttl)
-{
-	struct ft_packet *pkt;
-	struct frame f;
-
-	books_clear(s->books);
-	ip_frame(&f, ttl);
-	pkt = books_packet(s->books, &f, 1);
-	pkt->key.in_phy_port = pkt->key.in_port;
-	ft_switch_process(s->w->sw, 0, s->w->now, &pkt, 1, &s->books->sink);
-	books_balance(s->books);
-}
-
 static void run_packet_out(const struct side *s, const struct program *p)
 {
 	struct ft_packet *pkt;
 	struct frame f;
 
 	books_clear(s->books);
-	ip_frame(&f, 64);
+	ip_frame(&f, 17, 64);
 	pkt = books_packet(s->books, &f, 1);
 	assert_int_equal(ft_actions_check(s->w->sw, p->actions, p->instr.apply_len), 0);
 	ft_switch_packet_out(
@@ -144,15 +90,6 @@ static unsigned resume_all(const struct side *s)
 	return n;
 }
 
-static unsigned sent_to(const struct side *s, uint32_t port)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < s->books->n; i++)
-		n += s->books->sent[i].kind == SENT_PORT && s->books->sent[i].port == port;
-	return n;
-}
-
 // ---- one by one
 
 static void nothing_goes_on_by_itself(void **state)
@@ -161,15 +98,15 @@ static void nothing_goes_on_by_itself(void **state)
 
 	put_pause(&p);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	assert_int_equal(stops.books->n, 2);
-	assert_int_equal(sent_to(&stops, 2), 1);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
 	assert_int_equal(stops.books->sent[1].kind, SENT_CONTROLLER);
 	assert_int_equal(stops.books->sent[1].in.max_len, WEFT_MAX_LEN_ALL); // all of it
 	assert_int_equal(resume_all(&stops), 1);
-	assert_int_equal(sent_to(&stops, 3), 1);
-	assert_int_equal(sent_to(&stops, 2), 1);
+	assert_int_equal(side_sent_to(&stops, 3), 1);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
 }
 
 // The rule is another meanwhile: what was left to do is done as it was.
@@ -180,13 +117,13 @@ static void rules_may_go_meanwhile(void **state)
 
 	put_pause(&p);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	stopped = stops.books->sent[0];
-	assert_int_equal(add_rule(&stops, 0, &other), 0);
+	side_rule(&stops, 0, &other);
 	assert_int_equal(resume(&stops, &stopped, none, 0), 0);
-	assert_int_equal(sent_to(&stops, 3), 1);
-	assert_int_equal(sent_to(&stops, 4), 0);
+	assert_int_equal(side_sent_to(&stops, 3), 1);
+	assert_int_equal(side_sent_to(&stops, 4), 0);
 }
 
 static void a_group_that_went_is_told(void **state)
@@ -199,8 +136,8 @@ static void a_group_that_went_is_told(void **state)
 	assert_int_equal(ft_group_mod(stops.w->sw, &mod, &bucket, sizeof(bucket)), 0);
 	put_pause(&p);
 	program_add(&p, false, WEFT_ACTION_GROUP, GROUP);
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	mod = (struct weft_group_mod){GROUP, WEFT_GROUP_DELETE};
 	assert_int_equal(ft_group_mod(stops.w->sw, &mod, NULL, 0), 0);
 	assert_int_equal(resume(&stops, &stops.books->sent[0], none, 0), WEFT_E_ACTION_GROUP);
@@ -212,12 +149,12 @@ static void actions_come_before(void **state)
 
 	put_pause(&p);
 	program_output_field(&p, bits_of(WEFT_FIELD_REG0, 0, 16));
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	program_set(&first, false, WEFT_FIELD_REG0, 5);
 	assert_int_equal(
 		resume(&stops, &stops.books->sent[0], first.actions, first.instr.apply_len), 0);
-	assert_int_equal(sent_to(&stops, 5), 1);
+	assert_int_equal(side_sent_to(&stops, 5), 1);
 }
 
 static void what_is_too_long_is_dropped(void **state)
@@ -227,8 +164,8 @@ static void what_is_too_long_is_dropped(void **state)
 	put_pause(&p);
 	while (p.instr.apply_len <= WEFT_PAUSE_BYTES)
 		program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	assert_int_equal(stops.books->n, 0);
 	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
 }
@@ -239,9 +176,9 @@ static void not_in_egress(void **state)
 
 	assert_int_equal(ft_egress_set(stops.w->sw, 3, true), 0);
 	put_pause(&p);
-	assert_int_equal(add_rule(&stops, 0, &out), 0);
-	assert_int_equal(add_rule(&stops, 3, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &out);
+	side_rule(&stops, 3, &p);
+	side_run_ip(&stops, 64);
 	assert_int_equal(stops.books->n, 0);
 	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
 }
@@ -252,27 +189,27 @@ static void a_quiet_port_ends_it(void **state)
 
 	put_pause(&p);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
+	side_rule(&stops, 0, &p);
 	assert_int_equal(
 		ft_port_set(stops.w->sw, &(struct ft_port){1, WEFT_PORT_NO_PACKET_IN, true}), 0);
-	run_ip(&stops, 64);
+	side_run_ip(&stops, 64);
 	assert_int_equal(stops.books->n, 1);
-	assert_int_equal(sent_to(&stops, 2), 1);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
 }
 
 static void a_packet_out_may_stop(void **state)
 {
 	struct program out = program_out(2), p = {0};
 
-	assert_int_equal(add_rule(&stops, 0, &out), 0);
+	side_rule(&stops, 0, &out);
 	put_pause(&p);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
 	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_TABLE);
 	run_packet_out(&stops, &p);
 	assert_int_equal(stops.books->n, 1);
 	assert_int_equal(resume_all(&stops), 1);
-	assert_int_equal(sent_to(&stops, 3), 1);
-	assert_int_equal(sent_to(&stops, 2), 1);
+	assert_int_equal(side_sent_to(&stops, 3), 1);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
 }
 
 // ---- what is refused, whoever says it
@@ -293,8 +230,8 @@ static void what_rules_may_not_is_refused(void **state)
 	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
 	p.instr.flags |= WEFT_INSTR_GOTO;
 	p.instr.goto_table = 2;
-	assert_int_equal(add_rule(&stops, 0, &p), 0);
-	run_ip(&stops, 64);
+	side_rule(&stops, 0, &p);
+	side_run_ip(&stops, 64);
 	s = good = stops.books->sent[0];
 	r = (void *)(uintptr_t)weft_paused_rules((const void *)s.continuation);
 	i = (void *)(r + 1);
@@ -455,7 +392,7 @@ static void random_rule(const struct side *s, uint8_t table)
 		put_random(&p, table, 2);
 	}
 	finish_random(&p, table);
-	assert_int_equal(add_rule(s, table, &p), 0);
+	side_rule(s, table, &p);
 }
 
 // The same rules on both sides, but for the pauses.
@@ -536,8 +473,8 @@ static void stopped_packets_come_out_alike(void **state)
 		for (unsigned i = 0; i < 2; i++) {
 			uint8_t ttl = i ? 64 : (uint8_t)(1 + rng() % 4);
 
-			run_ip(&plain, ttl);
-			run_ip(&stops, ttl);
+			side_run_ip(&plain, ttl);
+			side_run_ip(&stops, ttl);
 			stopped += resume_all(&stops);
 			assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 0);
 			sent += plain.books->n;
