@@ -3,169 +3,15 @@
 // one with a cache before it and one without: what leaves, how, why the rest died, by which rule,
 // what there was to learn, and every counter must be the same, while everything changes underway.
 
-#include "nx_build.h"
-#include "sink.h"
-
-#include "flowtable/cache.h"
-#include "flowtable/fdb.h"
-#include "flowtable/lookup.h"
-#include "flowtable/trace.h"
+#include "twins.h"
 
 enum {
 	PORTS = 5,
 	MACS = 6,
-	POOL = 120,
-	LONGEST = 1200 // of a frame on a remembered way
+	POOL = 120
 };
 
-// The port that is a tunnel: a tenant's, whose network is one, or a provider's, of several
-// networks.
-static uint32_t tunnel = WEFT_OFPORT_OVERLAY;
-
-// An output as the sink of a data plane would have it, kept apart by port and VTEP.
-struct target {
-	uint32_t port;
-	weft_be32 tun_dst;
-};
-
-struct side {
-	struct world *w;
-	struct books *b;
-	struct ft_cache *cache; // NULL: the side without
-	void *memory;
-	unsigned hits, edited;
-};
-
-static struct target targets[64];
-static unsigned n_targets;
-
-static const struct target *target_of(uint32_t port, weft_be32 tun_dst)
-{
-	unsigned i = 0;
-
-	while (i < n_targets && (targets[i].port != port || targets[i].tun_dst != tun_dst))
-		i++;
-	assert_true(i < 64);
-	if (i == n_targets)
-		targets[n_targets++] = (struct target){port, tun_dst};
-	return &targets[i];
-}
-
-// Whose doing it was goes into what is compared.
-static void blame(struct sent *s, const struct ft_rule *rule, uint8_t table)
-{
-	s->in.cookie = rule ? rule->cookie : UINT64_MAX;
-	s->in.table = table;
-}
-
-static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
-{
-	struct books *b = books_of(sink);
-	const struct ft_rule *rule = p->rule;
-	uint8_t table = p->table;
-
-	weft_be32 dst = port == tunnel ? p->key.tun_dst : 0;
-	uint32_t network = port == WEFT_OFPORT_VXLAN ? (uint32_t)weft_ntohll(p->key.tunnel_id) : 0;
-
-	ft_trace_network(p, network);
-	ft_trace_target(p, target_of(port, dst), LONGEST, 7);
-	books_output(sink, p, port, flags);
-	b->sent[b->n - 1].tun_dst = dst;
-	b->sent[b->n - 1].network = network;
-	blame(&b->sent[b->n - 1], rule, table);
-}
-
-static void drop(struct books *b, struct ft_packet *p, enum weft_drop why,
-	const struct ft_rule *rule, uint8_t table)
-{
-	struct sent *s = books_send(b, p);
-
-	memset(s->bytes, 0, sizeof(s->bytes)); // nobody sees them any more
-	s->kind = (enum sent_kind)2;
-	s->port = why;
-	blame(s, rule, table);
-	books_drop(&b->sink, p, why);
-}
-
-static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
-{
-	drop(books_of(sink), p, why, p->rule, p->table);
-}
-
-static void go_path(struct side *s, const struct ft_path *path, struct ft_packet *p)
-{
-	const struct target *t = path->target;
-	struct sent *sent;
-
-	s->hits++;
-	s->edited += path->edits != 0;
-	ft_path_count(path, 0, 1, p->pkt.total_len, s->w->now);
-	if (path->edits)
-		ft_path_edit(path, p);
-	if (path->end == FT_PATH_DROP) {
-		drop(s->b, p, (enum weft_drop)path->why, path->rule, path->table);
-		return;
-	}
-	assert_int_equal(path->flags, 7);
-	sent = books_send(s->b, p);
-	sent->kind = SENT_PORT;
-	sent->port = t->port;
-	sent->tun_dst = t->tun_dst;
-	sent->network = path->network;
-	blame(sent, path->rule, path->table);
-	books_end(s->b, p);
-}
-
-static void cached_burst(struct side *s, struct ft_packet *pkts[], unsigned n)
-{
-	const struct ft_path *path[FT_BURST];
-	struct ft_arrival a[FT_BURST];
-	struct ft_tunnel from[FT_BURST];
-	struct ft_trace *trace[FT_BURST];
-	struct ft_packet *left[FT_BURST];
-	unsigned n_left = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		a[i] = (struct ft_arrival){
-			.data = pkts[i]->pkt.data,
-			.sw = s->w->sw,
-			.len = pkts[i]->pkt.len,
-			.total_len = pkts[i]->pkt.total_len,
-			.from = {ft_switch_number(s->w->sw), ntohl(pkts[i]->key.in_port),
-				pkts[i]->key.tun_src, pkts[i]->key.tun_dst},
-		};
-		if (!pkts[i]->key.tunnel_id)
-			continue;
-		from[i] = (struct ft_tunnel){.id = pkts[i]->key.tunnel_id};
-		memcpy(from[i].src.b, pkts[i]->key.tun_ipv6_src, 16);
-		memcpy(from[i].dst.b, pkts[i]->key.tun_ipv6_dst, 16);
-		a[i].tunnel = &from[i];
-	}
-	ft_cache_lookup(s->cache, a, n, path);
-	for (unsigned i = 0; i < n; i++) {
-		if (path[i] && pkts[i]->pkt.total_len <= path[i]->max_len) {
-			go_path(s, path[i], pkts[i]);
-			continue;
-		}
-		trace[n_left] = ft_cache_trace(s->cache, i);
-		left[n_left++] = pkts[i];
-	}
-	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, &s->b->sink);
-	ft_cache_learn(s->cache);
-}
-
-// ---- the same on both sides
-
-static void flow_mod(struct side s[2], uint8_t command, uint8_t table, uint16_t priority,
-	const struct pattern *pattern, const struct program *p, uint64_t cookie)
-{
-	struct weft_flow_mod mod = flow_mod_of(command, table, priority);
-	struct weft_match match = pattern_match(pattern);
-
-	mod.cookie = cookie;
-	assert_int_equal(ft_flow_mod(s[0].w->sw, &mod, &match, &p->instr),
-		ft_flow_mod(s[1].w->sw, &mod, &match, &p->instr));
-}
+// ---- rules and other state, the same on both sides
 
 static struct pattern random_pattern(void)
 {
@@ -329,7 +175,7 @@ struct made {
 static struct made made[1000];
 static unsigned n_made;
 
-static void random_rule(struct side s[2])
+static void random_rule(struct twin s[2])
 {
 	struct pattern pattern = random_pattern();
 	uint16_t priority = (uint16_t)(n_made * 40503 + 1);
@@ -356,7 +202,7 @@ static void random_rule(struct side s[2])
 }
 
 // Through so many tables as a path can hold, and beyond.
-static void long_chain(struct side s[2])
+static void long_chain(struct twin s[2])
 {
 	struct pattern any = {0};
 	unsigned last = 3 + rng() % 80;
@@ -375,7 +221,7 @@ static void long_chain(struct side s[2])
 	}
 }
 
-static void random_delete(struct side s[2])
+static void random_delete(struct twin s[2])
 {
 	static const struct program none;
 	const struct made *old = &made[rng() % n_made];
@@ -386,7 +232,7 @@ static void random_delete(struct side s[2])
 		flow_mod(s, WEFT_FLOW_DELETE, (uint8_t)(rng() % 3), 0, &pattern, &none, 0);
 }
 
-static void random_port(struct side s[2])
+static void random_port(struct twin s[2])
 {
 	static const uint32_t configs[] = {
 		0, 0, 0, WEFT_PORT_DOWN, WEFT_PORT_NO_FWD, WEFT_PORT_NO_RECV, WEFT_PORT_NO_FLOOD};
@@ -401,7 +247,7 @@ static void random_port(struct side s[2])
 	}
 }
 
-static void random_address(struct side s[2])
+static void random_address(struct twin s[2])
 {
 	struct weft_ipc_fdb f = {.mac = {{2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}},
 		.ofport = rng() % 2 ? rng() % PORTS + 1 : tunnel};
@@ -419,7 +265,7 @@ static void random_address(struct side s[2])
 	}
 }
 
-static void random_change(struct side s[2])
+static void random_change(struct twin s[2])
 {
 	unsigned flags;
 
@@ -514,7 +360,7 @@ static void pool_renew(struct pool *p, unsigned i)
 	p->from[i] = rng() % 3 ? rng() % PORTS + 1 : tunnel;
 }
 
-static struct ft_packet *arrive(struct side *s, const struct pool *p, unsigned i)
+static struct ft_packet *arrive(struct twin *s, const struct pool *p, unsigned i)
 {
 	struct ft_packet *pkt = books_packet(s->b, &p->frame[i], p->from[i]);
 
@@ -530,129 +376,9 @@ static struct ft_packet *arrive(struct side *s, const struct pool *p, unsigned i
 	return pkt;
 }
 
-// ---- comparing
-
-static int by_content(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct sent));
-}
-
-static void compare_sent(struct books *a, struct books *b)
-{
-	assert_int_equal(a->n, b->n);
-	assert_int_equal(a->learns, b->learns);
-	assert_int_equal(a->finals, a->received + a->clones);
-	assert_int_equal(b->finals, b->received + b->clones);
-	if (!a->n)
-		return;
-	qsort(a->sent, a->n, sizeof(a->sent[0]), by_content);
-	qsort(b->sent, b->n, sizeof(b->sent[0]), by_content);
-	assert_memory_equal(a->sent, b->sent, a->n * sizeof(a->sent[0]));
-}
-
-struct told_all {
-	unsigned n;
-	struct weft_flow_stats stats[4096];
-};
-
-static void tell(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
-	const struct weft_instructions *i)
-{
-	struct told_all *t = arg;
-
-	assert_true(t->n < 4096);
-	t->stats[t->n++] = *s;
-}
-
-static void tell_fdb(void *arg, const struct weft_ipc_fdb *f)
-{
-	*(uint64_t *)arg += (uint64_t)f->age_s * 1000 + f->ofport + f->mac.b[5];
-}
-
-static void compare_state(struct side s[2])
-{
-	static struct told_all told[2];
-	static struct weft_table_stats tables[2][WEFT_TABLES];
-	struct weft_flow_filter all = filter_all();
-	struct weft_match any = {0};
-	unsigned n[2];
-	uint64_t fdb[2] = {0};
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct ft_flow_walk *walk = ft_flow_walk_new(s[i].w->sw, &all, &any);
-
-		told[i].n = 0;
-		while (ft_flow_walk_next(walk, 64, tell, &told[i]))
-			;
-		ft_flow_walk_free(walk);
-		n[i] = ft_table_stats(s[i].w->sw, tables[i]);
-		ft_fdb_walk(s[i].w->sw, tell_fdb, &fdb[i]);
-	}
-	assert_int_equal(told[0].n, told[1].n);
-	for (unsigned i = 0; i < told[0].n; i++)
-		assert_memory_equal(&told[0].stats[i], &told[1].stats[i], sizeof(told[0].stats[i]));
-	assert_int_equal(n[0], n[1]);
-	assert_memory_equal(tables[0], tables[1], n[0] * sizeof(tables[0][0]));
-	assert_int_equal(fdb[0], fdb[1]);
-}
-
 // ---- the run
 
-// flows 0: without a cache.
-static void side_init(struct side *s, unsigned flows, uint64_t seed)
-{
-	struct weft_meter_mod meter = {1, WEFT_METER_KBPS, WEFT_METER_ADD, 1};
-	struct weft_band band = {.rate = 1, .type = WEFT_BAND_DROP};
-
-	rng_state = seed; // both switches have the same seed
-	*s = (struct side){.w = world_new(1, 1000), .b = books_new()};
-	s->w->deferred = true;
-	s->b->sink.output = sink_output;
-	s->b->sink.drop = sink_drop;
-	if (tunnel == WEFT_OFPORT_OVERLAY)
-		ft_switch_set_network(s->w->sw, 77);
-	else
-		ft_port_set(s->w->sw, &(struct ft_port){tunnel, 0, true});
-	ft_meter_mod(s->w->sw, &meter, &band);
-	for (uint32_t id = 1; id <= 2; id++) {
-		struct weft_group_mod mod = {id, WEFT_GROUP_ADD,
-			id == 1 ? WEFT_GROUP_TYPE_ALL : WEFT_GROUP_TYPE_SELECT, 2};
-		uint8_t raw[512];
-		size_t len = 0;
-
-		for (uint32_t i = 0; i < 2; i++) {
-			struct weft_bucket *b = (void *)(raw + len);
-			struct program p = {0};
-
-			program_add(&p, true, WEFT_ACTION_OUTPUT, i + 1);
-			*b = (struct weft_bucket){.bucket_id = i,
-				.weight = 1,
-				.watch_port = WEFT_OFPORT_ANY,
-				.watch_group = WEFT_GROUP_ANY,
-				.actions_len = p.instr.write_len};
-			memcpy(b + 1, p.actions, p.instr.write_len);
-			len += sizeof(*b) + p.instr.write_len;
-		}
-		if (id == 1) // weights are for select groups
-			((struct weft_bucket *)(void *)raw)->weight = 0;
-		ft_group_mod(s->w->sw, &mod, raw, len);
-	}
-	if (!flows)
-		return;
-	s->memory = aligned_alloc(64, (ft_cache_bytes(flows) + 63) & ~(size_t)63);
-	assert_non_null(s->memory);
-	memset(s->memory, 0, ft_cache_bytes(flows));
-	s->cache = ft_cache_init(s->memory, flows, 0, rng());
-}
-
-static void side_end(struct side *s)
-{
-	books_free(s->b);
-	world_free(s->w);
-	free(s->memory);
-}
-
-static void one_burst(struct side s[2], const struct pool *pool)
+static void one_burst(struct twin s[2], const struct pool *pool)
 {
 	struct ft_packet *pkts[2][FT_BURST];
 	unsigned n = rng() % FT_BURST + 1;
@@ -682,13 +408,13 @@ static void same_with_and_without(void **state)
 	// At least so many, and until enough came by; four times as many without is no accident.
 	for (int round = 0; round < 25 || (round < 100 && edited < 100); round++) {
 		static struct pool pool;
-		struct side s[2];
+		struct twin s[2];
 		uint64_t seed = (uint64_t)rng() << 32 | rng() | 1;
 
 		n_made = 0;
 		tunnel = round / 2 % 2 ? WEFT_OFPORT_VXLAN : WEFT_OFPORT_OVERLAY;
-		side_init(&s[1], 0, seed);
-		side_init(&s[0], 256, seed);
+		twin_init(&s[1], 0, seed);
+		twin_init(&s[0], 256, seed);
 		for (unsigned i = 0; i < POOL; i++)
 			pool_renew(&pool, i);
 		for (unsigned i = 0; i < 40; i++)
@@ -710,8 +436,8 @@ static void same_with_and_without(void **state)
 		compare_state(s);
 		hits += s[0].hits;
 		edited += s[0].edited;
-		side_end(&s[0]);
-		side_end(&s[1]);
+		twin_end(&s[0]);
+		twin_end(&s[1]);
 	}
 	printf("%u packets on known ways, %u of them edited\n", hits, edited);
 	assert_true(hits > 5000 && edited >= 100);
@@ -724,13 +450,13 @@ static void same_with_and_without(void **state)
 static void ports_share_a_path_until_a_rule_asks(void **state)
 {
 	static struct pool pool;
-	struct side s[2];
+	struct twin s[2];
 	struct pattern web = {0}, any = {0};
 	struct program out = program_out(2);
 	unsigned before;
 
-	side_init(&s[1], 0, 5);
-	side_init(&s[0], 65536, 5);
+	twin_init(&s[1], 0, 5);
+	twin_init(&s[0], 65536, 5);
 	for (unsigned k = 0; k < 2; k++)
 		for (uint32_t i = 1; i <= PORTS; i++)
 			ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
@@ -761,8 +487,8 @@ static void ports_share_a_path_until_a_rule_asks(void **state)
 	one_burst(s, &pool);
 	assert_int_equal(s[0].hits - before, s[0].b->received);
 	compare_state(s);
-	side_end(&s[0]);
-	side_end(&s[1]);
+	twin_end(&s[0]);
+	twin_end(&s[1]);
 }
 
 int main(void)
