@@ -8,6 +8,7 @@
 //	dp_ipc_txn.c     transactions: what an operation did, and how it is undone
 //	dp_stage.c       staged transactions, beside the stream's
 //	dp_ipc_dump.c    dumps, long ones in pieces between which rules go on being served
+//	dp_ipc_tell.c    dumps that are short
 //	dp_event.c       what happens without being asked for
 //
 // All on the control thread; nothing here blocks. An agent that goes away changes nothing: its open
