@@ -48,3 +48,19 @@ bool dp_af_packet_link(const char *ifname)
 	close(fd);
 	return up;
 }
+
+uint32_t dp_af_packet_speed(const char *ifname)
+{
+	struct ethtool_cmd link = {.cmd = ETHTOOL_GSET};
+	struct ifreq ifr = {.ifr_data = (char *)&link};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint32_t speed = UINT32_MAX;
+
+	if (fd < 0)
+		return speed;
+	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0)
+		speed = ethtool_cmd_speed(&link);
+	close(fd);
+	return speed;
+}

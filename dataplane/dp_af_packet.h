@@ -3,9 +3,13 @@
 // What the kernel says of an interface of its own.
 
 #include <stdbool.h>
+#include <stdint.h>
 
 // The interface's MTU as the kernel has it, or -errno.
 int dp_af_packet_mtu(const char *ifname);
 
-// Whether the interface is up and has a carrier, which a net_null device always says.
+// Whether the interface is up and has a carrier.
 bool dp_af_packet_link(const char *ifname);
+
+// In Mb/s; UINT32_MAX: not known.
+uint32_t dp_af_packet_speed(const char *ifname);

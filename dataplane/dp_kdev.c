@@ -15,6 +15,7 @@
 
 struct dp_kdev {
 	const struct dp_kops *ops;
+	struct rte_eth_fp_ops io;
 	unsigned n;
 	void *queue_of[DP_KDEV_QUEUES]; // as DPDK wants them
 	struct dp_kqueue queue[];
@@ -63,6 +64,7 @@ static int dp_kdev_queue_open(struct dp_kdev *k, const struct dp_kdev_conf *conf
 
 	k->queue_of[k->n++] = q;
 	q->fd = q->send_fd = -1;
+	q->dev = RTE_MBUF_PORT_INVALID;
 	if (!dp_cut_init(&q->cut, conf->pool, conf->max_frame))
 		return -1;
 	return k->ops->open(q, &k->queue[0], conf);
@@ -83,6 +85,9 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 		return NULL;
 	memset(k, 0, bytes);
 	k->ops = conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
+	k->io.rxq.data = k->io.txq.data = k->queue_of;
+	k->io.rx_pkt_burst = k->ops->rx;
+	k->io.tx_pkt_burst = k->ops->tx;
 	while (!rc && k->n < conf->queues)
 		rc = dp_kdev_queue_open(k, conf);
 	if (!rc && conf->kind == DP_KDEV_TAP && (rc = dp_kdev_up(conf->ifname)))
@@ -93,6 +98,11 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 	dp_kdev_close(k);
 	errno = rc;
 	return NULL;
+}
+
+const struct rte_eth_fp_ops *dp_kdev_io(const struct dp_kdev *k)
+{
+	return &k->io;
 }
 
 void dp_kdev_attach(struct dp_kdev *k, uint16_t dev)

@@ -9,11 +9,14 @@
 // off, unfinished, or half forgotten. The kernel would give up to 64 KiB at once, say what is to be
 // done with it, and take as much, to who asks for it by virtio-net headers (IFF_VNET_HDR,
 // PACKET_VNET_HDR). DPDK 22.11 has no driver for that without vhost-net, and Debian does not
-// package what a driver of one's own needs (ethdev_driver.h). So the port is a net_null device,
-// which has a place in DPDK's tables but no frames, and its two burst functions are replaced after
-// the start by those below, in rte_eth_fp_ops[], the table that rte_eth_rx_burst() and
-// rte_eth_tx_burst() read. Stopping the device puts DPDK's own back. Nothing else of the data plane
-// knows of it.
+// package what a driver of one's own needs (ethdev_driver.h). So these are no devices of DPDK's,
+// take no place in its tables, and there may be many more of them than those hold: a port sends and
+// receives by its dp_kdev_io(), which is what DPDK has for each of its own devices in
+// rte_eth_fp_ops[].
+//
+// A bond's member is the exception, for net_bond wants devices of DPDK's. It is a net_null device,
+// whose entry in rte_eth_fp_ops[] is replaced after its start by ours. Stopping the device puts
+// DPDK's own back.
 //
 // In: a big segment is cut into frames (dp_cut.h), checksums are filled in. Out: frames of a burst
 // that follow each other are joined (dp_join.h). Between, all is ordinary frames.
@@ -27,6 +30,7 @@
 #include <stdint.h>
 
 struct dp_kdev;
+struct rte_eth_fp_ops;
 struct rte_mempool;
 
 enum dp_kdev_kind {
@@ -55,9 +59,11 @@ struct dp_kdev_conf {
 
 // Up, if it is ours. NULL: errno says why.
 struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf);
+// Good until it is closed.
+const struct rte_eth_fp_ops *dp_kdev_io(const struct dp_kdev *k);
 // Lets DPDK's device `dev`, which is started, receive and send by it.
 void dp_kdev_attach(struct dp_kdev *k, uint16_t dev);
-// After the device was stopped. A TAP goes with it.
+// No worker polls it any more. A TAP goes with it.
 void dp_kdev_close(struct dp_kdev *k);
 void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s);
 // Of an interface in the calling thread's network namespace; 0 or -errno.

@@ -344,9 +344,9 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 	dp_port_dev_stats(p, s, &out->speed_mbps);
 	for (unsigned i = 0; i < dp->opt.workers; i++) {
 		s->tx_dropped +=
-			__atomic_load_n(&dp->worker[i]->port_drops[p->dev], __ATOMIC_RELAXED);
+			__atomic_load_n(&dp->worker[i]->port_drops[p->index], __ATOMIC_RELAXED);
 		s->rx_dropped +=
-			__atomic_load_n(&dp->worker[i]->rx_drops[p->dev], __ATOMIC_RELAXED);
+			__atomic_load_n(&dp->worker[i]->rx_drops[p->index], __ATOMIC_RELAXED);
 	}
 	s->duration_ns = dp_now_ns() - p->born_ns;
 }

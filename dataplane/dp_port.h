@@ -15,7 +15,9 @@
 // close the device. Whoever may still hold a pointer in between is a worker in its current loop, to
 // whom the device is still open.
 //
-// Debian's DPDK is built for RTE_MAX_ETHPORTS = 32 devices; a port more is refused.
+// TAPs and interfaces of the kernel are devices of our own (dp_kdev.h), of which a host may have
+// DP_PORT_LIVE_MAX. The other kinds are DPDK's, and Debian's DPDK is built for RTE_MAX_ETHPORTS =
+// 32 of them; one more is refused.
 
 #include <weft/ipc.h>
 
@@ -32,7 +34,8 @@ enum dp_role {
 	DP_MEMBER, // of a bond: in no list, polled by no worker (dp_bond.h)
 };
 
-#define DP_PORT_LIVE_MAX RTE_MAX_ETHPORTS
+#define DP_PORT_LIVE_MAX 1024u
+#define DP_NO_DEV UINT16_MAX
 
 struct dp_port {
 	// What workers read. Written before publication, but for `config` and `mtu`.
@@ -41,7 +44,10 @@ struct dp_port {
 	struct dp_tenant *tenant; // "nobody" for uplink and kernel ports
 	struct dp_port *peer;     // uplink and its kernel port; NULL: none
 	struct dp_bond *bond;     // NULL: one device
-	uint16_t dev;             // DPDK's port number, and our index in workers' tables
+	// How frames come and go, in DPDK's terms: rte_eth_fp_ops[dev], or one's own.
+	const struct rte_eth_fp_ops *io;
+	uint16_t index; // in workers' tables; a bond's member has none
+	uint16_t dev;   // DPDK's port number, or DP_NO_DEV
 	uint16_t n_rxq;
 	uint16_t n_txq;        // that take frames now; atomic: a machine behind vhost may use fewer
 	uint16_t first_worker; // has receive queue 0; queue q is worker first + q's
@@ -57,7 +63,7 @@ struct dp_port {
 	// The control thread's own.
 	struct weft_ipc_port cfg;
 	char devname[64];     // of the vdev or PCI device
-	struct dp_kdev *kdev; // NULL: the device is DPDK's alone
+	struct dp_kdev *kdev; // NULL: the device is DPDK's
 	struct dp_vhost *vhost;
 	bool link_up;
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
@@ -78,6 +84,19 @@ static inline uint32_t dp_port_config(const struct dp_port *p)
 static inline uint32_t dp_port_mtu(const struct dp_port *p)
 {
 	return __atomic_load_n(&p->mtu, __ATOMIC_RELAXED);
+}
+
+// As rte_eth_rx_burst() and rte_eth_tx_burst(), of a port that is open.
+static inline uint16_t dp_port_rx(
+	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return p->io->rx_pkt_burst(p->io->rxq.data[queue], m, n);
+}
+
+static inline uint16_t dp_port_tx(
+	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return p->io->tx_pkt_burst(p->io->txq.data[queue], m, n);
 }
 
 // All on the control thread. `why` (at least 100 bytes) says what went wrong, for people.

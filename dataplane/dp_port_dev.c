@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #define DP_DESCRIPTORS 512u
+#define DP_TAP_MBPS RTE_ETH_SPEED_NUM_10G // as veth says of itself; the kernel would say 10 Mb/s
 
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
@@ -71,9 +72,8 @@ static enum weft_error dp_dev_configure(
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
-	p->one_segment = !conf.txmode.offloads && p->cfg.kind != WEFT_PORT_KIND_AF_PACKET &&
-			 p->cfg.kind != WEFT_PORT_KIND_TAP && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
-			 p->cfg.kind != WEFT_PORT_KIND_NULL;
+	p->one_segment = !conf.txmode.offloads && !p->kdev && p->role != DP_KERNEL &&
+			 p->cfg.kind != WEFT_PORT_KIND_PCAP && p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -132,16 +132,19 @@ void dp_port_dev_attach(const struct dp_port *p)
 {
 	if (p->kdev)
 		dp_kdev_attach(p->kdev, p->dev);
-	if (p->vhost)
-		dp_vhost_attach(p->vhost);
 }
 
-static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
+static const struct rte_eth_fp_ops *dp_dev_io(const struct dp_port *p)
 {
-	struct rte_ether_addr mac;
+	if (p->kdev)
+		return dp_kdev_io(p->kdev);
+	return p->vhost ? dp_vhost_io(p->vhost) : &rte_eth_fp_ops[p->dev];
+}
+
+static enum weft_error dp_dev_start_dpdk(struct dp_port *p, char why[static 100])
+{
 	int rc;
 
-	p->mtu = dp_dev_mtu(p);
 	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
 		p->n_txq = 1; // until the machine says more
 		rte_eth_dev_callback_register(
@@ -156,6 +159,20 @@ static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 	if (dp_dev_wants_all(p))
 		rte_eth_promiscuous_enable(
 			p->dev); // some virtual devices are so anyway, and refuse
+	return WEFT_E_NONE;
+}
+
+static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
+{
+	struct rte_ether_addr mac;
+	enum weft_error e = WEFT_E_NONE;
+
+	p->mtu = dp_dev_mtu(p);
+	if (p->dev != DP_NO_DEV)
+		e = dp_dev_start_dpdk(p, why);
+	if (e)
+		return e;
+	p->io = dp_dev_io(p);
 	if (p->kdev)
 		dp_kdev_mac(p->cfg.device, &p->mac);
 	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
@@ -184,12 +201,13 @@ static enum weft_error dp_dev_open_kdev(
 	p->kdev = dp_kdev_open(&(struct dp_kdev_conf){
 		.kind = spec->kdev,
 		.ifname = p->cfg.device,
-		.queues = p->n_rxq,
+		.queues = spec->queues,
 		.pool = dp->pool,
 		.max_frame = dp->opt.max_frame,
 		.slot_len = spec->slot_len,
 		.promiscuous = dp_dev_wants_all(p),
 	});
+	p->n_rxq = p->n_txq = spec->queues;
 	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
 
@@ -210,6 +228,11 @@ static enum weft_error dp_dev_new_device(
 {
 	int rc;
 
+	if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS) {
+		snprintf(why, 100, "DPDK has room for %u devices, and they are there",
+			RTE_MAX_ETHPORTS);
+		return WEFT_E_DEVICE;
+	}
 	snprintf(p->devname, sizeof(p->devname), "%s", spec->devname);
 	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
 		return dp_dev_new_bond(spec, p, why);
@@ -224,10 +247,28 @@ static enum weft_error dp_dev_new_device(
 	return WEFT_E_NONE;
 }
 
+// A device of DPDK's, configured.
+static enum weft_error dp_dev_open_dpdk(
+	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+{
+	enum weft_error e = WEFT_E_NONE;
+
+	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
+		e = dp_bond_open(dp, p, spec->queues, why);
+	if (!e)
+		e = dp_dev_configure(dp, p, spec->queues, why);
+	if (!e && p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
+		p->vhost = dp_vhost_open(p->dev, p->n_rxq, dp->pool, dp->opt.max_frame);
+		e = p->vhost ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+	}
+	return e;
+}
+
 static enum weft_error dp_dev_open(
 	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
 {
-	enum weft_error e = dp_dev_new_device(spec, p, why);
+	bool own = spec->kdev && p->role != DP_MEMBER; // net_bond knows devices of DPDK's alone
+	enum weft_error e = own ? WEFT_E_NONE : dp_dev_new_device(spec, p, why);
 
 	if (e)
 		return e;
@@ -235,21 +276,35 @@ static enum weft_error dp_dev_open(
 	p->raw_csum = spec->raw_csum;
 	p->born_ns = dp_now_ns();
 	p->first_worker = dp_dev_first_worker(dp);
-	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
-		e = dp_bond_open(dp, p, spec->queues, why);
-	if (!e)
-		e = dp_dev_configure(dp, p, spec->queues, why);
-	if (!e && spec->kdev)
+	if (spec->kdev)
 		e = dp_dev_open_kdev(dp, spec, p, why);
-	if (!e && p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
-		p->vhost = dp_vhost_open(p->dev, p->n_rxq, dp->pool, dp->opt.max_frame);
-		e = p->vhost ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
-	}
+	if (!e && !own)
+		e = dp_dev_open_dpdk(dp, spec, p, why);
 	if (!e)
 		e = dp_dev_start(p, why);
 	if (e)
 		dp_port_dev_close(p);
 	return e;
+}
+
+// The first that no port has. False: they are all taken.
+static bool dp_dev_take_index(struct dp *dp, struct dp_port *p, char why[static 100])
+{
+	bool taken[DP_PORT_LIVE_MAX] = {false};
+
+	for (const struct dp_port *other = dp->ports.head; other; other = other->next)
+		taken[other->index] = true;
+	while (p->index < DP_PORT_LIVE_MAX && taken[p->index])
+		p->index++;
+	if (p->index == DP_PORT_LIVE_MAX) {
+		snprintf(why, 100, "no more than %u ports", DP_PORT_LIVE_MAX);
+		return false;
+	}
+	for (unsigned i = 0; i < dp->opt.workers; i++) { // left from a port that had this one
+		dp->worker[i]->port_drops[p->index] = 0;
+		dp->worker[i]->rx_drops[p->index] = 0;
+	}
+	return true;
 }
 
 static enum weft_error dp_dev_new(struct dp *dp, const struct dp_port_spec *spec,
@@ -267,14 +322,12 @@ static enum weft_error dp_dev_new(struct dp *dp, const struct dp_port_spec *spec
 	p->config = cfg->config;
 	p->role = (uint8_t)role;
 	p->tenant = dp->nobody;
-	e = dp_dev_open(dp, spec, p, why);
+	p->dev = DP_NO_DEV;
+	e = role == DP_MEMBER || dp_dev_take_index(dp, p, why) ? dp_dev_open(dp, spec, p, why)
+							       : WEFT_E_DEVICE;
 	if (e) {
 		free(p);
 		return e;
-	}
-	for (unsigned i = 0; i < dp->opt.workers; i++) { // left from a port that had this number
-		dp->worker[i]->port_drops[p->dev] = 0;
-		dp->worker[i]->rx_drops[p->dev] = 0;
 	}
 	*out = p;
 	return WEFT_E_NONE;
@@ -287,10 +340,6 @@ static enum weft_error dp_dev_open_as(struct dp *dp, const struct weft_ipc_port 
 	struct dp_port_spec spec;
 	enum weft_error e;
 
-	if (rte_eth_dev_count_total() >= DP_PORT_LIVE_MAX) {
-		snprintf(why, 100, "no more than %u devices", DP_PORT_LIVE_MAX);
-		return WEFT_E_DEVICE;
-	}
 	e = dp_port_spec(cfg, dp->ports.made++, queues, dp->opt.max_frame, &spec, why);
 	return e ? e : dp_dev_new(dp, &spec, cfg, role, why, out);
 }
@@ -323,12 +372,8 @@ enum weft_error dp_port_dev_open_kernel(
 	return dp_dev_new(dp, &spec, &cfg, DP_KERNEL, why, out);
 }
 
-void dp_port_dev_close(struct dp_port *p)
+static void dp_dev_close_dpdk(struct dp_port *p)
 {
-	if (p->cfg.kind == WEFT_PORT_KIND_BOND) {
-		dp_bond_close(p);
-		return;
-	}
 	rte_eth_dev_stop(p->dev);
 	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
 		while (rte_eth_dev_callback_unregister(
@@ -339,6 +384,16 @@ void dp_port_dev_close(struct dp_port *p)
 	if (rte_eal_hotplug_remove(p->cfg.kind == WEFT_PORT_KIND_PCI ? "pci" : "vdev", p->devname))
 		DP_LOG(WARNING, "port %s: device %s does not close: %s", p->cfg.name, p->devname,
 			rte_strerror(rte_errno));
+}
+
+void dp_port_dev_close(struct dp_port *p)
+{
+	if (p->cfg.kind == WEFT_PORT_KIND_BOND) {
+		dp_bond_close(p);
+		return;
+	}
+	if (p->dev != DP_NO_DEV)
+		dp_dev_close_dpdk(p);
 	dp_kdev_close(p->kdev);
 	p->kdev = NULL;
 }
@@ -378,6 +433,11 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 		s->rx_errors = dev.ierrors;
 		s->tx_errors = dev.oerrors;
 	}
-	rte_eth_link_get_nowait(p->dev, &link);
+	if (p->cfg.kind == WEFT_PORT_KIND_TAP)
+		link.link_speed = DP_TAP_MBPS;
+	else if (p->kdev)
+		link.link_speed = dp_af_packet_speed(p->cfg.device);
+	else
+		rte_eth_link_get_nowait(p->dev, &link);
 	*speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 }

@@ -14,7 +14,7 @@ enum weft_error dp_port_dev_open_kernel(
 // A bond's member, as dp_port_dev_open(); in no list of ports.
 enum weft_error dp_port_dev_open_member(
 	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out);
-// After the device was started by somebody else.
+// After net_bond has started the member.
 void dp_port_dev_attach(const struct dp_port *p);
 // Stops and closes; no worker may touch it any more. The struct stays the caller's.
 void dp_port_dev_close(struct dp_port *p);

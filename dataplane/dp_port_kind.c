@@ -29,7 +29,7 @@ static bool dp_spec_is_value(const char *s)
 	return *s && !strpbrk(s, ", \t\n");
 }
 
-// The device that DPDK knows; the kernel's interface stands behind it.
+// What a bond's member is to DPDK; the kernel's interface stands behind it.
 static void dp_spec_kdev(struct dp_port_spec *s, enum dp_kdev_kind kind)
 {
 	s->kdev = kind;

@@ -28,7 +28,7 @@ static void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_te
 {
 	struct dp_cause cause = {.in_port = port->ofport};
 
-	dp_count(&w->rx_drops[port->dev], 1);
+	dp_count(&w->rx_drops[port->index], 1);
 	dp_worker_drop(w, t, m, reason, &cause);
 }
 

@@ -43,7 +43,7 @@ static void dp_storm_drop(
 	struct dp_cause cause = {.in_port = port->ofport};
 
 	dp_count(&dp_counters(w, port->tenant)->received, 1);
-	dp_count(&w->rx_drops[port->dev], 1);
+	dp_count(&w->rx_drops[port->index], 1);
 	dp_worker_drop(w, port->tenant, m, reasons[kind], &cause);
 }
 

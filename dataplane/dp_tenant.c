@@ -46,7 +46,7 @@ static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 		return NULL;
 	t->dp = dp;
 	t->id = id;
-	t->ports = calloc(1, sizeof(*t->ports));
+	t->ports = dp_portmap_new(0);
 	t->vteps = dp_vtep_set_new(NULL, 0, 0);
 	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
@@ -317,22 +317,24 @@ void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 	dp_rcu_retire2(dp->rcu, dp_tenant_bury, t);
 }
 
+static bool dp_tenant_maps(const struct dp_tenant *t, const struct dp_port *p)
+{
+	return p->tenant == t && !p->hidden && p->role == DP_LOCAL;
+}
+
 bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_portmap *map = calloc(1, sizeof(*map)), *old = t->ports;
+	struct dp_portmap *map, *old = t->ports;
+	unsigned n = 0;
 
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		n += dp_tenant_maps(t, p);
+	map = dp_portmap_new(n);
 	if (!map)
 		return false;
-	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
-		uint32_t i = p->ofport;
-
-		if (p->tenant != t || p->hidden || p->role != DP_LOCAL)
-			continue;
-		while (map->ofport[i % DP_PORTMAP_SLOTS])
-			i++;
-		map->ofport[i % DP_PORTMAP_SLOTS] = p->ofport;
-		map->port[i % DP_PORTMAP_SLOTS] = p;
-	}
+	for (struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (dp_tenant_maps(t, p))
+			dp_portmap_put(map, p->ofport, p);
 	__atomic_store_n(&t->ports, map, __ATOMIC_RELEASE);
 	ft_switch_changed(t->sw);
 	dp_rcu_retire(dp->rcu, free, old);

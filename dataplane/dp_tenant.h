@@ -13,6 +13,7 @@
 #include "dp_ledger.h"
 #include "dp_neigh.h"
 #include "dp_port.h"
+#include "dp_portmap.h"
 #include "dp_punt_limit.h"
 #include "dp_snoop.h"
 #include "dp_vtep.h"
@@ -22,27 +23,6 @@
 struct dp;
 struct dp_port;
 struct dp_provider;
-
-// OpenFlow port to port. There are few ports (RTE_MAX_ETHPORTS in all), so a table of fixed size,
-// twice as large, open addressed.
-#define DP_PORTMAP_SLOTS 64u
-struct dp_portmap {
-	uint32_t ofport[DP_PORTMAP_SLOTS]; // 0: free
-	struct dp_port *port[DP_PORTMAP_SLOTS];
-};
-static_assert(DP_PORTMAP_SLOTS >= 2 * DP_PORT_LIVE_MAX, "never more than half full");
-
-static inline struct dp_port *dp_portmap_get(const struct dp_portmap *m, uint32_t ofport)
-{
-	for (uint32_t i = ofport;; i++) {
-		uint32_t at = m->ofport[i % DP_PORTMAP_SLOTS];
-
-		if (at == ofport)
-			return __atomic_load_n(&m->port[i % DP_PORTMAP_SLOTS], __ATOMIC_ACQUIRE);
-		if (!at)
-			return NULL;
-	}
-}
 
 struct dp_tenant {
 	// What workers read.

@@ -15,7 +15,7 @@ static unsigned dp_tx_owner(const struct dp_port *port, const struct dp_worker *
 
 static void dp_tx_refused(struct dp_worker *w, const struct dp_tx_buffer *b, unsigned i)
 {
-	dp_count(&w->port_drops[b->port->dev], 1);
+	dp_count(&w->port_drops[b->port->index], 1);
 	dp_worker_drop(w, b->tenant[i], b->frame[i], WEFT_DROP_TX_FULL, NULL);
 }
 
@@ -23,7 +23,7 @@ static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
 {
 	unsigned n = b->n, sent;
 
-	sent = rte_eth_tx_burst(b->port->dev, (uint16_t)w->id, b->frame, (uint16_t)n);
+	sent = dp_port_tx(b->port, (uint16_t)w->id, b->frame, (uint16_t)n);
 	for (unsigned i = 0, same; i < sent; i += same) {
 		for (same = 1; i + same < sent && b->tenant[i + same] == b->tenant[i]; same++)
 			;
@@ -36,22 +36,19 @@ static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
 
 void dp_tx_flush(struct dp_worker *w)
 {
-	for (uint32_t used = w->tx_used; used; used &= used - 1)
-		dp_tx_flush_port(w, &w->tx[__builtin_ctz(used)]);
-	w->tx_used = 0;
+	for (unsigned i = 0; i < w->n_tx_used; i++)
+		dp_tx_flush_port(w, &w->tx[w->tx_used[i]]);
+	w->n_tx_used = 0;
 }
 
 static void dp_tx_buffer(
 	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
 {
-	struct dp_tx_buffer *b = &w->tx[port->dev];
+	struct dp_tx_buffer *b = &w->tx[port->index];
 
 	if (b->n == DP_TX_BURST)
-		dp_tx_flush_port(w, b);
-	b->port = port;
-	b->tenant[b->n] = t;
-	b->frame[b->n++] = m;
-	w->tx_used |= 1u << port->dev;
+		dp_tx_flush(w);
+	dp_tx_put(w, b, t, m, port);
 }
 
 static void dp_tx_pass(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m,

@@ -10,9 +10,9 @@ void dp_unpublish_from_map(struct dp_port *p)
 {
 	struct dp_portmap *map = p->tenant->ports;
 
-	for (unsigned i = 0; i < DP_PORTMAP_SLOTS; i++)
-		if (map->port[i] == p) // the slot stays, for those behind it
-			__atomic_store_n(&map->port[i], NULL, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i <= map->mask; i++)
+		if (map->slot[i].port == p) // the slot stays, for those behind it
+			__atomic_store_n(&map->slot[i].port, NULL, __ATOMIC_RELEASE);
 	ft_switch_changed(p->tenant->sw);
 }
 

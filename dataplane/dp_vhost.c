@@ -18,7 +18,7 @@
 
 struct dp_vhost_queue {
 	struct dp_vhost *v;
-	void *rxq, *txq; // the driver's
+	uint16_t id;
 
 	// Received, and not looked at yet: segments take their time.
 	struct rte_mbuf *in[DP_VHOST_BURST];
@@ -36,8 +36,8 @@ struct dp_vhost_queue {
 struct dp_vhost {
 	uint16_t dev;
 	bool takes_v4, takes_v6; // joined frames; atomic
-	eth_rx_burst_t rx;
-	eth_tx_burst_t tx;
+	const struct rte_eth_fp_ops *driver;
+	struct rte_eth_fp_ops io;
 	unsigned n;
 	void *queue_of[DP_VHOST_QUEUES]; // as DPDK wants them
 	struct dp_vhost_queue queue[];
@@ -94,7 +94,8 @@ static struct rte_mbuf *dp_vhost_take(struct dp_vhost_queue *q, struct rte_mbuf 
 static bool dp_vhost_more(struct dp_vhost_queue *q, unsigned n)
 {
 	q->next_in = 0;
-	q->n_in = q->v->rx(q->rxq, q->in, (uint16_t)RTE_MIN(n, DP_VHOST_BURST));
+	q->n_in = q->v->driver->rx_pkt_burst(
+		q->v->driver->rxq.data[q->id], q->in, (uint16_t)RTE_MIN(n, DP_VHOST_BURST));
 	return q->n_in;
 }
 
@@ -226,12 +227,13 @@ static unsigned dp_vhost_fill(struct dp_vhost_queue *q, struct rte_mbuf *const *
 static uint16_t dp_vhost_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 {
 	struct dp_vhost_queue *q = queue;
+	const struct rte_eth_fp_ops *driver = q->v->driver;
 	unsigned out, went, sent = 0, from;
 	uint64_t bytes = 0;
 
 	do {
 		out = dp_vhost_fill(q, m + sent, n - sent);
-		went = q->v->tx(q->txq, q->out, (uint16_t)out);
+		went = driver->tx_pkt_burst(driver->txq.data[q->id], q->out, (uint16_t)out);
 		for (unsigned i = 0; i < went; i++) {
 			sent += q->frames[i];
 			bytes += q->bytes[i];
@@ -289,6 +291,7 @@ struct dp_vhost *dp_vhost_open(
 
 		v->queue_of[v->n] = q;
 		q->v = v;
+		q->id = (uint16_t)v->n;
 		if (!dp_cut_init(&q->cut, pool, max_frame))
 			goto fail;
 	}
@@ -299,25 +302,16 @@ fail:
 	return NULL;
 }
 
-void dp_vhost_attach(struct dp_vhost *v)
+const struct rte_eth_fp_ops *dp_vhost_io(struct dp_vhost *v)
 {
-	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[v->dev];
-
-	if (ops->rx_pkt_burst == dp_vhost_rx)
-		return;
-	v->rx = ops->rx_pkt_burst;
-	v->tx = ops->tx_pkt_burst;
-	for (unsigned i = 0; i < v->n; i++) {
-		v->queue[i].rxq = ops->rxq.data[i];
-		v->queue[i].txq = ops->txq.data[i];
-	}
-	ops->rxq.data = v->queue_of;
-	ops->txq.data = v->queue_of;
-	ops->rx_pkt_burst = dp_vhost_rx;
-	ops->tx_pkt_burst = dp_vhost_tx;
+	v->driver = &rte_eth_fp_ops[v->dev];
+	v->io.rxq.data = v->io.txq.data = v->queue_of;
+	v->io.rx_pkt_burst = dp_vhost_rx;
+	v->io.tx_pkt_burst = dp_vhost_tx;
 	// A machine that came before the start was not asked, for the driver did not yet know it by
 	// its queues.
 	dp_vhost_link(v->dev, RTE_ETH_EVENT_INTR_LSC, v, NULL);
+	return &v->io;
 }
 
 void dp_vhost_close(struct dp_vhost *v)

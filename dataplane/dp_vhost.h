@@ -6,8 +6,8 @@
 // interfaces of the kernel (dp_kdev.h), what comes in is cut into frames and finished (dp_cut.h),
 // and frames of a burst that follow each other are joined (dp_gro.h), if the machine has said that
 // it takes what is joined (VIRTIO_NET_F_GUEST_CSUM with _GUEST_TSO4, _GUEST_TSO6; virtio 1.1,
-// 5.1.3). Between, all is ordinary frames. It is done around the driver's two burst functions, in
-// rte_eth_fp_ops[], from the start of the device to its stop, which puts the driver's back.
+// 5.1.3). Between, all is ordinary frames. It is done around the driver's two burst functions: the
+// port sends and receives by dp_vhost_io().
 //
 // A queue belongs to one worker each way; what the machine has said is read by them and written by
 // the vhost library's thread.
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct dp_vhost;
+struct rte_eth_fp_ops;
 struct rte_mempool;
 
 // What to ask of the driver when it is configured: to leave checksums to us.
@@ -27,8 +28,8 @@ struct rte_mempool;
 // For `dev`, which has `queues` pairs and is not started. NULL: no memory.
 struct dp_vhost *dp_vhost_open(
 	uint16_t dev, unsigned queues, struct rte_mempool *pool, uint32_t max_frame);
-// After the device was started.
-void dp_vhost_attach(struct dp_vhost *v);
+// After the device was started. Good until it is closed.
+const struct rte_eth_fp_ops *dp_vhost_io(struct dp_vhost *v);
 // After it was stopped and before it is closed.
 void dp_vhost_close(struct dp_vhost *v);
 void dp_vhost_stats(const struct dp_vhost *v, struct weft_port_stats *s);

@@ -31,7 +31,7 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 
 		if (unlikely(!port))
 			continue; // dp_unpublish.h
-		n = rte_eth_rx_burst(port->dev, list->poll[i].queue, m, DP_RX_BURST);
+		n = dp_port_rx(port, list->poll[i].queue, m, DP_RX_BURST);
 		if (unlikely(port->bond && tend))
 			dp_bond_tend(w, port, list->poll[i].queue);
 		if (!n)
@@ -64,7 +64,7 @@ static unsigned dp_worker_rings(struct dp_worker *w)
 		dp_tx_inbox(w);
 		n++;
 	}
-	if (w->tx_used)
+	if (w->n_tx_used)
 		dp_tx_flush(w);
 	return n;
 }

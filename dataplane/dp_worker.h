@@ -35,7 +35,6 @@
 #define DP_PACKET_OUTS_SIZE 4096u
 
 static_assert(DP_COPIES >= DP_VTEPS_MAX, "a tenant's broadcast reaches all of its VTEPs");
-static_assert(DP_PORT_LIVE_MAX <= 32, "a set of ports is a 32-bit mask");
 
 struct dp_poll {
 	struct dp_port *port;
@@ -137,7 +136,8 @@ struct dp_worker {
 	uint64_t port_drops[DP_PORT_LIVE_MAX]; // not taken by the device
 	uint64_t rx_drops[DP_PORT_LIVE_MAX];   // refused before the tables
 
-	uint32_t tx_used; // bit: that port's buffer is not empty
+	unsigned n_tx_used;
+	uint16_t tx_used[DP_PORT_LIVE_MAX]; // the ports whose buffers are not empty, each once
 	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
 	struct dp_encap_queue encap;
 	struct ft_cache *cache;                // NULL: every packet goes the full way
@@ -177,10 +177,20 @@ void dp_sink_init(struct dp_worker *w);
 // this worker from its buffer as it is.
 void dp_tx_slowly(
 	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
+// There is room.
+static inline void dp_tx_put(struct dp_worker *w, struct dp_tx_buffer *b, struct dp_tenant *t,
+	struct rte_mbuf *m, struct dp_port *port)
+{
+	if (!b->n)
+		w->tx_used[w->n_tx_used++] = port->index;
+	b->port = port;
+	b->tenant[b->n] = t;
+	b->frame[b->n++] = m;
+}
 static inline void dp_tx(
 	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
 {
-	struct dp_tx_buffer *b = &w->tx[port->dev];
+	struct dp_tx_buffer *b = &w->tx[port->index];
 
 	if (__builtin_expect(b->n == DP_TX_BURST || port->one_segment ||
 				     w->id >= __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED),
@@ -188,10 +198,7 @@ static inline void dp_tx(
 		dp_tx_slowly(w, t, m, port);
 		return;
 	}
-	b->port = port;
-	b->tenant[b->n] = t;
-	b->frame[b->n++] = m;
-	w->tx_used |= 1u << port->dev;
+	dp_tx_put(w, b, t, m, port);
 }
 void dp_tx_flush(struct dp_worker *w);
 void dp_tx_inbox(struct dp_worker *w);

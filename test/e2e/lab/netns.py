@@ -118,9 +118,6 @@ class RawPort:
     def send(self, frame):
         self._socket.send(bytes(frame))
 
-    def fileno(self):
-        return self._socket.fileno()
-
     def receive(self, timeout=1.0):
         """The next frame that came in from the network, or None; 0: one that is there already."""
         end = time.monotonic() + timeout

@@ -43,7 +43,11 @@ static inline int eal_up(void **state)
 		rte_eth_tx_queue_setup((uint16_t)dev, 0, 64, SOCKET_ID_ANY, NULL) ||
 		rte_eth_dev_start((uint16_t)dev))
 		return -1;
-	eal_port = (struct dp_port){.dev = (uint16_t)dev, .n_rxq = 1, .n_txq = 1, .mtu = 1500};
+	eal_port = (struct dp_port){.dev = (uint16_t)dev,
+		.io = &rte_eth_fp_ops[dev],
+		.n_rxq = 1,
+		.n_txq = 1,
+		.mtu = 1500};
 	eal_port.tenant = dp->nobody;
 	return 0;
 }

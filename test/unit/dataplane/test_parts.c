@@ -264,22 +264,19 @@ static void buckets_keep_their_rate(void **state)
 
 static void port_maps_find_what_is_in_them(void **state)
 {
-	struct dp_portmap map = {0};
-	uint32_t ofports[DP_PORT_LIVE_MAX];
+	static const unsigned sizes[] = {0, 1, 4, 5, 1000};
 
-	for (unsigned i = 0; i < DP_PORT_LIVE_MAX; i++) {
-		uint32_t at;
+	for (unsigned k = 0; k < 5; k++) {
+		struct dp_portmap *map = dp_portmap_new(sizes[k]);
 
-		ofports[i] = 1 + i * (i % 2 ? DP_PORTMAP_SLOTS : 1); // half of them collide
-		for (at = ofports[i]; map.ofport[at % DP_PORTMAP_SLOTS]; at++)
-			if (map.ofport[at % DP_PORTMAP_SLOTS] == ofports[i])
-				break;
-		map.ofport[at % DP_PORTMAP_SLOTS] = ofports[i];
-		map.port[at % DP_PORTMAP_SLOTS] = &eal_port + i;
+		for (uint32_t i = 0; i < sizes[k]; i++) // half of them collide
+			dp_portmap_put(map, 1 + i * (i % 2 ? map->mask + 1 : 1), &eal_port + i);
+		for (uint32_t i = 0; i < sizes[k]; i++)
+			assert_ptr_equal(dp_portmap_get(map, 1 + i * (i % 2 ? map->mask + 1 : 1)),
+				&eal_port + i);
+		assert_null(dp_portmap_get(map, 0xfffffeff));
+		free(map);
 	}
-	for (unsigned i = 0; i < DP_PORT_LIVE_MAX; i++)
-		assert_ptr_equal(dp_portmap_get(&map, ofports[i]), &eal_port + i);
-	assert_null(dp_portmap_get(&map, 0xfffffeff));
 }
 
 static void devices_are_checked(void **state)

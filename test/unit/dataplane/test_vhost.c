@@ -29,7 +29,7 @@ static int up(void **state)
 	vhost = dp_vhost_open(eal_port.dev, 1, eal_dp.pool, eal_dp.opt.max_frame);
 	if (!vhost)
 		return -1;
-	dp_vhost_attach(vhost);
+	eal_port.io = dp_vhost_io(vhost);
 	return 0;
 }
 
@@ -97,7 +97,7 @@ static unsigned receive(struct rte_mbuf **m, unsigned most)
 {
 	unsigned n = 0, k;
 
-	while ((k = rte_eth_rx_burst(eal_port.dev, 0, m + n, (uint16_t)most)))
+	while ((k = dp_port_rx(&eal_port, 0, m + n, (uint16_t)most)))
 		n += k;
 	return n;
 }
@@ -149,7 +149,7 @@ static void cut_and_joined(void **state)
 			slow_cut(&big, mss, i, &want);
 			assert_frame(m[i], &want);
 		}
-		assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, (uint16_t)k), k);
+		assert_int_equal(dp_port_tx(&eal_port, 0, m, (uint16_t)k), k);
 		assert_int_equal(rte_ring_dequeue(eal_wire, (void **)&m[0]), 0);
 		assert_true(rte_ring_empty(eal_wire));
 		assert_joined(m[0], mss);
@@ -232,7 +232,7 @@ static void only_what_is_taken(void **state)
 
 		dp_vhost_told(vhost, says[told]);
 		frames_of_one(m, 4, v6);
-		assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, 4), 4);
+		assert_int_equal(dp_port_tx(&eal_port, 0, m, 4), 4);
 		assert_int_equal(rte_ring_count(eal_wire), joined ? 1 : 4);
 		after(state);
 	}
@@ -252,7 +252,7 @@ static void a_queue_that_is_full(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		bytes += m[i]->pkt_len;
 	frames_of_one(m + 4, 4, false);
-	assert_int_equal(rte_eth_tx_burst(eal_port.dev, 0, m, 8), 4);
+	assert_int_equal(dp_port_tx(&eal_port, 0, m, 8), 4);
 	for (unsigned i = 4; i < 8; i++) {
 		slow_cut(&big, 1000, i - 4, &want);
 		assert_int_equal(m[i]->nb_segs, 1);
