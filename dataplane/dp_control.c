@@ -28,8 +28,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define DP_SETTLE 16u         // tables a second
-#define DP_LINKS_NS 10000000u // an uplink that loses its link is found out within so long
+#define DP_SETTLE 16u            // tables a second
+#define DP_TRIGGERS_NS 50000000u // half of what the tables take from one look to the next
+#define DP_LINKS_NS 10000000u    // an uplink that loses its link is found out within so long
 
 static volatile sig_atomic_t dp_signalled;
 
@@ -99,6 +100,7 @@ static void dp_control_env(struct dp *dp)
 		.vtep_live = dp_env_vtep_live,
 		.removed = dp_event_flow_removed,
 		.changed = dp_event_flow_changed,
+		.triggered = dp_event_flow_triggered,
 		.table_status = dp_event_table_status,
 	};
 }
@@ -199,7 +201,7 @@ void dp_control_expire(struct dp *dp)
 
 void dp_control_loop(struct dp *dp)
 {
-	uint64_t second = dp_now_ns(), links = second;
+	uint64_t second = dp_now_ns(), links = second, triggers = second;
 	bool more = false;
 
 	while (!dp_signalled) {
@@ -218,6 +220,8 @@ void dp_control_loop(struct dp *dp)
 			links = dp_now_ns();
 			dp_port_poll_links(dp, true);
 		}
+		if (dp_now_ns() - triggers >= DP_TRIGGERS_NS && !dp_event_triggers(dp))
+			triggers = dp_now_ns();
 		if (dp_now_ns() - second >= 1000000000u) {
 			second = dp_now_ns();
 			dp_control_second(dp);

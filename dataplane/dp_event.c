@@ -10,7 +10,8 @@
 
 #include <rte_ring_elem.h>
 
-#define DP_EVENT_CHANGES 512u // told of one switch in a turn
+#define DP_EVENT_CHANGES 512u   // told of one switch in a turn
+#define DP_EVENT_TRIGGERS 1024u // rules of one switch that are looked at in a turn
 #define DP_EVENT_WANTED_NS 1000000000u
 
 void dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
@@ -148,15 +149,38 @@ void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t)
 	dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s));
 }
 
-void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
-	const struct weft_match *match, const struct weft_instructions *instructions)
+static void dp_event_rule(struct dp *dp, uint16_t type, const struct dp_tenant *t,
+	const struct weft_flow_stats *stats, const struct weft_match *match,
+	const struct weft_instructions *instructions)
 {
-	struct dp *dp = ctx;
-	const struct dp_tenant *t = sw_ctx;
-
-	if (!dp->ipc || !dp_ipc_begin(dp->ipc, WEFT_IPC_FLOW_REMOVED, 0, 0, t->id, true))
+	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, t->id, true))
 		return;
 	dp_ipc_add(dp->ipc, stats, sizeof(*stats));
 	dp_ipc_add_flow(dp->ipc, match, instructions);
 	dp_ipc_end(dp->ipc);
+}
+
+void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
+	const struct weft_match *match, const struct weft_instructions *instructions)
+{
+	dp_event_rule(ctx, WEFT_IPC_FLOW_REMOVED, sw_ctx, stats, match, instructions);
+}
+
+void dp_event_flow_triggered(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
+	const struct weft_match *match, const struct weft_instructions *instructions)
+{
+	dp_event_rule(ctx, WEFT_IPC_FLOW_TRIGGERED, sw_ctx, stats, match, instructions);
+}
+
+// Without an agent nothing is looked at, so that nothing is told to nobody.
+bool dp_event_triggers(struct dp *dp)
+{
+	bool more = false;
+
+	if (!dp_ipc_connected(dp->ipc))
+		return false;
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (dp_ipc_pending(dp->ipc) <= DP_IPC_OUT_SOFT)
+			more |= ft_triggers_tell(t->sw, DP_EVENT_TRIGGERS);
+	return more;
 }

@@ -31,6 +31,12 @@ void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
 bool dp_event_changes(struct dp *dp);
 void dp_event_unwatch(struct dp *dp); // the agent, who asked for them, is gone
 
+// As struct ft_env's `triggered`; ctx and sw_ctx as below.
+void dp_event_flow_triggered(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
+	const struct weft_match *, const struct weft_instructions *);
+// Looks at the rules that have a trigger, as far as the agent reads. True: there are more.
+bool dp_event_triggers(struct dp *dp);
+
 // As struct ft_env's `removed`; ctx is the struct dp, sw_ctx the struct dp_tenant.
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
 	const struct weft_match *, const struct weft_instructions *);

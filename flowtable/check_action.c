@@ -345,11 +345,12 @@ enum weft_error ft_actions_check(const struct ft_switch *sw, const void *actions
 
 enum weft_error ft_check_shape(const struct weft_instructions *i)
 {
-	const unsigned all =
-		WEFT_INSTR_GOTO | WEFT_INSTR_APPLY | WEFT_INSTR_WRITE | WEFT_INSTR_CLEAR;
+	const unsigned all = WEFT_INSTR_GOTO | WEFT_INSTR_APPLY | WEFT_INSTR_WRITE |
+			     WEFT_INSTR_CLEAR | WEFT_INSTR_TRIGGER;
+	const struct weft_trigger *t = weft_instructions_trigger(i);
 
 	if ((i->flags & ~all) || (i->apply_len && !(i->flags & WEFT_INSTR_APPLY)) ||
-		(i->write_len && !(i->flags & WEFT_INSTR_WRITE)))
+		(i->write_len && !(i->flags & WEFT_INSTR_WRITE)) || (t && !weft_trigger_ok(t)))
 		return WEFT_E_MALFORMED;
 	return WEFT_E_NONE;
 }

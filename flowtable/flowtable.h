@@ -54,6 +54,9 @@ struct ft_env {
 	// A change that a flow monitor wants (below). It must not call back. NULL: there are no monitors.
 	void (*changed)(void *ctx, void *sw_ctx, const struct ft_change *, const struct weft_flow_stats *,
 		const struct weft_match *, const struct weft_instructions *);
+	// Of rules with a trigger, from within ft_triggers_tell(). It must not call back. NULL: nobody asks.
+	void (*triggered)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
+		const struct weft_instructions *);
 	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody asks.
 	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 };
@@ -148,6 +151,10 @@ unsigned ft_expire(struct ft_switch *);
 // it can be. Call about once a second, with no transaction open. True: that took time, half a
 // millisecond at most.
 bool ft_settle(struct ft_switch *);
+
+// Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts anew
+// every tenth of a second. True: there are more to look at now, or a transaction is open; call again soon.
+bool ft_triggers_tell(struct ft_switch *, unsigned max);
 
 // What a packet asked for (struct ft_sink, learn_rule), in a transaction of its own: added, replaced, or
 // its timeouts start anew. STATE: one is open, ask again later; else as ft_flow_mod(), and TABLE_FULL

@@ -134,6 +134,7 @@ void ft_ids_release(struct ft_switch *sw, const struct ft_rule *r)
 	ft_cookies_move(sw, r, NULL);
 	free(ft_idmap_find(&ids->bases, r->id));
 	ft_idmap_del(&ids->bases, r->id);
+	ft_triggers_drop(sw, r->id);
 	free(ft_idmap_find(&ids->fresh, r->id));
 	ft_idmap_del(&ids->fresh, r->id);
 	ids->rule[r->id] = (struct ft_rule *)((uintptr_t)ids->free << 1 | 1);
@@ -199,6 +200,7 @@ void ft_ids_reset(struct ft_switch *sw, const struct ft_rule *r)
 
 	base->packets = sum.packets;
 	base->bytes = sum.bytes;
+	ft_triggers_rearm(sw, r->id);
 }
 
 bool ft_ids_refresh(struct ft_switch *sw, const struct ft_rule *r)

@@ -53,6 +53,7 @@ static void put_rule(
 	char *at = (char *)p->rules + p->rules_len;
 
 	i.apply_len = (uint16_t)p->rest_len;
+	i.flags &= (uint8_t)~WEFT_INSTR_TRIGGER;
 	p->rest_len = 0;
 	if (p->rules_len + sizeof(r) + weft_instructions_bytes(&i) > sizeof(p->rules)) {
 		p->full = true;

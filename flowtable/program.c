@@ -169,6 +169,7 @@ static struct ft_program *program_new(
 	p->importance = spec->importance;
 	p->flags = spec->flags;
 	p->conjunctive = ft_conjunctive(spec->instr);
+	p->triggers = weft_instructions_trigger(spec->instr);
 	p->learns = ft_learn_next(spec->instr + 1, spec->instr->apply_len, NULL);
 	memcpy(&p->instr, spec->instr, size);
 	if (!users_new(&p->instr, &p->users)) {

@@ -27,6 +27,7 @@ struct ft_program {
 	uint16_t flags;                 // WEFT_FLOW_*
 	bool conjunctive;               // conjunction.h
 	bool learns;                    // learn.h
+	bool triggers;                  // trigger.h
 	uint32_t size;                  // bytes of instr and its actions
 	struct ft_program_users *users; // NULL: names no group and no meter
 	struct weft_instructions instr; // the actions follow

@@ -33,6 +33,7 @@ static void switch_init(struct ft_switch *sw, const struct ft_env *env)
 	ft_idmap_init(&sw->groups, seed);
 	ft_idmap_init(&sw->meters, seed);
 	ft_idmap_init(&sw->ports, seed);
+	ft_triggers_init(&sw->triggers, seed);
 	cache_init(sw);
 }
 
@@ -62,6 +63,7 @@ void ft_switch_destroy(struct ft_switch *sw)
 	ft_meters_fini(sw);
 	ft_ports_fini(sw);
 	ft_timers_fini(sw);
+	ft_triggers_fini(sw);
 	ft_programs_fini(sw);
 	ft_ids_fini(sw);
 	ft_cookies_fini(sw);

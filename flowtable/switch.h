@@ -17,6 +17,7 @@
 #include "flowtable/table.h"
 #include "flowtable/table_config.h"
 #include "flowtable/timer.h"
+#include "flowtable/trigger.h"
 #include "flowtable/txn.h"
 
 struct ft_fdb;
@@ -76,6 +77,7 @@ struct ft_switch {
 	struct ft_cookies cookies;
 	struct ft_programs programs;
 	struct ft_timers timers;
+	struct ft_triggers triggers;
 	uint32_t rules; // as staged, like the next two
 	uint32_t group_count;
 	uint32_t meter_count;

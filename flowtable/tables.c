@@ -278,7 +278,7 @@ static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_s
 		return NULL;
 	r->shape = ft_classifier_reserve(part, &sw->garbage, spec->match);
 	if (!r->shape || (ft_rule_times_out(r) && !ft_timers_reserve(sw)) ||
-		!ft_evict_reserve(sw, t)) {
+		!ft_evict_reserve(sw, t) || (r->program->triggers && !ft_triggers_reserve(sw))) {
 		free(r);
 		return NULL;
 	}
@@ -307,6 +307,8 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	rule_counted(sw, r, 1);
 	if (ft_rule_times_out(r))
 		ft_timers_add(sw, r, ft_rule_due_ns(sw, r, 0));
+	if (r->program->triggers)
+		ft_triggers_add(sw, r);
 	ft_evict_enter(sw, t, r);
 	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
 	return r;

@@ -63,6 +63,8 @@ struct dpc_listener_ops {
 	void (*down)(void *arg, const char *why); // once per loss; every pending request has failed
 	void (*unblocked)(void *arg);
 	void (*flow_removed)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
+	// Its statistics have reached a threshold.
+	void (*flow_triggered)(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow);
 	// of a flow monitor; `flow` has change->stats
 	void (*flow_changed)(void *arg, weft_tenant_id tenant,
 		const struct weft_ipc_flow_change *change, const struct dpc_flow *flow);

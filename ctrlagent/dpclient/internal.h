@@ -120,6 +120,7 @@ void dpc_tell_unblocked(struct dpc *dpc);
 void dpc_tell_flow_changed(struct dpc *dpc, weft_tenant_id tenant,
 	const struct weft_ipc_flow_change *change, const struct dpc_flow *flow);
 void dpc_tell_flow_removed(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow);
+void dpc_tell_flow_triggered(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow);
 void dpc_tell_port_status(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
 void dpc_tell_table_status(

@@ -108,6 +108,11 @@ void dpc_tell_flow_changed(struct dpc *dpc, weft_tenant_id tenant,
 	TELL_TENANT(dpc, tenant, flow_changed, tenant, change, flow);
 }
 
+void dpc_tell_flow_triggered(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow)
+{
+	TELL_TENANT(dpc, tenant, flow_triggered, tenant, flow);
+}
+
 void dpc_tell_flow_removed(struct dpc *dpc, weft_tenant_id tenant, const struct dpc_flow *flow)
 {
 	TELL_TENANT(dpc, tenant, flow_removed, tenant, flow);

@@ -249,6 +249,11 @@ static void happened(struct dpc *dpc)
 			break;
 		dpc_tell_flow_removed(dpc, hdr->tenant, &flow);
 		return;
+	case WEFT_IPC_FLOW_TRIGGERED:
+		if (!flow_parse(&flow, body(dpc), body_len(dpc)))
+			break;
+		dpc_tell_flow_triggered(dpc, hdr->tenant, &flow);
+		return;
 	case WEFT_IPC_FLOW_CHANGED:
 		if (!changed(dpc))
 			break;

@@ -13,7 +13,8 @@
 #include "openflow/of_wire.h"
 
 #define OF_ACTIONS_MAX 65528u // bytes of a neutral list, what struct weft_instructions can count
-#define OF_INSTRUCTIONS_MAX (sizeof(struct weft_instructions) + 2 * OF_ACTIONS_MAX)
+#define OF_INSTRUCTIONS_MAX                                                                        \
+	(sizeof(struct weft_instructions) + 2 * OF_ACTIONS_MAX + sizeof(struct weft_trigger))
 
 #define OF_IN_PACKET_OUT 1u // output to OFPP_TABLE is allowed (7.2.1)
 

@@ -2,6 +2,7 @@
 #include "openflow/actions.h"
 
 #include "openflow/oxm.h"
+#include "openflow/stat_trigger.h"
 
 // The lists are translated last, so that they lie in the order of struct weft_instructions whatever
 // the order on the wire.
@@ -9,6 +10,7 @@ struct parsed {
 	struct weft_instructions i;
 	struct of_span apply;
 	struct of_span write;
+	struct weft_trigger trigger;
 };
 
 static struct of_error duplicate(uint8_t version)
@@ -59,7 +61,8 @@ static int take(struct of_reader *it, struct parsed *p, const struct of_instruct
 	case OF_INSTRUCTION_METER:
 		return take_meter(it, p, in->meter.meter_id);
 	case OF_INSTRUCTION_STAT_TRIGGER:
-		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_UNSUP_INST);
+		p->i.flags |= WEFT_INSTR_TRIGGER;
+		return of_stat_trigger_read(it, &in->stat_trigger, &p->trigger);
 	case OF_INSTRUCTION_EXPERIMENTER:
 		return of_fail(it, OFPET_BAD_INSTRUCTION, OFPBIC_BAD_EXPERIMENTER);
 	case OF_INSTRUCTION_NONE:
@@ -93,15 +96,17 @@ ssize_t of_instructions_read(
 {
 	struct parsed p;
 	uint8_t *lists = (uint8_t *)out + sizeof(p.i);
+	size_t trigger;
 	ssize_t apply, write;
 
 	if (parse(in, version, &p, error))
 		return -EBADMSG;
-	if (room < sizeof(p.i)) {
+	trigger = p.i.flags & WEFT_INSTR_TRIGGER ? sizeof(p.trigger) : 0;
+	if (room < sizeof(p.i) + trigger) {
 		*error = (struct of_error){OFPET_BAD_ACTION, OFPBAC_TOO_MANY, 0};
 		return -EBADMSG;
 	}
-	room -= sizeof(p.i);
+	room -= sizeof(p.i) + trigger;
 	apply = of_actions_read(p.apply, version, 0, lists, room, error);
 	if (apply < 0)
 		return apply;
@@ -111,7 +116,8 @@ ssize_t of_instructions_read(
 	p.i.apply_len = (uint16_t)apply;
 	p.i.write_len = (uint16_t)write;
 	memcpy(out, &p.i, sizeof(p.i));
-	return (ssize_t)sizeof(p.i) + apply + write;
+	memcpy(lists + apply + write, &p.trigger, trigger);
+	return (ssize_t)weft_instructions_bytes(out);
 }
 
 ssize_t of_instructions_read_actions(
@@ -199,6 +205,8 @@ int of_instructions_write(struct of_writer *w, const struct weft_instructions *i
 
 	if (w->version == 1)
 		return of_instructions_write_actions(w, in);
+	if (in->flags & WEFT_INSTR_TRIGGER && w->version >= 6)
+		of_stat_trigger_write(w, weft_instructions_trigger(in));
 	apply = put_meter_and_apply(w, in);
 	if (in->flags & WEFT_INSTR_CLEAR)
 		of_instruction_clear_actions_write(w, &(struct of_instruction_clear_actions){0});

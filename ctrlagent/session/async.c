@@ -58,6 +58,7 @@ void session_async_init(struct session_async *a, uint8_t version)
 			version >= OF_VERSION_1_5 ? CONTROLLER_STATUS_ALL : 0;
 	}
 	a->mask[SESSION_ASYNC_TABLE_STATUS][0] = TABLE_STATUS_ALL;
+	a->mask[SESSION_ASYNC_FLOW_COUNTS][0] = version >= OF_VERSION_1_5 ? FLOW_COUNTS_ALL : 0;
 }
 
 bool session_async_wanted(const struct session_conn *c, enum session_async_kind kind, int reason)

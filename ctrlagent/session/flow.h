@@ -34,5 +34,8 @@ void session_flow_mod_run(
 // An OFPT_FLOW_REMOVED to every session that wants it.
 void session_flow_removed(struct session_switch *sw, const struct dpc_flow *flow);
 
+// An event of its trigger to every session of 1.5 that wants it (stat_trigger.c).
+void session_flow_triggered(struct session_switch *sw, const struct dpc_flow *flow);
+
 // The reason as `version` numbers it; before 1.4 there are fewer, and before 1.3 fewer still.
 uint8_t session_removed_reason(uint8_t version, uint8_t reason);

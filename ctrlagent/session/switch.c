@@ -23,6 +23,11 @@ static void on_flow_removed(void *arg, weft_tenant_id tenant, const struct dpc_f
 	session_flow_removed(arg, flow);
 }
 
+static void on_flow_triggered(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow)
+{
+	session_flow_triggered(arg, flow);
+}
+
 static void on_flow_changed(void *arg, weft_tenant_id tenant,
 	const struct weft_ipc_flow_change *change, const struct dpc_flow *flow)
 {
@@ -52,6 +57,7 @@ static void on_unblocked(void *arg)
 static const struct dpc_listener_ops listener_ops = {
 	.unblocked = on_unblocked,
 	.flow_removed = on_flow_removed,
+	.flow_triggered = on_flow_triggered,
 	.table_status = on_table_status,
 	.flow_changed = on_flow_changed,
 	.punt = on_punt,

@@ -43,7 +43,6 @@ static const struct known actions[] = {
 	{OFPAT_METER, OF_VERSION_1_5, OF_VERSION_1_5},
 };
 
-// No OFPIT_STAT_TRIGGER, which is optional (1.5.1, 7.2.5).
 static const struct known instructions[] = {
 	{OFPIT_WRITE_METADATA, ALL_VERSIONS},
 	{OFPIT_WRITE_ACTIONS, ALL_VERSIONS},
@@ -51,6 +50,7 @@ static const struct known instructions[] = {
 	{OFPIT_CLEAR_ACTIONS, ALL_VERSIONS},
 	{OFPIT_METER, OF_VERSION_1_3, OF_VERSION_1_4},
 	{OFPIT_GOTO_TABLE, ALL_VERSIONS},
+	{OFPIT_STAT_TRIGGER, OF_VERSION_1_5, OF_VERSION_1_5},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -412,12 +412,43 @@ void text_add_actions(
 	}
 }
 
+// Times in seconds, as elsewhere; what lies below them is there if it is not zero.
+static void add_stat(struct text *t, unsigned stat, uint64_t at)
+{
+	static const char *const stats[WEFT_STATS] = {
+		"duration", "idle_time", "flow_count", "packet_count", "byte_count"};
+	bool time = stat == WEFT_STAT_DURATION || stat == WEFT_STAT_IDLE;
+	unsigned long long n = at, s = n / 1000000000u, ns = n % 1000000000u;
+
+	if (!time)
+		text_add(t, "%s=%llu,", stats[stat], n);
+	else if (ns)
+		text_add(t, "%s=%llu.%09llu,", stats[stat], s, ns);
+	else
+		text_add(t, "%s=%llu,", stats[stat], s);
+}
+
+static void add_trigger(struct text *t, const struct weft_trigger *trigger)
+{
+	text_add(t, "stat_trigger(");
+	for (unsigned i = 0; i < WEFT_STATS; i++)
+		if (trigger->present >> i & 1)
+			add_stat(t, i, trigger->at[i]);
+	if (trigger->flags & WEFT_TRIGGER_PERIODIC)
+		text_add(t, "periodic,");
+	if (trigger->flags & WEFT_TRIGGER_ONLY_FIRST)
+		text_add(t, "only_first,");
+	t->at[t->len - 1] = ')'; // there is a threshold, so there is a comma
+}
+
 void text_add_instructions(
 	struct text *t, const struct flow_names *names, const struct weft_instructions *in)
 {
 	size_t start = t->len;
 
 #define COMMA (t->len == start ? "" : ",")
+	if (in && in->flags & WEFT_INSTR_TRIGGER)
+		add_trigger(t, weft_instructions_trigger(in));
 	if (in && in->meter_id)
 		text_add(t, "%smeter:%u", COMMA, in->meter_id);
 	if (in && in->apply_len) {

@@ -9,6 +9,7 @@
 // execute: those that they don't are refused there, with WEFT_E_ACTION_TYPE.
 
 #include <weft/action_payload.h>
+#include <weft/trigger.h>
 
 // X(ID, name): append only, the number travels over IPC.
 #define WEFT_ACTIONS(X)                                                                            \
@@ -169,7 +170,8 @@ static inline bool weft_actions_ok(const void *list, size_t bytes)
 	return weft_actions_ok_within(list, bytes, WEFT_CLONE_DEPTH);
 }
 
-// What a rule does. `apply_len` and `write_len` bytes of actions follow, in this order.
+// What a rule does. `apply_len` and `write_len` bytes of actions follow, in this order, then a
+// struct weft_trigger if there is one.
 struct weft_instructions {
 	uint64_t metadata;      // as the key has it: network byte order
 	uint64_t metadata_mask; // 0: no write-metadata
@@ -186,10 +188,12 @@ static_assert(sizeof(struct weft_instructions) == 32, "travels");
 #define WEFT_INSTR_APPLY 2u
 #define WEFT_INSTR_WRITE 4u
 #define WEFT_INSTR_CLEAR 8u
+#define WEFT_INSTR_TRIGGER 16u
 
 static inline size_t weft_instructions_bytes(const struct weft_instructions *i)
 {
-	return sizeof(*i) + i->apply_len + i->write_len;
+	return sizeof(*i) + i->apply_len + i->write_len +
+		(i->flags & WEFT_INSTR_TRIGGER ? sizeof(struct weft_trigger) : 0);
 }
 
 static inline const void *weft_instructions_apply(const struct weft_instructions *i)
@@ -200,6 +204,14 @@ static inline const void *weft_instructions_apply(const struct weft_instructions
 static inline const void *weft_instructions_write(const struct weft_instructions *i)
 {
 	return (const char *)(i + 1) + i->apply_len;
+}
+
+// NULL: none.
+static inline const struct weft_trigger *weft_instructions_trigger(const struct weft_instructions *i)
+{
+	const void *at = (const char *)(i + 1) + i->apply_len + i->write_len;
+
+	return i->flags & WEFT_INSTR_TRIGGER ? (const struct weft_trigger *)at : NULL;
 }
 
 // Ports with a meaning, numbered as in OpenFlow 1.3.5, 7.2.1 (ofp_port_no).

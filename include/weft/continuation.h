@@ -103,6 +103,7 @@ static inline size_t weft_paused_rule_bytes(const char *p, size_t room)
 		return 0;
 	memcpy(&i, p + sizeof(struct weft_paused_rule), sizeof(i));
 	if (room - head < (size_t)i.apply_len + i.write_len || i.apply_len % 8 || i.write_len % 8 ||
+		i.flags & WEFT_INSTR_TRIGGER || // nothing that is still to be done
 		!weft_actions_ok(p + head, i.apply_len) ||
 		!weft_actions_ok(p + head + i.apply_len, i.write_len))
 		return 0;

@@ -137,6 +137,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(FLOW_CHANGED, 84, weft_ipc_flow_change) /* match, instructions */                        \
 	X(VTEP_WANTED, 85, weft_ipc_vtep)     /* a provider's packets name it: VTEP_ADD */         \
 	X(VTEP_IDLE, 86, weft_ipc_vtep)       /* of a provider's, unused for its age: VTEP_DEL */  \
+	X(FLOW_TRIGGERED, 87, weft_flow_stats) /* a threshold; match, instructions */              \
 	/* the punt socket */                                                                      \
 	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, padding; weft_ipc_punt_more */
 

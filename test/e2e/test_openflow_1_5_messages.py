@@ -112,11 +112,13 @@ def test_async_configuration_by_properties(connect, version):
     def masks():
         reply = c.request(p.OFPGetAsyncRequest(c.dp))
         # os-ken does not know those of 1.5's own
-        return {x.type: x.mask if hasattr(x, 'mask') else struct.unpack('!I', bytes(x.buf)[-4:])[0]
+        return {x.type: x.mask if hasattr(x, 'mask') else struct.unpack_from('!I', x.buf, 4)[0]
                 for x in reply.properties}
     first = masks()
     assert set(first) == set(range(16 if version == 6 else 12))
     assert first[o.OFPACPT_PACKET_IN_MASTER] == 0x3b and first[o.OFPACPT_PACKET_IN_SLAVE] == 0
+    if version == 6:  # OFPACPT_FLOW_STATS_SLAVE and _MASTER
+        assert (first[12], first[13]) == (0, 3)
     assert first[o.OFPACPT_PORT_STATUS_SLAVE] == 7 and first[o.OFPACPT_REQUESTFORWARD_MASTER] == 0
     c.send(set_async(c, PACKET_IN_MASTER=4, TABLE_STATUS_SLAVE=8))
     assert masks() == {**first, o.OFPACPT_PACKET_IN_MASTER: 4, o.OFPACPT_TABLE_STATUS_SLAVE: 8}
@@ -213,6 +215,7 @@ def test_table_features_tell_the_truth(connect, version):
     props = {x.type: x for x in t.properties}
     instructions = {i.type for i in props[o.OFPTFPT_INSTRUCTIONS].instruction_ids}
     assert (6 in instructions) == (version < 6), 'meter: an instruction before 1.5'
+    assert (7 in instructions) == (version == 6), 'stat-trigger: from 1.5 on'
     assert t.max_entries == 1000000
     if version > 4:
         assert (t.capabilities if version == 6 else t.config) == \

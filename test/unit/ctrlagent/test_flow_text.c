@@ -143,6 +143,23 @@ static void test_instructions(void **state)
 	free(t.at);
 }
 
+static void test_trigger(void **state)
+{
+	const struct {
+		struct weft_instructions i;
+		struct weft_trigger t;
+	} in = {{.flags = WEFT_INSTR_TRIGGER | WEFT_INSTR_GOTO, .goto_table = 2},
+		{WEFT_TRIGGER_PERIODIC | WEFT_TRIGGER_ONLY_FIRST, 0x1f,
+			{3000000000, 1500000000, 1, 10, 64}}};
+	struct text t = {0};
+
+	text_add_instructions(&t, &names, &in.i);
+	assert_string_equal(t.at,
+		"stat_trigger(duration=3,idle_time=1.500000000,flow_count=1,packet_count=10,"
+		"byte_count=64,periodic,only_first),goto_table:2");
+	free(t.at);
+}
+
 static void test_drop(void **state)
 {
 	struct weft_instructions in = {0};
@@ -163,6 +180,7 @@ int main(void)
 		cmocka_unit_test_setup(test_icmpv6_nd, setup),
 		cmocka_unit_test_setup(test_masks, setup),
 		cmocka_unit_test(test_instructions),
+		cmocka_unit_test(test_trigger),
 		cmocka_unit_test(test_drop),
 	};
 

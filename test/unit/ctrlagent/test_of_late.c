@@ -170,6 +170,65 @@ static void statistics(void **state)
 	of_writer_free(&w);
 }
 
+// Flags 3; duration 1.5 s and 0x0807 packets; then an apply-actions without an action.
+#define TRIGGER                                                                                    \
+	0, 7, 0, 40, 0, 0, 0, 3, 0, 0, 0, 28, 0x80, 2, 0, 8, 0, 0, 0, 1, 0x1d, 0xcd, 0x65, 0,      \
+		0x80, 2, 8, 8, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0
+#define TRIGGER_LEN 40
+
+static void stat_trigger(void **state)
+{
+	const uint8_t wire[] = {TRIGGER, 0, 4, 0, 8, 0, 0, 0, 0};
+	const struct weft_instructions *in = (const void *)list;
+	const struct weft_trigger *t;
+	struct of_writer w = {.version = 6};
+	struct of_error e;
+
+	assert_int_equal(of_instructions_read(
+				 (struct of_span){wire, sizeof(wire)}, 6, list, sizeof(list), &e),
+		sizeof(*in) + sizeof(*t));
+	assert_int_equal(weft_instructions_bytes(in), sizeof(*in) + sizeof(*t));
+	assert_int_equal(in->flags, WEFT_INSTR_APPLY | WEFT_INSTR_TRIGGER);
+	t = weft_instructions_trigger(in);
+	assert_int_equal(t->flags, WEFT_TRIGGER_PERIODIC | WEFT_TRIGGER_ONLY_FIRST);
+	assert_int_equal(t->present, 1 << WEFT_STAT_DURATION | 1 << WEFT_STAT_PACKETS);
+	assert_int_equal(t->at[WEFT_STAT_DURATION], 1500000000);
+	assert_int_equal(t->at[WEFT_STAT_PACKETS], 0x807);
+	assert_int_equal(of_instructions_write(&w, in), 0);
+	assert_int_equal(w.len, sizeof(wire));
+	assert_memory_equal(w.data, wire, sizeof(wire));
+	of_writer_reset(&w);
+	w.version = 5; // has no word for it
+	assert_int_equal(of_instructions_write(&w, in), 0);
+	assert_int_equal(w.len, 8);
+	of_writer_free(&w);
+}
+
+static void bad_trigger(uint8_t version, unsigned at, uint8_t value, uint16_t type, uint16_t code)
+{
+	uint8_t wire[] = {TRIGGER};
+	struct of_error e;
+
+	static_assert(sizeof(wire) == TRIGGER_LEN, "as it says");
+	wire[at] = value;
+	assert_int_equal(of_instructions_read((struct of_span){wire, sizeof(wire)}, version, list,
+				 sizeof(list), &e),
+		-EBADMSG);
+	assert_int_equal(e.type, type);
+	assert_int_equal(e.code, code);
+}
+
+static void stat_trigger_refused(void **state)
+{
+	const uint16_t t = OFPET_BAD_INSTRUCTION;
+
+	bad_trigger(5, 7, 3, t, OFPBIC_UNKNOWN_INST);
+	bad_trigger(6, 7, 4, t, OFPBIC_UNSUP_INST);
+	bad_trigger(6, 3, 32, t, OFPBIC_BAD_LEN);
+	bad_trigger(6, 14, 4, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE);
+	bad_trigger(6, 15, 9, OFPET_BAD_REQUEST, OFPBRC_BAD_LEN);
+}
+
 static void expect_read(const uint8_t *bytes, size_t n, uint16_t type, uint16_t code)
 {
 	struct of_reader r = of_reader(bytes, n, bytes[0]), it;
@@ -201,6 +260,8 @@ int main(void)
 		cmocka_unit_test(copy_field),
 		cmocka_unit_test(meters),
 		cmocka_unit_test(statistics),
+		cmocka_unit_test(stat_trigger),
+		cmocka_unit_test(stat_trigger_refused),
 		cmocka_unit_test(property_errors),
 	};
 
