@@ -25,20 +25,15 @@ static void on_session(void *arg, weft_tenant_id tenant, const void *body, size_
 			(json_int_t)b.remote_discr));
 }
 
-static void end_sessions(struct request *r)
+void command_bfd_list(struct request *r)
 {
 	static const struct column columns[] = {{"VTEP", "vtep"}, {"MODE", "mode"},
 		{"STATE", "state"}, {"DIAGNOSTIC", "diagnostic"}, {"REMOTE", "remote_state"},
 		{"TX MS", "tx_ms", UNIT_RATIO}, {"DETECTION MS", "detection_ms", UNIT_RATIO},
 		{"SINCE", "since_s", UNIT_SECONDS}, {"DOWNS", "downs"}, {"SENT", "sent"},
 		{"RECEIVED", "received"}, {"DISCARDED", "discarded"}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_BFD, on_session, columns, "no BFD sessions"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no BFD sessions");
-}
-
-void command_bfd_list(struct request *r)
-{
-	r->rows = json_array();
-	r->finish = end_sessions;
-	request_dump(r, WEFT_IPC_DUMP_BFD, NULL, 0, on_session);
+	request_list(r, &listing);
 }

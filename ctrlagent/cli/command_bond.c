@@ -58,19 +58,13 @@ static void on_member(void *arg, weft_tenant_id tenant, const void *body, size_t
 	json_array_append_new(r->rows, row);
 }
 
-static void end_members(struct request *r)
+void command_bond_list(struct request *r)
 {
 	static const struct column columns[] = {{"UPLINK", "uplink"}, {"MODE", "mode"},
 		{"MEMBER", "member"}, {"STATE", "state"}, {"LOSSES", "losses"},
 		{"RX", "rx_packets"}, {"TX", "tx_packets"}, {"PARTNER", "partner"},
 		{"KEY", "partner_key"}, {"PORT", "partner_port"}, {0}};
+	static const struct listing listing = {WEFT_IPC_DUMP_BONDS, on_member, columns, "no bonds"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no bonds");
-}
-
-void command_bond_list(struct request *r)
-{
-	r->rows = json_array();
-	r->finish = end_members;
-	request_dump(r, WEFT_IPC_DUMP_BONDS, NULL, 0, on_member);
+	request_list(r, &listing);
 }

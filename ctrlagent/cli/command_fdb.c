@@ -36,22 +36,15 @@ static void on_entry(void *arg, weft_tenant_id tenant, const void *body, size_t 
 				 "moves", fixed ? json_null() : json_integer(e.moves)));
 }
 
-static void end_list(struct request *r)
+void command_fdb_list(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"MAC", "mac"},
 		{"VLAN", "vlan"}, {"PORT", "port"}, {"VTEP", "vtep"}, {"KIND", "kind"},
 		{"FROM", "from"}, {"IDLE", "age_s", UNIT_SECONDS}, {"MOVES", "moves"}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_FDB, on_entry, columns, "no MAC addresses known"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no MAC addresses known");
-}
-
-void command_fdb_list(struct request *r)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->rows = json_array();
-	r->finish = end_list;
-	request_dump(r, WEFT_IPC_DUMP_FDB, NULL, 0, on_entry);
+	request_list(r, &listing);
 }
 
 // ---- what became of learning
@@ -71,23 +64,16 @@ static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t 
 			"over_tenant", (json_int_t)s.over_tenant));
 }
 
-static void end_stats(struct request *r)
+void command_fdb_stats(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"ENTRIES", "entries"},
 		{"HELD", "held_now"}, {"NEIGHBOURS", "neighbours"}, {"MOVES", "moves"},
 		{"TIMES HELD", "held"}, {"CONFLICTS", "conflicts"}, {"OVER PORT", "over_port"},
 		{"OVER TENANT", "over_tenant"}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_FDB_STATS, on_stats, columns, "no tenants"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no tenants");
-}
-
-void command_fdb_stats(struct request *r)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->rows = json_array();
-	r->finish = end_stats;
-	request_dump(r, WEFT_IPC_DUMP_FDB_STATS, NULL, 0, on_stats);
+	request_list(r, &listing);
 }
 
 // ---- bindings
@@ -107,21 +93,14 @@ static void on_neighbour(void *arg, weft_tenant_id tenant, const void *body, siz
 			!!(n.flags & WEFT_NEIGH_ROUTER)));
 }
 
-static void end_neighbours(struct request *r)
+void command_neighbour_list(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"IP", "ip"},
 		{"VLAN", "vlan"}, {"MAC", "mac"}, {"KIND", "kind"}, {"ROUTER", "router"}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_NEIGHS, on_neighbour, columns, "no bindings known"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no bindings known");
-}
-
-void command_neighbour_list(struct request *r)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->rows = json_array();
-	r->finish = end_neighbours;
-	request_dump(r, WEFT_IPC_DUMP_NEIGHS, NULL, 0, on_neighbour);
+	request_list(r, &listing);
 }
 
 // ---- changes

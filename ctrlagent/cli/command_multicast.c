@@ -38,22 +38,15 @@ static void on_listener(void *arg, weft_tenant_id tenant, const void *body, size
 			(json_int_t)l.left_s));
 }
 
-static void end_list(struct request *r)
+void command_multicast_list(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"FAMILY", "family"},
 		{"GROUP", "group"}, {"KIND", "kind"}, {"VLAN", "vlan"}, {"PORT", "port"},
 		{"VTEP", "vtep"}, {"LEFT", "left_s", UNIT_SECONDS}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_LISTENERS, on_listener, columns, "no listeners known"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no listeners known");
-}
-
-void command_multicast_list(struct request *r)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->rows = json_array();
-	r->finish = end_list;
-	request_dump(r, WEFT_IPC_DUMP_LISTENERS, NULL, 0, on_listener);
+	request_list(r, &listing);
 }
 
 // ---- what became of it
@@ -76,22 +69,15 @@ static void on_stats(void *arg, weft_tenant_id tenant, const void *body, size_t 
 			(json_int_t)s.unsound));
 }
 
-static void end_stats(struct request *r)
+void command_multicast_stats(struct request *r)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"IPV4", "ipv4"},
 		{"IPV6", "ipv6"}, {"GROUPS", "groups"}, {"MEMBERS", "members"},
 		{"ROUTERS", "routers"}, {"JOINS", "joins"}, {"LEAVES", "leaves"},
 		{"QUERIES", "queries"}, {"ASKED", "asked"}, {"OVER PORT", "over_port"},
 		{"OVER TENANT", "over_tenant"}, {"LOST", "lost"}, {"UNSOUND", "unsound"}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_SNOOP_STATS, on_stats, columns, "no tenants"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no tenants");
-}
-
-void command_multicast_stats(struct request *r)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->rows = json_array();
-	r->finish = end_stats;
-	request_dump(r, WEFT_IPC_DUMP_SNOOP_STATS, NULL, 0, on_stats);
+	request_list(r, &listing);
 }

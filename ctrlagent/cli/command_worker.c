@@ -26,20 +26,15 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 			1e6 * ratio(w.longest_cycles, w.cycles_hz)));
 }
 
-static void end_workers(struct request *r)
+void command_worker_list(struct request *r)
 {
 	static const struct column columns[] = {{"WORKER", "worker"}, {"THREAD", "thread"},
 		{"PACKETS", "packets"}, {"PACKETS/BURST", "packets_per_burst", UNIT_RATIO},
 		{"BUSY %", "busy_percent", UNIT_RATIO},
 		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO},
 		{"LONGEST US", "longest_us", UNIT_RATIO}, {0}};
+	static const struct listing listing = {
+		WEFT_IPC_DUMP_WORKERS, on_worker, columns, "no workers"};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no workers");
-}
-
-void command_worker_list(struct request *r)
-{
-	r->rows = json_array();
-	r->finish = end_workers;
-	request_dump(r, WEFT_IPC_DUMP_WORKERS, NULL, 0, on_worker);
+	request_list(r, &listing);
 }

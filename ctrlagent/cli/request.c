@@ -168,3 +168,18 @@ void request_dump(
 	r->waiting++;
 	dpc_dump(r->agent->dpc, type, r->tenant, body, len, item, request_dump_ended, r);
 }
+
+static void end_listing(struct request *r)
+{
+	request_end_rows(r, json_incref(r->rows), r->listing->columns, r->listing->empty);
+}
+
+void request_list(struct request *r, const struct listing *l)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->listing = l;
+	r->rows = json_array();
+	r->finish = end_listing;
+	request_dump(r, l->type, NULL, 0, l->item);
+}

@@ -25,6 +25,7 @@ struct request {
 	json_t *rows; // what a handler collects
 	json_t *data;
 	void (*finish)(struct request *r); // when nothing is waited for any more
+	const struct listing *listing;     // of request_list()
 	const void *command;               // of the handler
 	char *cmd_text;
 	json_t *cmd;
@@ -43,6 +44,14 @@ struct column {
 	const char *key;
 	enum column_unit unit;
 	bool optional; // not shown if no row has it
+};
+
+// What a command shows that dumps things of one type, a row each.
+struct listing {
+	enum weft_ipc_type type;
+	dpc_item_fn item; // appends to the request's rows
+	const struct column *columns;
+	const char *empty; // what is said instead of a table without rows
 };
 
 typedef void (*request_handler_fn)(struct request *r);
@@ -73,3 +82,6 @@ const char *request_tenant_name(const struct request *r, weft_tenant_id id);
 void request_dump(
 	struct request *r, enum weft_ipc_type type, const void *body, size_t len, dpc_item_fn item);
 void request_dump_ended(void *arg, enum weft_error error, const char *text); // for dpc_dump_*
+// All of a command that is no more than its listing, which stays; of the tenant that an operand
+// names, or of all.
+void request_list(struct request *r, const struct listing *l);
