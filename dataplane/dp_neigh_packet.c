@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_neigh_packet.h"
 
+#include "overlay/wire.h"
+
 #include <weft/checksum.h>
 
 #define ETH_ARP 0x0806u
@@ -16,11 +18,6 @@
 #define ADVERT_SOLICITED 0x40u
 #define ADVERT_OVERRIDE 0x20u
 #define TAGS_MAX 2u
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static struct weft_ip get_ip4(const uint8_t *p)
 {
@@ -93,7 +90,7 @@ static bool find_option(
 
 static bool nd_is_sound(const uint8_t *ip6, uint32_t left, uint32_t *nd_len)
 {
-	*nd_len = get16(ip6 + 4);
+	*nd_len = overlay_get16(ip6 + 4);
 	if (ip6[0] >> 4 != 6 || ip6[6] != 58 || ip6[7] != 255 || *nd_len < ND_LEN ||
 		*nd_len > left - IPV6_LEN)
 		return false;
@@ -130,7 +127,7 @@ bool dp_neigh_parse(const uint8_t *frame, uint32_t len, struct dp_neigh_packet *
 
 	if (len < 14)
 		return false;
-	type = get16(frame + 12);
+	type = overlay_get16(frame + 12);
 	if (type != ETH_ARP && type != ETH_IPV6 && type != 0x8100 && type != 0x88a8)
 		return false;
 	*q = (struct dp_neigh_packet){.l3_ofs = 14};
@@ -138,8 +135,8 @@ bool dp_neigh_parse(const uint8_t *frame, uint32_t len, struct dp_neigh_packet *
 		if (len < q->l3_ofs + 4u)
 			return false;
 		if (!i)
-			q->vlan = get16(frame + q->l3_ofs) & 0xfff;
-		type = get16(frame + q->l3_ofs + 2);
+			q->vlan = overlay_get16(frame + q->l3_ofs) & 0xfff;
+		type = overlay_get16(frame + q->l3_ofs + 2);
 		q->l3_ofs += 4;
 	}
 	if (type == ETH_ARP)

@@ -120,7 +120,7 @@ static struct dp_ranges *dp_networks_build(const struct dp *dp, unsigned encap, 
 	struct dp_tenant *rest = dp_networks_rest(dp, encap);
 	struct dp_range *list = calloc(n ? n : 1, sizeof(*list));
 	struct dp_ranges *r = NULL;
-	bool vxlan = encap == WEFT_ENCAP_VXLAN - 1;
+	enum weft_encap kind = (enum weft_encap)(encap + 1);
 
 	*any = n || rest || !list;
 	if (list && *any) {
@@ -131,9 +131,9 @@ static struct dp_ranges *dp_networks_build(const struct dp *dp, unsigned encap, 
 	if (!r)
 		return NULL;
 	r->rest = rest;
-	r->lowest = vxlan ? 0 : WEFT_VSID_MIN;
-	r->highest = vxlan ? WEFT_VNI_MAX : WEFT_VSID_MAX;
-	if (vxlan && dp->host.bfd.mode == WEFT_BFD_VXLAN)
+	r->lowest = weft_network_min(kind);
+	r->highest = weft_network_max(kind);
+	if (kind == WEFT_ENCAP_VXLAN && dp->host.bfd.mode == WEFT_BFD_VXLAN)
 		r->except = dp->host.bfd.vni;
 	return r;
 }
@@ -202,10 +202,10 @@ static enum weft_error dp_provider_check(const struct weft_ipc_provider *cfg, ch
 	for (unsigned e = 0; e < WEFT_PROVIDER_ENCAPS; e++)
 		for (unsigned i = 0; i < cfg->ranges[e]; i++) {
 			const struct weft_networks *r = &cfg->range[e][i];
-			bool vxlan = e == WEFT_ENCAP_VXLAN - 1;
+			enum weft_encap encap = (enum weft_encap)(e + 1);
 
-			if (r->first <= r->last && r->first >= (vxlan ? 0 : WEFT_VSID_MIN) &&
-				r->last <= (vxlan ? WEFT_VNI_MAX : WEFT_VSID_MAX))
+			if (r->first <= r->last && r->first >= weft_network_min(encap) &&
+				r->last <= weft_network_max(encap))
 				continue;
 			snprintf(why, 100, "provider: no range of networks: %u-%u", r->first,
 				r->last);

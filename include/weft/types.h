@@ -123,3 +123,14 @@ enum weft_encap {
 #define WEFT_VNI_MAX 0xffffffu
 #define WEFT_VSID_MIN 0x001000u // RFC 7637, 3.2: 0 to 0xfff are reserved,
 #define WEFT_VSID_MAX 0xfffffeu // and so is 0xffffff
+
+// The least and the highest network of an encapsulation.
+static inline uint32_t weft_network_min(enum weft_encap encap)
+{
+	return encap == WEFT_ENCAP_NVGRE ? WEFT_VSID_MIN : 0;
+}
+
+static inline uint32_t weft_network_max(enum weft_encap encap)
+{
+	return encap == WEFT_ENCAP_NVGRE ? WEFT_VSID_MAX : WEFT_VNI_MAX;
+}

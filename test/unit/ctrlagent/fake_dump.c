@@ -8,16 +8,7 @@ void dpc_barrier(struct dpc *d, dpc_done_fn done, void *arg)
 
 static void tell_rule(struct request *rq, const struct rule *r)
 {
-	const struct weft_flow_stats stats = {
-		.cookie = r->mod.cookie,
-		.duration_ns = 4000000006u,
-		.idle_timeout = r->mod.idle_timeout,
-		.hard_timeout = r->mod.hard_timeout,
-		.priority = r->mod.priority,
-		.flags = r->mod.flags,
-		.importance = r->mod.importance,
-		.table = r->mod.table,
-	};
+	const struct weft_flow_stats stats = fake_stats(r, 4000000006u);
 	const struct dpc_flow flow = {&stats, r->match, r->instructions};
 
 	rq->flow(rq->arg, 1, &flow);

@@ -90,5 +90,7 @@ bool fake_passes(const struct rule *r, const struct weft_flow_filter *f,
 	const struct weft_match *match, bool strict, uint16_t priority);
 struct weft_instructions *fake_copy_instructions(const struct weft_instructions *in);
 void fake_free_rule(struct dpc *d, struct rule *r);
+// As a dump or a removal tells of it, its counters 0.
+struct weft_flow_stats fake_stats(const struct rule *r, uint64_t duration_ns);
 void fake_tell_removed(struct dpc *d, const struct rule *r, uint8_t reason);
 struct object *fake_find(struct objects *list, uint32_t id);

@@ -95,26 +95,31 @@ static enum weft_error check_instructions(
 	return WEFT_E_NONE;
 }
 
-void fake_tell_removed(struct dpc *d, const struct rule *r, uint8_t reason)
+struct weft_flow_stats fake_stats(const struct rule *r, uint64_t duration_ns)
 {
-	const struct weft_flow_stats stats = {
+	return (struct weft_flow_stats){
 		.cookie = r->mod.cookie,
-		.packets = 7,
-		.bytes = 700,
-		.duration_ns = 3000000005u,
+		.duration_ns = duration_ns,
 		.idle_timeout = r->mod.idle_timeout,
 		.hard_timeout = r->mod.hard_timeout,
 		.priority = r->mod.priority,
 		.flags = r->mod.flags,
 		.importance = r->mod.importance,
 		.table = r->mod.table,
-		.reason = reason,
 	};
+}
+
+void fake_tell_removed(struct dpc *d, const struct rule *r, uint8_t reason)
+{
+	struct weft_flow_stats stats = fake_stats(r, 3000000005u);
 	const struct dpc_flow flow = {&stats, r->match, r->instructions};
 	struct dpc_listener *l;
 
 	if (!(r->mod.flags & WEFT_FLOW_SEND_REMOVED))
 		return;
+	stats.packets = 7;
+	stats.bytes = 700;
+	stats.reason = reason;
 	TAILQ_FOREACH(l, &d->listeners, link)
 	if (l->ops->flow_removed)
 		l->ops->flow_removed(l->arg, l->tenant, &flow);
