@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filters.h"
 
+#include "bench/random.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -15,16 +17,6 @@ struct filter {
 	struct range sport, dport;
 	uint8_t proto, proto_mask;
 };
-
-static uint64_t random_state;
-
-static uint32_t random32(void)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)(random_state * 0x2545f4914f6cdd1du >> 32);
-}
 
 // ---- filters to rules
 

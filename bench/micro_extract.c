@@ -4,6 +4,7 @@
 // core's own caches. The median of the bursts is printed, with the fastest beside it.
 
 #include "bench/clock.h"
+#include "bench/one_rule.h"
 #include "flowtable/extract.h"
 #include "flowtable/flowtable.h"
 
@@ -154,50 +155,12 @@ static void measure(
 		bursts[0]);
 }
 
-// ---- a switch with one rule for each shape: output to port 2
-
-static void retire(void *ctx, void (*fn)(void *), void *obj)
-{
-	fn(obj);
-}
-
-static uint64_t stand_still(void *ctx)
-{
-	return 1;
-}
-
-static struct ft_switch *make_switch(void)
-{
-	static const struct ft_env env = {
-		.retire = retire, .now_ns = stand_still, .seed = 1, .workers = 1};
-	static const struct ft_limits limits = {10, 10, 10, 10};
-	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
-	struct {
-		struct weft_instructions i;
-		struct weft_action a;
-		struct weft_action_output out;
-	} program = {
-		{.apply_len = 16, .flags = WEFT_INSTR_APPLY}, {WEFT_ACTION_OUTPUT, 16, 2}, {0}};
-	struct weft_flow_mod mod = {.command = WEFT_FLOW_ADD,
-		.priority = 1,
-		.out_port = WEFT_OFPORT_ANY,
-		.out_group = WEFT_GROUP_ANY};
-	struct weft_flow_key value = {.in_port = htonl(1)}, mask = {.in_port = 0xffffffff};
-	struct weft_match match;
-
-	weft_match_from_key(&match, &value, &mask);
-	for (uint32_t p = 1; sw && p <= 2; p++)
-		ft_port_set(sw, &(struct ft_port){p, 0, true});
-	if (!sw || ft_flow_mod(sw, &mod, &match, &program.i) != WEFT_E_NONE)
-		exit(1);
-	return sw;
-}
-
 int main(void)
 {
 	static struct bench b;
 
-	b.sw = make_switch();
+	b.sw = still_switch(10);
+	add_rule_of_port(b.sw, 0);
 	for (unsigned s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
 		for (unsigned i = 0; i < FRAMES; i++)
 			shapes[s].make(b.frames[i] + 128, i);

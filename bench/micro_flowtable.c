@@ -12,23 +12,14 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
 
-#include "surroundings.h"
+#include "bench/random.h"
+#include "bench/surroundings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define BURST 32u
-
-static uint64_t random_state = 42;
-
-static uint32_t random32(void)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)(random_state * 0x2545f4914f6cdd1du >> 32);
-}
 
 static size_t resident(void)
 {

@@ -13,7 +13,8 @@
 // follow from a seed that is the same every time.
 
 #include "bench/clock.h"
-#include "bench/surroundings.h"
+#include "bench/one_rule.h"
+#include "bench/random.h"
 #include "flowtable/cache.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/trace.h"
@@ -52,16 +53,6 @@ struct bench {
 	uint8_t frame[BURST][128 + LEN];
 };
 
-static uint64_t random_state = 42;
-
-static uint32_t random32(void)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)(random_state * 0x2545f4914f6cdd1du >> 32);
-}
-
 // ---- rules
 
 static uint32_t network[NETWORKS], machine[MACHINES];
@@ -79,51 +70,12 @@ static void make_site(void)
 		service[i] = (uint16_t)(1 + random32() % 32767);
 }
 
-static void must(enum weft_error e)
-{
-	if (e == WEFT_E_NONE)
-		return;
-	fprintf(stderr, "a rule is refused: %s\n", weft_error_text(e));
-	exit(1);
-}
-
-// goto_table 0: output to port 2. table 1's rules go on, and so on.
-static void add(struct ft_switch *sw, uint8_t table, uint16_t priority,
-	const struct weft_flow_key *value, const struct weft_flow_key *mask, uint8_t goto_table)
-{
-	struct {
-		struct weft_instructions i;
-		struct weft_action a;
-		struct weft_action_output out;
-	} program = {
-		{.apply_len = 16, .flags = WEFT_INSTR_APPLY}, {WEFT_ACTION_OUTPUT, 16, 2}, {0}};
-	struct weft_flow_mod mod = {.command = WEFT_FLOW_ADD,
-		.table = table,
-		.priority = priority,
-		.out_port = WEFT_OFPORT_ANY,
-		.out_group = WEFT_GROUP_ANY};
-	struct weft_match match;
-
-	if (goto_table)
-		program.i = (struct weft_instructions){
-			.flags = WEFT_INSTR_GOTO, .goto_table = goto_table};
-	weft_match_from_key(&match, value, mask);
-	must(ft_flow_mod(sw, &mod, &match, &program.i));
-}
-
-static void add_by_port(struct ft_switch *sw, uint8_t goto_table)
-{
-	struct weft_flow_key value = {.in_port = htonl(1)}, mask = {.in_port = 0xffffffff};
-
-	add(sw, 0, 1, &value, &mask, goto_table);
-}
-
 static void add_by_mac(struct ft_switch *sw)
 {
 	struct weft_flow_key value = {.eth_dst = {{2, 0, 0, 0, 0, 2}}}, mask = {0};
 
 	memset(&mask.eth_dst, 0xff, 6);
-	add(sw, 2, 1, &value, &mask, 0);
+	add_rule(sw, 2, 1, &value, &mask, 0);
 }
 
 // The filter's match, and flows that it matches.
@@ -165,32 +117,20 @@ static void add_filters(struct ft_switch *sw)
 
 	for (unsigned i = 0; i < FILTERS; i++) {
 		make_filter(i, &value, &mask);
-		add(sw, 1, (uint16_t)(10 + random32() % FILTERS), &value, &mask, 2);
+		add_rule(sw, 1, (uint16_t)(10 + random32() % FILTERS), &value, &mask, 2);
 	}
-	add(sw, 1, 0, &none, &none, 2);
-}
-
-static uint64_t stand_still(void *ctx)
-{
-	return 1;
+	add_rule(sw, 1, 0, &none, &none, 2);
 }
 
 static struct ft_switch *make_switch(bool three)
 {
-	static const struct ft_env env = {
-		.retire = retire, .now_ns = stand_still, .seed = 1, .workers = 1};
-	static const struct ft_limits limits = {10000, 10, 10, 10};
-	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
+	struct ft_switch *sw = still_switch(10000);
 
-	if (!sw)
-		exit(1);
-	for (uint32_t p = 1; p <= 2; p++)
-		ft_port_set(sw, &(struct ft_port){p, 0, true});
 	make_site();
 	add_filters(sw); // flows are made by them, too
 	if (three)
 		add_by_mac(sw);
-	add_by_port(sw, three);
+	add_rule_of_port(sw, three);
 	while (ft_settle(sw) || ft_settle(sw))
 		;
 	return sw;

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as configuration file: either errors, each a line that begins with the file's name, or
 // a configuration from which a plan can be made, and to which the way from itself is empty.
-#include <stdlib.h>
-
 #include "config/config.h"
 #include "reconcile/plan.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-	if (!condition)
-		abort();
-}
+#include "../require.h"
 
 static void check_errors(const char *errors)
 {

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenFlow messages from a peer: decoded to the bottom, and translated into the neutral form. What
 // was decoded is written again; that must decode, and come out the same once more.
-#include <stdlib.h>
-
 #include "of_testkit.h"
 #include "openflow/actions.h"
 #include "openflow/errors.h"
 #include "openflow/match.h"
 
+#include "../require.h"
+
 static uint8_t version; // as the message has it, if it is one of ours
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 // Decodes to the bottom and writes again. False if the message is refused; then with a reason.
 static bool rewrite(struct of_span in, struct of_writer *w)
@@ -26,9 +18,9 @@ static bool rewrite(struct of_span in, struct of_writer *w)
 	struct of_message m;
 	bool ok = of_message_read(&r, &m) == 0 && of_testkit_of_message.refine(&kit, &r, &m) == 0;
 
-	must(ok || strcmp(of_error_name(&r.error, version), "unknown") != 0);
+	require(ok || strcmp(of_error_name(&r.error, version), "unknown") != 0);
 	if (ok)
-		must(of_message_write(w, &m) == 0);
+		require(of_message_write(w, &m) == 0);
 	of_testkit_free(&kit);
 	return ok;
 }
@@ -40,10 +32,10 @@ static void check_match(struct of_span oxm)
 	struct of_error e;
 
 	if (of_match_read(oxm, version, &a, &e) == 0) {
-		must(weft_match_ok(&a));
-		must(of_match_write(&w, &a) == 0);
-		must(of_match_read(of_written(&w), version, &b, &e) == 0);
-		must(weft_match_equal(&a, &b));
+		require(weft_match_ok(&a));
+		require(of_match_write(&w, &a) == 0);
+		require(of_match_read(of_written(&w), version, &b, &e) == 0);
+		require(weft_match_equal(&a, &b));
 	}
 	of_writer_free(&w);
 }
@@ -56,11 +48,11 @@ static void check_actions(struct of_span list)
 	ssize_t n = of_actions_read(list, version, OF_IN_PACKET_OUT, a, sizeof(a), &e);
 
 	if (n >= 0) {
-		must(weft_actions_ok(a, (size_t)n));
-		must(of_actions_write(&w, a, (size_t)n) == 0);
-		must(of_actions_read(of_written(&w), version, OF_IN_PACKET_OUT, b, sizeof(b), &e) ==
-			n);
-		must(memcmp(a, b, (size_t)n) == 0);
+		require(weft_actions_ok(a, (size_t)n));
+		require(of_actions_write(&w, a, (size_t)n) == 0);
+		require(of_actions_read(
+				of_written(&w), version, OF_IN_PACKET_OUT, b, sizeof(b), &e) == n);
+		require(memcmp(a, b, (size_t)n) == 0);
 	}
 	of_writer_free(&w);
 }
@@ -73,9 +65,9 @@ static void check_instructions(struct of_span list)
 	ssize_t n = of_instructions_read(list, version, a, sizeof(a), &e);
 
 	if (n >= 0) {
-		must(of_instructions_write(&w, (const void *)a) == 0);
-		must(of_instructions_read(of_written(&w), version, b, sizeof(b), &e) == n);
-		must(memcmp(a, b, (size_t)n) == 0);
+		require(of_instructions_write(&w, (const void *)a) == 0);
+		require(of_instructions_read(of_written(&w), version, b, sizeof(b), &e) == n);
+		require(memcmp(a, b, (size_t)n) == 0);
 	}
 	of_writer_free(&w);
 }
@@ -120,8 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	translate(in);
 	if (rewrite(in, &once)) {
-		must(rewrite(of_written(&once), &twice));
-		must(kit_span_equal(of_written(&once), of_written(&twice)));
+		require(rewrite(of_written(&once), &twice));
+		require(kit_span_equal(of_written(&once), of_written(&twice)));
 	}
 	of_writer_free(&once);
 	of_writer_free(&twice);

@@ -7,15 +7,7 @@
 #include "dp_gro.h"
 #include "dp_gso.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../require.h"
 
 struct frame {
 	uint8_t *b;
@@ -107,9 +99,7 @@ static struct frame take(const uint8_t **at, const uint8_t *end, bool sums)
 	*at += 2;
 	if (f.len > end - *at)
 		f.len = (uint32_t)(end - *at);
-	f.b = malloc(f.len ? f.len : 1);
-	require(f.b);
-	memcpy(f.b, *at, f.len);
+	f.b = copy_of(*at, f.len);
 	*at += f.len;
 	if (dp_tcp_parse(f.b, f.len, false, &t)) {
 		require(whole(&t) <= f.len && t.l3 < t.l4 && t.l4 < t.data);

@@ -4,15 +4,7 @@
 
 #include "dp_ipc_decode.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../require.h"
 
 static void check(const struct dp_ipc_request *r, const char *msg, uint32_t len)
 {

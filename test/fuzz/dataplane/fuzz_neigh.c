@@ -5,37 +5,21 @@
 
 #include "dp_neigh_packet.h"
 
-#include <weft/checksum.h>
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../../icmp_sum.h"
+#include "../require.h"
 
 // Of an untagged frame; a tagged one comes through in the seeds.
 static void make_sum_right(uint8_t *frame, uint32_t len)
 {
 	uint8_t *ip6 = frame + 14;
 	uint32_t nd_len;
-	weft_be32 words[2];
-	weft_be16 csum;
 
 	if (len < 14 + 40 + 4)
 		return;
 	nd_len = (uint32_t)ip6[4] << 8 | ip6[5];
 	if (nd_len < 4 || nd_len > len - 54)
 		return;
-	words[0] = htonl(nd_len);
-	words[1] = htonl(58);
-	memset(ip6 + 42, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(ip6 + 40, nd_len,
-		weft_csum_partial(words, sizeof(words), weft_csum_partial(ip6 + 8, 32, 0))));
-	memcpy(ip6 + 42, &csum, 2);
+	icmp6_sum(ip6, ip6 + 40, nd_len);
 }
 
 static void answer(const uint8_t *frame, const struct dp_neigh_packet *q)
@@ -64,9 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (size < 1 || size > 65536)
 		return 0;
 	len = (uint32_t)size - 1;
-	frame = malloc(len ? len : 1);
-	require(frame);
-	memcpy(frame, input + 1, len);
+	frame = copy_of(input + 1, len);
 	if (input[0] & 1)
 		make_sum_right(frame, len);
 	if (dp_neigh_parse(frame, len, &q)) {

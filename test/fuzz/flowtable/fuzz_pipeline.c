@@ -148,13 +148,8 @@ static void rules(struct ft_switch *sw)
 
 static struct ft_switch *make_switch(void)
 {
-	static const struct ft_env env = {.retire = retire, .now_ns = now, .seed = 1, .workers = 1};
-	static const struct ft_limits limits = {100, 10, 10, 10};
-	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
+	struct ft_switch *sw = switch_new(PORTS);
 
-	for (uint32_t p = 1; p <= PORTS; p++)
-		ft_port_set(sw, &(struct ft_port){p, 0, true});
-	ft_switch_set_network(sw, 1);
 	ft_switch_set_flags(sw, FT_SWITCH_LEARN);
 	rules(sw);
 	return sw;

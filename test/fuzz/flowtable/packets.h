@@ -101,3 +101,16 @@ static uint64_t now(void *ctx)
 {
 	return 1;
 }
+
+// A small switch of network 1 with ports 1 to `ports`, all live.
+static inline struct ft_switch *switch_new(uint32_t ports)
+{
+	static const struct ft_env env = {.retire = retire, .now_ns = now, .seed = 1, .workers = 1};
+	static const struct ft_limits limits = {100, 10, 10, 10};
+	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
+
+	for (uint32_t p = 1; p <= ports; p++)
+		ft_port_set(sw, &(struct ft_port){p, 0, true});
+	ft_switch_set_network(sw, 1);
+	return sw;
+}

@@ -7,18 +7,10 @@
 
 #include "overlay/bfd_datagram.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+#include "../require.h"
 
 #define STEP 25u
 #define MS 1000000ull
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void write_back(struct overlay_bfd_datagram *d)
 {
@@ -38,12 +30,10 @@ static void write_back(struct overlay_bfd_datagram *d)
 
 static void read_datagram(const uint8_t *input, uint32_t len)
 {
-	uint8_t *ip = malloc(len ? len : 1);
+	uint8_t *ip = copy_of(input, len);
 	struct overlay_bfd_datagram d;
 	struct overlay_bfd_packet p;
 
-	require(ip);
-	memcpy(ip, input, len);
 	if (overlay_bfd_datagram_read(ip, len, &d)) {
 		require(d.payload >= ip && d.payload + d.payload_len <= ip + len);
 		overlay_bfd_parse(d.payload, d.payload_len, &p);

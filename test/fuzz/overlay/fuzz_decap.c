@@ -6,15 +6,7 @@
 
 #include "overlay/decap.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../require.h"
 
 static void sum_tail(const struct weft_packet *pkt, uint32_t len, struct weft_csum *acc)
 {
@@ -49,13 +41,10 @@ static void check(const struct overlay_rx *rx, uint32_t total)
 static void decap_cut(const struct overlay_vtep *v, unsigned hints, const uint8_t *frame,
 	uint32_t total, uint32_t cut, const struct overlay_rx *whole)
 {
-	uint8_t *first = malloc(cut ? cut : 1), *rest = malloc(total - cut ? total - cut : 1);
+	uint8_t *first = copy_of(frame, cut), *rest = copy_of(frame + cut, total - cut);
 	struct weft_packet pkt = {.len = cut, .total_len = total};
 	struct overlay_rx rx;
 
-	require(first && rest);
-	memcpy(first, frame, cut);
-	memcpy(rest, frame + cut, total - cut);
 	pkt.data = first;
 	pkt.owner = rest;
 	overlay_decap(v, &pkt, hints, &rx);
@@ -78,9 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	v = vtep_of(input[0] >> 4);
 	hints = input[0] & 15;
 	total = (uint32_t)size - 2;
-	pkt.data = malloc(total ? total : 1);
-	require(pkt.data);
-	memcpy(pkt.data, input + 2, total);
+	pkt.data = copy_of(input + 2, total);
 	pkt.len = pkt.total_len = total;
 	overlay_decap(&v, &pkt, hints, &rx);
 	check(&rx, total);

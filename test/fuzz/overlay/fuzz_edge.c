@@ -8,15 +8,7 @@
 #include "overlay/icmp.h"
 #include "overlay/pmtu.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../require.h"
 
 static void answer(const uint8_t *frame, uint32_t len, uint32_t mtu)
 {
@@ -52,9 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		return 0;
 	len = (uint32_t)size - 1;
 	mtu = input[0] * 8u;
-	frame = malloc(len ? len : 1);
-	require(frame);
-	memcpy(frame, input + 1, len);
+	frame = copy_of(input + 1, len);
 	if (overlay_oversize(frame, len) == OVERLAY_OVERSIZE_TELL)
 		answer(frame, len, mtu);
 	hear(frame, len);

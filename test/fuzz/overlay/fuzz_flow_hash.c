@@ -4,24 +4,14 @@
 
 #include "overlay/flow_hash.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(int ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-	uint8_t *frame = malloc(size ? size : 1);
+	uint8_t *frame = copy_of(input, size);
 	uint32_t hash;
 
-	require(frame && size < UINT32_MAX);
-	memcpy(frame, input, size);
+	require(size < UINT32_MAX);
 	hash = overlay_flow_hash(frame, (uint32_t)size, 1);
 	require(hash && hash == overlay_flow_hash(frame, (uint32_t)size, 1));
 	if (size >= 34 && frame[12] == 8 && frame[13] == 0) {

@@ -3,28 +3,15 @@
 // are made right, so that more than their check is met. Reads only the frame's bytes (ASan); tells
 // only of groups that can be learned; and a question about any group is one to the same parser.
 
-#include "overlay/checksum.h"
 #include "overlay/membership.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-static void require(bool ok)
-{
-	if (!ok)
-		abort();
-}
+#include "../../icmp_sum.h"
+#include "../require.h"
 
 static void make_right(uint8_t *l4, uint32_t left, uint32_t len, uint64_t pseudo)
 {
-	weft_be16 csum;
-
-	if (len < 4 || len > left)
-		return;
-	memset(l4 + 2, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(l4, len, pseudo));
-	memcpy(l4 + 2, &csum, 2);
+	if (len >= 4 && len <= left)
+		icmp_sum(l4, len, pseudo);
 }
 
 static void make_sums_right(uint8_t *frame, uint32_t len)
@@ -73,9 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (size < 1 || size > 65536)
 		return 0;
 	len = (uint32_t)size - 1;
-	frame = malloc(len ? len : 1);
-	require(frame);
-	memcpy(frame, input + 1, len);
+	frame = copy_of(input + 1, len);
 	if (input[0] & 1 && len >= 34)
 		make_sums_right(frame, len);
 	overlay_membership_read(frame, len, &m);

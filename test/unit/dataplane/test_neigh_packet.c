@@ -3,9 +3,8 @@
 
 #include "dp_neigh_packet.h"
 
+#include "../../icmp_sum.h"
 #include "../rng.h"
-
-#include <weft/checksum.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,14 +32,8 @@ static struct frame arp(void)
 static void sum(struct frame *f)
 {
 	uint8_t *ip = f->b + 14;
-	uint32_t len = f->len - 54;
-	weft_be32 words[2] = {htonl(len), htonl(58)};
-	weft_be16 csum;
 
-	memset(ip + 42, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(
-		ip + 40, len, weft_csum_partial(words, 8, weft_csum_partial(ip + 8, 32, 0))));
-	memcpy(ip + 42, &csum, 2);
+	icmp6_sum(ip, ip + 40, f->len - 54);
 }
 
 // A solicitation of 2001:db8::2 by 2001:db8::1, or an advertisement of the latter.

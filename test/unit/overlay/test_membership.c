@@ -3,9 +3,8 @@
 
 #include "overlay/membership.h"
 
+#include "../../icmp_sum.h"
 #include "../rng.h"
-
-#include <weft/checksum.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,22 +16,9 @@ struct frame {
 	uint32_t len;
 };
 
-static void sum_ip(struct frame *f)
-{
-	weft_be16 csum;
-
-	memset(f->b + 24, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(f->b + 14, 24, 0));
-	memcpy(f->b + 24, &csum, 2);
-}
-
 static void sum4(struct frame *f)
 {
-	weft_be16 csum;
-
-	memset(f->b + 40, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(f->b + 38, f->len - 38, 0));
-	memcpy(f->b + 40, &csum, 2);
+	icmp_sum(f->b + 38, f->len - 38, 0);
 }
 
 // IGMP behind an IPv4 header with the router alert option.
@@ -45,7 +31,7 @@ static struct frame igmp(const uint8_t *payload, uint32_t len)
 	ip[0] = 0x46, ip[3] = (uint8_t)(24 + len), ip[8] = 1, ip[9] = 2;
 	memcpy(ip + 12, (uint8_t[]){10, 0, 0, 1, 224, 0, 0, 22, 0x94, 4}, 10);
 	memcpy(ip + 24, payload, len);
-	sum_ip(&f);
+	overlay_ipv4_set_csum(f.b + 14, 24);
 	sum4(&f);
 	return f;
 }
@@ -53,14 +39,8 @@ static struct frame igmp(const uint8_t *payload, uint32_t len)
 static void sum6(struct frame *f)
 {
 	uint8_t *ip = f->b + 14;
-	uint32_t len = f->len - 62;
-	weft_be32 words[2] = {htonl(len), htonl(58)};
-	weft_be16 csum;
 
-	memset(ip + 50, 0, 2);
-	csum = weft_csum_finish(weft_csum_partial(
-		ip + 48, len, weft_csum_partial(words, 8, weft_csum_partial(ip + 8, 32, 0))));
-	memcpy(ip + 50, &csum, 2);
+	icmp6_sum(ip, ip + 48, f->len - 62);
 }
 
 static struct frame mld(const uint8_t *payload, uint32_t len)
@@ -195,11 +175,12 @@ static void pim_hellos_are_read(void **state)
 	static const uint8_t hello[] = {0x20, 0, 0xdf, 0xff};
 	struct frame f = igmp(hello, sizeof(hello));
 
-	f.b[23] = 103, f.b[33] = 13, sum_ip(&f);
+	f.b[23] = 103, f.b[33] = 13, overlay_ipv4_set_csum(f.b + 14, 24);
 	assert_kind(&f, OVERLAY_MEMBERSHIP_ROUTER);
 	f.b[38] = 0x23; // a join, of another router perhaps
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
-	f = igmp(hello, sizeof(hello)), f.b[23] = 103, sum_ip(&f); // to another group
+	f = igmp(hello, sizeof(hello)), f.b[23] = 103,
+	overlay_ipv4_set_csum(f.b + 14, 24); // to another group
 	assert_kind(&f, OVERLAY_MEMBERSHIP_NONE);
 }
 
@@ -207,7 +188,7 @@ static void what_is_not_sound_is_not_believed(void **state)
 {
 	struct frame f = igmp(join2, sizeof(join2));
 
-	f.b[14 + 8] = 2, sum_ip(&f); // from beyond a router
+	f.b[14 + 8] = 2, overlay_ipv4_set_csum(f.b + 14, 24); // from beyond a router
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
 	f = igmp(join2, sizeof(join2)), f.b[45] ^= 1; // checksum
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
@@ -217,7 +198,8 @@ static void what_is_not_sound_is_not_believed(void **state)
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
 	f = igmp(join2, sizeof(join2)), f.b[38] = 0x42, sum4(&f); // unknown
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
-	f = igmp(join2, sizeof(join2)), f.b[20] = 0x20, sum_ip(&f); // a fragment
+	f = igmp(join2, sizeof(join2)), f.b[20] = 0x20,
+	overlay_ipv4_set_csum(f.b + 14, 24); // a fragment
 	assert_kind(&f, OVERLAY_MEMBERSHIP_UNSOUND);
 	f = igmp(join2, sizeof(join2)), f.b[0] = 2; // to one machine
 	assert_kind(&f, OVERLAY_MEMBERSHIP_NONE);
@@ -292,7 +274,7 @@ static void nothing_beyond_the_frame_is_read(void **state)
 		for (unsigned k = rng() % 4; k; k--)
 			f.b[14 + rng() % (f.len - 14)] = (uint8_t)rng();
 		if (v4 && rng() % 3)
-			sum_ip(&f), sum4(&f);
+			overlay_ipv4_set_csum(f.b + 14, 24), sum4(&f);
 		else if (rng() % 3)
 			sum6(&f);
 		if (rng() % 2)
