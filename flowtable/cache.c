@@ -38,6 +38,7 @@ static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path), "a place ea
 struct now {
 	struct ft_switch *sw;
 	uint64_t epoch, fdb_epoch;
+	uint64_t turn; // of the relevance
 };
 
 struct ft_cache {
@@ -63,7 +64,8 @@ struct ft_cache {
 	unsigned worker;
 	struct line *line;
 	struct ft_path *path;
-	uint32_t *known; // hash of a path to its number + 1; a hint
+	struct ft_alike *alike; // of each path
+	uint32_t *known;        // hash of a path to its number + 1; a hint
 	uint16_t mark[MARKS];
 };
 
@@ -88,7 +90,7 @@ size_t ft_cache_bytes(unsigned flows)
 	size_t n = rounded(flows);
 
 	return lines(sizeof(struct ft_cache)) + n / WAYS * sizeof(struct line) +
-	       n * sizeof(struct ft_path) + n * sizeof(uint32_t);
+	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + sizeof(uint32_t));
 }
 
 static void new_keys(struct ft_cache *c)
@@ -104,7 +106,8 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 
 	c->line = (void *)((char *)memory + lines(sizeof(*c)));
 	c->path = (void *)(c->line + n / WAYS);
-	c->known = (void *)(c->path + n);
+	c->alike = (void *)(c->path + n);
+	c->known = (void *)(c->alike + n);
 	c->mask = n / WAYS - 1;
 	c->room = n;
 	c->worker = worker;
@@ -151,19 +154,19 @@ static inline unsigned find(const struct line *l, const struct ft_print *p)
 }
 
 // Only rules have changed since, and none that could matter?
-static bool renew(struct ft_path *p, const struct now *now)
+static bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
 {
 	if (p->sw != now->sw || p->epoch < ft_base_epoch(now->sw) || (now->epoch | p->epoch) & 1 ||
-		p->epoch > now->epoch || !ft_history_spares(now->sw, p))
+		p->epoch > now->epoch || !ft_history_spares(now->sw, p, &c->alike[p - c->path]))
 		return false;
 	p->epoch = now->epoch;
 	return true;
 }
 
-static inline bool holds(struct ft_path *p, const struct now *now)
+static inline bool holds(const struct ft_cache *c, struct ft_path *p, const struct now *now)
 {
 	return (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch) &&
-	       (p->epoch == now->epoch || renew(p, now));
+	       (p->epoch == now->epoch || renew(c, p, now));
 }
 
 // The epochs before anything else: what is found out from here on is at least as new.
@@ -178,6 +181,7 @@ static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arriva
 			now->sw = a[i].sw;
 			now->epoch = ft_epoch(a[i].sw);
 			now->fdb_epoch = ft_fdb_epoch(a[i].sw);
+			now->turn = ft_relevance_turn(&a[i].sw->cache.relevance);
 		}
 		c->at[i] = (uint8_t)(now - c->now);
 	}
@@ -220,7 +224,7 @@ void ft_cache_lookup(
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
-		paths[i] = path[i] && holds(path[i], now_of(c, i)) ? path[i] : NULL;
+		paths[i] = path[i] && holds(c, path[i], now_of(c, i)) ? path[i] : NULL;
 		c->hits += paths[i] != NULL;
 		if (!path[i])
 			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
@@ -267,22 +271,51 @@ static uint32_t places(const struct ft_path *p)
 	return 1 + (beyond + FT_PATH_MORE - 1) / FT_PATH_MORE;
 }
 
-// The number + 1 of a path like this one. All paths being used, all is forgotten.
-static uint32_t path_number(struct ft_cache *c, const struct ft_path *p)
+// Is it like this one, but for the epoch, and does it hold as of now or can be made to?
+static bool is_like(
+	const struct ft_cache *c, struct ft_path *known, struct ft_path *p, const struct now *now)
 {
-	uint32_t n = places(p);
-	size_t bytes = n * sizeof(*p);
-	uint64_t hash = ft_hash_bytes(p, bytes, c->seed);
-	uint32_t *known = &c->known[hash & (c->room - 1)];
+	bool like;
 
-	if (*known && *known + n <= c->used + 1 && !memcmp(&c->path[*known - 1], p, bytes))
+	p->epoch = known->epoch;
+	like = !memcmp(known, p, places(p) * sizeof(*p)) && holds(c, known, now);
+	p->epoch = now->epoch;
+	return like;
+}
+
+// The number + 1 of a path like this one, which from now on has the packets of `alike`, too. All
+// paths being used, all is forgotten.
+static uint32_t path_number(
+	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, const struct now *now)
+{
+	uint32_t n = places(p), *known;
+	size_t bytes = n * sizeof(*p);
+
+	p->epoch = 0;
+	known = &c->known[ft_hash_bytes(p, bytes, c->seed) & (c->room - 1)];
+	p->epoch = now->epoch;
+	if (*known && *known + n <= c->used + 1 && is_like(c, &c->path[*known - 1], p, now)) {
+		ft_alike_merge(&c->alike[*known - 1], alike);
 		return *known;
+	}
 	if (c->used + n > c->room)
 		return 0;
 	memcpy(&c->path[c->used], p, bytes);
+	c->alike[c->used] = *alike;
 	*known = c->used + 1;
 	c->used += n;
 	return *known;
+}
+
+// Only what the packet's print is made of do all packets of its flow have. Where the masks have
+// changed since it was made, nothing is known.
+static void limit_alike(struct ft_alike *a, const struct now *now)
+{
+	static const uint64_t nothing[FT_ALIKE_WORDS];
+	uint64_t words[FT_ALIKE_WORDS];
+	bool same = ft_relevance_words(&now->sw->cache.relevance, now->turn, words);
+
+	ft_alike_limit(a, same ? words : nothing);
 }
 
 static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
@@ -295,7 +328,7 @@ static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
 		if (!l->path[w] || l->path[w] > c->used ||
-			(p->sw == now_of(c, i)->sw && !holds(p, now_of(c, i))))
+			(p->sw == now_of(c, i)->sw && !holds(c, p, now_of(c, i))))
 			way = w;
 	}
 	return way == WAYS ? c->turn++ % WAYS : way;
@@ -314,12 +347,12 @@ static bool learn(struct ft_cache *c, unsigned i)
 	if (t->spoilt || !t->ended || now->epoch & 1)
 		return true;
 	t->path.sw = now->sw;
-	t->path.epoch = now->epoch;
 	t->path.fdb_epoch = t->path.asks_fdb ? now->fdb_epoch : 0;
 	for (unsigned r = 0; r < t->path.rules; r++)
 		*ft_path_counter(&t->path, r) =
 			ft_rule_counter(t->path.sw, *ft_path_rule(&t->path, r), c->worker);
-	number = path_number(c, &t->path);
+	limit_alike(&t->alike, now);
+	number = path_number(c, &t->path, &t->alike, now);
 	if (!number)
 		return false;
 	c->learned++;

@@ -19,16 +19,16 @@
 // flag, and a second one for its FDB; a path holds the epoch that it is known to be good for. So
 // nothing is looked for and thrown away when something changes: a path of yesterday just does not
 // fit. If nothing but rules has changed since, it is held against these changes (history.h), once
-// for all flows that share it, and may go on. The writer moves the epoch before and after it
-// publishes a version, so that a path recorded across the change is not taken for one of either
-// side. An odd epoch is one in between.
+// for all flows that share it, by what their packets have in common (alike.h), and may go on. The
+// writer moves the epoch before and after it publishes a version, so that a path recorded across
+// the change is not taken for one of either side. An odd epoch is one in between.
 //
 // Memory. Sixteen bytes a flow, four flows a cache line, at which a lookup looks once: 96 of the
 // print's bits and the number of a path (the line's own number is 16 bits more). Paths are four
-// lines each (for more than eight tables a multiple), of which two or three are looked at, and
-// flows that met the same rules share one: in an ordinary switch there are few. They are handed out
-// one after the other; when all are used the print's keys are changed, by which all is forgotten at
-// once, at no cost.
+// lines each (for more than eight tables a multiple), of which two or three are looked at, and four
+// more of which something is read when rules change; flows that met the same rules share one: in an
+// ordinary switch there are few. They are handed out one after the other; when all are used the
+// print's keys are changed, by which all is forgotten at once, at no cost.
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and

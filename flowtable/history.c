@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/history.h"
 
+#include "flowtable/alike.h"
 #include "flowtable/cache.h"
 #include "flowtable/shape.h"
 #include "flowtable/switch.h"
@@ -76,14 +77,33 @@ static bool disjoint(const struct ft_past_change *c, const struct ft_rule *r)
 	return differ;
 }
 
+// Does no packet of the path match it?
+static bool elsewhere(const struct ft_past_change *c, const struct ft_alike *a)
+{
+	uint64_t map = get(&c->map), differ = 0;
+
+	if (map == UINT64_MAX)
+		return false;
+	for (uint64_t left = map & ((1ull << FT_ALIKE_WORDS) - 1); left; left &= left - 1) {
+		unsigned word = (unsigned)__builtin_ctzll(left);
+		unsigned i = ft_map_index(map, word);
+
+		if (i >= FT_HISTORY_WORDS)
+			break;
+		differ |= (get(&c->value[i]) ^ a->value[word]) & get(&c->mask[i]) & a->same[word];
+	}
+	return differ;
+}
+
 // Whether the change leaves the path's lookup alone, in which `r` was found (NULL: nothing was).
-static bool spares(const struct ft_past_change *c, const struct ft_rule *r)
+static bool spares(
+	const struct ft_past_change *c, const struct ft_rule *r, const struct ft_alike *a)
 {
 	uint64_t what = get(&c->what);
 
-	if (!r)
-		return !(what >> 24);
-	return (uint16_t)what < r->priority || disjoint(c, r);
+	if (r ? (uint16_t)what < r->priority || disjoint(c, r) : !(what >> 24))
+		return true;
+	return elsewhere(c, a);
 }
 
 static bool is_one_of(const struct ft_past_change *c, const struct ft_path *p)
@@ -108,7 +128,8 @@ static bool since(
 	return !oldest;
 }
 
-bool ft_history_spares(const struct ft_switch *sw, const struct ft_path *p)
+bool ft_history_spares(
+	const struct ft_switch *sw, const struct ft_path *p, const struct ft_alike *alike)
 {
 	const struct ft_history *log = sw->cache.history;
 	uint64_t to = atomic_load_explicit(&log->n, memory_order_acquire), from;
@@ -129,7 +150,8 @@ bool ft_history_spares(const struct ft_switch *sw, const struct ft_path *p)
 		spared = !ft_table_has_soft(sw, table);
 		for (unsigned k = 0; spared && k < p->tables; k++)
 			if (*ft_path_table(p, k) == table)
-				spared = spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL);
+				spared =
+					spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL, alike);
 	}
 	atomic_thread_fence(memory_order_acquire);
 	return spared &&

@@ -6,8 +6,9 @@
 // A path that was recorded at one epoch still holds at a later one if none of the rules that were
 // added or removed in between could have won over the rules that it met. That needs no packet: a
 // change concerns a path only in a table that the path looked at, and there only if it is of no
-// lower priority than the rule that matched and some packet can match both. So rules that come and
-// go in other tables, below, or for other addresses leave a path alone.
+// lower priority than the rule that matched, some packet can match both, and so could one of the
+// path's, as far as it is known what these have in common (alike.h). So rules that come and go in
+// other tables, below, or for other addresses leave a path alone.
 //
 // The writer logs what it commits in a ring, by value: a removed rule is gone long before the last
 // path that met it is asked. Who comes too late, when the ring has gone round, starts afresh.
@@ -37,6 +38,7 @@ struct ft_history {
 	struct ft_past_change at[FT_HISTORY];
 };
 
+struct ft_alike;
 struct ft_path;
 struct ft_rule;
 struct ft_switch;
@@ -46,5 +48,7 @@ struct ft_txn;
 // on. False: more than the ring holds, every path must go.
 bool ft_history_log(struct ft_switch *, const struct ft_txn *, uint64_t epoch);
 
-// Workers: does the path, which held at path->epoch, hold still, as far as rules go?
-bool ft_history_spares(const struct ft_switch *, const struct ft_path *);
+// Workers: does the path, which held at path->epoch, hold still, as far as rules go? All its
+// packets are as `alike` says.
+bool ft_history_spares(
+	const struct ft_switch *, const struct ft_path *, const struct ft_alike *alike);

@@ -56,7 +56,14 @@ static void mask_ports(uint8_t mask[64], unsigned at, const struct weft_flow_key
 	put(mask, at, &f->l4_src, 4); // and l4_dst
 }
 
-static void publish(struct ft_relevance *r)
+static void publish_words(struct ft_relevance *r)
+{
+	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
+		atomic_store_explicit(
+			&r->word[i], ft_key_word(&r->fields, i), memory_order_relaxed);
+}
+
+static void publish_masks(struct ft_relevance *r)
 {
 	const struct weft_flow_key *f = &r->fields;
 	uint8_t mask[FT_FRAME_KINDS][64] = {{0}};
@@ -81,6 +88,25 @@ static void publish(struct ft_relevance *r)
 			memcpy(&word, &mask[kind][8 * i], 8);
 			atomic_store_explicit(&r->mask[kind][i], word, memory_order_relaxed);
 		}
+}
+
+static void publish(struct ft_relevance *r)
+{
+	uint64_t turn = atomic_load_explicit(&r->turn, memory_order_relaxed);
+
+	atomic_store_explicit(&r->turn, turn + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	publish_masks(r);
+	publish_words(r);
+	atomic_store_explicit(&r->turn, turn + 2, memory_order_release);
+}
+
+bool ft_relevance_words(const struct ft_relevance *r, uint64_t turn, uint64_t words[FT_ALIKE_WORDS])
+{
+	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
+		words[i] = atomic_load_explicit(&r->word[i], memory_order_relaxed);
+	atomic_thread_fence(memory_order_acquire);
+	return !(turn & 1) && atomic_load_explicit(&r->turn, memory_order_relaxed) == turn;
 }
 
 // False: nothing is new.

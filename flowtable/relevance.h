@@ -8,6 +8,8 @@
 // rules cannot be seen yet, the newer because those that went cannot be seen any more, hold all
 // that the rules of its version look at.
 
+#include "flowtable/alike.h"
+
 #include <stdatomic.h>
 #include <weft/flow_key.h>
 
@@ -25,12 +27,24 @@ enum ft_frame_kind {
 struct ft_relevance {
 	_Alignas(64) _Atomic uint64_t mask[FT_FRAME_KINDS][8];
 	bool all_tcp6; // rules look at what lies beyond 64 bytes: TCP flags over IPv6
+	// The same as words of the key. They belong to the masks read since ft_relevance_turn()
+	// told `turn`, if it still does.
+	_Atomic uint64_t word[FT_ALIKE_WORDS];
+	_Atomic uint64_t turn; // odd while they change
 	// the writer's
 	struct weft_flow_key fields;
 };
 
 struct ft_shape;
 struct ft_switch;
+
+// Workers. A turn before any mask is read; and then whether it still is the same, so that words[]
+// is what those masks are made of.
+static inline uint64_t ft_relevance_turn(const struct ft_relevance *r)
+{
+	return atomic_load_explicit(&r->turn, memory_order_acquire);
+}
+bool ft_relevance_words(const struct ft_relevance *, uint64_t turn, uint64_t words[FT_ALIKE_WORDS]);
 
 void ft_relevance_init(struct ft_switch *);
 // A rule of this shape is about to be published.

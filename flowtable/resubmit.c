@@ -18,10 +18,10 @@ static const struct ft_rule *look_up(
 	if (in_port != WEFT_OFPORT_IN_PORT)
 		pkt->key.in_port = htonl(in_port);
 	ft_table_lookup_burst(b->sw, table, b->version, &key, 1, &rule);
-	pkt->key.in_port = own;
-	ft_table_count(b->sw, b->worker, table, 1, rule != NULL);
 	if (pkt->trace)
 		ft_trace_rule(pkt, rule, table);
+	pkt->key.in_port = own;
+	ft_table_count(b->sw, b->worker, table, 1, rule != NULL);
 	return rule;
 }
 

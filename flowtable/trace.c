@@ -16,6 +16,10 @@ void ft_trace_rule(struct ft_packet *p, const struct ft_rule *rule, uint8_t tabl
 	}
 	if (t->path.tables >= FT_PATH_RULES && (t->path.tables - FT_PATH_RULES) % FT_PATH_MORE == 0)
 		memset(ft_path_more(&t->path, t->path.tables), 0, sizeof(struct ft_path_more));
+	if (t->path.tables)
+		ft_alike_also(&t->alike, &p->key);
+	else
+		ft_alike_first(&t->alike, &p->key);
 	*ft_path_table(&t->path, t->path.tables++) = table;
 	if (rule)
 		*ft_path_rule(&t->path, t->path.rules++) = rule;

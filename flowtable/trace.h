@@ -11,11 +11,13 @@
 // whose changes move the switch's epoch, and on nothing else. Copying a field that no rule matches
 // is the example of what may not.
 
+#include "flowtable/alike.h"
 #include "flowtable/cache.h"
 
 struct ft_trace {
 	struct ft_path path;
 	struct ft_path_more more[FT_PATH_MORES]; // behind the path, as in the cache
+	struct ft_alike alike;                   // of this packet at all its lookups
 	bool spoilt;
 	bool ended;
 };
@@ -28,7 +30,7 @@ static inline void ft_trace_spoil(struct ft_packet *p)
 	}
 }
 
-// The next lookup, in this table; NULL: nothing was found.
+// The next lookup, in this table and by the key as it is; NULL: nothing was found.
 void ft_trace_rule(struct ft_packet *, const struct ft_rule *, uint8_t table);
 // An action that is about to be carried out.
 void ft_trace_action(struct ft_packet *, const struct weft_action *);
