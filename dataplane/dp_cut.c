@@ -18,6 +18,7 @@ void dp_cut_free(struct dp_cut *c)
 bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len)
 {
 	c->busy = dp_gso_begin(&c->gso, h, c->big, len) && dp_gso_longest(&c->gso) <= c->room;
+	c->gso.unsummed = c->tunnels && c->gso.udp;
 	return c->busy;
 }
 
@@ -36,5 +37,7 @@ struct rte_mbuf *dp_cut_next(struct dp_cut *c)
 	}
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
+	if (c->gso.unsummed)
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	return m;
 }

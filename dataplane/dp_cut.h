@@ -19,6 +19,7 @@ struct dp_cut {
 	struct rte_mempool *pool;
 	uint32_t room; // of a buffer, for a frame
 	bool busy;     // a segment is being given out
+	bool tunnels;  // of an uplink: datagrams are left unsummed, and their buffers say so
 	struct dp_gso gso;
 	uint8_t *big; // room + DP_CUT_BIG bytes; the worker's to fill while not busy
 };

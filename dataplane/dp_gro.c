@@ -47,16 +47,12 @@ bool dp_gro_begin(struct dp_gro *g, const uint8_t *frame, uint32_t len)
 static bool dp_gro_same_flow(const struct dp_gro *g, const uint8_t *f)
 {
 	const uint8_t *h = g->head;
-	uint32_t l3 = g->tcp.l3, l4 = g->tcp.l4;
+	uint32_t l4 = g->tcp.l4;
 
-	if (memcmp(h, f, l3) || memcmp(h + l4, f + l4, 4) || memcmp(h + l4 + 8, f + l4 + 8, 5) ||
-		memcmp(h + l4 + 14, f + l4 + 14, 2) ||
-		memcmp(h + l4 + 18, f + l4 + 18, g->tcp.data - l4 - 18))
-		return false;
-	if (g->tcp.v6)
-		return !memcmp(h + l3, f + l3, 4) && !memcmp(h + l3 + 6, f + l3 + 6, 34);
-	return !memcmp(h + l3, f + l3, 2) && !memcmp(h + l3 + 6, f + l3 + 6, 4) &&
-	       !memcmp(h + l3 + 12, f + l3 + 12, 8);
+	return !memcmp(h, f, g->tcp.l3) && !memcmp(h + l4, f + l4, 4) &&
+	       !memcmp(h + l4 + 8, f + l4 + 8, 5) && !memcmp(h + l4 + 14, f + l4 + 14, 2) &&
+	       !memcmp(h + l4 + 18, f + l4 + 18, g->tcp.data - l4 - 18) &&
+	       dp_ip_same(h, f, &g->tcp);
 }
 
 // RFC 6864: with DF the identification says nothing; else it must go on, for it is made anew.
@@ -90,15 +86,9 @@ bool dp_gro_add(
 
 void dp_gro_end(struct dp_gro *g, struct virtio_net_hdr *h)
 {
-	uint32_t total = g->tcp.data - g->tcp.l3 + g->bytes;
-	uint8_t *ip = g->head + g->tcp.l3;
 	uint16_t pseudo;
 
-	if (g->tcp.v6)
-		overlay_put16(ip + 4, (uint16_t)(total - 40));
-	else
-		overlay_put16(ip + 2, (uint16_t)total);
-	dp_tcp_ip_csum(g->head, &g->tcp);
+	dp_ip_set_len(g->head, &g->tcp, g->tcp.data - g->tcp.l3 + g->bytes);
 	// The sum over the pseudo header, not inverted: the kernel goes on from there.
 	pseudo =
 		weft_csum_fold(dp_tcp_pseudo(g->head, &g->tcp, g->tcp.data - g->tcp.l4 + g->bytes));

@@ -87,12 +87,13 @@ static void dp_gso_udp(const struct dp_gso *g, uint8_t *out, uint32_t data)
 {
 	uint32_t l4_len = 8 + data;
 	uint8_t *udp = out + g->tcp.l4;
+	uint64_t pseudo = dp_ip_pseudo(out, &g->tcp, OVERLAY_PROTO_UDP, l4_len);
 	weft_be16 csum;
 
 	overlay_put16(udp + 4, (uint16_t)l4_len);
 	overlay_put16(udp + 6, 0);
-	csum = weft_csum_finish_udp(weft_csum_partial(
-		udp, l4_len, dp_ip_pseudo(out, &g->tcp, OVERLAY_PROTO_UDP, l4_len)));
+	csum = g->unsummed ? weft_csum_fold(pseudo)
+			   : weft_csum_finish_udp(weft_csum_partial(udp, l4_len, pseudo));
 	memcpy(udp + 6, &csum, 2);
 }
 

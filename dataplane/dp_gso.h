@@ -25,6 +25,9 @@ struct dp_gso {
 	const uint8_t *frame;
 	struct dp_tcp tcp;
 	bool udp; // datagrams of one socket and size, each to be one again
+	// The caller's, after dp_gso_begin(): no sums over datagrams, which are known to be sound.
+	// Each gets that of its pseudo header, for whoever may finish it (dp_rawcsum.h).
+	bool unsummed;
 	uint32_t mss;
 	uint32_t at; // bytes of the payload that were given out
 	uint32_t n;  // segments that were

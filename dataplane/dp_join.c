@@ -1,7 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_join.h"
 
+#include "dp_train.h"
+
 #include <rte_mbuf.h>
+
+static const struct dp_join_way {
+	bool (*begin)(struct dp_gro *g, const uint8_t *frame, uint32_t len);
+	bool (*add)(struct dp_gro *g, const uint8_t *frame, uint32_t len, uint32_t *data,
+		uint32_t *data_len);
+	void (*end)(struct dp_gro *g, struct virtio_net_hdr *h);
+} dp_join_ways[] = {
+	[DP_JOIN_TCP] = {dp_gro_begin, dp_gro_add, dp_gro_end},
+	[DP_JOIN_TUNNELS] = {dp_train_begin, dp_train_add, dp_train_end},
+};
 
 static void dp_join_piece(struct dp_join *j, void *data, size_t len)
 {
@@ -19,17 +31,19 @@ static void dp_join_alone(struct dp_join *j, const struct rte_mbuf *m)
 static unsigned dp_join_run(
 	struct dp_join *j, struct dp_join_msg *msg, struct rte_mbuf *const *m, unsigned n)
 {
+	const struct dp_join_way *way = &dp_join_ways[j->what];
 	uint8_t *frame = rte_pktmbuf_mtod(m[0], uint8_t *);
 	unsigned before = j->n_iov, k = 1;
 	uint32_t data, len;
 
-	if (n < 2 || m[0]->nb_segs > 1 || !dp_gro_begin(&j->gro, frame, m[0]->data_len))
+	if (n < 2 || j->what == DP_JOIN_NOTHING || m[0]->nb_segs > 1 ||
+		!way->begin(&j->gro, frame, m[0]->data_len))
 		return 1;
 	dp_join_piece(j, msg->head, j->gro.tcp.data);
 	dp_join_piece(j, frame + j->gro.tcp.data, j->gro.tcp.len);
 	for (; k < n && m[k]->nb_segs == 1; k++) {
 		frame = rte_pktmbuf_mtod(m[k], uint8_t *);
-		if (!dp_gro_add(&j->gro, frame, m[k]->data_len, &data, &len))
+		if (!way->add(&j->gro, frame, m[k]->data_len, &data, &len))
 			break;
 		dp_join_piece(j, frame + data, len);
 	}
@@ -37,7 +51,7 @@ static unsigned dp_join_run(
 		j->n_iov = before;
 		return 1;
 	}
-	dp_gro_end(&j->gro, &msg->h);
+	way->end(&j->gro, &msg->h);
 	memcpy(msg->head, j->gro.head, j->gro.tcp.data);
 	return k;
 }

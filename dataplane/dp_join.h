@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A burst of frames as what the kernel is to be told: one message for each frame, or for several
-// that follow each other and that dp_gro.h lets be one. A message is a virtio-net header and the
-// pieces of the frame, which stay where they are in their buffers.
+// that follow each other and that dp_gro.h (for a machine) or dp_train.h (for an uplink) lets be
+// one. A message is a virtio-net header and the pieces of the frame, which stay where they are in
+// their buffers.
 //
 // Belongs to one transmit queue and its worker.
 
@@ -15,6 +16,12 @@
 
 struct rte_mbuf;
 
+enum dp_join_what {
+	DP_JOIN_TCP,     // segments: dp_gro.h
+	DP_JOIN_TUNNELS, // datagrams: dp_train.h
+	DP_JOIN_NOTHING,
+};
+
 struct dp_join_msg {
 	struct virtio_net_hdr h;
 	unsigned frames;
@@ -24,6 +31,7 @@ struct dp_join_msg {
 };
 
 struct dp_join {
+	enum dp_join_what what;
 	unsigned n; // messages
 	struct dp_join_msg msg[DP_JOIN_FRAMES];
 	unsigned n_iov;

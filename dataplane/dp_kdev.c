@@ -67,6 +67,8 @@ static int dp_kdev_queue_open(struct dp_kdev *k, const struct dp_kdev_conf *conf
 	q->dev = RTE_MBUF_PORT_INVALID;
 	if (!dp_cut_init(&q->cut, conf->pool, conf->max_frame))
 		return -1;
+	q->cut.tunnels = conf->tunnels;
+	q->join.what = conf->tunnels ? DP_JOIN_TUNNELS : DP_JOIN_TCP;
 	return k->ops->open(q, &k->queue[0], conf);
 }
 

@@ -19,7 +19,9 @@
 // DPDK's own back.
 //
 // In: a big segment is cut into frames (dp_cut.h), checksums are filled in. Out: frames of a burst
-// that follow each other are joined (dp_join.h). Between, all is ordinary frames.
+// that follow each other are joined (dp_join.h). Between, all is ordinary frames. A datagram that
+// an uplink's kernel had joined, or that never was on a wire, has a checksum that was not
+// calculated, and is marked RTE_MBUF_F_RX_L4_CKSUM_NONE.
 //
 // A queue (dp_kqueue.h) is a descriptor of the multi-queue TAP, or two sockets of an interface, and
 // belongs to one worker each way.
@@ -45,6 +47,7 @@ struct dp_kdev_conf {
 	unsigned queues;
 	struct rte_mempool *pool;
 	uint32_t max_frame; // that a buffer of the pool holds
+	bool tunnels;       // an uplink's: frames are joined as tunnel packets, not as TCP's
 	// DP_KDEV_PACKET
 	uint32_t slot_len; // of the receive ring, a power of two; a longer frame costs a system
 			   // call

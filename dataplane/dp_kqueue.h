@@ -69,6 +69,15 @@ static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
 // one can never go.
 typedef int dp_kqueue_write_fn(struct dp_kqueue *q, unsigned first);
 
+// A kernel before 6.2 refuses datagrams that are one. True: they are not joined any more.
+static inline bool dp_kqueue_gives_up_trains(struct dp_kqueue *q, unsigned refused)
+{
+	if (q->join.what != DP_JOIN_TUNNELS || q->join.msg[refused].frames == 1)
+		return false;
+	q->join.what = DP_JOIN_NOTHING;
+	return true;
+}
+
 static inline __attribute__((always_inline)) uint16_t dp_kqueue_tx(
 	struct dp_kqueue *q, struct rte_mbuf **m, uint16_t n, dp_kqueue_write_fn *write)
 {
@@ -82,6 +91,11 @@ static inline __attribute__((always_inline)) uint16_t dp_kqueue_tx(
 
 		if (!went)
 			break;
+		if (went < 0 && dp_kqueue_gives_up_trains(q, at)) {
+			dp_join_burst(&q->join, m + done, n - done);
+			at = 0;
+			continue;
+		}
 		for (; at < end; at++) {
 			unsigned frames = q->join.msg[at].frames;
 

@@ -204,6 +204,7 @@ static enum weft_error dp_dev_open_kdev(
 		.queues = spec->queues,
 		.pool = dp->pool,
 		.max_frame = dp->opt.max_frame,
+		.tunnels = p->role == DP_UPLINK || p->role == DP_MEMBER,
 		.slot_len = spec->slot_len,
 		.promiscuous = dp_dev_wants_all(p),
 	});

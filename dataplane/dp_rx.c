@@ -170,6 +170,12 @@ static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mb
 	dp_rx_enter(w);
 }
 
+// What is known of the outer UDP checksum; _NONE: nobody calculated it, for the datagram is sound.
+static inline uint64_t dp_rx_l4(const struct rte_mbuf *m)
+{
+	return m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+}
+
 // Not overlay: the kernel's.
 static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
 {
@@ -183,6 +189,8 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 		dp_count(&dp_counters(w, nobody)->consumed[WEFT_CONSUMED_KERNEL], 1);
 		rte_pktmbuf_free(m);
 	} else if (port->peer) {
+		if (dp_rx_l4(m) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+			dp_rawcsum_fix(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 		dp_tx(w, nobody, m, port->peer);
 	} else {
 		dp_rx_refuse(w, port, nobody, m, WEFT_DROP_NOT_OURS);
@@ -336,6 +344,7 @@ static void dp_rx_uplink(
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct weft_packet *view = w->outer;
 	struct overlay_rx rx[DP_RX_BURST];
+	uint8_t hints[DP_RX_BURST] = {0};
 	struct dp_rx_tunnel last = {.tenant = NULL};
 
 	w->in.n = 0;
@@ -343,8 +352,10 @@ static void dp_rx_uplink(
 		if (port->raw_csum && m[i]->nb_segs == 1)
 			dp_rawcsum_fix(rte_pktmbuf_mtod(m[i], uint8_t *), m[i]->data_len);
 		dp_packet_from_mbuf(&view[i], m[i]);
+		hints[i] =
+			dp_rx_l4(m[i]) == RTE_MBUF_F_RX_L4_CKSUM_NONE ? OVERLAY_HINT_UDP_GOOD : 0;
 	}
-	overlay_decap_burst(vtep, view, NULL, rx, n);
+	overlay_decap_burst(vtep, view, hints, rx, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (rx[i].verdict == OVERLAY_PULLUP)
 			dp_rx_pullup(w, vtep, &view[i], &rx[i]);

@@ -98,3 +98,24 @@ static inline void dp_tcp_ip_csum(uint8_t *frame, const struct dp_tcp *t)
 	if (!t->v6)
 		overlay_ipv4_set_csum(frame + t->l3, t->l4 - t->l3);
 }
+
+// The length of the packet from the IP header on, and what follows from it in that header.
+static inline void dp_ip_set_len(uint8_t *frame, const struct dp_tcp *t, uint32_t total)
+{
+	if (t->v6)
+		overlay_put16(frame + t->l3 + 4, (uint16_t)(total - 40));
+	else
+		overlay_put16(frame + t->l3 + 2, (uint16_t)total);
+	dp_tcp_ip_csum(frame, t);
+}
+
+// Whether two IP headers of equal length, in the same place, say the same but for length,
+// identification and checksum.
+static inline bool dp_ip_same(const uint8_t *a, const uint8_t *b, const struct dp_tcp *t)
+{
+	a += t->l3;
+	b += t->l3;
+	if (t->v6)
+		return !memcmp(a, b, 4) && !memcmp(a + 6, b + 6, 34);
+	return !memcmp(a, b, 2) && !memcmp(a + 6, b + 6, 4) && !memcmp(a + 12, b + 12, 8);
+}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,8 +35,12 @@ static int dp_guard_bind(int fd, int family, uint16_t port)
 
 static int dp_guard_open(int family, int type, int proto, uint16_t port)
 {
-	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, proto), one = 1;
 
+	// A super-frame is dropped whole; it would be cut first for a socket that takes none. And
+	// where the kernel joins what a network card receives (GRO), it joins ours.
+	if (fd >= 0 && type == SOCK_DGRAM)
+		setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one));
 	// Deaf before it is bound: nothing is ever queued.
 	if (fd >= 0 && (dp_guard_deaf(fd) || (port && dp_guard_bind(fd, family, port)))) {
 		int err = errno;

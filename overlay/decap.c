@@ -378,10 +378,11 @@ enum {
 	PLAIN_INNER = PLAIN_VXLAN + OVERLAY_VXLAN_LEN
 };
 
-// What most packets are, at one go: VXLAN over IPv4 with neither tag, option nor UDP checksum, and
-// nothing wrong. Leaves all else, the slightest doubt included, to the walk, which says the same.
-static inline bool plain_vxlan(
-	const struct overlay_vtep *vtep, const struct weft_packet *pkt, struct overlay_rx *rx)
+// What most packets are, at one go: VXLAN over IPv4 with neither tag, option nor a UDP checksum
+// that is to be looked at, and nothing wrong. Leaves all else, the slightest doubt included, to the
+// walk, which says the same. `hints`: none, or OVERLAY_HINT_UDP_GOOD.
+static inline bool plain_vxlan(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
+	unsigned hints, struct overlay_rx *rx)
 {
 	const uint8_t *d = pkt->data, *ip = d + PLAIN_IP, *udp = d + PLAIN_UDP;
 	uint32_t total, len;
@@ -397,8 +398,9 @@ static inline bool plain_vxlan(
 	total = overlay_get16(ip + 2);
 	len = overlay_get16(udp + 4);
 	if (!weft_ip_is_v4(&vtep->ipv4) || dst != weft_ip_v4(&vtep->ipv4) || !vtep->vxlan_port ||
-		overlay_get16(udp + 2) != vtep->vxlan_port || (udp[6] | udp[7]) ||
-		vtep->udp4_zero_csum_bad || !(d[PLAIN_VXLAN] & OVERLAY_VXLAN_I) ||
+		overlay_get16(udp + 2) != vtep->vxlan_port ||
+		(udp[6] | udp[7] ? !hints : vtep->udp4_zero_csum_bad) ||
+		!(d[PLAIN_VXLAN] & OVERLAY_VXLAN_I) ||
 		(overlay_get16(ip + 6) & (OVERLAY_IPV4_MF | OVERLAY_IPV4_OFFSET)) ||
 		total > pkt->total_len - PLAIN_IP || len + OVERLAY_IPV4_LEN > total ||
 		len < OVERLAY_UDP_LEN + OVERLAY_VXLAN_LEN + OVERLAY_ETH_LEN ||
@@ -435,7 +437,8 @@ static enum overlay_verdict walk_down(const struct overlay_vtep *vtep,
 enum overlay_verdict overlay_decap(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
 	unsigned hints, struct overlay_rx *rx)
 {
-	if (!hints && __builtin_expect(plain_vxlan(vtep, pkt, rx), 1))
+	if (!(hints & ~OVERLAY_HINT_UDP_GOOD) &&
+		__builtin_expect(plain_vxlan(vtep, pkt, hints, rx), 1))
 		return OVERLAY_INNER;
 	return walk_down(vtep, pkt, hints, rx);
 }

@@ -53,6 +53,12 @@ class Fabric:
         ns.address(device, f'{address}/{PREFIX_LENGTH6}')
         return address
 
+    def offloads_on(self, *hosts):
+        """The cables do as network cards that cut and sum by themselves; `hosts` are at their other ends."""
+        for ns, device in [*((host.ns, 'eth0') for host in hosts), *((self.ns, c) for c in self.cables.values()),
+                           (self.ns, 'fabric')]:
+            ns.offloads_on(device)
+
     def capture(self, label, name=None):
         """Starts to capture what a host sends."""
         return Capture(self.lab, self.ns, self.cables[label], name or f'from-{label}')

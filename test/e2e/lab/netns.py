@@ -80,6 +80,9 @@ class Namespace:
         self.run('ethtool', '-K', device, 'rx', 'off', 'tx', 'off', 'sg', 'off', 'tso', 'off', 'gso',
                  'off', 'gro', 'off', check=False)
 
+    def offloads_on(self, device):
+        self.run('ethtool', '-K', device, 'tx', 'on', 'sg', 'on', 'tso', 'on', 'gso', 'on', 'gro', 'on', check=False)
+
     def neighbour(self, device, address, mac):
         self.ip('neigh', 'replace', address, 'lladdr', mac, 'dev', device, 'nud', 'permanent')
 

@@ -59,9 +59,10 @@ class Vm:
 
 
 class WeftHost:
-    def __init__(self, lab, fabric, number, uplink='af_packet', workers=1, idle_sleep=100):
+    def __init__(self, lab, fabric, number, uplink='af_packet', workers=1, idle_sleep=100, options=()):
         """uplink 'tap': as with a NIC that the kernel does not see. The uplink is a TAP bridged to the
-        cable, and the VTEP's address is on up0, the interface that Weft makes for the kernel."""
+        cable, and the VTEP's address is on up0, the interface that Weft makes for the kernel. `options`:
+        more of weft-dataplane's."""
         self.lab, self.fabric, self.number = lab, fabric, number
         self.label = f'h{number}'
         self.ns = lab.namespace(self.label)
@@ -73,7 +74,7 @@ class WeftHost:
                          'device': 'eth0' if uplink == 'af_packet' else 'nic0'}],
             'tenants': [],
         }
-        self.workers, self.idle_sleep = workers, idle_sleep
+        self.workers, self.idle_sleep, self.options = workers, idle_sleep, options
         self.dataplane = self.agent = None
         self._starts = 0
         self._dp_socket = lab.path(f'{self.label}.dp.sock')
@@ -191,7 +192,7 @@ class WeftHost:
             f'{self.label}-dataplane-{self._starts}',
             [program('weft-dataplane'), '--no-huge', '--mem', 256, '--mbufs', 8192, '--socket',
              self._dp_socket, '--punt-socket', self._punt_socket, '--workers', self.workers,
-             '--idle-sleep', self.idle_sleep, '--seed', self.number], self.ns)
+             '--idle-sleep', self.idle_sleep, '--seed', self.number, *self.options], self.ns)
         wait_until(lambda: self.dataplane.check_alive() and os.path.exists(self._dp_socket), 20,
                    'weft-dataplane listens')
 

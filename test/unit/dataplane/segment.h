@@ -111,3 +111,45 @@ static inline void slow_cut(const struct seg *big, uint32_t mss, uint32_t k, str
 		out->b[out->l4 + 13] &= 0x7f;
 	finish(out);
 }
+
+// The same as datagrams; `payload` bytes of them.
+static inline void make_udp(struct seg *s, bool v6, unsigned tags, uint32_t payload)
+{
+	make(s, v6, tags, 0, payload);
+	s->b[s->l3 + (v6 ? 6 : 9)] = 17;
+	s->data = s->l4 + 8;
+	s->len = s->data + payload;
+}
+
+static inline struct virtio_net_hdr header_udp(const struct seg *s, uint32_t mss)
+{
+	struct virtio_net_hdr h = header(s, mss);
+
+	h.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	h.csum_offset = 6;
+	return h;
+}
+
+// The k-th datagram, by the book: lengths, identification, and the sum with protocol 17.
+static inline void slow_datagram(const struct seg *big, uint32_t mss, uint32_t k, struct seg *out)
+{
+	uint32_t all = big->len - big->data, at = k * mss;
+	uint32_t data = all - at < mss ? all - at : mss;
+	uint32_t sum;
+
+	*out = *big;
+	out->len = big->data + data;
+	memcpy(out->b + out->data, big->b + big->data + at, data);
+	if (!out->v6)
+		overlay_put16(
+			out->b + out->l3 + 4, (uint16_t)(overlay_get16(big->b + big->l3 + 4) + k));
+	finish(out); // IP's; what it writes into the payload as TCP's is put back
+	memcpy(out->b + out->l4, big->b + big->l4, 8);
+	memcpy(out->b + out->data, big->b + big->data + at, data);
+	overlay_put16(out->b + out->l4 + 4, (uint16_t)(8 + data));
+	overlay_put16(out->b + out->l4 + 6, 0);
+	sum = (uint32_t)slow_tcp_sum(out) + 17 - 6;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	overlay_put16(out->b + out->l4 + 6, (uint16_t)(sum == 0xffff ? 0xffff : ~sum));
+}
