@@ -15,9 +15,9 @@
 // close the device. Whoever may still hold a pointer in between is a worker in its current loop, to
 // whom the device is still open.
 //
-// TAPs and interfaces of the kernel are devices of our own (dp_kdev.h), of which a host may have
-// DP_PORT_LIVE_MAX. The other kinds are DPDK's, and Debian's DPDK is built for RTE_MAX_ETHPORTS =
-// 32 of them; one more is refused.
+// TAPs, interfaces of the kernel and vhost-user sockets are devices of our own (dp_kdev.h,
+// dp_vhost.h), of which a host may have DP_PORT_LIVE_MAX. The other kinds are DPDK's, and Debian's
+// DPDK is built for RTE_MAX_ETHPORTS = 32 of them; one more is refused.
 
 #include <weft/ipc.h>
 
@@ -58,7 +58,6 @@ struct dp_port {
 	uint32_t mtu;          // IP bytes; atomic
 	struct dp_storm *storm; // limits on what comes in; NULL: never had any
 
-	uint64_t txq_up; // vhost, its library's thread: tx queues that the machine uses
 	struct weft_mac mac;
 	// The control thread's own.
 	struct weft_ipc_port cfg;

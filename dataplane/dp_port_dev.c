@@ -12,7 +12,6 @@
 
 #include <rte_dev.h>
 #include <rte_errno.h>
-#include <rte_eth_vhost.h>
 
 #include <errno.h>
 #include <net/if.h>
@@ -20,7 +19,7 @@
 #include <stdlib.h>
 
 #define DP_DESCRIPTORS 512u
-#define DP_TAP_MBPS RTE_ETH_SPEED_NUM_10G // as veth says of itself; the kernel would say 10 Mb/s
+#define DP_VIRTUAL_MBPS RTE_ETH_SPEED_NUM_10G // as veth says; of a TAP the kernel would say 10
 
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
@@ -67,8 +66,6 @@ static enum weft_error dp_dev_configure(
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
-	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
-		conf.rxmode.offloads = info.rx_offload_capa & DP_VHOST_RX_OFFLOADS;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
@@ -76,6 +73,14 @@ static enum weft_error dp_dev_configure(
 			 p->cfg.kind != WEFT_PORT_KIND_PCAP && p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
+}
+
+static int dp_dev_set_mtu(const struct dp_port *p)
+{
+	// net_tap knows of no MTU above 1500, but the kernel does.
+	if (p->role == DP_KERNEL || p->cfg.kind == WEFT_PORT_KIND_TAP)
+		return dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu);
+	return p->dev == DP_NO_DEV ? 0 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
 }
 
 static uint32_t dp_dev_mtu(struct dp_port *p)
@@ -92,40 +97,16 @@ static uint32_t dp_dev_mtu(struct dp_port *p)
 		return p->cfg.mtu;
 	}
 	if (p->cfg.mtu) {
-		// net_tap knows of no MTU above 1500, but the kernel does.
-		int rc = p->kdev || p->role == DP_KERNEL
-				 ? dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu)
-				 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
+		int rc = dp_dev_set_mtu(p);
 
 		if (rc && rc != -ENOTSUP)
 			DP_LOG(WARNING, "port %s: device refuses MTU %u: %s", p->cfg.name,
 				p->cfg.mtu, rte_strerror(-rc));
 		return p->cfg.mtu;
 	}
-	rte_eth_dev_get_mtu(p->dev, &mtu);
+	if (p->dev != DP_NO_DEV)
+		rte_eth_dev_get_mtu(p->dev, &mtu);
 	return mtu;
-}
-
-// The machine behind a vhost port says which of its queues it uses, often but one; what is sent to
-// another is lost. Only those from 0 on without a gap count. The vhost library's thread.
-static int dp_dev_queue_state(uint16_t dev, enum rte_eth_event_type type, void *arg, void *ret)
-{
-	struct dp_port *p = arg;
-	struct rte_eth_vhost_queue_event e;
-	uint16_t n = 0;
-
-	while (rte_eth_vhost_get_queue_event(dev, &e) == 0) {
-		if (e.rx || e.queue_id >= DP_MAX_WORKERS) // rx: what the machine sends
-			continue;
-		if (e.enable)
-			p->txq_up |= 1ull << e.queue_id;
-		else
-			p->txq_up &= ~(1ull << e.queue_id);
-	}
-	while (p->txq_up >> n & 1)
-		n++;
-	__atomic_store_n(&p->n_txq, n ? n : 1, __ATOMIC_RELAXED);
-	return 0;
 }
 
 void dp_port_dev_attach(const struct dp_port *p)
@@ -145,11 +126,6 @@ static enum weft_error dp_dev_start_dpdk(struct dp_port *p, char why[static 100]
 {
 	int rc;
 
-	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
-		p->n_txq = 1; // until the machine says more
-		rte_eth_dev_callback_register(
-			p->dev, RTE_ETH_EVENT_QUEUE_STATE, dp_dev_queue_state, p);
-	}
 	rc = rte_eth_dev_start(p->dev);
 	if (rc)
 		return dp_dev_failed(why, "start", rc);
@@ -175,6 +151,8 @@ static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
 	p->io = dp_dev_io(p);
 	if (p->kdev)
 		dp_kdev_mac(p->cfg.device, &p->mac);
+	else if (p->vhost)
+		dp_vhost_mac(p->cfg.device, &p->mac);
 	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
 		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
 	p->link_up = dp_port_dev_link(p);
@@ -210,6 +188,21 @@ static enum weft_error dp_dev_open_kdev(
 	});
 	p->n_rxq = p->n_txq = spec->queues;
 	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
+}
+
+static enum weft_error dp_dev_open_vhost(
+	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
+{
+	p->n_rxq = spec->queues;
+	p->n_txq = 1; // until the machine says more
+	p->vhost = dp_vhost_open(&(struct dp_vhost_conf){
+		.path = p->cfg.device,
+		.queues = spec->queues,
+		.pool = dp->pool,
+		.max_frame = dp->opt.max_frame,
+		.used = &p->n_txq,
+	});
+	return p->vhost ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
 
 static enum weft_error dp_dev_new_bond(
@@ -258,17 +251,14 @@ static enum weft_error dp_dev_open_dpdk(
 		e = dp_bond_open(dp, p, spec->queues, why);
 	if (!e)
 		e = dp_dev_configure(dp, p, spec->queues, why);
-	if (!e && p->cfg.kind == WEFT_PORT_KIND_VHOST_USER) {
-		p->vhost = dp_vhost_open(p->dev, p->n_rxq, dp->pool, dp->opt.max_frame);
-		e = p->vhost ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
-	}
 	return e;
 }
 
 static enum weft_error dp_dev_open(
 	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
 {
-	bool own = spec->kdev && p->role != DP_MEMBER; // net_bond knows devices of DPDK's alone
+	// net_bond knows devices of DPDK's alone.
+	bool own = !*spec->devname || (spec->kdev && p->role != DP_MEMBER);
 	enum weft_error e = own ? WEFT_E_NONE : dp_dev_new_device(spec, p, why);
 
 	if (e)
@@ -279,6 +269,8 @@ static enum weft_error dp_dev_open(
 	p->first_worker = dp_dev_first_worker(dp);
 	if (spec->kdev)
 		e = dp_dev_open_kdev(dp, spec, p, why);
+	else if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
+		e = dp_dev_open_vhost(dp, spec, p, why);
 	if (!e && !own)
 		e = dp_dev_open_dpdk(dp, spec, p, why);
 	if (!e)
@@ -376,12 +368,6 @@ enum weft_error dp_port_dev_open_kernel(
 static void dp_dev_close_dpdk(struct dp_port *p)
 {
 	rte_eth_dev_stop(p->dev);
-	if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
-		while (rte_eth_dev_callback_unregister(
-			       p->dev, RTE_ETH_EVENT_QUEUE_STATE, dp_dev_queue_state, p) == -EAGAIN)
-			; // it is running at this moment
-	dp_vhost_close(p->vhost);
-	p->vhost = NULL;
 	if (rte_eal_hotplug_remove(p->cfg.kind == WEFT_PORT_KIND_PCI ? "pci" : "vdev", p->devname))
 		DP_LOG(WARNING, "port %s: device %s does not close: %s", p->cfg.name, p->devname,
 			rte_strerror(rte_errno));
@@ -397,6 +383,8 @@ void dp_port_dev_close(struct dp_port *p)
 		dp_dev_close_dpdk(p);
 	dp_kdev_close(p->kdev);
 	p->kdev = NULL;
+	dp_vhost_close(p->vhost);
+	p->vhost = NULL;
 }
 
 bool dp_port_dev_link(const struct dp_port *p)
@@ -411,6 +399,8 @@ bool dp_port_dev_link(const struct dp_port *p)
 		return true;
 	if (p->kdev)
 		return dp_af_packet_link(p->cfg.device);
+	if (p->vhost)
+		return dp_vhost_link(p->vhost);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -434,8 +424,8 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 		s->rx_errors = dev.ierrors;
 		s->tx_errors = dev.oerrors;
 	}
-	if (p->cfg.kind == WEFT_PORT_KIND_TAP)
-		link.link_speed = DP_TAP_MBPS;
+	if (p->cfg.kind == WEFT_PORT_KIND_TAP || p->vhost)
+		link.link_speed = DP_VIRTUAL_MBPS;
 	else if (p->kdev)
 		link.link_speed = dp_af_packet_speed(p->cfg.device);
 	else

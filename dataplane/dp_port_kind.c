@@ -93,11 +93,6 @@ static enum weft_error dp_spec_vhost(const struct weft_ipc_port *cfg, struct dp_
 {
 	if (cfg->device[0] != '/' || !dp_spec_is_value(cfg->device))
 		return dp_spec_bad(why, "device: want the absolute path of a socket, no comma");
-	// As client the switch connects to the socket that the hypervisor serves, again and again:
-	// so both may restart.
-	snprintf(s->args, sizeof(s->args), "iface=%s,queues=%u,client=1,tso=1", cfg->device,
-		s->queues);
-	snprintf(s->devname, sizeof(s->devname), "net_vhost");
 	return WEFT_E_NONE;
 }
 
@@ -215,7 +210,7 @@ static void dp_spec_name(struct dp_port_spec *s, unsigned serial)
 {
 	size_t n = strlen(s->devname);
 
-	if (!strcmp(s->bus, "vdev"))
+	if (!strcmp(s->bus, "vdev") && n)
 		snprintf(s->devname + n, sizeof(s->devname) - n, "%u", serial);
 }
 

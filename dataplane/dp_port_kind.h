@@ -7,7 +7,7 @@
 #include <weft/ipc.h>
 
 struct dp_port_spec {
-	char devname[64]; // for rte_eal_hotplug_add()
+	char devname[64]; // for rte_eal_hotplug_add(); empty: no device of DPDK's
 	char bus[8];
 	char args[320];
 	uint16_t queues; // pairs asked for

@@ -5,12 +5,15 @@
 #include "dp_gro.h"
 #include "dp_mbuf.h"
 #include "dp_rawcsum.h"
+#include "dp_vhost_sock.h"
 
-#include <rte_eth_vhost.h>
 #include <rte_ethdev.h>
+#include <rte_jhash.h>
+#include <rte_vhost.h>
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DP_VHOST_QUEUES 64u
 #define DP_VHOST_BURST 32u
@@ -18,7 +21,7 @@
 
 struct dp_vhost_queue {
 	struct dp_vhost *v;
-	uint16_t id;
+	unsigned id;
 
 	// Received, and not looked at yet: segments take their time.
 	struct rte_mbuf *in[DP_VHOST_BURST];
@@ -34,9 +37,10 @@ struct dp_vhost_queue {
 } __attribute__((aligned(64)));
 
 struct dp_vhost {
-	uint16_t dev;
+	struct dp_vhost_sock *sock;
+	struct dp_vhost_wire wire;
 	bool takes_v4, takes_v6; // joined frames; atomic
-	const struct rte_eth_fp_ops *driver;
+	uint16_t *used;          // atomic
 	struct rte_eth_fp_ops io;
 	unsigned n;
 	void *queue_of[DP_VHOST_QUEUES]; // as DPDK wants them
@@ -94,8 +98,8 @@ static struct rte_mbuf *dp_vhost_take(struct dp_vhost_queue *q, struct rte_mbuf 
 static bool dp_vhost_more(struct dp_vhost_queue *q, unsigned n)
 {
 	q->next_in = 0;
-	q->n_in = q->v->driver->rx_pkt_burst(
-		q->v->driver->rxq.data[q->id], q->in, (uint16_t)RTE_MIN(n, DP_VHOST_BURST));
+	q->n_in = q->v->wire.rx(
+		q->v->wire.end, q->id, q->cut.pool, q->in, (uint16_t)RTE_MIN(n, DP_VHOST_BURST));
 	return q->n_in;
 }
 
@@ -113,7 +117,7 @@ static uint16_t dp_vhost_rx(void *queue, struct rte_mbuf **out, uint16_t n)
 {
 	struct dp_vhost_queue *q = queue;
 	uint64_t bytes;
-	uint16_t got = dp_cut_rx(&q->cut, q->v->dev, dp_vhost_read, q, out, n, &bytes);
+	uint16_t got = dp_cut_rx(&q->cut, RTE_MBUF_PORT_INVALID, dp_vhost_read, q, out, n, &bytes);
 
 	if (got) {
 		dp_vhost_count(&q->rx_packets, got);
@@ -227,13 +231,13 @@ static unsigned dp_vhost_fill(struct dp_vhost_queue *q, struct rte_mbuf *const *
 static uint16_t dp_vhost_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 {
 	struct dp_vhost_queue *q = queue;
-	const struct rte_eth_fp_ops *driver = q->v->driver;
+	const struct dp_vhost_wire *wire = &q->v->wire;
 	unsigned out, went, sent = 0, from;
 	uint64_t bytes = 0;
 
 	do {
 		out = dp_vhost_fill(q, m + sent, n - sent);
-		went = driver->tx_pkt_burst(driver->txq.data[q->id], q->out, (uint16_t)out);
+		went = wire->tx(wire->end, q->id, q->out, (uint16_t)out);
 		for (unsigned i = 0; i < went; i++) {
 			sent += q->frames[i];
 			bytes += q->bytes[i];
@@ -248,10 +252,11 @@ static uint16_t dp_vhost_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 	return (uint16_t)sent;
 }
 
-// ---- the vhost library's thread, and once the control thread
+// ---- the vhost library's thread
 
-void dp_vhost_told(struct dp_vhost *v, uint64_t features)
+void dp_vhost_told(void *vhost, uint64_t features)
 {
+	struct dp_vhost *v = vhost;
 	bool csum = features >> VIRTIO_NET_F_GUEST_CSUM & 1;
 
 	__atomic_store_n(
@@ -260,67 +265,75 @@ void dp_vhost_told(struct dp_vhost *v, uint64_t features)
 		&v->takes_v6, csum && (features >> VIRTIO_NET_F_GUEST_TSO6 & 1), __ATOMIC_RELAXED);
 }
 
-// The machine came or went; what it takes is known from then on.
-static int dp_vhost_link(uint16_t dev, enum rte_eth_event_type type, void *arg, void *ret)
+static void dp_vhost_used(void *vhost, uint16_t queues)
 {
-	int vid = rte_eth_vhost_get_vid_from_port_id(dev);
-	uint64_t features = 0;
+	const struct dp_vhost *v = vhost;
 
-	if (vid < 0 || rte_vhost_get_negotiated_features(vid, &features))
-		features = 0;
-	dp_vhost_told(arg, features);
-	return 0;
+	__atomic_store_n(v->used, queues, __ATOMIC_RELAXED);
 }
 
 // ---- control thread
 
-struct dp_vhost *dp_vhost_open(
-	uint16_t dev, unsigned queues, struct rte_mempool *pool, uint32_t max_frame)
+static uint16_t dp_vhost_sock_take(
+	void *end, unsigned queue, struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
 {
-	size_t bytes = sizeof(struct dp_vhost) + queues * sizeof(struct dp_vhost_queue);
-	struct dp_vhost *v = NULL;
+	return dp_vhost_sock_rx(end, queue, pool, m, n);
+}
 
-	if (queues <= DP_VHOST_QUEUES)
-		v = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+static uint16_t dp_vhost_sock_give(void *end, unsigned queue, struct rte_mbuf **m, uint16_t n)
+{
+	return dp_vhost_sock_tx(end, queue, m, n);
+}
+
+static bool dp_vhost_connect(struct dp_vhost *v, const struct dp_vhost_conf *conf)
+{
+	const struct dp_vhost_events events = {v, dp_vhost_told, dp_vhost_used};
+
+	v->wire = conf->wire;
+	if (v->wire.end)
+		return true;
+	v->sock = dp_vhost_sock_open(conf->path, conf->queues, &events);
+	v->wire = (struct dp_vhost_wire){v->sock, dp_vhost_sock_take, dp_vhost_sock_give};
+	return v->sock;
+}
+
+struct dp_vhost *dp_vhost_open(const struct dp_vhost_conf *conf)
+{
+	size_t bytes = sizeof(struct dp_vhost) + conf->queues * sizeof(struct dp_vhost_queue);
+	struct dp_vhost *v;
+	bool ok = true;
+
+	if (conf->queues > DP_VHOST_QUEUES) {
+		errno = EINVAL;
+		return NULL;
+	}
+	v = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 	if (!v)
 		return NULL;
 	memset(v, 0, bytes);
-	v->dev = dev;
-	for (; v->n < queues; v->n++) {
+	v->used = conf->used;
+	v->io.rxq.data = v->io.txq.data = v->queue_of;
+	v->io.rx_pkt_burst = dp_vhost_rx;
+	v->io.tx_pkt_burst = dp_vhost_tx;
+	for (; ok && v->n < conf->queues; v->n++) {
 		struct dp_vhost_queue *q = &v->queue[v->n];
 
 		v->queue_of[v->n] = q;
 		q->v = v;
-		q->id = (uint16_t)v->n;
-		if (!dp_cut_init(&q->cut, pool, max_frame))
-			goto fail;
+		q->id = v->n;
+		ok = dp_cut_init(&q->cut, conf->pool, conf->max_frame);
 	}
-	if (rte_eth_dev_callback_register(dev, RTE_ETH_EVENT_INTR_LSC, dp_vhost_link, v) == 0)
+	if (ok && dp_vhost_connect(v, conf))
 		return v;
-fail:
 	dp_vhost_close(v);
 	return NULL;
-}
-
-const struct rte_eth_fp_ops *dp_vhost_io(struct dp_vhost *v)
-{
-	v->driver = &rte_eth_fp_ops[v->dev];
-	v->io.rxq.data = v->io.txq.data = v->queue_of;
-	v->io.rx_pkt_burst = dp_vhost_rx;
-	v->io.tx_pkt_burst = dp_vhost_tx;
-	// A machine that came before the start was not asked, for the driver did not yet know it by
-	// its queues.
-	dp_vhost_link(v->dev, RTE_ETH_EVENT_INTR_LSC, v, NULL);
-	return &v->io;
 }
 
 void dp_vhost_close(struct dp_vhost *v)
 {
 	if (!v)
 		return;
-	while (rte_eth_dev_callback_unregister(v->dev, RTE_ETH_EVENT_INTR_LSC, dp_vhost_link, v) ==
-		-EAGAIN)
-		; // it is running at this moment
+	dp_vhost_sock_close(v->sock);
 	for (unsigned i = 0; i < v->n; i++) {
 		struct dp_vhost_queue *q = &v->queue[i];
 
@@ -329,6 +342,24 @@ void dp_vhost_close(struct dp_vhost *v)
 		dp_cut_free(&q->cut);
 	}
 	free(v);
+}
+
+const struct rte_eth_fp_ops *dp_vhost_io(const struct dp_vhost *v)
+{
+	return &v->io;
+}
+
+bool dp_vhost_link(const struct dp_vhost *v)
+{
+	return dp_vhost_sock_link(v->sock);
+}
+
+void dp_vhost_mac(const char *path, struct weft_mac *mac)
+{
+	uint32_t hash = rte_jhash(path, (uint32_t)strlen(path), 0);
+
+	*mac = (struct weft_mac){{0x02, 0x56}}; // locally administered
+	memcpy(mac->b + 2, &hash, sizeof(hash));
 }
 
 void dp_vhost_stats(const struct dp_vhost *v, struct weft_port_stats *s)

@@ -50,6 +50,11 @@ def test_forty_tenants_on_one_host(lab, fabric):
     assert len(host.dp.ports()) == len(TENANTS) + 2
     ports[1, 1].send(frame(1))  # who stays goes on, and a port may take a place that is free again
     wait_until(lambda: received(ports[1, 2]) == [frame(1)], what='the frame of the tenant that stayed')
+    for n in range(40):  # no machine is there yet
+        host.dp.port_add(3, 'vhost_user', id=1000 + n, ofport=10 + n, device=lab.path(f'vhost{n}.sock'))
+    assert [p['state'] for p in host.dp.ports(3) if p['ofport'] >= 10] == 40 * [1]
+    for n in range(5):
+        host.dp.port_del(1000 + n)
     host.dp.port_add(2, 'tap', id=6, ofport=2, device='t2-2')
     again = host.ns.raw('t2-2')
     ports[2, 1].send(frame(2))

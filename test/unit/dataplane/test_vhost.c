@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands around a vhost driver's burst functions, around those of a device of rings: big
+// What stands around the vhost library's burst functions, around those of a device of rings: big
 // segments that come in as the driver gives them are cut as the oracle says, and what is sent is
 // joined to what it was. The seed is printed; no packet buffer is lost.
 
@@ -22,11 +22,27 @@
 static struct dp_vhost *vhost;
 static struct seg big, want, got;
 
+static uint16_t from_wire(
+	void *port, unsigned queue, struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
+{
+	return rte_eth_rx_burst(((const struct dp_port *)port)->dev, (uint16_t)queue, m, n);
+}
+
+static uint16_t to_wire(void *port, unsigned queue, struct rte_mbuf **m, uint16_t n)
+{
+	return rte_eth_tx_burst(((const struct dp_port *)port)->dev, (uint16_t)queue, m, n);
+}
+
 static int up(void **state)
 {
 	if (eal_up(state))
 		return -1;
-	vhost = dp_vhost_open(eal_port.dev, 1, eal_dp.pool, eal_dp.opt.max_frame);
+	vhost = dp_vhost_open(&(struct dp_vhost_conf){
+		.queues = 1,
+		.pool = eal_dp.pool,
+		.max_frame = eal_dp.opt.max_frame,
+		.wire = {&eal_port, from_wire, to_wire},
+	});
 	if (!vhost)
 		return -1;
 	eal_port.io = dp_vhost_io(vhost);
