@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "session/controller_status.h"
 #include "session/endpoint.h"
+#include "session/snoop.h"
 
 // What may be unread of all sessions together does not grow with their number.
 static void share_unread(struct session_switch *sw)
@@ -105,11 +106,21 @@ static void on_message(void *arg, const uint8_t *msg, size_t len)
 	struct session_request rq = {.msg = msg, .len = len, .xid = of_load32(msg + 4)};
 
 	session_conn_ref(c); // a handler may end it
+	if (c->version)
+		session_snoop_tell(c->sw, msg, len);
 	if (!c->version)
 		session_hello_receive(c, &rq);
 	else
 		session_dispatch(c, &rq);
 	session_conn_unref(c);
+}
+
+static void on_sent(void *arg, const void *msg, size_t len)
+{
+	struct session_conn *c = arg;
+
+	if (c->version && c->sw)
+		session_snoop_tell(c->sw, msg, len);
 }
 
 static void on_bad_frame(void *arg, const uint8_t header[8])
@@ -142,6 +153,7 @@ static void on_closed(void *arg, const char *why)
 const struct session_stream_ops session_conn_ops = {
 	.open = on_open,
 	.message = on_message,
+	.sent = on_sent,
 	.bad_frame = on_bad_frame,
 	.drained = on_drained,
 	.closed = on_closed,

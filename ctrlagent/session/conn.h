@@ -117,6 +117,7 @@ void session_end_now(struct session_conn *c);   // its receiver is waiting for i
 bool session_end_offer(struct session_conn *c); // it may be lost; false: it was
 
 // hello.c
+void session_hello_write(struct of_writer *w); // in the highest version
 void session_hello_send(struct session_conn *c);
 void session_hello_receive(struct session_conn *c, struct session_request *rq);
 

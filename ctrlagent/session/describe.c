@@ -64,7 +64,8 @@ json_t *session_switch_describe(const struct session_switch *sw)
 	if (session_conn_is_up(c))
 		json_array_append_new(list, describe_conn(c));
 	snprintf(dpid, sizeof(dpid), "%016llx", (unsigned long long)sw->set.dpid);
-	return json_pack("{s:s, s:o, s:I, s:I}", "dpid", dpid, "controllers", list,
+	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "dpid", dpid, "controllers", list,
 		"connections_refused", (json_int_t)sw->refused, "packet_ins_shed",
-		(json_int_t)sw->punt_shed);
+		(json_int_t)sw->punt_shed, "snoopers", (json_int_t)sw->snooper_count, "snoop_shed",
+		(json_int_t)sw->snoop_shed);
 }

@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "session/conn.h"
 #include "session/listener.h"
+#include "session/snoop.h"
 #include "session/tls.h"
 
 #define FIRST_BACKOFF_S 1u
@@ -107,6 +108,8 @@ static void listen_now(struct session_endpoint *e)
 		back_off(e, why);
 		return;
 	}
+	if (e->target.transport == SESSION_TRANSPORT_UNIX)
+		e->snoop = session_snoop_new(e->sw, &e->target);
 	e->last_error[0] = 0;
 	enter(e, SESSION_LISTENING);
 }
@@ -162,6 +165,8 @@ void session_endpoint_stop(struct session_endpoint *e)
 	evtimer_del(e->retry);
 	session_listener_free(e->listener);
 	e->listener = NULL;
+	session_snoop_free(e->snoop);
+	e->snoop = NULL;
 	for (; c; c = next) {
 		next = LIST_NEXT(c, link);
 		if (c->endpoint == e)

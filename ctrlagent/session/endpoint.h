@@ -32,6 +32,7 @@ struct session_endpoint {
 	enum session_endpoint_state state;
 	struct session_conn *conn; // active: the one session, connecting or up
 	struct session_listener *listener;
+	struct session_snoop *snoop; // beside a UNIX socket; NULL: none
 	struct event *retry;
 	uint32_t backoff_s; // the next wait
 	time_t since;       // of this state

@@ -23,17 +23,21 @@ static void put_bitmap(struct of_writer *w)
 	of_writer_free(&words);
 }
 
-void session_hello_send(struct session_conn *c)
+void session_hello_write(struct of_writer *w)
 {
-	struct of_writer elements = {.version = session_highest_version(SESSION_VERSIONS)};
-	struct of_writer *w = session_begin(c);
+	struct of_writer elements = {.version = w->version};
 	struct of_hello hello = {0};
 
 	put_bitmap(&elements);
 	hello.elements = of_written(&elements);
 	of_hello_write(w, &hello);
-	session_end(c);
 	of_writer_free(&elements);
+}
+
+void session_hello_send(struct session_conn *c)
+{
+	session_hello_write(session_begin(c));
+	session_end(c);
 }
 
 // The first word of a version bitmap; false if the hello has none.

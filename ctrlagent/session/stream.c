@@ -447,6 +447,12 @@ static bool can_send(const struct session_stream *s)
 	return s->state == OPEN && !s->freed;
 }
 
+static void tell_sent(struct session_stream *s, const void *msg, size_t len)
+{
+	if (s->ops->sent && can_send(s))
+		s->ops->sent(s->arg, msg, len);
+}
+
 static void put(struct session_stream *s, const void *msg, size_t len)
 {
 	bufferevent_write(s->bev, msg, len);
@@ -454,7 +460,8 @@ static void put(struct session_stream *s, const void *msg, size_t len)
 	s->stats.tx_bytes += len;
 }
 
-void session_stream_send(struct session_stream *s, const void *msg, size_t len)
+// A message, or what is left of it.
+static void send_rest(struct session_stream *s, const void *msg, size_t len)
 {
 	if (!can_send(s))
 		return;
@@ -464,16 +471,23 @@ void session_stream_send(struct session_stream *s, const void *msg, size_t len)
 		put(s, msg, len);
 }
 
+void session_stream_send(struct session_stream *s, const void *msg, size_t len)
+{
+	tell_sent(s, msg, len);
+	send_rest(s, msg, len);
+}
+
 void session_stream_send_now(struct session_stream *s, const void *msg, size_t len)
 {
 	ssize_t n = 0;
 
+	tell_sent(s, msg, len);
 	if (can_send(s) && !session_stream_backlog(s) && !bufferevent_openssl_get_ssl(s->bev))
 		n = send(bufferevent_getfd(s->bev), msg, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		n = 0; // what is wrong will show again
 	if ((size_t)n < len)
-		session_stream_send(s, (const uint8_t *)msg + n, len - (size_t)n);
+		send_rest(s, (const uint8_t *)msg + n, len - (size_t)n);
 	else
 		s->stats.tx_messages++;
 	s->stats.tx_bytes += (uint64_t)n;
@@ -485,6 +499,7 @@ bool session_stream_offer(struct session_stream *s, const void *msg, size_t len)
 		s->stats.shed++;
 		return false;
 	}
+	tell_sent(s, msg, len);
 	put(s, msg, len);
 	return true;
 }

@@ -42,6 +42,8 @@ struct session_stream_ops {
 	void (*open)(void *arg);
 	// One message of len >= 8 bytes, as long as its header says; valid during the call.
 	void (*message)(void *arg, const uint8_t *msg, size_t len);
+	// One message that was given to be sent, whole. May be NULL.
+	void (*sent)(void *arg, const void *msg, size_t len);
 	// A header that says less than 8 bytes; the stream cannot be cut any more. Send an error
 	// and call session_stream_finish().
 	void (*bad_frame)(void *arg, const uint8_t header[8]);

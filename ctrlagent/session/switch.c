@@ -118,6 +118,7 @@ struct session_switch *session_switch_create(struct event_base *base, struct dpc
 	sw->frag_drop = config->frag_drop;
 	LIST_INIT(&sw->endpoints);
 	LIST_INIT(&sw->conns);
+	LIST_INIT(&sw->snoopers);
 	TAILQ_INIT(&sw->committing);
 	sw->alone = evtimer_new(base, on_alone, sw);
 	sw->listener = dpc_listen(dpc, sw->tenant, &listener_ops, sw);

@@ -17,6 +17,7 @@ struct session_tls;
 LIST_HEAD(session_conn_list, session_conn);
 TAILQ_HEAD(session_bundle_queue, session_bundle);
 LIST_HEAD(session_endpoint_list, session_endpoint);
+LIST_HEAD(session_snooper_list, session_snooper);
 
 // Strings of the configuration that are kept.
 struct session_settings {
@@ -40,13 +41,14 @@ struct session_switch {
 	struct session_tls *tls; // NULL: no key
 	struct session_endpoint_list endpoints;
 	struct session_conn_list conns;         // every session, shaken hands or not
+	struct session_snooper_list snoopers;   // who look on (snoop.h)
 	struct session_share *share;            // of the data plane
 	struct session_bundle_queue committing; // bundles; the first is under way
 	struct session_tlv_map tlv_map;
 	uint64_t monitor_slots;              // flow monitors' slots in use
 	size_t bundle_bytes;                 // of all its sessions
 	struct session_stream_limits limits; // of each of its sessions
-	unsigned conn_count;
+	unsigned conn_count, snooper_count;
 	unsigned up_count; // those that have shaken hands
 	bool ready;
 	int told_connected;  // what ops->connected was told last; -1: nothing yet
@@ -61,6 +63,7 @@ struct session_switch {
 	uint8_t seal[32]; // the key of its continuations (resume.h)
 	bool has_seal;
 	uint64_t refused;   // connections beyond SESSION_CONNS_MAX
+	uint64_t snoop_shed; // messages that an onlooker did not get
 	uint64_t punt_shed; // packet-ins that a session did not get, for it read too slowly
 };
 
