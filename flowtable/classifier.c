@@ -231,16 +231,10 @@ void ft_classifier_link(struct ft_classifier *c, struct ft_garbage_list *garbage
 // A highest priority that is too high costs probes, never a rule: it may wait.
 static void settle(struct ft_classifier *c, struct ft_tuple *t, uint16_t priority)
 {
-	int max = t->max_priority;
-
-	if (!t->heads) {
+	if (!t->heads)
 		c->changed = true; // to be swept
-		return;
-	}
-	if (priority < max || ++t->stale < t->heads / 16)
-		return;
-	ft_tuple_settle(t);
-	c->changed |= t->max_priority != max;
+	else if (ft_tuple_settle(t, priority))
+		c->changed = true;
 }
 
 void ft_classifier_unlink(

@@ -18,12 +18,13 @@ static struct ft_slots *slots_new(uint32_t rules, bool exact)
 	uint64_t lanes = rules + rules / 5 + 1; // full to 5/6 at most when new
 	uint32_t bins = (uint32_t)((lanes + FT_RULE_LANES - 1) / FT_RULE_LANES);
 	uint32_t stride = exact ? FT_BIN_EXACT : sizeof(struct ft_bin);
-	size_t bytes = sizeof(struct ft_slots) + (size_t)bins * stride;
-	struct ft_slots *s = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	// Megabytes come zeroed by the kernel, page by page as they are used.
+	void *block = calloc(1, sizeof(struct ft_slots) + (size_t)bins * stride + 63);
+	struct ft_slots *s = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
 
-	if (!s)
+	if (!block)
 		return NULL;
-	memset(s, 0, bytes);
+	s->block = block;
 	s->bins = bins;
 	s->stride = stride;
 	return s;
@@ -55,10 +56,18 @@ struct ft_tuple *ft_tuple_new(
 	return t;
 }
 
+static void slots_free(struct ft_slots *s)
+{
+	if (s)
+		free(s->block);
+}
+
 void ft_tuple_free(struct ft_tuple *t)
 {
-	if (t)
-		free(slots_of(t));
+	if (!t)
+		return;
+	slots_free(slots_of(t));
+	slots_free(t->copy);
 	free(t);
 }
 
@@ -179,7 +188,8 @@ static void mark_passed(struct ft_bin *b, uint64_t hash)
 		sig_at(b, FT_LANE_PASSED) | ft_pass_bit(hash), memory_order_release);
 }
 
-static void slots_insert(
+// Returns the bin.
+static const struct ft_bin *slots_insert(
 	const struct ft_tuple *t, struct ft_slots *slots, struct ft_rule *r, uint64_t hash)
 {
 	struct ft_way way = ft_way_of(hash);
@@ -199,39 +209,80 @@ static void slots_insert(
 	if (!t->exact)
 		lane_set_pieces(t, b, lane, r);
 	atomic_store_explicit(&b->sig[lane], ft_sig(hash) | r->priority, memory_order_release);
+	return b;
+}
+
+static void raise_priority(struct ft_tuple *t, int priority)
+{
+	if (priority > t->max_priority)
+		t->max_priority = priority;
+	if (priority > t->settling_max)
+		t->settling_max = priority;
+}
+
+// Whether what is in this bin of the slots is in the copy as well.
+static bool is_copied(const struct ft_tuple *t, const struct ft_bin *b)
+{
+	return t->copy && b < ft_bin_at(slots_of(t), t->copied);
 }
 
 void ft_tuple_insert(struct ft_tuple *t, struct ft_rule *r, uint64_t hash)
 {
-	slots_insert(t, slots_of(t), r, hash);
+	if (is_copied(t, slots_insert(t, slots_of(t), r, hash)))
+		slots_insert(t, t->copy, r, hash);
 	t->heads++;
-	if (r->priority > t->max_priority)
-		t->max_priority = r->priority;
+	raise_priority(t, r->priority);
+}
+
+static void lane_set(struct ft_bin *b, unsigned lane, struct ft_rule *head)
+{
+	uint32_t sig = sig_at(b, lane);
+
+	if (!head) {
+		atomic_store_explicit(&b->sig[lane], FT_LANE_EMPTY, memory_order_release);
+		return;
+	}
+	atomic_store_explicit(&b->rule[lane], head, memory_order_release);
+	atomic_store_explicit(
+		&b->sig[lane], (sig & ~0xffffu) | head->priority, memory_order_release);
+}
+
+// Likewise where the copy has the rule that is replaced.
+static void copy_set(
+	struct ft_tuple *t, const struct ft_rule *old, uint64_t hash, struct ft_rule *head)
+{
+	struct ft_bin *b;
+
+	FOR_EACH_BIN(b, t->copy, hash)
+	for (unsigned i = 0; i < FT_RULE_LANES; i++)
+		if (sig_at(b, i) >= FT_LANE_USED &&
+			atomic_load_explicit(&b->rule[i], memory_order_relaxed) == old) {
+			lane_set(b, i, head);
+			return;
+		}
 }
 
 void ft_place_set(const struct ft_place *p, struct ft_rule *head)
 {
-	struct ft_bin *b = p->bin;
-	uint32_t sig = sig_at(b, p->lane);
-	struct ft_way way;
+	const struct ft_rule *old = ft_place_rule(p);
+	struct ft_tuple *t = p->tuple;
+	uint64_t hash;
 
-	if (head) {
-		atomic_store_explicit(&b->rule[p->lane], head, memory_order_release);
-		atomic_store_explicit(
-			&b->sig[p->lane], (sig & ~0xffffu) | head->priority, memory_order_release);
-		if (head->priority > p->tuple->max_priority)
-			p->tuple->max_priority = head->priority;
-		return;
+	if (!head || is_copied(t, p->bin)) {
+		hash = ft_tuple_hash(t, old->shape, old->value);
+		if (is_copied(t, p->bin))
+			copy_set(t, old, hash, head);
+		t->gone += !head && ft_way_bin(slots_of(t), ft_way_of(hash)) != p->bin;
 	}
-	way = ft_way_of(ft_tuple_hash(p->tuple, ft_place_rule(p)->shape, ft_place_rule(p)->value));
-	atomic_store_explicit(&b->sig[p->lane], FT_LANE_EMPTY, memory_order_release);
-	p->tuple->gone += ft_way_bin(slots_of(p->tuple), way) != b;
-	p->tuple->heads--;
+	lane_set(p->bin, p->lane, head);
+	t->heads -= !head;
+	if (head)
+		raise_priority(t, head->priority);
 }
 
-static void slots_free(struct ft_garbage *g)
+static void slots_garbage(struct ft_garbage *g)
 {
-	free(g); // the first member
+	slots_free((struct ft_slots *)(void *)g); // the first member
 }
 
 static void prefetch_rules(const struct ft_slots *s, uint32_t bin)
@@ -249,39 +300,75 @@ static void prefetch_rules(const struct ft_slots *s, uint32_t bin)
 	}
 }
 
-static void slots_copy(const struct ft_tuple *t, struct ft_slots *slots, const struct ft_slots *old)
+static void copy_bin(struct ft_tuple *t, const struct ft_bin *b)
 {
-	for (uint32_t i = 0; i < old->bins; i++) {
-		const struct ft_bin *b = ft_bin_at(old, i);
+	for (unsigned lane = 0; lane < FT_RULE_LANES; lane++) {
+		struct ft_rule *r;
 
-		prefetch_rules(old, i + 1);
-		for (unsigned lane = 0; lane < FT_RULE_LANES; lane++) {
-			struct ft_rule *r;
-
-			if (sig_at(b, lane) < FT_LANE_USED)
-				continue;
-			r = atomic_load_explicit(&b->rule[lane], memory_order_relaxed);
-			slots_insert(t, slots, r, ft_tuple_hash(t, r->shape, r->value));
-		}
+		if (sig_at(b, lane) < FT_LANE_USED)
+			continue;
+		r = atomic_load_explicit(&b->rule[lane], memory_order_relaxed);
+		slots_insert(t, t->copy, r, ft_tuple_hash(t, r->shape, r->value));
 	}
+}
+
+// The copy is whole.
+static void copy_publish(struct ft_tuple *t, struct ft_garbage_list *garbage)
+{
+	struct ft_slots *old = slots_of(t);
+
+	atomic_store_explicit(&t->slots, t->copy, memory_order_release);
+	t->copy = NULL;
+	t->copied = 0;
+	t->gone = 0;
+	t->settled = 0; // it begins again, if it was on
+	t->settling_max = -1;
+	ft_garbage_add(garbage, &old->garbage, slots_garbage);
+}
+
+static void copy_some(struct ft_tuple *t, struct ft_garbage_list *garbage)
+{
+	const struct ft_slots *old = slots_of(t);
+
+	for (uint32_t n = t->copy_pace; n && t->copied < old->bins; n--) {
+		prefetch_rules(old, t->copied + FT_COPY_BINS);
+		copy_bin(t, ft_bin_at(old, t->copied++));
+	}
+	if (t->copied == old->bins)
+		copy_publish(t, garbage);
+}
+
+// More than so many 32nd parts of the lanes, with one rule more.
+static bool is_filled(const struct ft_tuple *t, unsigned parts)
+{
+	return (uint64_t)(t->heads + 1) * 32 > (uint64_t)slots_of(t)->bins * FT_RULE_LANES * parts;
+}
+
+// With room for the rules that come until it is whole.
+static void copy_begin(struct ft_tuple *t)
+{
+	uint32_t n = t->heads, more = (n < 1024 ? n : n / 4 + n / 32) + 1;
+	uint32_t bins = slots_of(t)->bins, pace = bins / more + 1;
+
+	t->copy = slots_new(n + more, t->exact);
+	t->copied = 0;
+	t->copy_pace = pace > FT_COPY_BINS ? pace : FT_COPY_BINS;
+	if (bins <= FT_COPY_AT_ONCE)
+		t->copy_pace = bins;
 }
 
 bool ft_tuple_reserve(struct ft_tuple *t, struct ft_garbage_list *garbage)
 {
-	struct ft_slots *old = slots_of(t), *slots;
-	uint32_t n = t->heads;
+	bool small = slots_of(t)->bins <= FT_COPY_AT_ONCE;
 
-	if ((uint64_t)(n + 1) * 32 <= (uint64_t)old->bins * FT_RULE_LANES * 27 &&
-		t->gone <= n / 2 + 64)
-		return true;
-	slots = slots_new(n + (n < 1024 ? n : n / 4) + 1, t->exact);
-	if (!slots)
-		return false;
-	slots_copy(t, slots, old);
-	atomic_store_explicit(&t->slots, slots, memory_order_release);
-	t->gone = 0;
-	ft_garbage_add(garbage, &old->garbage, slots_free);
-	return true;
+	if (!t->copy &&
+		(is_filled(t, small ? FT_FILL : FT_FILL - 1) || t->gone > t->heads / 2 + 64))
+		copy_begin(t);
+	do {
+		if (t->copy)
+			copy_some(t, garbage);
+	} while (t->copy && is_filled(t, FT_FILL));
+	return !is_filled(t, FT_FILL);
 }
 
 struct ft_rule *ft_tuple_next(const struct ft_tuple *t, uint64_t *at)
@@ -302,21 +389,42 @@ struct ft_rule *ft_tuple_next(const struct ft_tuple *t, uint64_t *at)
 	return NULL;
 }
 
-void ft_tuple_settle(struct ft_tuple *t)
+// The highest priority in the next bins.
+static void settle_some(struct ft_tuple *t, uint32_t bins)
 {
 	const struct ft_slots *slots = slots_of(t);
-	int max = -1;
 
-	for (uint32_t i = 0; i < slots->bins; i++) {
-		const struct ft_bin *b = ft_bin_at(slots, i);
+	for (; bins && t->settled < slots->bins; bins--) {
+		const struct ft_bin *b = ft_bin_at(slots, t->settled++);
 
 		for (unsigned lane = 0; lane < FT_RULE_LANES; lane++) {
 			uint32_t sig = sig_at(b, lane);
 
-			if (sig >= FT_LANE_USED && (int)(sig & 0xffff) > max)
-				max = (int)(sig & 0xffff);
+			if (sig >= FT_LANE_USED && (int)(sig & 0xffff) > t->settling_max)
+				t->settling_max = (int)(sig & 0xffff);
 		}
 	}
-	t->max_priority = max;
-	t->stale = 0;
+}
+
+bool ft_tuple_settle(struct ft_tuple *t, int priority)
+{
+	uint32_t bins = slots_of(t)->bins, sparse = bins / (t->heads + 1);
+	bool lower;
+
+	t->stale |= priority >= t->max_priority;
+	if (!t->settling && !t->stale)
+		return false;
+	if (!t->settling) {
+		t->settling = true;
+		t->stale = false;
+		t->settled = 0;
+		t->settling_max = -1;
+	}
+	settle_some(t, 1 + (sparse < FT_SETTLE_BINS ? sparse : FT_SETTLE_BINS));
+	if (t->settled < bins)
+		return false;
+	t->settling = false;
+	lower = t->settling_max < t->max_priority;
+	t->max_priority = t->settling_max;
+	return lower;
 }

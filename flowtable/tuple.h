@@ -17,9 +17,12 @@
 // A lane is empty (0) or has a signature, whose upper half is never 0. Fifteen lanes have rules.
 // The sixteenth has one bit for each 32nd part of all hashes: set if one of that part found the bin
 // full and went on, so that a search nearly always knows where to end. Bits are cleared when the
-// tuple is copied, which is due when many that went on are gone. The way from bin to bin is the
-// hash's own, so that crowds don't pile up. Not more than FT_TUPLE_CROWD rules of one hash are let
-// into a tuple that is not exact; in an exact one they would be equal. Filled to 27/32 at most.
+// tuple is copied, which is due when many that went on are gone. A copy of a large tuple is made
+// piece by piece, with each rule that comes some bins, begun early enough to be whole before it is
+// needed; until then readers see the old slots, and the writer changes both. The way from bin to
+// bin is the hash's own, so that crowds don't pile up. Not more than FT_TUPLE_CROWD rules of one
+// hash are let into a tuple that is not exact; in an exact one they would be equal. Filled to 27/32
+// at most.
 //
 // One writer. It writes a lane's rule, value and mask first and the signature last, and readers
 // load in the reverse order. A lane that is used again can show a reader a signature and a rule
@@ -30,6 +33,10 @@
 #define FT_LANES 16u
 #define FT_PIECES 3u
 #define FT_TUPLE_CROWD 48u
+#define FT_FILL 27u         // 32nd parts of the lanes, at most
+#define FT_COPY_AT_ONCE 64u // bins
+#define FT_COPY_BINS 3u     // a rule that comes, at least
+#define FT_SETTLE_BINS 64u  // a rule that goes, at most
 #define FT_LANE_PASSED 15u
 #define FT_RULE_LANES 15u // of a bin
 #define FT_LANE_EMPTY 0u
@@ -49,6 +56,7 @@ static_assert(sizeof(struct ft_bin) == 384 && FT_BIN_EXACT == 192, "whole lines"
 
 struct ft_slots {
 	struct ft_garbage garbage;
+	void *block; // what it lies in
 	uint32_t bins;
 	uint32_t stride;          // bytes from bin to bin
 	_Atomic uint32_t longest; // way of any rule in it, in bins; it only grows
@@ -64,10 +72,16 @@ struct ft_tuple {
 	uint8_t word[WEFT_KEY_WORDS]; // the bits of map
 	// the writer's
 	uint64_t map;
-	uint32_t heads;   // lanes with a rule
-	uint32_t stale;   // rules of max_priority that went
-	uint32_t gone;    // rules that went from beyond their first bin, since the latest copy
-	int max_priority; // of its rules, or more
+	struct ft_slots *copy; // under way, to take the place of `slots`; NULL: none
+	uint32_t copied;       // bins of `slots` that are in it
+	uint32_t copy_pace;    // bins a rule that comes
+	uint32_t heads;        // lanes with a rule
+	uint32_t gone;         // rules that went from beyond their first bin, since the latest copy
+	int max_priority;      // of its rules, or more
+	bool stale;            // one of that priority went; not yet looked for another:
+	bool settling;         // it is being found out anew,
+	uint32_t settled;      // bins that were looked at,
+	int settling_max;      // the highest there and of what came since
 	struct ft_garbage garbage;
 	uint64_t mask[]; // workers too
 };
@@ -152,8 +166,9 @@ bool ft_tuple_reserve(struct ft_tuple *, struct ft_garbage_list *);
 void ft_tuple_insert(struct ft_tuple *, struct ft_rule *head, uint64_t hash);
 // The first of the chain is another now; NULL: there is no chain any more.
 void ft_place_set(const struct ft_place *, struct ft_rule *head);
-// The highest priority again, from what is there.
-void ft_tuple_settle(struct ft_tuple *);
+// A rule of this priority went: finds out the highest priority again, some bins a call. True: it is
+// lower now.
+bool ft_tuple_settle(struct ft_tuple *, int priority);
 
 static inline struct ft_rule *ft_place_rule(const struct ft_place *p)
 {

@@ -48,7 +48,7 @@ enum ft_op_type {
 	FT_OP_DEAD_METER,
 };
 
-#define FT_RECLAIM_STEP 2048u
+#define FT_RECLAIM_STEP 512u
 
 #define FT_REASON_SILENT 0xff // replaced, not removed: nobody is told
 #define FT_REASON_MODIFIED 1  // the same rule with other instructions
