@@ -9,6 +9,7 @@
 // worker that owns a device's queue (inbox), packet-outs to worker 0, packet-ins and events to the
 // control thread.
 
+#include "dp_expiry.h"
 #include "dp_mcast.h"
 #include "dp_options.h"
 #include "dp_port.h"
@@ -44,11 +45,14 @@ struct dp {
 	struct dp_ports ports;
 	struct dp_tenant *tenants; // list
 	struct dp_tenant *tenant_by_id[DP_TENANT_BUCKETS];
-	bool tenants_stale;       // one of them is
-	unsigned stages;          // open
-	struct dp_tenant *nobody; // tenant 0
-	struct dp_radix vxlan;    // VNI to struct dp_tenant
-	struct dp_radix nvgre;    // VSID likewise
+	struct dp_tenant *tenants_stale;  // list: those that are
+	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
+	struct dp_tenant *providers;      // list: those that are
+	bool groups_stale;                // some tenant's underlay group, or the way there
+	unsigned stages;                  // open
+	struct dp_tenant *nobody;         // tenant 0
+	struct dp_radix vxlan;            // VNI to struct dp_tenant
+	struct dp_radix nvgre;            // VSID likewise
 	// RCU; of what no tenant has, by enum weft_encap - 1: which provider's? NULL: nobody's
 	struct dp_ranges *ranges[WEFT_PROVIDER_ENCAPS];
 
@@ -56,7 +60,7 @@ struct dp {
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
 	struct dp_kernel_guard guard;
-	bool expiry_due; // a second has passed, see dp_control_expire()
+	struct dp_expiry expiry;
 	struct dp_bfd bfd;
 	struct dp_membership *memberships; // list: dp_mcast.h
 	bool suppressing; // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS

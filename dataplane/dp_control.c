@@ -12,7 +12,6 @@
 #include "dp_meter.h"
 #include "dp_provider.h"
 #include "dp_punt.h"
-#include "dp_suppress.h"
 #include "dp_tenant.h"
 #include "dp_worker.h"
 #include "kernel_guard.h"
@@ -28,7 +27,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define DP_SETTLE 16u            // tables a second
 #define DP_TRIGGERS_NS 50000000u // half of what the tables take from one look to the next
 #define DP_LINKS_NS 10000000u    // an uplink that loses its link is found out within so long
 
@@ -101,6 +99,7 @@ static void dp_control_env(struct dp *dp)
 		.removed = dp_event_flow_removed,
 		.changed = dp_event_flow_changed,
 		.triggered = dp_event_flow_triggered,
+		.backlog = dp_event_flow_backlog,
 		.table_status = dp_event_table_status,
 	};
 }
@@ -176,46 +175,27 @@ static void dp_control_second(struct dp *dp)
 	dp_pmtu_age(dp);
 	dp_bfd_poll(dp);
 	dp_provider_age(dp);
-	dp->expiry_due = true;
-}
-
-void dp_control_expire(struct dp *dp)
-{
-	unsigned settled = 0;
-
-	if (!dp->expiry_due || dp_txn_is_open(dp_ipc_txn(dp->ipc)))
-		return;
-	dp->expiry_due = false;
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
-		if (!t->stage) {
-			ft_expire(t->sw);
-			settled += settled < DP_SETTLE && ft_settle(t->sw);
-		}
-		if (dp->host.fdb_age_s)
-			ft_fdb_age(t->sw, dp->host.fdb_age_s);
-		ft_fdb_release(t->sw);
-		dp_suppress_age(dp, t);
-		dp_snoop_second(t);
-	}
+	dp_expiry_second(dp);
 }
 
 void dp_control_loop(struct dp *dp)
 {
 	uint64_t second = dp_now_ns(), links = second, triggers = second;
-	bool more = false;
+	bool more = false, expires = false;
 
 	while (!dp_signalled) {
 		struct pollfd fds[DP_IPC_POLLFDS + DP_PUNT_POLLFDS];
 		unsigned ipc = dp_ipc_pollfds(dp->ipc, fds);
 		unsigned punt = dp_punt_pollfds(dp->punt, fds + ipc);
 
-		if (poll(fds, ipc + punt, more ? 0 : DP_CONTROL_TICK_MS) < 0)
+		if (poll(fds, ipc + punt, more || expires ? 0 : DP_CONTROL_TICK_MS) < 0)
 			continue; // a signal
+		dp_expiry_turn(dp);
 		more = dp_ipc_run(dp->ipc, fds, ipc);
 		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
 		dp_learn_poll(dp);
-		dp_rcu_poll(dp->rcu);
+		more |= dp_rcu_run(dp->rcu, dp_now_ns);
 		if (dp_now_ns() - links >= DP_LINKS_NS) {
 			links = dp_now_ns();
 			dp_port_poll_links(dp, true);
@@ -226,7 +206,7 @@ void dp_control_loop(struct dp *dp)
 			second = dp_now_ns();
 			dp_control_second(dp);
 		}
-		dp_control_expire(dp);
+		expires = dp_expiry_run(dp);
 	}
 	DP_LOG(NOTICE, "signal %d: stopping", (int)dp_signalled);
 }

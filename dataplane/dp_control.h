@@ -14,6 +14,3 @@
 int dp_control_start(struct dp *dp);
 void dp_control_loop(struct dp *dp); // until SIGTERM or SIGINT
 void dp_control_stop(struct dp *dp);
-// Lets rules and learned addresses expire, if a second has passed since the last time. Not while a
-// transaction is open, for expiry is one of its own: so this is tried whenever one has ended.
-void dp_control_expire(struct dp *dp);

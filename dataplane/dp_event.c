@@ -109,12 +109,29 @@ void dp_event_unwatch(struct dp *dp)
 
 bool dp_event_changes(struct dp *dp)
 {
-	bool more = false;
+	struct dp_tenant **at = &dp->tenants_behind, *t;
 
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (dp_ipc_pending(dp->ipc) <= DP_IPC_OUT_SOFT)
-			more |= ft_changes_tell(t->sw, DP_EVENT_CHANGES);
-	return more;
+	while ((t = *at) && dp_ipc_pending(dp->ipc) <= DP_IPC_OUT_SOFT) {
+		if (ft_changes_tell(t->sw, DP_EVENT_CHANGES)) {
+			at = &t->behind_next;
+			continue;
+		}
+		*at = t->behind_next;
+		t->behind = false;
+	}
+	return dp->tenants_behind;
+}
+
+void dp_event_flow_backlog(void *ctx, void *sw_ctx)
+{
+	struct dp *dp = ctx;
+	struct dp_tenant *t = sw_ctx;
+
+	if (t->behind)
+		return;
+	t->behind = true;
+	t->behind_next = dp->tenants_behind;
+	dp->tenants_behind = t;
 }
 
 void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason)

@@ -27,6 +27,8 @@ struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t);
 void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
 	const struct weft_flow_stats *stats, const struct weft_match *match,
 	const struct weft_instructions *instructions);
+// As struct ft_env's `backlog`.
+void dp_event_flow_backlog(void *ctx, void *sw_ctx);
 // Tells of changes that wait, as far as the agent reads. True: there are more.
 bool dp_event_changes(struct dp *dp);
 void dp_event_unwatch(struct dp *dp); // the agent, who asked for them, is gone

@@ -2,7 +2,6 @@
 #include "dp_ipc.h"
 
 #include "dp.h"
-#include "dp_control.h"
 #include "dp_ipc_txn.h"
 #include "dp_event.h"
 #include "dp_log.h"
@@ -234,7 +233,7 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 		return true;
 	case WEFT_IPC_COMMIT:
 		dp_ipc_result(i, &r->hdr, dp_txn_commit(i->txn), NULL);
-		dp_control_expire(i->dp); // the next one may be open before the turn ends
+		dp_expiry_run(i->dp); // the next one may be open before the turn ends
 		return true;
 	case WEFT_IPC_ECHO:
 		if (dp_ipc_begin(i, WEFT_IPC_ECHO, 0, r->hdr.xid, r->hdr.tenant, false))

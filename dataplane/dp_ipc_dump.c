@@ -66,10 +66,14 @@ static void dp_dump_note_addresses(struct dp_dump *d, struct dp_tenant *t)
 void dp_dump_tenants(
 	struct dp_dump *d, void (*fn)(struct dp_dump *, struct dp_tenant *), bool nobody)
 {
-	if (nobody && !d->tenant)
+	if (d->tenant) {
+		fn(d, dp_tenant_find(d->dp, d->tenant)); // there, or dp_ipc_dump() has said so
+		return;
+	}
+	if (nobody)
 		fn(d, d->dp->nobody);
 	for (struct dp_tenant *t = d->dp->tenants; t; t = t->next)
-		if (!t->hidden && (!d->tenant || d->tenant == t->id))
+		if (!t->hidden)
 			fn(d, t);
 }
 

@@ -94,10 +94,10 @@ static unsigned dp_networks_list(const struct dp *dp, unsigned encap, struct dp_
 {
 	unsigned n = 0;
 
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
-		const struct weft_ipc_provider *cfg = t->provider ? t->provider->cfg : NULL;
+	for (struct dp_tenant *t = dp->providers; t; t = t->provider_next) {
+		const struct weft_ipc_provider *cfg = t->provider->cfg;
 
-		for (unsigned i = 0; cfg && !t->hidden && i < cfg->ranges[encap]; i++, n++)
+		for (unsigned i = 0; !t->hidden && i < cfg->ranges[encap]; i++, n++)
 			if (out)
 				out[n] = (struct dp_range){
 					cfg->range[encap][i].first, cfg->range[encap][i].last, t};
@@ -107,8 +107,8 @@ static unsigned dp_networks_list(const struct dp *dp, unsigned encap, struct dp_
 
 static struct dp_tenant *dp_networks_rest(const struct dp *dp, unsigned encap)
 {
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (t->provider && !t->hidden && t->provider->cfg->rest & 1u << encap)
+	for (struct dp_tenant *t = dp->providers; t; t = t->provider_next)
+		if (!t->hidden && t->provider->cfg->rest & 1u << encap)
 			return t;
 	return NULL;
 }
@@ -162,9 +162,8 @@ bool dp_networks_publish(struct dp *dp)
 
 void dp_networks_changed(struct dp *dp)
 {
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (t->provider)
-			ft_switch_changed(t->sw);
+	for (struct dp_tenant *t = dp->providers; t; t = t->provider_next)
+		ft_switch_changed(t->sw);
 }
 
 // ---- control thread: the switch
@@ -331,10 +330,10 @@ void dp_provider_age(struct dp *dp)
 {
 	uint64_t now = dp_now_ns();
 
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
+	for (struct dp_tenant *t = dp->providers; t; t = t->provider_next) {
 		struct dp_provider *p = t->provider;
 
-		if (!p || t->hidden || !p->cfg->age_s ||
+		if (t->hidden || !p->cfg->age_s ||
 			now - p->round_ns < p->cfg->age_s * 1000000000ull)
 			continue;
 		p->round_ns = now;

@@ -103,18 +103,44 @@ void dp_rcu_retire2(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
 	dp_rcu_retire(r, dp_rcu_second, a);
 }
 
+static bool dp_rcu_is_due(struct dp_rcu *r)
+{
+	return r->head && rte_rcu_qsbr_check(r->qs, r->head->token, false);
+}
+
+static void dp_rcu_end_first(struct dp_rcu *r)
+{
+	struct dp_rcu_item *item = r->head;
+
+	r->head = item->next;
+	if (!r->head)
+		r->tail = &r->head;
+	item->fn(item->obj); // may retire more
+	free(item);
+}
+
 bool dp_rcu_poll(struct dp_rcu *r)
 {
-	struct dp_rcu_item *item;
-
-	while ((item = r->head) && rte_rcu_qsbr_check(r->qs, item->token, false)) {
-		r->head = item->next;
-		if (!r->head)
-			r->tail = &r->head;
-		item->fn(item->obj); // may retire more
-		free(item);
-	}
+	while (dp_rcu_is_due(r))
+		dp_rcu_end_first(r);
 	return r->head != NULL;
+}
+
+bool dp_rcu_run(struct dp_rcu *r, uint64_t (*now_ns)(void))
+{
+	struct dp_rcu_item **end = r->tail;
+	uint64_t until;
+
+	if (!dp_rcu_is_due(r))
+		return false;
+	for (until = now_ns() + DP_RCU_NS; dp_rcu_is_due(r) && now_ns() < until;) {
+		bool last = &r->head->next == end;
+
+		dp_rcu_end_first(r);
+		if (last)
+			return false;
+	}
+	return dp_rcu_is_due(r);
 }
 
 void dp_rcu_synchronize(struct dp_rcu *r)

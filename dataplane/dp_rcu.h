@@ -32,5 +32,9 @@ void dp_rcu_retire(struct dp_rcu *, dp_rcu_fn *fn, void *obj);
 void dp_rcu_retire2(struct dp_rcu *, dp_rcu_fn *fn, void *obj);
 // Runs what is due; true: something still waits.
 bool dp_rcu_poll(struct dp_rcu *);
+// The same for a turn of a loop that serves others: what is added meanwhile waits, and after
+// DP_RCU_NS by this clock the rest does, too. True: some of it is due, go on at once.
+#define DP_RCU_NS 500000u
+bool dp_rcu_run(struct dp_rcu *, uint64_t (*now_ns)(void));
 // Waits for one grace period: as long as the slowest worker's loop, its idle sleep included.
 void dp_rcu_synchronize(struct dp_rcu *);

@@ -12,11 +12,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static struct dp_radix *dp_networks(struct dp *dp, unsigned encap)
+{
+	if (encap == WEFT_ENCAP_VXLAN)
+		return &dp->vxlan;
+	return encap == WEFT_ENCAP_NVGRE ? &dp->nvgre : NULL;
+}
+
 static struct dp_radix *dp_tenant_radix(struct dp *dp, const struct dp_tenant *t)
 {
-	if (t->cfg.encap == WEFT_ENCAP_VXLAN)
-		return &dp->vxlan;
-	return t->cfg.encap == WEFT_ENCAP_NVGRE ? &dp->nvgre : NULL;
+	return dp_networks(dp, t->cfg.encap);
+}
+
+// Who has it; NULL: nobody, or one that is hidden.
+static const struct dp_tenant *dp_tenant_of_network(struct dp *dp, unsigned encap, uint32_t id)
+{
+	const struct dp_radix *map = dp_networks(dp, encap);
+	const struct dp_tenant *t = map ? dp_radix_get(map, id) : NULL;
+
+	return t == dp->nobody ? NULL : t;
 }
 
 static void dp_tenant_free(void *obj)
@@ -85,28 +99,49 @@ static void dp_tenant_link(struct dp *dp, struct dp_tenant *t)
 	struct dp_tenant **bucket = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
 
 	t->next = dp->tenants;
+	t->prev = &dp->tenants;
+	if (t->next)
+		t->next->prev = &t->next;
 	dp->tenants = t;
 	t->id_next = *bucket;
 	*bucket = t;
+	if (t->provider) {
+		t->provider_next = dp->providers;
+		dp->providers = t;
+	}
 }
+
+// Out of one of the lists that few are in.
+#define DP_TENANT_LEAVE(list, t, link)                                                             \
+	for (struct dp_tenant **at_ = &(list); *at_; at_ = &(*at_)->link)                          \
+		if (*at_ == (t)) {                                                                 \
+			*at_ = (t)->link;                                                          \
+			break;                                                                     \
+		}
 
 static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_tenant **at = &dp->tenants;
-
-	while (*at != t)
-		at = &(*at)->next;
-	*at = t->next;
-	at = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
-	while (*at != t)
-		at = &(*at)->id_next;
-	*at = t->id_next;
+	*t->prev = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	DP_TENANT_LEAVE(dp->tenant_by_id[t->id % DP_TENANT_BUCKETS], t, id_next);
+	if (t->stale)
+		DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
+	if (t->behind)
+		DP_TENANT_LEAVE(dp->tenants_behind, t, behind_next);
+	if (t->provider)
+		DP_TENANT_LEAVE(dp->providers, t, provider_next);
+	dp_expiry_forget(dp, t);
 }
 
 static void dp_tenant_stale(struct dp_tenant *t)
 {
+	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
+	if (t->stale)
+		return;
 	t->stale = true;
-	t->dp->tenants_stale = true;
+	t->stale_next = t->dp->tenants_stale;
+	t->dp->tenants_stale = t;
 }
 
 static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char why[static 100])
@@ -167,6 +202,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		flags |= FT_SWITCH_TTL_PACKET_IN;
 	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
 		flags |= FT_SWITCH_MISS_PACKET_IN;
+	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
 	t->cfg = *cfg;
 	dp_snoop_apply(t);
 	if (cfg->flags & WEFT_TENANT_SUPPRESS)
@@ -211,20 +247,19 @@ static enum weft_error dp_tenant_start(
 enum weft_error dp_tenant_add(
 	struct dp *dp, weft_tenant_id id, const struct weft_ipc_tenant *cfg, char why[static 100])
 {
-	struct dp_tenant *t, *other;
 	enum weft_error e = dp_tenant_check(cfg, why);
+	const struct dp_tenant *other;
+	struct dp_tenant *t;
 
 	if (e)
 		return e;
 	if (!id || dp_tenant_find(dp, id))
 		return id ? WEFT_E_EXISTS : WEFT_E_NO_TENANT;
-	for (other = dp->tenants; other; other = other->next)
-		if (!other->hidden && cfg->encap && other->cfg.encap == cfg->encap &&
-			other->cfg.vni == cfg->vni) {
-			snprintf(why, 100, "network %u is tenant %.60s's", cfg->vni,
-				other->cfg.name);
-			return WEFT_E_EXISTS;
-		}
+	other = dp_tenant_of_network(dp, cfg->encap, cfg->vni);
+	if (other) {
+		snprintf(why, 100, "network %u is tenant %.60s's", cfg->vni, other->cfg.name);
+		return WEFT_E_EXISTS;
+	}
 	t = dp_tenant_alloc(dp, id);
 	if (!t)
 		return WEFT_E_NO_MEMORY;
@@ -266,6 +301,7 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 
 	__atomic_store_n(&t->hidden, hidden, __ATOMIC_RELAXED);
 	dp->bfd.stale = true;
+	dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
 	if (map)
 		dp_radix_set(map, t->network, hidden ? dp->nobody : t); // its page exists
 	if (hidden)
@@ -399,27 +435,28 @@ void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
 
 void dp_tenants_refresh(struct dp *dp)
 {
-	if (dp->tenants_stale || dp->bfd.stale) {
+	struct dp_tenant *stale, *t;
+
+	if (dp->tenants_stale || dp->bfd.stale)
 		dp_bfd_refresh(dp);
+	if (dp->groups_stale)
 		dp_mcast_refresh(dp);
-	}
-	if (!dp->tenants_stale)
-		return;
-	dp->tenants_stale = false;
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
+	dp->groups_stale = false;
+	stale = dp->tenants_stale;
+	dp->tenants_stale = NULL;
+	while ((t = stale)) {
 		struct dp_vtep_set *set, *old = t->vteps;
 
-		if (!t->stale)
-			continue;
+		stale = t->stale_next;
+		t->stale = false;
 		set = dp_vtep_build(
 			dp, t, t->provider ? WEFT_ENCAP_VXLAN : (enum weft_encap)t->cfg.encap);
 		if (!set || (t->provider && !dp_provider_rebuild(dp, t, set))) {
 			free(set);
 			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
-			dp->tenants_stale = true;
-			continue; // stays marked
+			dp_tenant_stale(t);
+			continue;
 		}
-		t->stale = false;
 		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
 		ft_switch_changed(t->sw);
 		dp_rcu_retire(dp->rcu, free, old);

@@ -52,14 +52,16 @@ struct dp_tenant {
 	const struct dp_portmap *snoop_ports; // the ports that were asked last (dp_snoop.h)
 	struct weft_ip *vtep_list;
 	unsigned n_vteps;
-	bool stale;                 // its VTEP set must be rebuilt
-	bool hidden;                // removed, but its transaction may yet be undone
-	bool in_txn;                // its switch has a transaction open: the stream's
-	struct dp_tenant *txn_next; // of those in it
-	struct dp_stage *stage;     // or its own (dp_stage.h); NULL: none
-	bool overlay_down;          // all of its VTEPs are
-	struct dp_tenant *next;
-	struct dp_tenant *id_next; // in dp->tenant_by_id
+	bool stale;                     // its VTEP set must be rebuilt: it is in dp->tenants_stale
+	bool behind;                    // it is in dp->tenants_behind
+	bool hidden;                    // removed, but its transaction may yet be undone
+	bool in_txn;                    // its switch has a transaction open: the stream's
+	struct dp_tenant *txn_next;     // of those in it
+	struct dp_stage *stage;         // or its own (dp_stage.h); NULL: none
+	bool overlay_down;              // all of its VTEPs are
+	struct dp_tenant *next, **prev; // prev: what points to it
+	struct dp_tenant *id_next;      // in dp->tenant_by_id
+	struct dp_tenant *stale_next, *behind_next, *provider_next;
 };
 
 // ---- control thread

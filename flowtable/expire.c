@@ -11,30 +11,46 @@ static bool expired(const struct ft_switch *sw, const struct ft_rule *r, uint64_
 
 	*due_ns = ft_rule_due_ns(sw, r, ft_ids_sum(sw, r).used_ns);
 	*reason = hard_ns && now_ns >= ft_rule_since_ns(sw, r) + hard_ns ? WEFT_REMOVED_HARD
-							       : WEFT_REMOVED_IDLE;
+									 : WEFT_REMOVED_IDLE;
 	return *due_ns <= now_ns;
 }
 
-unsigned ft_expire(struct ft_switch *sw)
+// In a transaction that the first one opens. False: no memory, and nothing was done.
+static bool stage(struct ft_switch *sw, struct ft_rule *r, uint8_t reason, size_t *mark)
+{
+	if (!sw->txn && !ft_request_begin(sw, mark))
+		return false;
+	if (!ft_txn_reserve(sw->txn, 1))
+		return false;
+	ft_stage_del(sw, r, reason);
+	return true;
+}
+
+unsigned ft_expire(struct ft_switch *sw, unsigned *looks)
 {
 	uint64_t now_ns = sw->env.now_ns(sw->env.ctx), due_ns;
-	struct ft_rule *r;
 	unsigned gone = 0;
 	uint8_t reason;
 	size_t mark;
 
-	if (sw->txn || !ft_request_begin(sw, &mark))
+	if (sw->txn)
 		return 0;
-	// With no memory the rest is due at the next call. What is popped leaves room to be put
-	// back.
-	while (ft_txn_reserve(sw->txn, 1) && (r = ft_timers_pop(sw, now_ns))) {
-		if (expired(sw, r, now_ns, &due_ns, &reason)) {
-			ft_stage_del(sw, r, reason);
+	for (; *looks && ft_timers_due(sw, now_ns); --*looks) {
+		struct ft_rule *r = ft_timers_pop(sw);
+
+		if (!r)
+			continue;
+		// What is popped leaves room to be put back.
+		if (!expired(sw, r, now_ns, &due_ns, &reason)) {
+			ft_timers_add(sw, r, due_ns);
+		} else if (stage(sw, r, reason, &mark)) {
 			gone++;
 		} else {
-			ft_timers_add(sw, r, due_ns);
+			ft_timers_add(sw, r, due_ns); // with more memory, perhaps, at the next call
+			break;
 		}
 	}
-	ft_request_finish(sw, mark, WEFT_E_NONE);
+	if (sw->txn)
+		ft_request_finish(sw, mark, WEFT_E_NONE);
 	return gone;
 }

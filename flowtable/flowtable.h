@@ -57,6 +57,9 @@ struct ft_env {
 	// Of rules with a trigger, from within ft_triggers_tell(). It must not call back. NULL: nobody asks.
 	void (*triggered)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);
+	// Within a commit, whose changes wait for ft_changes_tell() as none did before; it must not call
+	// back. NULL: nobody asks.
+	void (*backlog)(void *ctx, void *sw_ctx);
 	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody asks.
 	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 };
@@ -144,9 +147,10 @@ struct ft_port {
 enum weft_error ft_port_set(struct ft_switch *, const struct ft_port *);
 void ft_port_del(struct ft_switch *, uint32_t ofport);
 
-// Idle and hard timeouts: removes, in a transaction of its own, what is due. Call about once a
-// second, with no transaction open. Returns how many went.
-unsigned ft_expire(struct ft_switch *);
+// Idle and hard timeouts: removes, in a transaction of its own if there is any, what is due. Call about
+// once a second, with no transaction open. It may look at *looks rules, and takes away those that it
+// looked at; where none are left, others may be due as well. Returns how many went.
+unsigned ft_expire(struct ft_switch *, unsigned *looks);
 // Makes one table that has been left alone since the call before the latest as quick to look up as
 // it can be. Call about once a second, with no transaction open. True: that took time, half a
 // millisecond at most.

@@ -133,10 +133,13 @@ bool ft_changes_committed(struct ft_switch *sw, struct ft_txn *t)
 	if (!sw->changes.first && t->n <= FT_CHANGES_NOW)
 		return !tell_some(sw, t, FT_CHANGES_NOW);
 	t->next = NULL;
-	if (sw->changes.first)
+	if (sw->changes.first) {
 		sw->changes.last->next = t;
-	else
+	} else {
 		sw->changes.first = t;
+		if (sw->env.backlog)
+			sw->env.backlog(sw->env.ctx, sw->ctx);
+	}
 	sw->changes.last = t;
 	return true;
 }

@@ -35,18 +35,19 @@ void ft_timers_add(struct ft_switch *sw, const struct ft_rule *r, uint64_t due_n
 	ft_heap_push(&sw->timers.heap, r, due_ns);
 }
 
-struct ft_rule *ft_timers_pop(struct ft_switch *sw, uint64_t now_ns)
+bool ft_timers_due(const struct ft_switch *sw, uint64_t now_ns)
 {
-	struct ft_heap *h = &sw->timers.heap;
+	const struct ft_heap *h = &sw->timers.heap;
 
-	while (h->n && h->at[0].key <= now_ns) {
-		struct ft_heap_entry e = ft_heap_pop(h);
-		struct ft_rule *r = ft_heap_rule(sw, &e);
+	return h->n && h->at[0].key <= now_ns;
+}
 
-		if (r && ft_rule_times_out(r))
-			return r;
-	}
-	return NULL;
+struct ft_rule *ft_timers_pop(struct ft_switch *sw)
+{
+	struct ft_heap_entry e = ft_heap_pop(&sw->timers.heap);
+	struct ft_rule *r = ft_heap_rule(sw, &e);
+
+	return r && ft_rule_times_out(r) ? r : NULL;
 }
 
 void ft_timers_fini(struct ft_switch *sw)

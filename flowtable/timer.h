@@ -25,6 +25,9 @@ uint64_t ft_rule_since_ns(const struct ft_switch *, const struct ft_rule *);
 // Room for one more. False: no memory.
 bool ft_timers_reserve(struct ft_switch *);
 void ft_timers_add(struct ft_switch *, const struct ft_rule *, uint64_t due_ns);
-// Takes out the first rule that is due, or returns NULL. Its timeouts must still be looked at.
-struct ft_rule *ft_timers_pop(struct ft_switch *, uint64_t now_ns);
+// Whether ft_timers_pop() has one that is due.
+bool ft_timers_due(const struct ft_switch *, uint64_t now_ns);
+// Takes out the first; there is one. Its rule, whose timeouts must still be looked at, or NULL: it
+// has gone.
+struct ft_rule *ft_timers_pop(struct ft_switch *);
 void ft_timers_fini(struct ft_switch *);

@@ -378,7 +378,7 @@ static void random_step(struct world *w)
 	} else if (what < 95) {
 		w->now += rng() % (5 * SECOND);
 		if (!oracle->open)
-			assert_int_equal(ft_expire(w->sw), oracle_expire(oracle, w->now));
+			assert_int_equal(world_expire(w), oracle_expire(oracle, w->now));
 		for (unsigned n = rng() % 3; n; n--)
 			settled += ft_settle(w->sw);
 	} else if (what < 97) {

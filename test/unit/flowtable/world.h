@@ -117,6 +117,18 @@ static void world_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats 
 	w->told[w->told_n++] = (struct told){*stats, *match, instr_first_out(instr)};
 }
 
+// All that is due, in steps of any size.
+static inline unsigned world_expire(struct world *w)
+{
+	unsigned gone = 0, looks = 0;
+
+	while (!looks) {
+		looks = 1 + (unsigned)(rng() % 8);
+		gone += ft_expire(w->sw, &looks);
+	}
+	return gone;
+}
+
 static inline struct world *world_new(unsigned workers, uint32_t max_rules)
 {
 	struct world *w = calloc(1, sizeof(*w));
