@@ -63,6 +63,8 @@ struct dp {
 	struct dp_expiry expiry;
 	struct dp_bfd bfd;
 	struct dp_membership *memberships; // list: dp_mcast.h
+	bool keep_big;    // atomic: an uplink's device may cut, or sum, a machine's segments
+	bool kept_big;    // atomic: that was so once, and one may yet come in
 	bool suppressing; // atomic: some tenant has, or has had, WEFT_TENANT_SUPPRESS
 	uint32_t frag_id; // atomic: of the latest outer packet that was fragmented
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_cut.h"
 
+#include <rte_mbuf_ptype.h>
+
 #include <stdlib.h>
 
 bool dp_cut_init(struct dp_cut *c, struct rte_mempool *pool, uint32_t room)
@@ -19,14 +21,70 @@ bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len
 {
 	c->busy = dp_gso_begin(&c->gso, h, c->big, len) && dp_gso_longest(&c->gso) <= c->room;
 	c->gso.unsummed = c->tunnels && c->gso.udp;
+	c->keep = c->whole && __atomic_load_n(c->whole, __ATOMIC_RELAXED) && !c->gso.udp;
 	return c->busy;
+}
+
+uint32_t dp_cut_frames(const struct rte_mbuf *big)
+{
+	uint32_t data = big->pkt_len - (big->l2_len + big->l3_len + big->l4_len);
+
+	return data ? (data + big->tso_segsz - 1) / big->tso_segsz : 1;
+}
+
+uint32_t dp_cut_bytes(const struct rte_mbuf *big)
+{
+	uint32_t head = big->l2_len + big->l3_len + big->l4_len;
+
+	return big->pkt_len + (dp_cut_frames(big) - 1) * head;
+}
+
+// `len` bytes in a chain of buffers. NULL: there are not enough.
+static struct rte_mbuf *dp_cut_chain(const struct dp_cut *c, const uint8_t *from, uint32_t len)
+{
+	struct rte_mbuf *head = NULL, *m, **end = &head;
+	uint16_t n = 0;
+
+	for (uint32_t at = 0; at < len; at += m->data_len, end = &m->next, n++) {
+		m = rte_pktmbuf_alloc(c->pool);
+		if (!m) {
+			rte_pktmbuf_free(head); // along its chain, whatever it says of their number
+			return NULL;
+		}
+		m->data_len = (uint16_t)RTE_MIN(c->room, len - at);
+		memcpy(rte_pktmbuf_mtod(m, uint8_t *), from + at, m->data_len);
+		*end = m;
+	}
+	head->nb_segs = n;
+	head->pkt_len = len;
+	return head;
+}
+
+// All of the segment. NULL: it must be cut after all, for want of buffers.
+static struct rte_mbuf *dp_cut_keep(struct dp_cut *c)
+{
+	const struct dp_tcp *t = &c->gso.tcp;
+	struct rte_mbuf *m = dp_cut_chain(c, c->big, t->data + t->len);
+
+	c->keep = false;
+	if (!m)
+		return NULL;
+	c->busy = false;
+	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	m->packet_type = t->v6 ? RTE_PTYPE_L3_IPV6 : RTE_PTYPE_L3_IPV4;
+	m->tx_offload =
+		rte_mbuf_tx_offload(t->l3, t->l4 - t->l3, t->data - t->l4, c->gso.mss, 0, 0, 0);
+	return m;
 }
 
 struct rte_mbuf *dp_cut_next(struct dp_cut *c)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(c->pool);
+	struct rte_mbuf *m = c->keep ? dp_cut_keep(c) : NULL;
 	uint32_t len;
 
+	if (m)
+		return m;
+	m = rte_pktmbuf_alloc(c->pool);
 	if (!m)
 		return NULL;
 	len = dp_gso_next(&c->gso, rte_pktmbuf_mtod(m, uint8_t *));

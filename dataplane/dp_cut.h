@@ -5,6 +5,9 @@
 // A segment of up to 64 KiB (dp_gso.h) lies in `big` while it is given out, one whole frame a
 // buffer. A burst has room for so many frames only, and the pool may be empty: the rest waits, and
 // nothing else comes in meanwhile. Belongs to one receive queue and its worker.
+//
+// Where some uplink's card could do the cutting (dp_big.h) a TCP segment is not cut here but given
+// out as one, in as many buffers as it takes.
 
 #include "dp_gso.h"
 
@@ -17,9 +20,11 @@
 
 struct dp_cut {
 	struct rte_mempool *pool;
-	uint32_t room; // of a buffer, for a frame
-	bool busy;     // a segment is being given out
-	bool tunnels;  // of an uplink: datagrams are left unsummed, and their buffers say so
+	uint32_t room;     // of a buffer, for a frame
+	bool busy;         // a segment is being given out
+	bool tunnels;      // of an uplink: datagrams are left unsummed, and their buffers say so
+	bool keep;         // in one
+	const bool *whole; // atomic: segments are wanted in one; NULL: never
 	struct dp_gso gso;
 	uint8_t *big; // room + DP_CUT_BIG bytes; the worker's to fill while not busy
 };
@@ -31,21 +36,26 @@ void dp_cut_free(struct dp_cut *c);
 // The segment of `len` bytes that is in `big`. False: it is none, or no buffer would hold what it
 // becomes.
 bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len);
-// The next frame. NULL: that was all, or, if still busy, there is no buffer.
+// The next frame. NULL: that was all, or, if still busy, there is no buffer. What is not cut has
+// RTE_MBUF_F_RX_LRO, tso_segsz, and the lengths of its headers.
 struct rte_mbuf *dp_cut_next(struct dp_cut *c);
+// How many frames a segment that was not cut stands for, and what bytes they have.
+uint32_t dp_cut_frames(const struct rte_mbuf *big);
+uint32_t dp_cut_bytes(const struct rte_mbuf *big);
 
 // Receives once. False: there is nothing, or no buffer. True: *m is a frame, or NULL if what came
 // was none or waits in the queue's dp_cut. A burst has room for `n` frames more.
 typedef bool dp_cut_read_fn(void *queue, unsigned n, struct rte_mbuf **m);
 
-// A burst of at most `n` frames, those first that a segment is cut into. Returns how many; their
-// bytes in *bytes.
+// A burst of at most `n` frames, those first that a segment is cut into. Returns how many; how many
+// they stand for in *packets, and their bytes in *bytes.
 static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c, uint16_t dev,
-	dp_cut_read_fn *read, void *queue, struct rte_mbuf **out, uint16_t n, uint64_t *bytes)
+	dp_cut_read_fn *read, void *queue, struct rte_mbuf **out, uint16_t n, uint64_t *packets,
+	uint64_t *bytes)
 {
 	uint16_t got = 0;
 
-	*bytes = 0;
+	*packets = *bytes = 0;
 	while (got < n) {
 		struct rte_mbuf *m;
 
@@ -59,7 +69,13 @@ static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c
 		if (!m)
 			continue;
 		m->port = dev;
-		*bytes += m->pkt_len;
+		if (__builtin_expect(m->ol_flags & RTE_MBUF_F_RX_LRO, 0)) {
+			*packets += dp_cut_frames(m);
+			*bytes += dp_cut_bytes(m);
+		} else {
+			++*packets;
+			*bytes += m->pkt_len;
+		}
 		out[got++] = m;
 	}
 	return got;

@@ -70,6 +70,7 @@ static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool
 {
 	uint32_t l4_len = g->tcp.data - g->tcp.l4 + data;
 	uint8_t *tcp = out + g->tcp.l4;
+	uint64_t pseudo = dp_tcp_pseudo(out, &g->tcp, l4_len);
 	weft_be16 csum;
 
 	overlay_put32(tcp + 4, overlay_get32(tcp + 4) + g->at);
@@ -78,8 +79,8 @@ static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool
 	if (g->n)
 		tcp[13] &= (uint8_t)~DP_TCP_CWR; // RFC 3168, 6.1.2: once
 	overlay_put16(tcp + 16, 0);
-	csum = weft_csum_finish(
-		weft_csum_partial(tcp, l4_len, dp_tcp_pseudo(out, &g->tcp, l4_len)));
+	csum = g->unsummed ? weft_csum_fold(pseudo)
+			   : weft_csum_finish(weft_csum_partial(tcp, l4_len, pseudo));
 	memcpy(tcp + 16, &csum, 2);
 }
 
@@ -97,20 +98,33 @@ static void dp_gso_udp(const struct dp_gso *g, uint8_t *out, uint32_t data)
 	memcpy(udp + 6, &csum, 2);
 }
 
-uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
+bool dp_gso_more(const struct dp_gso *g, uint32_t *data)
 {
-	uint32_t left = g->tcp.len - g->at, data = left < g->mss ? left : g->mss;
+	uint32_t left = g->tcp.len - g->at;
 
-	if (!data && g->n)
-		return 0;
+	*data = left < g->mss ? left : g->mss;
+	return *data || !g->n;
+}
+
+void dp_gso_head(struct dp_gso *g, uint8_t *out, uint32_t data)
+{
 	memcpy(out, g->frame, g->tcp.data);
-	memcpy(out + g->tcp.data, g->frame + g->tcp.data + g->at, data);
 	dp_gso_ip(g, out, g->tcp.data - g->tcp.l3 + data);
 	if (g->udp)
 		dp_gso_udp(g, out, data);
 	else
-		dp_gso_tcp(g, out, data, data == left);
+		dp_gso_tcp(g, out, data, g->at + data == g->tcp.len);
 	g->at += data;
 	g->n++;
+}
+
+uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
+{
+	uint32_t data;
+
+	if (!dp_gso_more(g, &data))
+		return 0;
+	memcpy(out + g->tcp.data, g->frame + g->tcp.data + g->at, data);
+	dp_gso_head(g, out, data);
 	return g->tcp.data + data;
 }

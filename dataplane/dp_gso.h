@@ -25,8 +25,9 @@ struct dp_gso {
 	const uint8_t *frame;
 	struct dp_tcp tcp;
 	bool udp; // datagrams of one socket and size, each to be one again
-	// The caller's, after dp_gso_begin(): no sums over datagrams, which are known to be sound.
-	// Each gets that of its pseudo header, for whoever may finish it (dp_rawcsum.h).
+	// The caller's, after dp_gso_begin(): no sums over payloads, which are known to be sound or
+	// left to a card. Each gets that of its pseudo header, for whoever may finish it
+	// (dp_rawcsum.h, dp_offload.h).
 	bool unsummed;
 	uint32_t mss;
 	uint32_t at; // bytes of the payload that were given out
@@ -56,3 +57,9 @@ static inline uint32_t dp_gso_longest(const struct dp_gso *g)
 
 // Writes the next segment, a whole frame. Returns its length; 0: there is none left.
 uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out);
+
+// The same in two steps, where the payload does not lie behind the headers in `frame`: how many
+// bytes of it are the next segment's, from g->at on; and, when they lie at out + g->tcp.data, the
+// headers before them.
+bool dp_gso_more(const struct dp_gso *g, uint32_t *data);
+void dp_gso_head(struct dp_gso *g, uint8_t *out, uint32_t data);

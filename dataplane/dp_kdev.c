@@ -69,6 +69,7 @@ static int dp_kdev_queue_open(struct dp_kdev *k, const struct dp_kdev_conf *conf
 		return -1;
 	q->cut.tunnels = conf->tunnels;
 	q->join.what = conf->tunnels ? DP_JOIN_TUNNELS : DP_JOIN_TCP;
+	q->cut.whole = conf->keep_big;
 	return k->ops->open(q, &k->queue[0], conf);
 }
 

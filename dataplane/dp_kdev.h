@@ -46,8 +46,9 @@ struct dp_kdev_conf {
 	const char *ifname;
 	unsigned queues;
 	struct rte_mempool *pool;
-	uint32_t max_frame; // that a buffer of the pool holds
-	bool tunnels;       // an uplink's: frames are joined as tunnel packets, not as TCP's
+	uint32_t max_frame;   // that a buffer of the pool holds
+	bool tunnels;         // an uplink's: frames are joined as tunnel packets, not as TCP's
+	const bool *keep_big; // of struct dp_cut
 	// DP_KDEV_PACKET
 	uint32_t slot_len; // of the receive ring, a power of two; a longer frame costs a system
 			   // call

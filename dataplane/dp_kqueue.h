@@ -55,11 +55,11 @@ static inline void dp_kqueue_count(uint64_t *counter, uint64_t n)
 static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
 	struct dp_kqueue *q, struct rte_mbuf **out, uint16_t n, dp_cut_read_fn *read)
 {
-	uint64_t bytes;
-	uint16_t got = dp_cut_rx(&q->cut, q->dev, read, q, out, n, &bytes);
+	uint64_t packets, bytes;
+	uint16_t got = dp_cut_rx(&q->cut, q->dev, read, q, out, n, &packets, &bytes);
 
 	if (got) {
-		dp_kqueue_count(&q->rx_packets, got);
+		dp_kqueue_count(&q->rx_packets, packets);
 		dp_kqueue_count(&q->rx_bytes, bytes);
 	}
 	return got;

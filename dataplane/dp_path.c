@@ -32,7 +32,7 @@ static inline void dp_run_add(
 	r->bytes += bytes;
 }
 
-static void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsigned i)
+void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsigned i)
 {
 	struct ft_packet *p = &w->rx[i];
 

@@ -6,6 +6,7 @@
 #include "dp_event.h"
 #include "dp_kdev.h"
 #include "dp_log.h"
+#include "dp_offload.h"
 #include "dp_port_dev.h"
 #include "dp_storm.h"
 #include "dp_tenant.h"
@@ -113,6 +114,7 @@ static bool dp_port_publish(struct dp *dp, struct dp_port *p)
 		dp_port_tell_switch(p);
 	} else if (p->role == DP_UPLINK) {
 		dp_tenants_stale(dp, NULL);
+		dp_offload_refresh(dp);
 	}
 	return dp_workers_spread(dp);
 }
@@ -128,6 +130,7 @@ static void dp_port_unpublish(struct dp *dp, struct dp_port *p)
 		dp_tenants_stale(dp, NULL);
 		dp_tenants_refresh(dp);
 		dp_unpublish_from_vteps(dp, p);
+		dp_offload_refresh(dp);
 	}
 	if (!dp_workers_spread(dp))
 		dp_unpublish_from_polls(dp, p);
@@ -340,6 +343,7 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 	out->port.mtu_asked = (uint16_t)p->cfg.mtu;
 	out->port.mtu = dp_port_mtu(p);
 	out->mac = p->mac;
+	out->offloads = p->offloads;
 	out->state = p->link_up ? 0 : WEFT_PORT_LINK_DOWN;
 	dp_port_dev_stats(p, s, &out->speed_mbps);
 	for (unsigned i = 0; i < dp->opt.workers; i++) {

@@ -56,11 +56,14 @@ struct dp_port {
 	bool raw_csum;         // frames from local senders may bear unfinished checksums
 	bool one_segment;      // the device sends frames in one segment alone
 	uint32_t mtu;          // IP bytes; atomic
+	uint16_t offloads;     // WEFT_OFFLOAD_* that the device does
+	uint16_t tx_segments;  // of one frame, that it takes; 0: any number
 	struct dp_storm *storm; // limits on what comes in; NULL: never had any
 
 	struct weft_mac mac;
 	// The control thread's own.
 	struct weft_ipc_port cfg;
+	uint64_t tx_offloads; // RTE_ETH_TX_OFFLOAD_* that it was configured with
 	char devname[64];     // of the vdev or PCI device
 	struct dp_kdev *kdev; // NULL: the device is DPDK's
 	struct dp_vhost *vhost;
@@ -96,6 +99,13 @@ static inline uint16_t dp_port_tx(
 	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
 	return p->io->tx_pkt_burst(p->io->txq.data[queue], m, n);
+}
+
+// As rte_eth_tx_prepare().
+static inline uint16_t dp_port_prepare(
+	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	return p->io->tx_pkt_prepare ? p->io->tx_pkt_prepare(p->io->txq.data[queue], m, n) : n;
 }
 
 // All on the control thread. `why` (at least 100 bytes) says what went wrong, for people.

@@ -6,6 +6,7 @@
 #include "dp_bond.h"
 #include "dp_kdev.h"
 #include "dp_log.h"
+#include "dp_offload.h"
 #include "dp_port_kind.h"
 #include "dp_vhost.h"
 #include "dp_worker.h"
@@ -67,10 +68,12 @@ static enum weft_error dp_dev_configure(
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	dp_offload_ask(p, &info, &conf);
 	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
-	p->one_segment = !conf.txmode.offloads && !p->kdev && p->role != DP_KERNEL &&
-			 p->cfg.kind != WEFT_PORT_KIND_PCAP && p->cfg.kind != WEFT_PORT_KIND_NULL;
+	p->one_segment = !(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) && !p->kdev &&
+			 p->role != DP_KERNEL && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
+			 p->cfg.kind != WEFT_PORT_KIND_NULL;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -122,7 +125,7 @@ static const struct rte_eth_fp_ops *dp_dev_io(const struct dp_port *p)
 	return p->vhost ? dp_vhost_io(p->vhost) : &rte_eth_fp_ops[p->dev];
 }
 
-static enum weft_error dp_dev_start_dpdk(struct dp_port *p, char why[static 100])
+static enum weft_error dp_dev_start_dpdk(struct dp *dp, struct dp_port *p, char why[static 100])
 {
 	int rc;
 
@@ -130,6 +133,7 @@ static enum weft_error dp_dev_start_dpdk(struct dp_port *p, char why[static 100]
 	if (rc)
 		return dp_dev_failed(why, "start", rc);
 	dp_port_dev_attach(p);
+	dp_offload_tell_port(dp, p);
 	if (p->bond)
 		dp_bond_started(p);
 	if (dp_dev_wants_all(p))
@@ -138,14 +142,14 @@ static enum weft_error dp_dev_start_dpdk(struct dp_port *p, char why[static 100]
 	return WEFT_E_NONE;
 }
 
-static enum weft_error dp_dev_start(struct dp_port *p, char why[static 100])
+static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[static 100])
 {
 	struct rte_ether_addr mac;
 	enum weft_error e = WEFT_E_NONE;
 
 	p->mtu = dp_dev_mtu(p);
 	if (p->dev != DP_NO_DEV)
-		e = dp_dev_start_dpdk(p, why);
+		e = dp_dev_start_dpdk(dp, p, why);
 	if (e)
 		return e;
 	p->io = dp_dev_io(p);
@@ -185,6 +189,7 @@ static enum weft_error dp_dev_open_kdev(
 		.tunnels = p->role == DP_UPLINK || p->role == DP_MEMBER,
 		.slot_len = spec->slot_len,
 		.promiscuous = dp_dev_wants_all(p),
+		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
 	});
 	p->n_rxq = p->n_txq = spec->queues;
 	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
@@ -201,6 +206,7 @@ static enum weft_error dp_dev_open_vhost(
 		.pool = dp->pool,
 		.max_frame = dp->opt.max_frame,
 		.used = &p->n_txq,
+		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
 	});
 	return p->vhost ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
@@ -274,7 +280,7 @@ static enum weft_error dp_dev_open(
 	if (!e && !own)
 		e = dp_dev_open_dpdk(dp, spec, p, why);
 	if (!e)
-		e = dp_dev_start(p, why);
+		e = dp_dev_start(dp, p, why);
 	if (e)
 		dp_port_dev_close(p);
 	return e;

@@ -12,6 +12,8 @@
 
 #include "dp_worker.h"
 
+#include "dp_big.h"
+#include "dp_offload.h"
 #include "dp_pmtu.h"
 #include "dp_provider.h"
 #include "dp_rawcsum.h"
@@ -144,7 +146,7 @@ static void dp_rx_enter(struct dp_worker *w)
 		ft_cache_learn(w->cache);
 }
 
-static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
+void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
 	struct dp_arrivals *in = &w->in;
 	struct ft_from from = {
@@ -168,6 +170,14 @@ static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mb
 	in->n = n;
 	dp_count(&dp_counters(w, port->tenant)->received, n);
 	dp_rx_enter(w);
+}
+
+static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
+{
+	if (__builtin_expect(__atomic_load_n(&w->dp->kept_big, __ATOMIC_ACQUIRE), 0))
+		dp_big_burst(w, port, m, n);
+	else
+		dp_rx_frames(w, port, m, n);
 }
 
 // What is known of the outer UDP checksum; _NONE: nobody calculated it, for the datagram is sound.
@@ -355,6 +365,8 @@ static void dp_rx_uplink(
 		hints[i] =
 			dp_rx_l4(m[i]) == RTE_MBUF_F_RX_L4_CKSUM_NONE ? OVERLAY_HINT_UDP_GOOD : 0;
 	}
+	if (__builtin_expect(port->offloads & DP_OFFLOAD_RX, 0))
+		dp_offload_hints(m, n, hints);
 	overlay_decap_burst(vtep, view, hints, rx, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (rx[i].verdict == OVERLAY_PULLUP)

@@ -34,6 +34,15 @@ static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
 	b->n = 0;
 }
 
+uint16_t dp_tx_at_once(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], uint16_t n)
+{
+	struct dp_tx_buffer *b = &w->tx[port->index];
+
+	if (b->n)
+		dp_tx_flush(w);
+	return dp_port_tx(port, (uint16_t)w->id, m, n);
+}
+
 void dp_tx_flush(struct dp_worker *w)
 {
 	for (unsigned i = 0; i < w->n_tx_used; i++)

@@ -116,11 +116,12 @@ static bool dp_vhost_read(void *queue, unsigned n, struct rte_mbuf **m)
 static uint16_t dp_vhost_rx(void *queue, struct rte_mbuf **out, uint16_t n)
 {
 	struct dp_vhost_queue *q = queue;
-	uint64_t bytes;
-	uint16_t got = dp_cut_rx(&q->cut, RTE_MBUF_PORT_INVALID, dp_vhost_read, q, out, n, &bytes);
+	uint64_t packets, bytes;
+	uint16_t got = dp_cut_rx(
+		&q->cut, RTE_MBUF_PORT_INVALID, dp_vhost_read, q, out, n, &packets, &bytes);
 
 	if (got) {
-		dp_vhost_count(&q->rx_packets, got);
+		dp_vhost_count(&q->rx_packets, packets);
 		dp_vhost_count(&q->rx_bytes, bytes);
 	}
 	return got;
@@ -322,6 +323,7 @@ struct dp_vhost *dp_vhost_open(const struct dp_vhost_conf *conf)
 		q->v = v;
 		q->id = v->n;
 		ok = dp_cut_init(&q->cut, conf->pool, conf->max_frame);
+		q->cut.whole = conf->keep_big;
 	}
 	if (ok && dp_vhost_connect(v, conf))
 		return v;

@@ -35,8 +35,9 @@ struct dp_vhost_conf {
 	const char *path; // of the socket
 	unsigned queues;  // pairs
 	struct rte_mempool *pool;
-	uint32_t max_frame; // that a buffer of the pool holds
-	uint16_t *used;     // where the number of queues goes that the machine takes frames on
+	uint32_t max_frame;   // that a buffer of the pool holds
+	const bool *keep_big; // of struct dp_cut
+	uint16_t *used;       // where the number of queues goes that the machine takes frames on
 	struct dp_vhost_wire wire; // of a test; `path` is not looked at then
 };
 

@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "dp_log.h"
 #include "dp_mbuf.h"
+#include "dp_offload.h"
 #include "dp_pmtu.h"
 #include "dp_provider.h"
 #include "dp_reasm.h"
@@ -363,6 +364,7 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 		dp_kernel_guard_close(&dp->guard);
 	else
 		dp_kernel_guard_set(&dp->guard, cfg->vxlan_port, dp_vtep_bfd_port(cfg));
+	dp_offload_change_port(dp, was.vxlan_port);
 	dp->bfd.stale = true;
 	dp_tenants_stale(dp, NULL);
 	return WEFT_E_NONE;

@@ -5,6 +5,7 @@
 //
 //	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
 //	dp_rx.c       a burst from a port, one stage at a time, up to the tables
+//	dp_big.c      a machine's big segments, where an uplink's card may cut them
 //	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
 //	dp_encap.c    frames for the overlay, collected and encapsulated as a burst
@@ -172,6 +173,10 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
 // Sends those of w->in that have a path[] on it, and takes them out: path[i] stays NULL or becomes
 // so for those that have to go through the tables.
 void dp_path_go(struct dp_worker *w, const struct ft_path *path[]);
+// Edits packet i of w->in as that path does.
+void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsigned i);
+// Frames of a machine's, each whole, into its tenant's switch.
+void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 void dp_sink_init(struct dp_worker *w);
 // `m` goes to `port`, in `t`'s ledger. Takes the buffer. dp_tx_slowly() is for what is not sent by
 // this worker from its buffer as it is.
@@ -200,6 +205,9 @@ static inline void dp_tx(
 	}
 	dp_tx_put(w, b, t, m, port);
 }
+// Behind what waits for the port, whose queue must be this worker's; the ledger is the caller's.
+// Returns how many the device took.
+uint16_t dp_tx_at_once(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], uint16_t n);
 void dp_tx_flush(struct dp_worker *w);
 void dp_tx_inbox(struct dp_worker *w);
 // The frame to one of the tenant's VTEPs. Takes the buffer; sent at dp_encap_flush().

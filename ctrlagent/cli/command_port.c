@@ -3,6 +3,22 @@
 #include "text/address.h"
 #include "text/names.h"
 
+// What an uplink's card does, or does not and is done in software.
+static json_t *offloads(const struct weft_ipc_port_status *s, bool card)
+{
+	static const char *const names[] = {
+#define WEFT_X(id, bit, name) [bit] = #name,
+		WEFT_OFFLOADS(WEFT_X)
+#undef WEFT_X
+	};
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((s->offloads >> i & 1) == card)
+			json_array_append_new(list, json_string(names[i]));
+	return list;
+}
+
 static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
 	struct request *r = arg;
@@ -24,6 +40,10 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 		(json_int_t)c->tx_packets, "tx_bytes", (json_int_t)c->tx_bytes, "tx_dropped",
 		(json_int_t)c->tx_dropped, "tx_errors", (json_int_t)c->tx_errors);
 	json_object_update(row, counters);
+	if (!p->ofport) {
+		json_object_set_new(row, "offload", offloads(&s, true));
+		json_object_set_new(row, "software", offloads(&s, false));
+	}
 	json_decref(counters);
 	json_array_append_new(r->rows, row);
 }
@@ -52,7 +72,8 @@ static void end_port(struct request *r)
 		{"NUMBER", "number"}, {"KIND", "kind"}, {"DEVICE", "device"}, {"STATE", "state"},
 		{"MTU", "mtu"}, {"MAC", "mac"}, {"RX", "rx_packets"}, {"RX-BYTES", "rx_bytes"},
 		{"RX-DROP", "rx_dropped"}, {"TX", "tx_packets"}, {"TX-BYTES", "tx_bytes"},
-		{"TX-DROP", "tx_dropped"}, {"ERROR", "error", UNIT_NONE, true}, {0}};
+		{"TX-DROP", "tx_dropped"}, {"OFFLOAD", "offload", UNIT_NONE, true},
+		{"ERROR", "error", UNIT_NONE, true}, {0}};
 
 	add_missing(r);
 	request_end_rows(r, json_incref(r->rows), columns, "no ports");

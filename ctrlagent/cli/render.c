@@ -35,6 +35,27 @@ static char *counts(const json_t *object)
 	return t.at;
 }
 
+// ["tx-csum", "rx-csum"] as "tx-csum,rx-csum"
+static char *words(const json_t *array)
+{
+	struct text t = {0};
+	size_t i;
+	json_t *word;
+
+	text_add(&t, "%s", "");
+	json_array_foreach(array, i, word)
+		text_add(&t, "%s%s", i ? "," : "", json_string_value(word));
+	if (!t.len)
+		text_add(&t, "-");
+	return t.at;
+}
+
+static bool is_words(const json_t *value)
+{
+	return json_is_array(value) &&
+	       (!json_array_size(value) || json_is_string(json_array_get(value, 0)));
+}
+
 static char *cell(const json_t *value, enum column_unit unit)
 {
 	if (json_is_number(value) && unit == UNIT_SECONDS)
@@ -43,6 +64,8 @@ static char *cell(const json_t *value, enum column_unit unit)
 		return agent_format("%.2f", json_number_value(value));
 	if (json_is_object(value))
 		return counts(value);
+	if (is_words(value))
+		return words(value);
 	if (!value || json_is_null(value))
 		return agent_strdup("-");
 	if (json_is_string(value))
@@ -88,7 +111,8 @@ struct layout {
 static bool has_value(const json_t *value)
 {
 	return value && !json_is_null(value) &&
-	       !(json_is_string(value) && !json_string_value(value)[0]);
+	       !(json_is_string(value) && !json_string_value(value)[0]) &&
+	       !(json_is_array(value) && !json_array_size(value));
 }
 
 static void add_column(struct layout *l, const json_t *rows, const struct column *column)

@@ -46,6 +46,11 @@ struct config_member {
 	char name[WEFT_BOND_MEMBER_MAX + 1];
 };
 
+enum config_offload {
+	CONFIG_OFFLOAD_AUTO,
+	CONFIG_OFFLOAD_OFF,
+};
+
 struct config_uplink {
 	char name[WEFT_NAME_MAX + 1];
 	uint32_t kind; // enum weft_port_kind
@@ -56,6 +61,7 @@ struct config_uplink {
 	char kernel_interface[WEFT_NAME_MAX + 1];
 	uint32_t mtu;
 	uint32_t queues;
+	uint32_t offload; // enum config_offload
 };
 
 struct config_storm {

@@ -20,6 +20,7 @@ static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
 static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
 static const char *const too_bigs[] = {"icmp", "fragment", "drop", NULL};
 static const char *const dscp_modes[] = {"pipe", "uniform", NULL};
+static const char *const offload_modes[] = {"auto", "off", NULL};
 static const char *const fail_modes[] = {"secure", "standalone", NULL};
 
 // clang-format off
@@ -92,6 +93,8 @@ static const struct schema_field uplink_fields[] = {
 	 .help = "IP bytes; if absent, the device's own"},
 	{"queues", NUMBER(1, 64, 0), .offset = AT(config_uplink, queues),
 	 .help = "receive queues; if absent, one a worker"},
+	{"offload", CHOICE(offload_modes, CONFIG_OFFLOAD_AUTO), .offset = AT(config_uplink, offload),
+	 .help = "segmentation and checksums: to the card, as far as it can, or all in software"},
 	{0}};
 static const struct schema uplink = {sizeof(struct config_uplink), uplink_fields};
 

@@ -71,7 +71,8 @@ static bool is_same_port(const struct weft_ipc_port *want, const struct weft_ipc
 {
 	return want->kind == have->kind && want->ofport == have->ofport &&
 	       want->mtu == have->mtu_asked && want->queues == have->queues &&
-	       is_same_device(want, have) && strcmp(want->kernel_if, have->kernel_if) == 0;
+	       want->no_offload == have->no_offload && is_same_device(want, have) &&
+	       strcmp(want->kernel_if, have->kernel_if) == 0;
 }
 
 // A port that is as it was keeps its id; one that differs must be made anew, under a new id.
@@ -104,7 +105,8 @@ static void desire_uplink(const struct config_uplink *u, const struct model *cur
 	struct weft_ipc_port port = {.kind = u->kind,
 		.mtu = u->mtu,
 		.mtu_asked = (uint16_t)u->mtu,
-		.queues = (uint16_t)u->queues};
+		.queues = (uint16_t)u->queues,
+		.no_offload = u->offload == CONFIG_OFFLOAD_OFF ? UINT32_MAX : 0};
 
 	copy_name(port.name, u->name);
 	if (u->kind == WEFT_PORT_KIND_BOND)

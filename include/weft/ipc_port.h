@@ -42,6 +42,22 @@ enum weft_bond_mode {
 #define WEFT_BOND_MEMBERS 7u
 #define WEFT_BOND_MEMBER_MAX 15u // characters
 
+// What an uplink's device may do for us; what it does not is done in software.
+// X(ID, bit, name)
+#define WEFT_OFFLOADS(X)                                                                           \
+	X(RX_OUTER, 0, rx-outer-csum)                                                              \
+	X(RX_INNER, 1, rx-csum)                                                                    \
+	X(TX_OUTER, 2, tx-outer-csum)                                                              \
+	X(TX_INNER, 3, tx-csum)                                                                    \
+	X(TSO_VXLAN, 4, tso-vxlan)                                                                 \
+	X(TSO_NVGRE, 5, tso-nvgre)
+
+enum weft_offload {
+#define WEFT_X(id, bit, name) WEFT_OFFLOAD_##id = 1 << (bit),
+	WEFT_OFFLOADS(WEFT_X)
+#undef WEFT_X
+};
+
 // Kinds of frames that a storm may be made of.
 enum weft_storm {
 	WEFT_STORM_BROADCAST,
@@ -76,8 +92,10 @@ struct weft_ipc_port {
 	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,
 			    // else a TAP is made under the port's name
 	struct weft_port_limits limits;
+	uint32_t no_offload; // WEFT_OFFLOAD_* that the device is not to be asked for
+	uint32_t pad;
 };
-static_assert(sizeof(struct weft_ipc_port) == 248, "travels");
+static_assert(sizeof(struct weft_ipc_port) == 256, "travels");
 
 // Other members of a bond that is there; its mode and their kind stay.
 struct weft_ipc_port_members {
@@ -130,6 +148,7 @@ struct weft_ipc_port_status {
 	uint32_t speed_mbps; // 0: unknown
 	uint32_t reason;     // event: 0 added, 1 deleted, 2 modified (as ofp_port_reason)
 	struct weft_mac mac;
-	uint8_t pad[6];
+	uint16_t offloads; // WEFT_OFFLOAD_* that the device does
+	uint8_t pad[4];
 };
-static_assert(sizeof(struct weft_ipc_port_status) == 248 + 72 + 24, "travels");
+static_assert(sizeof(struct weft_ipc_port_status) == 256 + 72 + 24, "travels");

@@ -105,12 +105,12 @@ TENANT = Struct(160, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "
                 "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
                 "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "too_big:B", "_:1x", "group:16s",
                 "snoop_age_s:I", "snoop_leave_s:I", "snoop_groups:I", "snoop_port_groups:I", "_:8x")
-PORT = Struct(248, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
+PORT = Struct(256, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
               "device:128s", "kernel_if:16s", "max_macs:I", "storm_broadcast:I", "storm_multicast:I",
-              "storm_unknown:I")
+              "storm_unknown:I", "no_offload:I", "_:4x")
 PORT_STATS = Struct(72, "rx_packets:Q", "tx_packets:Q", "rx_bytes:Q", "tx_bytes:Q", "rx_dropped:Q",
                     "tx_dropped:Q", "rx_errors:Q", "tx_errors:Q", "duration_ns:Q")
-PORT_STATE = Struct(24, "state:I", "speed_mbps:I", "reason:I", "mac:6s", "_:6x")
+PORT_STATE = Struct(24, "state:I", "speed_mbps:I", "reason:I", "mac:6s", "offloads:H", "_:4x")
 PORT_MOD = Struct(24, "ofport:I", "config:I", "mask:I", "_:4x", "mac:6s", "_:2x")
 NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s", "port:I", "flags:I", "src_mac:6s",
                  "dst_mac:6s", "vlan:H", "mtu:H")

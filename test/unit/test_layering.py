@@ -28,9 +28,10 @@ RULES = {
     'test/unit': ((), LIBC),  # what all unit tests share
     'test/unit/overlay': (('overlay', 'test/unit'), f'{LIBC}|{TEST}'),
     'test/unit/flowtable': (('flowtable', 'test/unit'), f'{LIBC}|{TEST}'),
-    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit'),
+    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit', 'test/unit/flowtable', 'test/card'),
                             f'{LIBC}|{DPDK}|{TEST}'),
     'test/unit/ctrlagent': (('ctrlagent', 'test/unit'), f'{LIBC}|{AGENT}|{TEST}'),
+    'test/card': ((), f'{LIBC}|{DPDK}'),  # shares nothing with what it judges
     'test/fuzz/overlay': (('overlay',), LIBC),
     'test/fuzz/flowtable': (('flowtable',), LIBC),
     'test/fuzz/dataplane': (('overlay', 'flowtable', 'dataplane'), f'{LIBC}|{DPDK}'),

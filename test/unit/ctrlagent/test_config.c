@@ -38,7 +38,8 @@ static const char full[] =
 	"true,\n"
 	"       ttl: 32, fdb_age: 60}\n"
 	"uplinks:\n"
-	"  - {name: up0, kind: af_packet, device: eth0, mtu: 1600, queues: 2}\n"
+	"  - {name: up0, kind: af_packet, device: eth0, mtu: 1600, queues: 2, "
+	"offload: off}\n"
 	"tenants:\n"
 	"  - name: red\n"
 	"    encap: vxlan\n"
@@ -75,6 +76,7 @@ static void test_all_fields(void **state)
 	assert_int_equal(c->uplinks[0].kind, WEFT_PORT_KIND_AF_PACKET);
 	assert_string_equal(c->uplinks[0].device, "eth0");
 	assert_int_equal(c->uplinks[0].queues, 2);
+	assert_int_equal(c->uplinks[0].offload, CONFIG_OFFLOAD_OFF);
 
 	assert_int_equal(c->tenant_count, 3);
 	const struct config_tenant *red = &c->tenants[0];
