@@ -67,6 +67,7 @@ struct dp_port {
 	char devname[64];     // of the vdev or PCI device
 	struct dp_kdev *kdev; // NULL: the device is DPDK's
 	struct dp_vhost *vhost;
+	struct dp_null *null;
 	bool link_up;
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
 	uint64_t born_ns;

@@ -8,7 +8,7 @@
 #include "dp_log.h"
 #include "dp_offload.h"
 #include "dp_port_kind.h"
-#include "dp_vhost.h"
+#include "dp_port_own.h"
 #include "dp_worker.h"
 
 #include <rte_dev.h>
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 
 #define DP_DESCRIPTORS 512u
-#define DP_VIRTUAL_MBPS RTE_ETH_SPEED_NUM_10G // as veth says; of a TAP the kernel would say 10
 
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
@@ -28,9 +27,7 @@ static enum weft_error dp_dev_failed(char why[static 100], const char *what, int
 	return WEFT_E_DEVICE;
 }
 
-// Local ports take frames to any MAC: a machine, or a bridge full of them, is behind them. A bond's
-// members take those to the bond's.
-static bool dp_dev_wants_all(const struct dp_port *p)
+bool dp_port_dev_wants_all(const struct dp_port *p)
 {
 	return p->cfg.ofport != 0 || p->role == DP_MEMBER || p->bond;
 }
@@ -72,8 +69,7 @@ static enum weft_error dp_dev_configure(
 	// These do it and do not say so; AF_XDP's driver would read on behind the first
 	// segment.
 	p->one_segment = !(conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) && !p->kdev &&
-			 p->role != DP_KERNEL && p->cfg.kind != WEFT_PORT_KIND_PCAP &&
-			 p->cfg.kind != WEFT_PORT_KIND_NULL;
+			 p->role != DP_KERNEL && p->cfg.kind != WEFT_PORT_KIND_PCAP;
 	rc = rte_eth_dev_configure(p->dev, p->n_rxq, p->n_txq, &conf);
 	return rc ? dp_dev_failed(why, "configure", rc) : dp_dev_queues(dp, p, why);
 }
@@ -118,13 +114,6 @@ void dp_port_dev_attach(const struct dp_port *p)
 		dp_kdev_attach(p->kdev, p->dev);
 }
 
-static const struct rte_eth_fp_ops *dp_dev_io(const struct dp_port *p)
-{
-	if (p->kdev)
-		return dp_kdev_io(p->kdev);
-	return p->vhost ? dp_vhost_io(p->vhost) : &rte_eth_fp_ops[p->dev];
-}
-
 static enum weft_error dp_dev_start_dpdk(struct dp *dp, struct dp_port *p, char why[static 100])
 {
 	int rc;
@@ -136,15 +125,24 @@ static enum weft_error dp_dev_start_dpdk(struct dp *dp, struct dp_port *p, char 
 	dp_offload_tell_port(dp, p);
 	if (p->bond)
 		dp_bond_started(p);
-	if (dp_dev_wants_all(p))
+	if (dp_port_dev_wants_all(p))
 		rte_eth_promiscuous_enable(
 			p->dev); // some virtual devices are so anyway, and refuse
 	return WEFT_E_NONE;
 }
 
-static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[static 100])
+static void dp_dev_mac(struct dp_port *p)
 {
 	struct rte_ether_addr mac;
+
+	if (dp_own_is(p))
+		dp_own_mac(p, &p->mac);
+	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
+		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
+}
+
+static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[static 100])
+{
 	enum weft_error e = WEFT_E_NONE;
 
 	p->mtu = dp_dev_mtu(p);
@@ -152,13 +150,8 @@ static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[s
 		e = dp_dev_start_dpdk(dp, p, why);
 	if (e)
 		return e;
-	p->io = dp_dev_io(p);
-	if (p->kdev)
-		dp_kdev_mac(p->cfg.device, &p->mac);
-	else if (p->vhost)
-		dp_vhost_mac(p->cfg.device, &p->mac);
-	else if (rte_eth_macaddr_get(p->dev, &mac) == 0)
-		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
+	p->io = dp_own_is(p) ? dp_own_io(p) : &rte_eth_fp_ops[p->dev];
+	dp_dev_mac(p);
 	p->link_up = dp_port_dev_link(p);
 	return WEFT_E_NONE;
 }
@@ -175,40 +168,6 @@ static uint16_t dp_dev_first_worker(struct dp *dp)
 		if (load[i] < load[best])
 			best = i;
 	return (uint16_t)best;
-}
-
-static enum weft_error dp_dev_open_kdev(
-	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
-{
-	p->kdev = dp_kdev_open(&(struct dp_kdev_conf){
-		.kind = spec->kdev,
-		.ifname = p->cfg.device,
-		.queues = spec->queues,
-		.pool = dp->pool,
-		.max_frame = dp->opt.max_frame,
-		.tunnels = p->role == DP_UPLINK || p->role == DP_MEMBER,
-		.slot_len = spec->slot_len,
-		.promiscuous = dp_dev_wants_all(p),
-		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
-	});
-	p->n_rxq = p->n_txq = spec->queues;
-	return p->kdev ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
-}
-
-static enum weft_error dp_dev_open_vhost(
-	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
-{
-	p->n_rxq = spec->queues;
-	p->n_txq = 1; // until the machine says more
-	p->vhost = dp_vhost_open(&(struct dp_vhost_conf){
-		.path = p->cfg.device,
-		.queues = spec->queues,
-		.pool = dp->pool,
-		.max_frame = dp->opt.max_frame,
-		.used = &p->n_txq,
-		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
-	});
-	return p->vhost ? WEFT_E_NONE : dp_dev_failed(why, p->cfg.device, -errno);
 }
 
 static enum weft_error dp_dev_new_bond(
@@ -264,7 +223,7 @@ static enum weft_error dp_dev_open(
 	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100])
 {
 	// net_bond knows devices of DPDK's alone.
-	bool own = !*spec->devname || (spec->kdev && p->role != DP_MEMBER);
+	bool own = spec->own && p->role != DP_MEMBER;
 	enum weft_error e = own ? WEFT_E_NONE : dp_dev_new_device(spec, p, why);
 
 	if (e)
@@ -273,10 +232,7 @@ static enum weft_error dp_dev_open(
 	p->raw_csum = spec->raw_csum;
 	p->born_ns = dp_now_ns();
 	p->first_worker = dp_dev_first_worker(dp);
-	if (spec->kdev)
-		e = dp_dev_open_kdev(dp, spec, p, why);
-	else if (p->cfg.kind == WEFT_PORT_KIND_VHOST_USER)
-		e = dp_dev_open_vhost(dp, spec, p, why);
+	e = dp_own_open(dp, spec, p, why);
 	if (!e && !own)
 		e = dp_dev_open_dpdk(dp, spec, p, why);
 	if (!e)
@@ -387,10 +343,7 @@ void dp_port_dev_close(struct dp_port *p)
 	}
 	if (p->dev != DP_NO_DEV)
 		dp_dev_close_dpdk(p);
-	dp_kdev_close(p->kdev);
-	p->kdev = NULL;
-	dp_vhost_close(p->vhost);
-	p->vhost = NULL;
+	dp_own_close(p);
 }
 
 bool dp_port_dev_link(const struct dp_port *p)
@@ -399,14 +352,8 @@ bool dp_port_dev_link(const struct dp_port *p)
 
 	if (p->bond)
 		return dp_bond_link(p);
-	// A TAP that was moved into another network namespace works on, but cannot be asked from
-	// here.
-	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
-		return true;
-	if (p->kdev)
-		return dp_af_packet_link(p->cfg.device);
-	if (p->vhost)
-		return dp_vhost_link(p->vhost);
+	if (dp_own_is(p))
+		return dp_own_link(p);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -417,10 +364,8 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 
 	if (p->bond) {
 		dp_bond_stats(p, s);
-	} else if (p->kdev) {
-		dp_kdev_stats(p->kdev, s);
-	} else if (p->vhost) {
-		dp_vhost_stats(p->vhost, s);
+	} else if (dp_own_is(p)) {
+		dp_own_stats(p, s);
 	} else if (rte_eth_stats_get(p->dev, &dev) == 0) {
 		s->rx_packets = dev.ipackets;
 		s->tx_packets = dev.opackets;
@@ -430,10 +375,8 @@ void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint3
 		s->rx_errors = dev.ierrors;
 		s->tx_errors = dev.oerrors;
 	}
-	if (p->cfg.kind == WEFT_PORT_KIND_TAP || p->vhost)
-		link.link_speed = DP_VIRTUAL_MBPS;
-	else if (p->kdev)
-		link.link_speed = dp_af_packet_speed(p->cfg.device);
+	if (dp_own_is(p))
+		link.link_speed = dp_own_speed(p);
 	else
 		rte_eth_link_get_nowait(p->dev, &link);
 	*speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;

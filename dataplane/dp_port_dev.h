@@ -14,6 +14,9 @@ enum weft_error dp_port_dev_open_kernel(
 // A bond's member, as dp_port_dev_open(); in no list of ports.
 enum weft_error dp_port_dev_open_member(
 	struct dp *dp, const struct weft_ipc_port *cfg, char why[static 100], struct dp_port **out);
+// Local ports take frames to any MAC: a machine, or a bridge full of them, is behind them. A bond's
+// members take those to the bond's.
+bool dp_port_dev_wants_all(const struct dp_port *p);
 // After net_bond has started the member.
 void dp_port_dev_attach(const struct dp_port *p);
 // Stops and closes; no worker may touch it any more. The struct stays the caller's.

@@ -32,6 +32,7 @@ static bool dp_spec_is_value(const char *s)
 // What a bond's member is to DPDK; the kernel's interface stands behind it.
 static void dp_spec_kdev(struct dp_port_spec *s, enum dp_kdev_kind kind)
 {
+	s->own = DP_OWN_KERNEL;
 	s->kdev = kind;
 	snprintf(s->args, sizeof(s->args), "no-rx=1");
 	snprintf(s->devname, sizeof(s->devname), "net_null");
@@ -93,6 +94,7 @@ static enum weft_error dp_spec_vhost(const struct weft_ipc_port *cfg, struct dp_
 {
 	if (cfg->device[0] != '/' || !dp_spec_is_value(cfg->device))
 		return dp_spec_bad(why, "device: want the absolute path of a socket, no comma");
+	s->own = DP_OWN_VHOST;
 	return WEFT_E_NONE;
 }
 
@@ -158,15 +160,14 @@ static enum weft_error dp_spec_pcap(const struct weft_ipc_port *cfg, struct dp_p
 static enum weft_error dp_spec_null(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100])
 {
-	unsigned size = 64;
+	unsigned size = 0;
 	int end = 0;
 
 	if (*cfg->device && (sscanf(cfg->device, "size=%u%n", &size, &end) != 1 ||
 				    cfg->device[end] || size < 14 || size > max_frame))
 		return dp_spec_bad(why, "device: want nothing, or size=BYTES");
-	// Without a size nothing is to come in: a port that sinks.
-	snprintf(s->args, sizeof(s->args), "size=%u,no-rx=%u", size, !*cfg->device);
-	snprintf(s->devname, sizeof(s->devname), "net_null");
+	s->own = DP_OWN_NULL;
+	s->null_size = (uint16_t)size;
 	return WEFT_E_NONE;
 }
 

@@ -6,6 +6,14 @@
 
 #include <weft/ipc.h>
 
+enum dp_own {
+	DP_OWN_NONE,
+	DP_OWN_KERNEL, // dp_kdev.h; if it is a bond's member, behind a device of DPDK's that
+		       // `devname` tells
+	DP_OWN_VHOST,
+	DP_OWN_NULL,
+};
+
 struct dp_port_spec {
 	char devname[64]; // for rte_eal_hotplug_add(); empty: no device of DPDK's
 	char bus[8];
@@ -13,8 +21,10 @@ struct dp_port_spec {
 	uint16_t queues; // pairs asked for
 	bool kernel_copy;
 	bool raw_csum;
-	enum dp_kdev_kind kdev; // what stands behind the device, by the name in the configuration
+	enum dp_own own;        // what it is if it is no device of DPDK's
+	enum dp_kdev_kind kdev; // DP_OWN_KERNEL
 	uint32_t slot_len;
+	uint16_t null_size; // DP_OWN_NULL: bytes of a frame that comes in; 0: none does
 };
 
 // Writes what `cfg` means. `serial` makes vdev names unique, `queues` is what the caller would

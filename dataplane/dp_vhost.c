@@ -8,7 +8,6 @@
 #include "dp_vhost_sock.h"
 
 #include <rte_ethdev.h>
-#include <rte_jhash.h>
 #include <rte_vhost.h>
 
 #include <errno.h>
@@ -354,14 +353,6 @@ const struct rte_eth_fp_ops *dp_vhost_io(const struct dp_vhost *v)
 bool dp_vhost_link(const struct dp_vhost *v)
 {
 	return dp_vhost_sock_link(v->sock);
-}
-
-void dp_vhost_mac(const char *path, struct weft_mac *mac)
-{
-	uint32_t hash = rte_jhash(path, (uint32_t)strlen(path), 0);
-
-	*mac = (struct weft_mac){{0x02, 0x56}}; // locally administered
-	memcpy(mac->b + 2, &hash, sizeof(hash));
 }
 
 void dp_vhost_stats(const struct dp_vhost *v, struct weft_port_stats *s)

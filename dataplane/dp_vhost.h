@@ -50,8 +50,6 @@ void dp_vhost_close(struct dp_vhost *v);
 // Good until it is closed.
 const struct rte_eth_fp_ops *dp_vhost_io(const struct dp_vhost *v);
 bool dp_vhost_link(const struct dp_vhost *v);
-// The switch's end has the same address whenever it is made.
-void dp_vhost_mac(const char *path, struct weft_mac *mac);
 void dp_vhost_stats(const struct dp_vhost *v, struct weft_port_stats *s);
 
 // ---- the vhost library's thread; tests

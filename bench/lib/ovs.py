@@ -94,6 +94,8 @@ class OpenVSwitch:
         for bridge in ('phy', 'int'):
             self._vsctl('add-br', bridge, '--', 'set', 'bridge', bridge, 'datapath_type=netdev',
                         'fail_mode=secure')
+        if self._inputs.ports > scenarios.PORTS_MAX:
+            raise BenchError(f'DPDK has no room for {self._inputs.ports} devices')
         self._vsctl('set', 'bridge', 'phy', f'other_config:hwaddr="{scenarios.UPLINK_MAC}"')
         self._ns.ip('address', 'add', f'{scenarios.VTEP}/{scenarios.PREFIX}', 'dev', 'phy')
         self._ns.ip('link', 'set', 'phy', 'up')
