@@ -28,15 +28,16 @@ RULES = {
     'test/unit': ((), LIBC),  # what all unit tests share
     'test/unit/overlay': (('overlay', 'test/unit'), f'{LIBC}|{TEST}'),
     'test/unit/flowtable': (('flowtable', 'test/unit'), f'{LIBC}|{TEST}'),
-    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit', 'test/unit/flowtable', 'test/card'),
+    'test/unit/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/unit', 'test/unit/overlay',
+                             'test/unit/flowtable', 'test/card'),
                             f'{LIBC}|{DPDK}|{TEST}'),
     'test/unit/ctrlagent': (('ctrlagent', 'test/unit'), f'{LIBC}|{AGENT}|{TEST}'),
     'test/card': ((), f'{LIBC}|{DPDK}'),  # shares nothing with what it judges
-    'test/fuzz/overlay': (('overlay',), LIBC),
-    'test/fuzz/flowtable': (('flowtable',), LIBC),
-    'test/fuzz/dataplane': (('overlay', 'flowtable', 'dataplane'), f'{LIBC}|{DPDK}'),
-    # with the test doubles of the unit tests
-    'test/fuzz/ctrlagent': (('ctrlagent', 'test/unit/ctrlagent'), f'{LIBC}|{AGENT}'),
+    'test/fuzz': ((), LIBC),  # what all fuzz targets share; beside it, what unit tests have for the same subject
+    'test/fuzz/overlay': (('overlay', 'test/fuzz', 'test/unit/overlay'), LIBC),
+    'test/fuzz/flowtable': (('flowtable', 'test/fuzz'), LIBC),
+    'test/fuzz/dataplane': (('overlay', 'flowtable', 'dataplane', 'test/fuzz', 'test/unit/overlay'), f'{LIBC}|{DPDK}'),
+    'test/fuzz/ctrlagent': (('ctrlagent', 'test/fuzz', 'test/unit/ctrlagent'), f'{LIBC}|{AGENT}'),
     'bench': (('overlay', 'flowtable', 'dataplane'), f'{LIBC}|{DPDK}'),
 }
 # Headers that the build makes (from a folder's own description), so that no file is to be found.

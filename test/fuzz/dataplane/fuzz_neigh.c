@@ -5,7 +5,7 @@
 
 #include "dp_neigh_packet.h"
 
-#include "../../icmp_sum.h"
+#include "../../unit/overlay/icmp_sum.h"
 #include "../require.h"
 
 // Of an untagged frame; a tagged one comes through in the seeds.

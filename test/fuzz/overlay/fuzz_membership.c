@@ -5,7 +5,7 @@
 
 #include "overlay/membership.h"
 
-#include "../../icmp_sum.h"
+#include "../../unit/overlay/icmp_sum.h"
 #include "../require.h"
 
 static void make_right(uint8_t *l4, uint32_t left, uint32_t len, uint64_t pseudo)

@@ -3,7 +3,7 @@
 
 #include "dp_neigh_packet.h"
 
-#include "../../icmp_sum.h"
+#include "../overlay/icmp_sum.h"
 #include "../rng.h"
 
 #include <setjmp.h>

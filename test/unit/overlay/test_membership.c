@@ -3,7 +3,7 @@
 
 #include "overlay/membership.h"
 
-#include "../../icmp_sum.h"
+#include "icmp_sum.h"
 #include "../rng.h"
 
 #include <setjmp.h>
