@@ -10,7 +10,7 @@
 // clang-format off
 // X(ID, name, type, help)
 #define METRIC_FAMILIES(X)                                                                         \
-	X(INFO, "weft_info", "gauge", "Versions of the agent and the data plane; always 1")        \
+	X(INFO, "weft_info", "gauge", "The agent's version and the host's name; always 1")           \
 	X(DATAPLANE_UP, "weft_dataplane_up", "gauge", "Is the data plane connected?")              \
 	X(READY, "weft_ready", "gauge", "Is the configuration in effect?")                         \
 	X(BUFFERS_FREE, "weft_buffers_free", "gauge", "Free packet buffers")                       \
@@ -39,7 +39,18 @@
 	X(BOND_ACTIVE, "weft_bond_member_active", "gauge", "Are packets sent by the bond's member?") \
 	X(BOND_LOSSES, "weft_bond_member_losses_total", "counter", "Times that the member lost its link") \
 	X(BFD_UP, "weft_bfd_up", "gauge", "Is the BFD session with the remote VTEP up?") \
-	X(BFD_DOWNS, "weft_bfd_downs_total", "counter", "Times that the BFD session went down")
+	X(BFD_DOWNS, "weft_bfd_downs_total", "counter", "Times that the BFD session went down")    \
+	X(FDB, "weft_fdb_entries", "gauge", "MAC addresses known, learned and static")             \
+	X(FDB_HELD, "weft_fdb_held", "gauge", "Addresses that moved too often, and are held")      \
+	X(FDB_MOVES, "weft_fdb_moves_total", "counter", "Times that an address moved")             \
+	X(FDB_REFUSED, "weft_fdb_refused_total", "counter", "Addresses not learned, by the limit that was met") \
+	X(SNOOPED, "weft_multicast_snooped", "gauge", "Is multicast sent to listeners only?")      \
+	X(MC_GROUPS, "weft_multicast_groups", "gauge", "Multicast groups with listeners")          \
+	X(MC_LISTENERS, "weft_multicast_listeners", "gauge", "Listeners, each of a group at a place") \
+	X(MC_ROUTERS, "weft_multicast_routers", "gauge", "Places of multicast routers")            \
+	X(MC_REPORTS, "weft_multicast_reports_total", "counter", "Groups in reports, by what they said") \
+	X(MC_QUERIES, "weft_multicast_queries_total", "counter", "Queries, by who asked")          \
+	X(MC_REFUSED, "weft_multicast_refused_total", "counter", "Reports not learned from, by why")
 
 // clang-format on
 

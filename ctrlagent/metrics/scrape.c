@@ -165,6 +165,49 @@ static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
 	METRIC(&s->set, TABLE_MATCHED, t.matched, "tenant", tenant, "table", table);
 }
 
+static void on_fdb(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	const char *tenant = tenant_name(s, id);
+	struct weft_ipc_fdb_stats f;
+
+	memcpy(&f, body, sizeof(f));
+	METRIC(&s->set, FDB, f.entries, "tenant", tenant);
+	METRIC(&s->set, FDB_HELD, f.held_now, "tenant", tenant);
+	METRIC(&s->set, FDB_MOVES, f.moves, "tenant", tenant);
+	METRIC(&s->set, FDB_REFUSED, f.over_port, "tenant", tenant, "reason", "port");
+	METRIC(&s->set, FDB_REFUSED, f.over_tenant, "tenant", tenant, "reason", "tenant");
+}
+
+static void add_snooping(struct scrape *s, const char *tenant, const struct weft_ipc_snoop_stats *m)
+{
+	METRIC(&s->set, SNOOPED, m->asked4, "tenant", tenant, "family", "ipv4");
+	METRIC(&s->set, SNOOPED, m->asked6, "tenant", tenant, "family", "ipv6");
+	METRIC(&s->set, MC_GROUPS, m->groups, "tenant", tenant);
+	METRIC(&s->set, MC_LISTENERS, m->members, "tenant", tenant);
+	METRIC(&s->set, MC_ROUTERS, m->routers, "tenant", tenant);
+	METRIC(&s->set, MC_REPORTS, m->joins, "tenant", tenant, "kind", "join");
+	METRIC(&s->set, MC_REPORTS, m->leaves, "tenant", tenant, "kind", "leave");
+	METRIC(&s->set, MC_QUERIES, m->queries, "tenant", tenant, "by", "router");
+	METRIC(&s->set, MC_QUERIES, m->asked, "tenant", tenant, "by", "switch");
+	METRIC(&s->set, MC_REFUSED, m->over_port, "tenant", tenant, "reason", "port");
+	METRIC(&s->set, MC_REFUSED, m->over_tenant, "tenant", tenant, "reason", "tenant");
+	METRIC(&s->set, MC_REFUSED, m->lost, "tenant", tenant, "reason", "rate");
+	METRIC(&s->set, MC_REFUSED, m->unsound, "tenant", tenant, "reason", "unsound");
+}
+
+// Of tenants that snoop.
+static void on_snooping(void *arg, weft_tenant_id id, const void *body, size_t len)
+{
+	struct scrape *s = arg;
+	const struct model_tenant *t = model_tenant_by_id(&s->agent->model, id);
+	struct weft_ipc_snoop_stats m;
+
+	memcpy(&m, body, sizeof(m));
+	if (t && t->set.flags & WEFT_TENANT_SNOOP)
+		add_snooping(s, t->set.name, &m);
+}
+
 static void release(struct scrape *s)
 {
 	if (--s->waiting)
@@ -199,6 +242,8 @@ void scrape(struct agent *agent, scrape_done_fn done, void *arg)
 		dump(s, WEFT_IPC_DUMP_PORTS, 0, on_port);
 		dump(s, WEFT_IPC_DUMP_BFD, 0, on_bfd);
 		dump(s, WEFT_IPC_DUMP_BONDS, 0, on_bond);
+		dump(s, WEFT_IPC_DUMP_FDB_STATS, 0, on_fdb);
+		dump(s, WEFT_IPC_DUMP_SNOOP_STATS, 0, on_snooping);
 		VEC_FOR_EACH (t, &agent->model.tenants)
 			dump(s, WEFT_IPC_DUMP_TABLES, t->id, on_table);
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds the documents against the sources: every drop reason, configuration field and command is told, and
+"""Holds the documents against the sources: every drop reason, configuration field, command and metric is told, and
 every file that a document names is there.
 
 Usage: test_docs.py [SOURCE_ROOT]
@@ -43,6 +43,11 @@ def commands(root):
     return missing(names, read(root, 'docs/cli.md'), 'docs/cli.md', 'command')
 
 
+def metrics(root):
+    names = re.findall(r'^\tX\(\w+, "(weft_\w+)"', read(root, 'ctrlagent/metrics/families.h'), re.M)
+    return missing(names, read(root, 'docs/metrics.md'), 'docs/metrics.md', 'metric')
+
+
 def links(root):
     """Relative links of all documents, and paths that are written as code."""
     wrong = []
@@ -61,7 +66,7 @@ def links(root):
 
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
-    wrong = [line for check in (drop_reasons, configuration_fields, commands, links)
+    wrong = [line for check in (drop_reasons, configuration_fields, commands, metrics, links)
              for line in check(root)]
     for line in wrong:
         print(line)

@@ -70,8 +70,21 @@ static void commit(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 	reply(dp, WEFT_IPC_COMMIT, 0, h->xid, 0, NULL, 0);
 }
 
+// Each tenant's, the same for all.
+static void dump_tenants(
+	struct fake_dataplane *dp, const struct weft_ipc_hdr *h, const void *body, size_t len)
+{
+	for (size_t i = 0; i < dp->state.count; i++)
+		if (dp->state.records[i].dump == WEFT_IPC_DUMP_TENANTS)
+			reply(dp, h->type, WEFT_IPC_MORE, h->xid, dp->state.records[i].tenant, body,
+				len);
+}
+
 static void dump(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 {
+	static const struct weft_ipc_fdb_stats fdb = {.entries = 8, .moves = 9};
+	static const struct weft_ipc_snoop_stats snoop = {.joins = 5, .unsound = 6, .asked4 = 1};
+
 	for (size_t i = 0; i < dp->state.count; i++) {
 		const struct record *r = &dp->state.records[i];
 		if (r->dump == h->type && (!h->tenant || h->tenant == r->tenant))
@@ -90,6 +103,10 @@ static void dump(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 		l.drops[WEFT_DROP_TABLE_MISS] = 3;
 		reply(dp, h->type, WEFT_IPC_MORE, h->xid, 0, &l, sizeof(l));
 	}
+	if (h->type == WEFT_IPC_DUMP_FDB_STATS)
+		dump_tenants(dp, h, &fdb, sizeof(fdb));
+	if (h->type == WEFT_IPC_DUMP_SNOOP_STATS)
+		dump_tenants(dp, h, &snoop, sizeof(snoop));
 	reply(dp, h->type, 0, h->xid, h->tenant, NULL, 0);
 }
 

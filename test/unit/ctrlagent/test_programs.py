@@ -24,6 +24,7 @@ tenants:
     encap: vxlan
     vni: 5001
     vteps: [172.31.255.2]
+    multicast: {snoop: true}
     switch: {dpid: '00000000000000ab', controllers: ['punix:%(dir)s/red.mgmt']}
     ports: [{name: vm1, number: 1, kind: 'null'}]
   - {name: blue}
@@ -278,8 +279,13 @@ class Programs(unittest.TestCase):
         text = self.metrics()
         for line in ('weft_dataplane_up 1', 'weft_ready 1',
                      'weft_packets_dropped_total{reason="table-miss"} 3',
-                     'weft_port_up{tenant="red",port="vm1"} 1'):
+                     'weft_port_up{tenant="red",port="vm1"} 1',
+                     'weft_fdb_entries{tenant="red"} 8', 'weft_fdb_moves_total{tenant="red"} 9',
+                     'weft_multicast_snooped{tenant="red",family="ipv4"} 1',
+                     'weft_multicast_reports_total{tenant="red",kind="join"} 5',
+                     'weft_multicast_refused_total{tenant="red",reason="unsound"} 6'):
             self.assertIn(line, text.splitlines())
+        self.assertNotIn('weft_multicast_groups{tenant="blue"}', text, 'it does not snoop')
         seen, family = set(), None
         for line in text.splitlines():  # each family is in one piece
             if line.startswith('# TYPE'):
