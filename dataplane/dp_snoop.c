@@ -252,7 +252,7 @@ void dp_snoop_fini(struct dp_tenant *t)
 void dp_snoop_apply(struct dp_tenant *t)
 {
 	const struct weft_ipc_tenant *cfg = &t->cfg;
-	const struct dp_snoop_settings set = {
+	struct dp_snoop_settings set = {
 		.on = cfg->flags & WEFT_TENANT_SNOOP,
 		.querier = cfg->flags & WEFT_TENANT_QUERIER,
 		.age_s = cfg->snoop.age_s,
@@ -261,6 +261,13 @@ void dp_snoop_apply(struct dp_tenant *t)
 		.max_port_groups = cfg->snoop.max_port_groups,
 	};
 
+	for (unsigned i = 0; i < WEFT_SNOOP_ROUTERS; i++) {
+		if (cfg->snoop.router_port[i])
+			set.router[set.n_routers++].ofport = cfg->snoop.router_port[i];
+		if (!weft_ip_is_none(&cfg->snoop.router_vtep[i]))
+			set.router[set.n_routers++] = (struct ft_listener){
+				.ofport = WEFT_OFPORT_OVERLAY, .vtep = cfg->snoop.router_vtep[i]};
+	}
 	dp_snoop_set(t->snoop, &set);
 }
 

@@ -67,7 +67,7 @@ const struct dp_snoop_list *dp_snoop_routers(const struct dp_snoop *s, bool v6, 
 
 // ---- lists
 
-static bool is_same(const struct ft_listener *a, const struct ft_listener *b)
+bool dp_snoop_same_place(const struct ft_listener *a, const struct ft_listener *b)
 {
 	return a->ofport == b->ofport && weft_ip_equal(&a->vtep, &b->vtep);
 }
@@ -76,7 +76,7 @@ struct dp_snoop_member *dp_snoop_member_at(
 	const struct dp_snoop_entry *e, const struct ft_listener *at)
 {
 	for (unsigned i = 0; e && i < e->n; i++)
-		if (is_same(&e->member[i].at, at))
+		if (dp_snoop_same_place(&e->member[i].at, at))
 			return &e->member[i];
 	return NULL;
 }

@@ -13,6 +13,7 @@ struct dp_snoop_member {
 	uint32_t expires_s;
 	bool leaving;
 	bool querier; // a router's
+	bool fixed;   // a router's: it is configured
 };
 
 // Of a group, or of a link.
@@ -62,6 +63,7 @@ bool dp_snoop_is_asked(const struct dp_snoop_entry *link); // NULL: no
 // NULL is fine, and has none.
 struct dp_snoop_member *dp_snoop_member_at(
 	const struct dp_snoop_entry *, const struct ft_listener *at);
+bool dp_snoop_same_place(const struct ft_listener *, const struct ft_listener *);
 // `link` NULL: it is one. NULL: no memory.
 struct dp_snoop_entry *dp_snoop_entry_new(
 	struct dp_snoop *, struct dp_snoop_entry *link, const struct weft_ip *group, uint16_t vlan);

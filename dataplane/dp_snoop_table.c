@@ -230,7 +230,51 @@ void dp_snoop_heard(struct dp_snoop *s, const struct dp_snoop_news *news, uint32
 		heard_router(s, news, now_s);
 }
 
+// ---- routers that are configured
+
+static bool is_configured(const struct dp_snoop *s, const struct ft_listener *at)
+{
+	for (unsigned i = 0; i < s->set.n_routers; i++)
+		if (dp_snoop_same_place(&s->set.router[i], at))
+			return true;
+	return false;
+}
+
+// Nobody was heard in this VLAN, or not for long.
+static bool is_idle(const struct dp_snoop_entry *link, uint32_t now)
+{
+	for (unsigned i = 0; i < link->n; i++)
+		if (link->member[i].expires_s > now)
+			return false;
+	return link->vlan && !link->groups;
+}
+
+static void fix_routers(struct dp_snoop *s, struct dp_snoop_entry *link, uint32_t now)
+{
+	for (unsigned i = 0; is_link(link) && !is_idle(link, now) && i < s->set.n_routers; i++) {
+		const struct ft_listener *at = &s->set.router[i];
+		struct dp_snoop_member *m = dp_snoop_member_at(link, at);
+
+		if (!m && s->hooks.there(s->hooks.ctx, at)) {
+			m = dp_snoop_member_add(s, link, at);
+			link->dirty |= m != NULL;
+		}
+		if (m)
+			m->fixed = true;
+	}
+}
+
 // ---- every second
+
+// A router that is configured is not forgotten, but that it asked may be.
+static bool is_gone(struct dp_snoop *s, struct dp_snoop_member *m, uint32_t now)
+{
+	bool late = m->expires_s <= now;
+
+	m->fixed = m->fixed && is_configured(s, &m->at);
+	m->querier = m->querier && !late;
+	return (late && !m->fixed) || !s->hooks.there(s->hooks.ctx, &m->at);
+}
 
 static void expire(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t now)
 {
@@ -239,7 +283,7 @@ static void expire(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t now)
 	for (unsigned i = 0; i < e->n;) {
 		struct dp_snoop_member *m = &e->member[i];
 
-		if (m->expires_s <= now || !s->hooks.there(s->hooks.ctx, &m->at)) {
+		if (is_gone(s, m, now)) {
 			dp_snoop_member_drop(s, e, m);
 			continue;
 		}
@@ -309,20 +353,23 @@ static void republish_links(struct dp_snoop *s, struct dp_snoop_entry *e, uint32
 		republish(s, e, now);
 }
 
-// The untagged ones stay: somebody has to ask there first.
-static bool is_empty(const struct dp_snoop_entry *e)
+// The untagged links stay: somebody has to ask there first.
+static bool is_empty(const struct dp_snoop_entry *e, uint32_t now)
 {
-	return !e->n && !e->groups && (e->link || e->vlan);
+	return is_link(e) ? is_idle(e, now) : !e->n;
 }
 
-static void sweep(struct dp_snoop *s)
+static void sweep(struct dp_snoop *s, uint32_t now)
 {
 	for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
 		for (struct dp_snoop_entry **at = &s->chain[i]; *at;) {
-			if (is_empty(*at))
-				dp_snoop_entry_remove(s, at);
-			else
+			if (!is_empty(*at, now)) {
 				at = &(*at)->next;
+				continue;
+			}
+			while ((*at)->n) // routers that are configured
+				dp_snoop_member_drop(s, *at, (*at)->member);
+			dp_snoop_entry_remove(s, at);
 		}
 }
 
@@ -336,9 +383,10 @@ void dp_snoop_tick(struct dp_snoop *s, uint32_t now_s, bool moved)
 	if (moved)
 		each_entry(s, start_over, now_s);
 	each_entry(s, expire, now_s);
+	each_entry(s, fix_routers, now_s);
 	each_entry(s, republish_groups, now_s);
 	each_entry(s, republish_links, now_s);
-	sweep(s);
+	sweep(s, now_s);
 	each_entry(s, link_second, now_s);
 }
 
@@ -398,6 +446,7 @@ static void walk_entry(const struct dp_snoop_entry *e, uint32_t now,
 			.vlan = e->vlan,
 			.flags = (uint16_t)((e->link ? 0 : WEFT_LISTENER_ROUTER) |
 					    (m->querier ? WEFT_LISTENER_QUERIER : 0) |
+					    (m->fixed ? WEFT_LISTENER_STATIC : 0) |
 					    (m->leaving ? WEFT_LISTENER_LEAVING : 0)),
 			.left_s = m->expires_s > now ? m->expires_s - now : 0,
 		};

@@ -31,6 +31,10 @@ struct dp_snoop_settings {
 	uint32_t leave_s; // after a leave; 0: at once, where one machine is behind a port
 	uint32_t max_groups;
 	uint32_t max_port_groups;
+	// Where routers are, whatever is heard: they are members of each link as long as the place
+	// is.
+	unsigned n_routers;
+	struct ft_listener router[2 * WEFT_SNOOP_ROUTERS];
 };
 
 enum dp_snoop_what {
@@ -90,7 +94,8 @@ const struct dp_snoop_list *dp_snoop_routers(const struct dp_snoop *, bool v6, u
 
 struct dp_snoop *dp_snoop_new(uint64_t seed, const struct dp_snoop_hooks *); // NULL: no memory
 void dp_snoop_free(struct dp_snoop *); // no readers left; NULL is fine
-// Without effect on what is known already, but that it is all forgotten if it is off.
+// Without effect on what is known already, but that it is all forgotten if it is off; routers come
+// and go with the next second.
 void dp_snoop_set(struct dp_snoop *, const struct dp_snoop_settings *);
 void dp_snoop_heard(struct dp_snoop *, const struct dp_snoop_news *, uint32_t now_s);
 // Once a second. `moved`: there are other ports than before, and their machines should be asked.

@@ -16,6 +16,8 @@ static const char *kind_text(const struct weft_ipc_listener *l)
 {
 	if (l->flags & WEFT_LISTENER_QUERIER)
 		return "querier";
+	if (l->flags & WEFT_LISTENER_STATIC)
+		return "static";
 	if (l->flags & WEFT_LISTENER_ROUTER)
 		return "router";
 	return l->flags & WEFT_LISTENER_LEAVING ? "leaving" : "listener";
@@ -29,13 +31,14 @@ static void on_listener(void *arg, weft_tenant_id tenant, const void *body, size
 
 	memcpy(&l, body, sizeof(l));
 	json_array_append_new(r->rows,
-		json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?, s:I}", "tenant",
+		json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?, s:o}", "tenant",
 			request_tenant_name(r, tenant), "family",
 			weft_ip_is_v4(&l.group) ? "ipv4" : "ipv6", "group", group_json(&l), "kind",
 			kind_text(&l), "vlan", l.vlan ? json_integer(l.vlan) : json_null(), "port",
 			command_port_json(r, tenant, l.ofport), "vtep",
 			weft_ip_is_none(&l.vtep) ? NULL : ip_format(&l.vtep, vtep), "left_s",
-			(json_int_t)l.left_s));
+			l.left_s || !(l.flags & WEFT_LISTENER_STATIC) ? json_integer(l.left_s)
+								      : json_null()));
 }
 
 void command_multicast_list(struct request *r)

@@ -122,14 +122,6 @@ static bool is_vtep(const struct config_tenant *t, const struct weft_ip *ip)
 	return false;
 }
 
-static const struct config_port *port_named(const struct config_tenant *t, const char *name)
-{
-	for (size_t i = 0; i < t->port_count; i++)
-		if (strcmp(t->ports[i].name, name) == 0)
-			return &t->ports[i];
-	return NULL;
-}
-
 static void check_fdb_entry(
 	struct config_reader *r, const struct config_tenant *t, const struct config_fdb *f)
 {
@@ -143,7 +135,7 @@ static void check_fdb_entry(
 	else if (vtep && !is_vtep(t, &f->vtep))
 		config_error(r, &f->vtep, NULL, "%s is not in the tenant's vteps",
 			ip_format(&f->vtep, text));
-	else if (port && !port_named(t, f->port))
+	else if (port && !config_port_named(t, f->port))
 		config_error(r, f->port, NULL, "the tenant has no port \"%s\"", f->port);
 }
 
@@ -215,12 +207,35 @@ static void check_ports(struct config_reader *r, const struct config_tenant *t)
 	config_values_finish(r, &numbers);
 }
 
-static void check_multicast(struct config_reader *r, const struct config_multicast *m)
+static void check_routers(struct config_reader *r, const struct config_tenant *t)
 {
+	const struct config_multicast *m = &t->multicast;
+	char text[IP_TEXT_MAX];
+
+	if (m->router_port_count > WEFT_SNOOP_ROUTERS)
+		config_error(r, m, "router_ports", "expected at most %u", WEFT_SNOOP_ROUTERS);
+	if (m->router_vtep_count > WEFT_SNOOP_ROUTERS)
+		config_error(r, m, "router_vteps", "expected at most %u", WEFT_SNOOP_ROUTERS);
+	for (size_t i = 0; i < m->router_port_count; i++)
+		if (!config_port_named(t, m->router_ports[i].text))
+			config_error(r, &m->router_ports[i], NULL, "the tenant has no port \"%s\"",
+				m->router_ports[i].text);
+	for (size_t i = 0; i < m->router_vtep_count; i++)
+		if (!is_vtep(t, &m->router_vteps[i]))
+			config_error(r, &m->router_vteps[i], NULL,
+				"%s is not in the tenant's vteps",
+				ip_format(&m->router_vteps[i], text));
+}
+
+static void check_multicast(struct config_reader *r, const struct config_tenant *t)
+{
+	const struct config_multicast *m = &t->multicast;
+
 	if (!weft_ip_is_none(&m->querier_address) && !weft_ip_is_v4(&m->querier_address))
 		config_error(r, &m->querier_address, NULL, "expected an IPv4 address");
 	else
 		check_unicast(r, &m->querier_address);
+	check_routers(r, t);
 }
 
 static void check_tenant(struct config_reader *r, const struct config *c, struct config_tenant *t)
@@ -231,7 +246,7 @@ static void check_tenant(struct config_reader *r, const struct config *c, struct
 	check_network(r, c, t);
 	check_vteps(r, c, t);
 	check_group(r, c, t);
-	check_multicast(r, &t->multicast);
+	check_multicast(r, t);
 	check_fdb(r, t);
 	check_neighbours(r, t);
 	check_ports(r, t);

@@ -76,3 +76,11 @@ void config_free(struct config *config)
 	arena_free(&config->arena);
 	free(config);
 }
+
+const struct config_port *config_port_named(const struct config_tenant *t, const char *name)
+{
+	for (size_t i = 0; i < t->port_count; i++)
+		if (strcmp(t->ports[i].name, name) == 0)
+			return &t->ports[i];
+	return NULL;
+}

@@ -93,6 +93,10 @@ struct config_moves {
 	uint32_t hold_s;
 };
 
+struct config_port_name {
+	char text[WEFT_NAME_MAX + 1];
+};
+
 struct config_multicast {
 	bool snoop;
 	uint32_t unregistered; // 0: flooded, 1: to routers
@@ -102,6 +106,10 @@ struct config_multicast {
 	uint32_t leave_s;
 	uint32_t groups;
 	uint32_t port_groups;
+	struct config_port_name *router_ports;
+	size_t router_port_count;
+	struct weft_ip *router_vteps;
+	size_t router_vtep_count;
 };
 
 struct config_fdb {
@@ -193,6 +201,9 @@ static inline uint32_t config_tenant_network(const struct config_tenant *t)
 {
 	return t->encap == WEFT_ENCAP_NVGRE ? t->vsid : t->vni;
 }
+
+// NULL: the tenant has none of this name.
+const struct config_port *config_port_named(const struct config_tenant *t, const char *name);
 
 // NULL: *errors is set to one or more lines, without a final newline; free() it.
 struct config *config_load(const char *path, char **errors);

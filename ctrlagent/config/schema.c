@@ -179,6 +179,10 @@ static const struct schema_field multicast_fields[] = {
 	 .help = "that the tenant's machines listen to"},
 	{"port_groups", NUMBER(1, 65536, 256), .offset = AT(config_multicast, port_groups),
 	 .help = "that one port listens to"},
+	{"router_ports", SCHEMA_STRINGS, LIST(config_multicast, router_ports, router_port_count),
+	 .max = WEFT_NAME_MAX, .help = "ports with a multicast router, whether it is heard or not; at most 4"},
+	{"router_vteps", SCHEMA_IPS, LIST(config_multicast, router_vteps, router_vtep_count),
+	 .help = "remote VTEPs with one behind them; at most 4"},
 	{0}};
 static const struct schema multicast = {sizeof(struct config_multicast), multicast_fields};
 

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "reconcile/provider.h"
+#include "reconcile/snoop.h"
 #include "text/names.h"
 
 // What of a tenant is not said by the configuration, but by what controllers do.
@@ -141,9 +142,8 @@ static void desire_fdb(const struct config_tenant *t, const struct config_fdb *f
 		.vtep = f->vtep,
 		.ofport = WEFT_OFPORT_OVERLAY};
 
-	for (size_t i = 0; f->port[0] && i < t->port_count; i++)
-		if (strcmp(t->ports[i].name, f->port) == 0)
-			entry.ofport = t->ports[i].number;
+	if (f->port[0])
+		entry.ofport = config_port_named(t, f->port)->number;
 	vec_add(&desired->fdb, (struct model_fdb){tenant, entry});
 }
 
@@ -158,27 +158,6 @@ static void desire_neighbour(
 	};
 
 	vec_add(&desired->neighs, (struct model_neigh){tenant, entry});
-}
-
-static struct weft_snoop_settings snoop_settings(const struct config_multicast *m)
-{
-	bool none = weft_ip_is_none(&m->querier_address);
-
-	return (struct weft_snoop_settings){
-		.age_s = m->age_s,
-		.leave_s = m->leave_s,
-		.max_groups = m->groups,
-		.max_port_groups = m->port_groups,
-		.querier = none ? 0 : weft_ip_v4(&m->querier_address),
-	};
-}
-
-static uint32_t snoop_flags(const struct config_multicast *m)
-{
-	if (!m->snoop)
-		return 0;
-	return WEFT_TENANT_SNOOP | (m->unregistered ? WEFT_TENANT_SNOOP_STRICT : 0) |
-	       (m->querier ? WEFT_TENANT_QUERIER : 0);
 }
 
 static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
@@ -203,7 +182,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.move_hold_s = t->moves.hold_s,
 		.too_big = (uint8_t)t->too_big,
 		.group = t->group,
-		.snoop = snoop_settings(&t->multicast),
+		.snoop = snoop_settings(t),
 		.dscp = (uint8_t)t->dscp,
 		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
 				 (t->ecn ? 0 : WEFT_TOS_NO_ECN)),

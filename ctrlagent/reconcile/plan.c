@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconcile/plan.h"
 #include "reconcile/provider.h"
+#include "reconcile/snoop.h"
 
 #include <stdio.h>
 
@@ -220,17 +221,21 @@ static void setting(char **text, const char *name, uint32_t old, uint32_t new)
 	*text = more;
 }
 
+static void setting_text(char **text, const char *name, const char *old, const char *new)
+{
+	if (strcmp(old, new) == 0)
+		return;
+	char *more = agent_format("%s%s %s %s -> %s", *text, (*text)[0] ? "," : "", name, old, new);
+	free(*text);
+	*text = more;
+}
+
 static void setting_ip(
 	char **text, const char *name, const struct weft_ip *old, const struct weft_ip *new)
 {
 	char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
 
-	if (weft_ip_equal(old, new))
-		return;
-	char *more = agent_format("%s%s %s %s -> %s", *text, (*text)[0] ? "," : "", name,
-		ip_format(old, a), ip_format(new, b));
-	free(*text);
-	*text = more;
+	setting_text(text, name, ip_format(old, a), ip_format(new, b));
 }
 
 static void snoop_changes(
@@ -245,6 +250,10 @@ static void snoop_changes(
 		!!(nf & WEFT_TENANT_QUERIER));
 	struct weft_ip was = weft_ip_from_v4(old->snoop.querier);
 	struct weft_ip is = weft_ip_from_v4(new->snoop.querier);
+	char *routers = snoop_routers_text(&old->snoop), *now = snoop_routers_text(&new->snoop);
+	setting_text(text, "multicast.routers", routers, now);
+	free(routers);
+	free(now);
 	setting_ip(text, "multicast.querier_address", &was, &is);
 	setting(text, "multicast.age", old->snoop.age_s, new->snoop.age_s);
 	setting(text, "multicast.leave", old->snoop.leave_s, new->snoop.leave_s);
@@ -277,12 +286,7 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
 	setting(&text, "moves.hold", old->move_hold_s, new->move_hold_s);
-	if (old->too_big != new->too_big) {
-		char *more = agent_format("%s%s too_big %s -> %s", text, text[0] ? "," : "",
-			too_big_name(old->too_big), too_big_name(new->too_big));
-		free(text);
-		text = more;
-	}
+	setting_text(&text, "too_big", too_big_name(old->too_big), too_big_name(new->too_big));
 	setting(&text, "dscp", old->dscp, new->dscp);
 	setting(&text, "dscp_uniform", !!(old->tos & WEFT_TOS_UNIFORM),
 		!!(new->tos &WEFT_TOS_UNIFORM));

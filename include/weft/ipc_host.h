@@ -60,6 +60,8 @@ static_assert(sizeof(struct weft_ipc_host) == 128, "travels");
 #define WEFT_TENANT_QUERIER 1024u // the switch asks for listeners where no router does
 #define WEFT_TENANT_FLAGS 2047u   // all of them
 
+#define WEFT_SNOOP_ROUTERS 4u // that are configured, of each sort
+
 // Of WEFT_TENANT_SNOOP.
 struct weft_snoop_settings {
 	uint32_t age_s;   // listeners and routers that are not heard again are forgotten; at least 5
@@ -68,6 +70,9 @@ struct weft_snoop_settings {
 	uint32_t max_port_groups; // that one port listens to
 	weft_be32 querier;        // IPv4 source of the switch's own questions; 0 is one as well
 	uint32_t pad;
+	// Where multicast routers are, whatever is heard from there; 0 and none: nowhere.
+	uint32_t router_port[WEFT_SNOOP_ROUTERS]; // OpenFlow's numbers
+	struct weft_ip router_vtep[WEFT_SNOOP_ROUTERS];
 };
 
 struct weft_ipc_tenant {
@@ -92,7 +97,7 @@ struct weft_ipc_tenant {
 	struct weft_ip group; // underlay multicast group of its broadcasts; none: to each VTEP
 	struct weft_snoop_settings snoop;
 };
-static_assert(sizeof(struct weft_ipc_tenant) == 160, "travels");
+static_assert(sizeof(struct weft_ipc_tenant) == 240, "travels");
 
 // A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a port
 // for each encapsulation, and the networks and VTEPs that its rules set for each packet.

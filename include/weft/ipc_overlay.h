@@ -75,6 +75,7 @@ static_assert(sizeof(struct weft_ipc_neigh) == 32, "travels");
 #define WEFT_LISTENER_ROUTER 1u
 #define WEFT_LISTENER_QUERIER 2u // a router that asks
 #define WEFT_LISTENER_LEAVING 4u
+#define WEFT_LISTENER_STATIC 8u // a router that is configured, and is not forgotten
 struct weft_ipc_listener {
 	struct weft_ip group;
 	struct weft_ip vtep; // behind the overlay

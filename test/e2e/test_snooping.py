@@ -122,10 +122,10 @@ class Net:
         for n in hosts or range(1, len(self.hosts) + 1):
             wait_until(lambda n=n: self.stats(n)[key] == value, 30, f'{key} is {value} on host {n}')
 
-    def change(self, **multicast):
-        """Live, on all hosts; what the first one's command said."""
+    def change(self, only=None, **multicast):
+        """Live, on all hosts or one; what the first one's command said."""
         said = []
-        for host in self.hosts:
+        for host in [self[only]] if only else self.hosts:
             host.tenant_config('red')['multicast'].update(multicast)
             said.append(host.apply())
         return said[0]
@@ -244,6 +244,25 @@ def test_routers(hosts):
         member.leave()
     net.ports[3].send(pim_hello(3))
     net.wait_places(1, None, {'vm3'}, kinds=('router',))
+    net.check(OTHER, {3})
+    # A router that says nothing is configured: on its host, and on the other one.
+    assert 'multicast.routers none -> 4' in net.change(2, router_ports=['vm4'])
+    assert f'multicast.routers none -> {net[2].vtep}' in net.change(1, router_vteps=[net[2].vtep])
+    net.wait_places(2, None, {'vm4'}, kinds=('static',))
+    net.wait_places(1, None, {net[2].vtep}, kinds=('static',))
+    net.check(OTHER, {3, 4})
+    net.ports[4].drain()
+    member = Member(net.vms[2].ns, GROUP)
+    try:
+        net.ports[4].expect(lambda f: is_igmp(f) and f[38] != 0x11, 10, what='report at the silent router')
+        net.wait_places(1, GROUP, {'vm2'})
+        net.check(GROUP, {2, 3, 4})
+    finally:
+        member.leave()
+    net.change(2, router_ports=[])
+    net.change(1, router_vteps=[])
+    net.wait_places(1, None, set(), kinds=('static',))
+    net.wait_places(2, None, set(), kinds=('static',))
     net.check(OTHER, {3})
 
 

@@ -219,6 +219,14 @@ static const struct {
 		AT2 "23: tenants[0].fdb[0]: expected either vtep or port"},
 	{TENANT "fdb: [{mac: '02:00:00:00:00:01', port: x}]}\n",
 		AT2 "56: tenants[0].fdb[0].port: the tenant has no port \"x\""},
+	{TENANT "multicast: {router_ports: [x]}}\n",
+		AT2 "44: tenants[0].multicast.router_ports[0]: the tenant has no port \"x\""},
+	{TENANT "multicast: {router_vteps: [10.0.0.9]}}\n",
+		AT2 "44: tenants[0].multicast.router_vteps[0]: 10.0.0.9 is not in the tenant's "
+		    "vteps"},
+	{TENANT "encap: vxlan, vni: 1, vteps: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5], "
+		"multicast: {router_vteps: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5]}}\n",
+		AT2 "109: tenants[0].multicast.router_vteps: expected at most 4"},
 	{TENANT "encap: vxlan, vni: 1, fdb: [{mac: '02:00:00:00:00:01', vtep: 10.0.0.1}]}\n",
 		AT2 "78: tenants[0].fdb[0].vtep: 10.0.0.1 is not in the tenant's vteps"},
 	{TENANT "ports: [{name: x, number: 1, kind: null}], fdb: [{mac: '02:00:00:00:00:01', "
@@ -326,7 +334,8 @@ static void test_all_errors_are_told(void **state)
 	expect_error("host: {name: h1, ttl: 0}\ntenants:\n- {name: a, learn: 2}\n- {nam: b}\n",
 		"weft.yaml:1:23: host.ttl: expected a number from 1 to 255, got \"0\"\n"
 		"weft.yaml:3:20: tenants[0].learn: expected true or false, got \"2\"\n"
-		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, kind, encap, "
+		"weft.yaml:4:4: tenants[1]: unknown key \"nam\", expected one of: name, kind, "
+		"encap, "
 		"vni, vsid, vnis, vsids, peers, vtep_age, "
 		"learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
 		"quotas, vteps, group, multicast, fdb, neighbours, switch, ports\n"

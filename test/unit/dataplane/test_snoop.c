@@ -20,6 +20,7 @@ struct world {
 	struct dp_snoop_settings set;
 	uint32_t now;
 	bool away[PLACES];
+	bool fixed[PLACES]; // there are routers
 	unsigned asked, asked_all;
 	struct dp_snoop_question last;
 };
@@ -241,6 +242,74 @@ static void who_leaves_is_asked_for(void **state)
 	dp_snoop_free(w.s);
 }
 
+static void fix(struct world *w, unsigned p, bool fixed)
+{
+	w->fixed[p] = fixed;
+	w->set.n_routers = 0;
+	for (unsigned i = 0; i < PLACES; i++)
+		if (w->fixed[i])
+			w->set.router[w->set.n_routers++] = place(i);
+	dp_snoop_set(w->s, &w->set);
+}
+
+static void routers_that_are_configured_need_not_be_heard(void **state)
+{
+	struct world w = world(&usual);
+
+	begin(&w);
+	fix(&w, 1, true);
+	fix(&w, 4, true);
+	seconds(&w, 5);
+	for (unsigned g = 0; g < 2; g++) // of either family
+		assert_int_equal(data(&w, g, 0, true), 1 << 1 | 1 << 4);
+	hear(&w, DP_SNOOP_JOIN, 0, 0, 0);
+	assert_int_equal(data(&w, 0, 0, false), 1 << 0 | 1 << 1 | 1 << 4);
+	seconds(&w, 100000);
+	assert_int_equal(data(&w, 0, 0, true), 1 << 1 | 1 << 4);
+	w.away[4] = true;
+	seconds(&w, 1);
+	assert_int_equal(data(&w, 0, 0, true), 1 << 1);
+	w.away[4] = false;
+	seconds(&w, 1);
+	assert_int_equal(stats(&w).routers, 4);
+	// One that asks, and falls silent, is a router still, and the switch asks.
+	w.asked = 0;
+	hear(&w, DP_SNOOP_QUERY, 0, 0, 1);
+	seconds(&w, 254);
+	assert_int_equal(w.asked, 2); // of IPv6 alone
+	seconds(&w, 3);
+	assert_true(w.asked > 3);
+	assert_int_equal(data(&w, 0, 0, true), 1 << 1 | 1 << 4);
+	// One that is not configured any more is forgotten, or goes on as one that was heard.
+	hear(&w, DP_SNOOP_ROUTER, 0, 0, 4);
+	fix(&w, 1, false);
+	fix(&w, 4, false);
+	seconds(&w, 1);
+	assert_int_equal(data(&w, 0, 0, true), 1 << 4);
+	assert_int_equal(data(&w, 1, 0, true), 0);
+	dp_snoop_free(w.s);
+}
+
+static void configured_routers_do_not_keep_a_vlan(void **state)
+{
+	struct world w = world(&usual);
+
+	begin(&w);
+	fix(&w, 2, true);
+	hear(&w, DP_SNOOP_JOIN, 0, 1, 0);
+	seconds(&w, 5);
+	assert_int_equal(data(&w, 0, 1, true), 1 << 0 | 1 << 2);
+	assert_int_equal(stats(&w).links, 3);
+	seconds(&w, 260);
+	assert_int_equal(stats(&w).links, 2);
+	assert_int_equal(stats(&w).routers, 2);
+	hear(&w, DP_SNOOP_QUERY, 0, 1, 2); // a router that is heard does
+	seconds(&w, 200);
+	assert_int_equal(data(&w, 0, 1, true), 1 << 2);
+	assert_int_equal(stats(&w).links, 3);
+	dp_snoop_free(w.s);
+}
+
 static void limits_hold_and_are_counted(void **state)
 {
 	struct world w = world(&usual);
@@ -283,6 +352,7 @@ struct plain {
 	struct who router[2][VLANS][PLACES];
 	bool entry[GROUPS][VLANS];
 	bool heard[2][VLANS];
+	uint32_t fixed; // places, since the last second
 };
 
 static bool plain_heard(const struct plain *o, unsigned family, unsigned v)
@@ -357,6 +427,9 @@ static uint32_t plain_places(const struct who who[PLACES])
 
 static void plain_second(const struct world *w, struct plain *o)
 {
+	o->fixed = 0;
+	for (unsigned p = 0; p < PLACES; p++)
+		o->fixed |= (uint32_t)(w->fixed[p] && !w->away[p]) << p;
 	for (unsigned i = 0; i < GROUPS * VLANS; i++)
 		plain_expire(w, o->member[i / VLANS][i % VLANS]);
 	for (unsigned f = 0; f < 2; f++)
@@ -381,7 +454,7 @@ static unsigned compare(const struct world *w, const struct plain *o)
 
 	for (unsigned i = 0; i < GROUPS * VLANS; i++) {
 		unsigned g = i / VLANS, v = i % VLANS;
-		uint32_t routers = plain_places(o->router[g % 2][v]);
+		uint32_t routers = plain_places(o->router[g % 2][v]) | o->fixed;
 		uint32_t strict = data(w, g, v, true), lax = data(w, g, v, false);
 
 		if (strict == UINT32_MAX) {
@@ -410,7 +483,7 @@ static unsigned play(unsigned rounds)
 		.max_port_groups = 2 + rng() % 12};
 	begin(&w);
 	for (unsigned i = 0; i < rounds; i++) {
-		unsigned kind = rng() % 40, g = rng() % GROUPS, v = rng() % VLANS;
+		unsigned kind = rng() % 41, g = rng() % GROUPS, v = rng() % VLANS;
 		unsigned p = rng() % PLACES;
 		enum dp_snoop_what what = kind < 14   ? DP_SNOOP_JOIN
 					  : kind < 20 ? DP_SNOOP_LEAVE
@@ -424,8 +497,10 @@ static unsigned play(unsigned rounds)
 			w.now++;
 			plain_second(&w, &o);
 			dp_snoop_tick(w.s, w.now, !(rng() % 50));
-		} else {
+		} else if (kind < 40) {
 			w.away[p] = !w.away[p];
+		} else {
+			fix(&w, p, !w.fixed[p]);
 		}
 		told += compare(&w, &o);
 	}
@@ -449,6 +524,8 @@ int main(void)
 		cmocka_unit_test(where_nobody_asks_nothing_is_left_out),
 		cmocka_unit_test(the_switch_asks_while_no_router_does),
 		cmocka_unit_test(who_leaves_is_asked_for),
+		cmocka_unit_test(routers_that_are_configured_need_not_be_heard),
+		cmocka_unit_test(configured_routers_do_not_keep_a_vlan),
 		cmocka_unit_test(limits_hold_and_are_counted),
 		cmocka_unit_test(random_news),
 	};
