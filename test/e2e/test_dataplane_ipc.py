@@ -26,7 +26,8 @@ def test_atomic_all_or_nothing(two_bare):
 
     def state():
         dumps = ('TENANTS', weftipc.TENANT), ('NEXTHOPS', weftipc.NEXTHOP), ('FDB', weftipc.FDB)
-        found = {k: sorted(map(str, a.dp.dump(f'DUMP_{k}', f))) for k, f in dumps}
+        found = {k: sorted(str({**body, 'tenant': tenant, 'age_s': 0}) for tenant, body in a.dp.dump(f'DUMP_{k}', f))
+                 for k, f in dumps}
         found['vteps'] = sorted(a.dp.dump('DUMP_VTEPS', None))
         found['ports'] = sorted((p['id'], p['ofport'], p['name'], p['config']) for p in a.dp.ports())
         found['flows'] = len(a.dp.flows(1))
