@@ -12,6 +12,7 @@ buffer is part of it: "local" (port to port, no tunnel) shows about how much the
 import argparse
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ sys.path.insert(0, str(ROOT / 'test' / 'e2e'))
 
 import weftipc  # noqa: E402
 from scapy.layers.inet import IP, UDP  # noqa: E402
-from scapy.layers.l2 import GRE, Ether  # noqa: E402
+from scapy.layers.l2 import ARP, GRE, Dot1Q, Ether  # noqa: E402
 from scapy.layers.vxlan import VXLAN  # noqa: E402
 from scapy.utils import wrpcap  # noqa: E402
 
@@ -31,9 +32,34 @@ HERE, THERE = '172.31.0.1', '172.31.0.2'
 MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
 ENCAPS = {'vxlan': weftipc.VXLAN, 'nvgre': weftipc.NVGRE, 'none': weftipc.NONE}
 RUNS = [('local', 'none')] + [(d, e) for d in ('encap', 'decap') for e in ('vxlan', 'nvgre')]
+ACTION = weftipc.ACTIONS.index
+SET_VLAN_VID = struct.pack('=HHI16s16s', ACTION('SET_FIELD'), 40, weftipc.FIELDS.index('VLAN_VID'),
+                           (0x1000 | 7).to_bytes(2, 'big'), b'\x1f\xff')
+# What a rule may do but send to one port, from port to port: its instructions, and how often each frame is sent.
+WAYS = {
+    'mirror': (weftipc.instructions(weftipc.output(2) + weftipc.output(3)), 2),
+    'flood': (weftipc.instructions(weftipc.output('flood')), 4),
+    'select': (weftipc.instructions(weftipc.group(1)), 1),
+    'all': (weftipc.instructions(weftipc.group(2)), 2),
+    'meter': (weftipc.instructions(weftipc.output(2), meter=1), 1),
+    'push': (weftipc.instructions(struct.pack('=HHI', ACTION('PUSH_VLAN'), 8, 0x8100) + SET_VLAN_VID
+                                  + weftipc.output(2)), 1),
+    'tagged': (weftipc.instructions(weftipc.output(2)), 1),
+    'pop': (weftipc.instructions(struct.pack('=HHI', ACTION('POP_VLAN'), 8, 0) + weftipc.output(2)), 1),
+    'arp': (weftipc.instructions(weftipc.output(2)), 1),
+}
 
 
-def inner(flow, size):
+def inner(direction, flow, size):
+    if direction == 'arp':
+        return Ether(src=MAC1, dst=MAC2) / ARP(op=2, psrc=f'10.0.{flow >> 8}.{flow & 255}', pdst='10.1.0.1')
+    frame = plain(flow, size)
+    if direction in ('tagged', 'pop'):
+        frame = Ether(src=MAC1, dst=MAC2, type=0x8100) / Dot1Q(vlan=7) / frame.payload
+    return frame
+
+
+def plain(flow, size):
     frame = (Ether(src=MAC1, dst=MAC2) / IP(src=f'10.0.{flow >> 8}.{flow & 255}', dst='10.1.0.1') /
              UDP(sport=1024 + flow, dport=9))
     return frame / bytes(max(0, size - len(frame)))
@@ -47,14 +73,37 @@ def outer(encap, flow, frame):
 
 
 def write_frames(path, direction, encap, flows, size):
-    frames = [inner(f, size) for f in range(flows)]
+    frames = [inner(direction, f, size) for f in range(flows)]
     if direction == 'decap':
         frames = [outer(encap, n, f) for n, f in enumerate(frames)]
     wrpcap(path, frames)
 
 
+def add_group(dp, number, kind, ports, weight):
+    """Of a bucket for each port."""
+    buckets = b''.join(struct.pack('=IIIHH', i, weftipc.OFPORT['any'], weftipc.OFPORT['any'], weight, 16)
+                       + weftipc.output(port) for i, port in enumerate(ports))
+    dp.op('GROUP_MOD', struct.pack('=IBBHIB3xQQ', number, 0, kind, len(ports), 0, 0, 0, 0) + buckets, 1)
+
+
+def configure_way(dp, way, path):
+    """Port 1 receives, 2 to 5 lead nowhere."""
+    with dp.txn():
+        dp.tenant_add(1, encap=weftipc.NONE, vni=0, flags=0)
+        add_group(dp, 1, 1, (2, 3), 1)
+        add_group(dp, 2, 0, (2, 3), 0)
+        dp.meter_add(1, 1, [(1, 2**32 - 1, 2**32 - 1)])
+        dp.flow_add(1, {'in_port': 1}, WAYS[way][0])
+    for port in range(2, 6):
+        dp.port_add(1, id=port, ofport=port, kind='null')
+    dp.port_add(1, id=1, ofport=1, kind='pcap', device=f'rx={path},infinite=1')
+
+
 def configure(dp, direction, encap, path):
     """The source comes last: everything it meets is there."""
+    if direction in WAYS:
+        configure_way(dp, direction, path)
+        return
     source, sink = dict(kind='pcap', device=f'rx={path},infinite=1'), dict(kind='null')
     uplink = {'encap': sink, 'decap': source}.get(direction)
     ports = {'local': [(2, sink), (1, source)], 'encap': [(1, source)], 'decap': [(1, sink)]}[direction]
@@ -95,13 +144,14 @@ def tsc_hz():
         return float(next(l for l in f if l.startswith('cpu MHz')).split(':')[1]) * 1e6
 
 
-def measure(binary, direction, encap, flows, args):
+def measure(binary, direction, encap, flows, args, *options):
+    times = WAYS[direction][1] if direction in WAYS else 1
     with tempfile.TemporaryDirectory(prefix='weft-bench-') as folder:
         path = f'{folder}/frames.pcap'
         write_frames(path, direction, encap, flows, args.size)
         process = subprocess.Popen(
             ['unshare', '-n', binary, '--no-huge', '--log-level', 'error', '--mem', '256', '--mbufs', '16384', '--socket',
-             f'{folder}/s', '--punt-socket', f'{folder}/p'])
+             f'{folder}/s', '--punt-socket', f'{folder}/p', *options])
         try:
             dp = weftipc.Client(f'{folder}/s')
             configure(dp, direction, encap, path)
@@ -112,9 +162,9 @@ def measure(binary, direction, encap, flows, args):
         finally:
             process.terminate()
             process.wait()
-    sent = after['sent'] - before['sent']
+    sent = (after['sent'] - before['sent']) / times
     lost = sum(after['drops'].values()) - sum(before['drops'].values())
-    assert sent and lost <= sent // 1000, f'{direction} {encap}: sent {sent}, dropped {after["drops"]}'
+    assert sent and lost <= sent / 1000, f'{direction} {encap}: sent {sent}, dropped {after["drops"]}'
     return sent / cpu / 1e6, tsc_hz() * cpu / sent
 
 
@@ -129,6 +179,10 @@ def main():
         for flows in (1, 1000):
             mpps, cycles = measure(f'{args.build}/dataplane/weft-dataplane', direction, encap, flows, args)
             print(f'{direction:10} {encap:6} {flows:6} {mpps:8.2f} {cycles:14.0f}', flush=True)
+    for way in WAYS:
+        for options in ((), ('--flow-cache', '0')):
+            mpps, cycles = measure(f'{args.build}/dataplane/weft-dataplane', way, 'none', 1000, args, *options)
+            print(f'{way:10} {"no cache" if options else "":13} {mpps:8.2f} {cycles:14.0f}', flush=True)
 
 
 if __name__ == '__main__':

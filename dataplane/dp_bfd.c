@@ -206,8 +206,10 @@ void dp_bfd_changed(struct dp *dp, const struct dp_event *e)
 		inet_ntop(AF_INET6, e->ip.b, ip, sizeof(ip));
 	DP_LOG(NOTICE, "BFD with %s: %s", ip, dp_bfd_state_name(e->flags));
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (!t->hidden && dp_tenant_has_vtep(t, &e->ip))
+		if (!t->hidden && dp_tenant_has_vtep(t, &e->ip)) {
+			ft_switch_changed(t->sw); // groups choose by it
 			dp_tenant_overlay_live(dp, t);
+		}
 }
 
 // ---- dump

@@ -133,7 +133,7 @@ static const struct ft_path *dp_big_path(const struct dp_big *b)
 		if (!path[i] || path[i] != path[0])
 			return NULL;
 	if (path[0]->end != FT_PATH_OUTPUT || path[0]->flags != DP_PATH_OVERLAY ||
-		dp_gso_longest(&b->gso) > path[0]->max_len)
+		!ft_path_only_writes(path[0]) || dp_gso_longest(&b->gso) > path[0]->max_len)
 		return NULL;
 	to = path[0]->target;
 	return dp_vtep_is_down(to) || b->m->data_off < to->tmpl.len ? NULL : path[0];
@@ -250,10 +250,8 @@ static void dp_big_go(struct dp_big *b, const struct ft_path *path)
 
 	dp_count(&dp_counters(b->w, b->port->tenant)->received, b->n);
 	ft_path_count(path, b->w->id, b->n, dp_cut_bytes(b->m), b->w->now_ns);
-	if (path->edits) {
-		b->w->in.at[0].data = b->gso.frame;
-		dp_path_edit(b->w, path, 0);
-	}
+	if (path->steps)
+		dp_path_steps(b->w, path, 0);
 	way.hash = overlay_flow_hash(b->gso.frame, b->gso.tcp.data, b->w->dp->seed);
 	way.remote = dp_remote_way(to, way.hash);
 	if (way.remote->tmpl.any_network)

@@ -83,12 +83,12 @@ static bool dp_sink_too_big(const struct dp_tenant *t, const struct weft_packet 
 	return mtu && p->total_len > mtu + l2_len;
 }
 
-// The longest untagged frame of the tenant's that leaves where frames of `most` bytes do.
-static uint32_t dp_sink_longest(const struct dp_tenant *t, uint32_t most)
+// The longest frame of the tenant's, l2_len included, that leaves where frames of `most` bytes do.
+static uint32_t dp_sink_longest(const struct dp_tenant *t, uint32_t most, uint32_t l2_len)
 {
 	uint32_t mtu = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
 
-	return mtu && mtu + RTE_ETHER_HDR_LEN < most ? mtu + RTE_ETHER_HDR_LEN : most;
+	return mtu && mtu + l2_len < most ? mtu + l2_len : most;
 }
 
 // The smaller of the two MTUs that a frame for a port must keep to.
@@ -140,8 +140,7 @@ static void dp_sink_to_port(struct dp_sink *s, const struct ft_packet *of,
 		dp_sink_oversize(s, of, p, port, dp_sink_mtu(s->tenant, dp_port_mtu(port)), cause);
 		return;
 	} else {
-		ft_trace_target(of, port,
-			dp_sink_longest(s->tenant, dp_port_mtu(port) + RTE_ETHER_HDR_LEN),
+		ft_trace_target(of, port, dp_sink_longest(s->tenant, dp_port_mtu(port) + l2, l2),
 			DP_PATH_PORT);
 		dp_packet_to_mbuf(p);
 		dp_tx(s->worker, s->tenant, p->owner, port);
@@ -160,41 +159,62 @@ static bool dp_sink_tunnel_dst(const struct weft_flow_key *key, struct weft_ip *
 	return !weft_ip_is_none(ip);
 }
 
+static uint32_t dp_sink_most(
+	const struct dp_sink *s, const struct weft_packet *view, const struct dp_remote *r)
+{
+	uint32_t most = r->max_len - (r->tmpl.len - r->tmpl.l3_ofs);
+	bool tagged;
+
+	return dp_sink_longest(s->tenant, r->tmpl.max_inner < most ? r->tmpl.max_inner : most,
+		dp_l2_len(view, &tagged));
+}
+
 // To one VTEP.
 static void dp_sink_to_one(struct dp_sink *s, const struct ft_packet *p,
 	const struct weft_packet *view, const struct dp_remote *r, const struct dp_cause *cause)
 {
-	uint32_t most = r->max_len - (r->tmpl.len - r->tmpl.l3_ofs);
+	uint32_t most = __builtin_expect(p->trace != NULL, 0) ? dp_sink_most(s, view, r) : 0;
 
-	if (!dp_encap_push(s->worker, s->tenant, r, view, cause))
-		return;
-	if (r->tmpl.max_inner < most)
-		most = r->tmpl.max_inner;
-	ft_trace_target(p, r, dp_sink_longest(s->tenant, most), DP_PATH_OVERLAY);
+	if (dp_encap_push(s->worker, s->tenant, r, view, cause))
+		ft_trace_target(p, r, most, DP_PATH_OVERLAY);
+}
+
+// To one of several, with more to come.
+static void dp_sink_to_next(struct dp_sink *s, struct ft_packet *p, const struct weft_packet *view,
+	const struct dp_remote *r, const struct dp_cause *cause)
+{
+	uint32_t most = __builtin_expect(p->trace != NULL, 0) ? dp_sink_most(s, view, r) : 0;
+	struct weft_packet copy;
+
+	if (dp_sink_copy(s->worker, s->tenant, p, view, UINT32_MAX, &copy) &&
+		dp_encap_push(s->worker, s->tenant, r, &copy, cause))
+		ft_trace_copy(p, r, most, DP_PATH_OVERLAY);
+	else
+		ft_trace_spoil(p);
 }
 
 // Head-end replication: to every VTEP of the tenant that is not down, the last one getting the
 // buffer itself. What one packet may not become any more counts as one copy that died, however
 // many VTEPs are left.
-static void dp_sink_to_all(struct dp_sink *s, const struct ft_packet *p,
-	const struct weft_packet *view, const struct dp_vtep_set *set, const struct dp_cause *cause)
+static void dp_sink_to_all(struct dp_sink *s, struct ft_packet *p, const struct weft_packet *view,
+	const struct dp_vtep_set *set, const struct dp_cause *cause)
 {
 	const uint16_t *made = &s->worker->copies[dp_sink_root(s->worker, p)];
 	const struct dp_remote *last = NULL;
 	bool more = true;
 
 	for (unsigned i = 0; more && i < set->n; i++) {
-		struct weft_packet copy;
-
-		if (dp_vtep_is_down(&set->remote[i]))
+		if (dp_vtep_is_down(&set->remote[i])) {
+			ft_trace_spoil(p); // it may come back any time
 			continue;
+		}
 		more = !last || *made < DP_COPIES;
-		if (last && dp_sink_copy(s->worker, s->tenant, p, view, UINT32_MAX, &copy))
-			dp_encap_push(s->worker, s->tenant, last, &copy, cause);
+		if (last)
+			dp_sink_to_next(s, p, view, last, cause);
 		last = &set->remote[i];
 	}
 	if (last)
-		dp_encap_push(s->worker, s->tenant, last, view, cause);
+		dp_sink_to_one(s, p, view, last, cause);
 	else
 		dp_worker_drop(s->worker, s->tenant, view->owner, WEFT_DROP_VTEP_DOWN, cause);
 }
@@ -211,6 +231,7 @@ static void dp_sink_tunnel_oversize(struct dp_sink *s, struct ft_packet *p,
 	static const struct weft_ip nowhere; // what comes from the overlay never goes there
 	unsigned n = dp_oversize(s->worker, s->tenant, view, mtu, &nowhere, cause, frag);
 
+	ft_trace_spoil(p); // a shorter one is one
 	for (unsigned i = 0; i < n; i++)
 		dp_sink_to_tunnel(s, p, &frag[i], ofport, cause);
 }
@@ -311,6 +332,31 @@ static void dp_sink_output(
 		dp_sink_to_tunnel(s, p, &view, ofport, &cause);
 	else
 		dp_sink_to_port(s, p, &view, ofport, &cause);
+	if (!(flags & FT_KEEP))
+		dp_sink_done(s->worker, p);
+}
+
+// Once more to where a packet like it went: what there was to ask has been asked.
+static void dp_sink_again(
+	struct ft_sink *sink, struct ft_packet *p, const struct ft_step *step, unsigned flags)
+{
+	struct dp_sink *s = dp_sink(sink);
+	struct dp_cause cause = dp_sink_cause(p);
+	struct weft_packet view = p->pkt;
+
+	if ((flags & FT_KEEP) && !dp_sink_copy(s->worker, s->tenant, p, &p->pkt, UINT32_MAX, &view))
+		return;
+	if (step->flags == DP_PATH_PORT) {
+		dp_packet_to_mbuf(&view);
+		dp_tx(s->worker, s->tenant, view.owner, (struct dp_port *)(uintptr_t)step->what);
+	} else {
+		const struct dp_remote *r = step->what;
+
+		view.network = step->network;
+		if (r->tmpl.any_network)
+			dp_provider_used(r);
+		dp_encap_push(s->worker, s->tenant, r, &view, &cause);
+	}
 	if (!(flags & FT_KEEP))
 		dp_sink_done(s->worker, p);
 }
@@ -419,6 +465,7 @@ void dp_sink_init(struct dp_worker *w)
 				.clone = dp_sink_clone,
 				.learn = dp_sink_learn,
 				.learn_rule = dp_sink_learn_rule,
+				.again = dp_sink_again,
 				.listeners = dp_snoop_listeners,
 			},
 		.worker = w,

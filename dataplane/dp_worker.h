@@ -173,8 +173,9 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
 // Sends those of w->in that have a path[] on it, and takes them out: path[i] stays NULL or becomes
 // so for those that have to go through the tables.
 void dp_path_go(struct dp_worker *w, const struct ft_path *path[]);
-// Edits packet i of w->in as that path does.
-void dp_path_edit(struct dp_worker *w, const struct ft_path *path, unsigned i);
+// The path's copies and edits, of packet i of w->in, which is what is left to go where the path
+// ends. False: it has ended, by a meter.
+bool dp_path_steps(struct dp_worker *w, const struct ft_path *path, unsigned i);
 // Frames of a machine's, each whole, into its tenant's switch.
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 void dp_sink_init(struct dp_worker *w);

@@ -118,7 +118,7 @@ static bool try_edit(struct ft_burst *b, struct ft_run *run, const struct weft_a
 	enum weft_drop why;
 
 	if (run->pkt->trace)
-		ft_trace_action(run->pkt, a);
+		ft_trace_action(b, run, a);
 	if (ft_is_nx(a))
 		return ft_nx_run(b, run, a, false);
 	ft_run_flush(b, run);

@@ -57,16 +57,20 @@ bool ft_run_meter(struct ft_burst *b, struct ft_run *run, uint32_t id)
 	struct ft_packet *pkt = run->pkt;
 	int band;
 
-	ft_trace_spoil(pkt);
-	if (!m)
+	if (!m) {
+		ft_trace_spoil(pkt);
 		return true; // went with its rules; they are not far
+	}
 	band = ft_meter_run(b->sw, m, b->worker, b->now_ns, pkt->pkt.total_len);
-	if (band < 0 || band >= m->band_count)
-		return true;
-	if (m->band[band].type == WEFT_BAND_DROP) {
+	if (band >= 0 && band < m->band_count && m->band[band].type == WEFT_BAND_DROP) {
+		ft_trace_spoil(pkt); // the next one may pass
 		run->why = WEFT_DROP_METER;
 		return false;
 	}
+	if (pkt->trace)
+		ft_trace_meter(pkt, m, run->waiting != FT_WAIT_NONE);
+	if (band < 0 || band >= m->band_count)
+		return true;
 	if (m->band[band].type == WEFT_BAND_DSCP_REMARK) {
 		ft_run_flush(b, run);
 		ft_remark_dscp(&pkt->pkt, &pkt->key, m->band[band].prec_level);
@@ -167,7 +171,7 @@ bool ft_run_actions(
 			return false;
 		}
 		if (run->pkt->trace)
-			ft_trace_action(run->pkt, a);
+			ft_trace_action(b, run, a);
 		if (ft_is_nx(a)) {
 			enum next next = run_nx(b, run, a, end, &last);
 

@@ -2,8 +2,6 @@
 #include "flowtable/cache.h"
 
 #include "flowtable/cache_key.h"
-#include "flowtable/exec.h"
-#include "flowtable/extract.h"
 #include "flowtable/hash.h"
 #include "flowtable/switch.h"
 #include "flowtable/table.h"
@@ -30,10 +28,6 @@ struct line {
 	uint64_t check[WAYS]; // its `hi`
 };
 static_assert(sizeof(struct line) == 64, "one look, one cache line");
-static_assert(
-	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 256, "four lines");
-static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path), "a place each");
-
 // A switch as the burst met it.
 struct now {
 	struct ft_switch *sw;
@@ -257,18 +251,9 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 		return NULL;
 	if (find(line_of(c, p), p) == WAYS && !second_sight(c, p))
 		return NULL;
-	memset(&t->path, 0, sizeof(t->path)); // what is behind it is cleared when used
-	t->spoilt = t->ended = false;
+	ft_trace_begin(t);
 	c->traced |= 1ull << i;
 	return t;
-}
-
-// How many places in the cache a path takes.
-static uint32_t places(const struct ft_path *p)
-{
-	unsigned beyond = p->tables > FT_PATH_RULES ? p->tables - FT_PATH_RULES : 0;
-
-	return 1 + (beyond + FT_PATH_MORE - 1) / FT_PATH_MORE;
 }
 
 // Is it like this one, but for the epoch, and does it hold as of now or can be made to?
@@ -278,7 +263,7 @@ static bool is_like(
 	bool like;
 
 	p->epoch = known->epoch;
-	like = !memcmp(known, p, places(p) * sizeof(*p)) && holds(c, known, now);
+	like = !memcmp(known, p, ft_path_places(p) * sizeof(*p)) && holds(c, known, now);
 	p->epoch = now->epoch;
 	return like;
 }
@@ -288,7 +273,7 @@ static bool is_like(
 static uint32_t path_number(
 	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, const struct now *now)
 {
-	uint32_t n = places(p), *known;
+	uint32_t n = ft_path_places(p), *known;
 	size_t bytes = n * sizeof(*p);
 
 	p->epoch = 0;
@@ -352,6 +337,7 @@ static bool learn(struct ft_cache *c, unsigned i)
 		*ft_path_counter(&t->path, r) =
 			ft_rule_counter(t->path.sw, *ft_path_rule(&t->path, r), c->worker);
 	limit_alike(&t->alike, now);
+	ft_trace_end(t);
 	number = path_number(c, &t->path, &t->alike, now);
 	if (!number)
 		return false;
@@ -371,36 +357,4 @@ void ft_cache_learn(struct ft_cache *c)
 			break;
 		}
 	c->traced = 0;
-}
-
-// ---- going a path
-
-void ft_path_count(
-	const struct ft_path *p, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
-{
-	struct ft_table_counters *tables = &p->sw->table_counters[worker];
-
-	for (unsigned i = 0; i < p->rules; i++) {
-		struct ft_counter *c = *ft_path_counter(p, i);
-
-		ft_counter_bump(&c->packets, n);
-		ft_counter_bump(&c->bytes, bytes);
-		atomic_store_explicit(&c->used_ns, now_ns, memory_order_relaxed);
-	}
-	for (unsigned i = 0; i < p->tables; i++) {
-		uint8_t at = *ft_path_table(p, i);
-
-		ft_counter_bump(&tables->table[at].lookups, n);
-		if (i < p->rules)
-			ft_counter_bump(&tables->table[at].matched, n);
-	}
-	if (p->asks_fdb && p->source)
-		ft_fdb_touch(p->source, worker, (uint32_t)(now_ns / 1000000000u));
-}
-
-void ft_path_edit(const struct ft_path *p, struct ft_packet *pkt)
-{
-	ft_extract(&pkt->pkt, &pkt->key);
-	for (unsigned i = 0; i < p->edits; i++)
-		ft_edit(pkt, p->edit[i]);
 }

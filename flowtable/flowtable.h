@@ -320,6 +320,7 @@ struct ft_listeners {
 	bool overlay; // and to all that the overlay has
 };
 
+struct ft_step;
 struct ft_sink {
 	// To a port that exists and takes packets, or to WEFT_OFPORT_OVERLAY: key.tun_dst (or
 	// tun_ipv6_dst) names the VTEP; zero: to all of the tenant's VTEPs.
@@ -336,6 +337,9 @@ struct ft_sink {
 	// A packet asks for a rule: a copy goes to the writer, who calls ft_learn_apply(). False: lost,
 	// and the sink has counted that. NULL: nothing is learned.
 	bool (*learn_rule)(struct ft_sink *, const struct ft_learned *);
+	// Once more to where an output of the same went, as that told the flow cache (path.h): the step
+	// says where. NULL: nothing is remembered.
+	void (*again)(struct ft_sink *, struct ft_packet *, const struct ft_step *, unsigned flags);
 	// Multicast that NORMAL is about to flood: who is to have it? False: everybody. NULL: always.
 	bool (*listeners)(struct ft_sink *, struct ft_packet *, struct ft_listeners *);
 };

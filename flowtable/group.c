@@ -150,6 +150,7 @@ void ft_group_stage_add(struct ft_switch *sw, struct ft_group *g)
 {
 	ft_versioned_link(&sw->groups, &g->v);
 	refer_targets(sw, g, 1);
+	ft_relevance_group(sw, g);
 	sw->group_count++;
 	ft_txn_log(sw->txn, FT_OP_GROUP_ADD, g, 0);
 }
@@ -222,6 +223,7 @@ void ft_group_unlink(struct ft_switch *sw, struct ft_group *g)
 	if (newer && newer->carried)
 		carry_over(sw, newer, g); // nobody counts there any more
 	ft_versioned_unlink(&sw->groups, &g->v);
+	sw->shapes_went |= g->type == WEFT_GROUP_TYPE_SELECT;
 }
 
 void ft_groups_fini(struct ft_switch *sw)

@@ -157,6 +157,8 @@ static void run_bucket_here(
 		return;
 	}
 	run->budget->buckets--;
+	if (run->pkt->trace)
+		ft_trace_bucket(run->pkt, g, i);
 	ft_bucket_count(g, i, b->worker, run->pkt->pkt.total_len);
 	ft_set_clear(&set);
 	ft_set_write(&set, ft_bucket_actions(&g->bucket[i]), spec->actions_len, false);
@@ -225,7 +227,8 @@ void ft_run_group(struct ft_burst *b, struct ft_run *run, uint32_t id, bool last
 		run->why = WEFT_DROP_GROUP_DEPTH;
 		return;
 	}
-	ft_trace_spoil(run->pkt);
+	if (run->pkt->trace)
+		ft_trace_group(run->pkt, g);
 	ft_group_count(g, b->worker, run->pkt->pkt.total_len);
 	switch (g->type) {
 	case WEFT_GROUP_TYPE_ALL:

@@ -41,8 +41,11 @@ bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->ops[i].type >= FT_OP_GROUP_ADD && t->ops[i].type <= FT_OP_METER_DEL)
+			return false;
 		n += t->ops[i].type == FT_OP_RULE_ADD || t->ops[i].type == FT_OP_RULE_DEL;
+	}
 	if (n > FT_HISTORY / 2)
 		return false;
 	for (size_t i = 0; i < t->n; i++)

@@ -45,7 +45,7 @@ struct ft_switch;
 struct ft_txn;
 
 // Writer, before the version is published: what the transaction changes will be seen from `epoch`
-// on. False: more than the ring holds, every path must go.
+// on. False: more than the ring holds, or groups or meters; every path must go.
 bool ft_history_log(struct ft_switch *, const struct ft_txn *, uint64_t epoch);
 
 // Workers: does the path, which held at path->epoch, hold still, as far as rules go? All its

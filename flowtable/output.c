@@ -55,6 +55,26 @@ static void send_packet_in(struct ft_burst *b, struct ft_run *run, unsigned flag
 		b->pause->run = NULL;
 }
 
+// What the sink does not tell of can't be done again.
+static void hand_over(struct ft_burst *b, struct ft_run *run, unsigned flags)
+{
+	struct ft_trace *t = run->pkt->trace;
+	unsigned told = 0;
+
+	if (__builtin_expect(t != NULL, 0)) {
+		told = t->told;
+		t->keep = flags & FT_KEEP;
+	}
+	if (run->waiting == FT_WAIT_PORT)
+		b->sink->output(b->sink, run->pkt, run->port, flags);
+	else if (run->waiting == FT_WAIT_OVERLAY)
+		send_overlay(b, run, flags);
+	else
+		send_packet_in(b, run, flags);
+	if (__builtin_expect(t != NULL, 0) && t->told == told)
+		t->spoilt = true;
+}
+
 // The sink sees the rule that asked for the output, not one matched since.
 static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 {
@@ -68,12 +88,7 @@ static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 	}
 	pkt->rule = run->rule;
 	pkt->table = run->rule_table;
-	if (run->waiting == FT_WAIT_PORT)
-		b->sink->output(b->sink, pkt, run->port, flags);
-	else if (run->waiting == FT_WAIT_OVERLAY)
-		send_overlay(b, run, flags);
-	else
-		send_packet_in(b, run, flags);
+	hand_over(b, run, flags);
 	run->waiting = FT_WAIT_NONE;
 	if (flags & FT_KEEP) {
 		pkt->rule = rule;
@@ -83,10 +98,8 @@ static void send_waiting(struct ft_burst *b, struct ft_run *run, unsigned flags)
 
 void ft_run_flush(struct ft_burst *b, struct ft_run *run)
 {
-	if (run->waiting == FT_WAIT_NONE)
-		return;
-	ft_trace_spoil(run->pkt);
-	send_waiting(b, run, FT_KEEP);
+	if (run->waiting != FT_WAIT_NONE)
+		send_waiting(b, run, FT_KEEP);
 }
 
 void ft_run_end(struct ft_burst *b, struct ft_run *run)

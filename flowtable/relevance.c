@@ -109,18 +109,22 @@ bool ft_relevance_words(const struct ft_relevance *r, uint64_t turn, uint64_t wo
 	return !(turn & 1) && atomic_load_explicit(&r->turn, memory_order_relaxed) == turn;
 }
 
-// False: nothing is new.
+// These say whether anything is new.
+
+static bool add_word(struct weft_flow_key *fields, unsigned word, uint64_t mask)
+{
+	uint64_t old = ft_key_word(fields, word), new = old | mask;
+
+	memcpy((char *)fields + 8 * word, &new, 8);
+	return new != old;
+}
+
 static bool add_shape(struct weft_flow_key *fields, const struct ft_shape *s)
 {
-	uint64_t news = 0;
+	bool news = false;
 
-	for (unsigned i = 0; i < s->words; i++) {
-		uint64_t word = ft_key_word(fields, s->word[i]);
-
-		news |= s->mask[i] & ~word;
-		word |= s->mask[i];
-		memcpy((char *)fields + 8 * s->word[i], &word, 8);
-	}
+	for (unsigned i = 0; i < s->words; i++)
+		news |= add_word(fields, s->word[i], s->mask[i]);
 	return news;
 }
 
@@ -128,6 +132,48 @@ static void add_shapes(struct weft_flow_key *fields, const struct ft_classifier 
 {
 	for (uint32_t i = 0; c && i < c->shapes.n; i++)
 		add_shape(fields, c->shapes.at[i]);
+}
+
+// All that the hash of a flow has in it (ft_flow_hash()); what else the print always has.
+static bool add_flow(struct weft_flow_key *fields)
+{
+	struct weft_flow_key flow = {0};
+	bool news = false;
+
+	memset(&flow.ipv4_src, 0xff, sizeof(flow.ipv4_src));
+	memset(&flow.ipv4_dst, 0xff, sizeof(flow.ipv4_dst));
+	memset(flow.ipv6_src, 0xff, sizeof(flow.ipv6_src));
+	memset(flow.ipv6_dst, 0xff, sizeof(flow.ipv6_dst));
+	memset(&flow.l4_src, 0xff, sizeof(flow.l4_src));
+	memset(&flow.l4_dst, 0xff, sizeof(flow.l4_dst));
+	for (unsigned word = 0; word < WEFT_KEY_WORDS; word++)
+		news |= add_word(fields, word, ft_key_word(&flow, word));
+	return news;
+}
+
+static bool add_group(struct weft_flow_key *fields, const struct ft_group *g)
+{
+	bool news = false;
+	unsigned i = 0;
+
+	if (g->type != WEFT_GROUP_TYPE_SELECT)
+		return false;
+	if (!g->hash_map)
+		return add_flow(fields);
+	for (uint64_t map = g->hash_map; map; map &= map - 1, i++)
+		news |= add_word(fields, (unsigned)__builtin_ctzll(map), g->hash_mask[i]);
+	return news;
+}
+
+// Of all versions.
+static void add_groups(struct weft_flow_key *fields, const struct ft_switch *sw)
+{
+	const struct ft_versioned *v;
+	uint32_t pos = 0;
+
+	while ((v = ft_idmap_next(&sw->groups, &pos)))
+		for (; v; v = atomic_load_explicit(&v->older, memory_order_relaxed))
+			add_group(fields, (const struct ft_group *)(const void *)v);
 }
 
 void ft_relevance_init(struct ft_switch *sw)
@@ -138,6 +184,12 @@ void ft_relevance_init(struct ft_switch *sw)
 void ft_relevance_grow(struct ft_switch *sw, const struct ft_shape *shape)
 {
 	if (add_shape(&sw->cache.relevance.fields, shape))
+		publish(&sw->cache.relevance);
+}
+
+void ft_relevance_group(struct ft_switch *sw, const struct ft_group *g)
+{
+	if (add_group(&sw->cache.relevance.fields, g))
 		publish(&sw->cache.relevance);
 }
 
@@ -154,5 +206,6 @@ void ft_relevance_shrink(struct ft_switch *sw)
 		add_shapes(&r->fields, &t->classifier);
 		add_shapes(&r->fields, atomic_load_explicit(&t->soft, memory_order_relaxed));
 	}
+	add_groups(&r->fields, sw);
 	publish(r);
 }

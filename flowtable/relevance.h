@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Which bits of a frame the rules of a switch may look at: the union of the masks of all rules in
-// all tables, as masks over the frame's first 64 bytes. For the flow cache (cache_key.h).
+// all tables, and of what select groups hash, as masks over the frame's first 64 bytes. For the
+// flow cache (cache_key.h).
 //
 // The writer changes it in place, word by word, while workers read. That is enough: whatever mix of
 // an older and a newer mask a worker sees lies between the two, and both, the older because the new
@@ -35,6 +36,7 @@ struct ft_relevance {
 	struct weft_flow_key fields;
 };
 
+struct ft_group;
 struct ft_shape;
 struct ft_switch;
 
@@ -49,5 +51,7 @@ bool ft_relevance_words(const struct ft_relevance *, uint64_t turn, uint64_t wor
 void ft_relevance_init(struct ft_switch *);
 // A rule of this shape is about to be published.
 void ft_relevance_grow(struct ft_switch *, const struct ft_shape *);
-// Shapes have gone, and no worker sees a rule of theirs any more: from what is left.
+// A group is about to be published: one that chooses by a hash looks at what it hashes.
+void ft_relevance_group(struct ft_switch *, const struct ft_group *);
+// Shapes or groups have gone, and no worker sees any more what was of them: from what is left.
 void ft_relevance_shrink(struct ft_switch *);

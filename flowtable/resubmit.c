@@ -117,7 +117,6 @@ bool ft_resubmit(struct ft_burst *b, struct ft_run *run, const struct weft_actio
 
 bool ft_run_copy(struct ft_burst *b, struct ft_run *run, struct ft_run *copy)
 {
-	ft_trace_spoil(run->pkt);
 	*copy = (struct ft_run){
 		.pkt = b->sink->clone(b->sink, run->pkt),
 		.why = WEFT_DROP_RULE,
@@ -127,10 +126,14 @@ bool ft_run_copy(struct ft_burst *b, struct ft_run *run, struct ft_run *copy)
 		.next = -1,
 		.budget = run->budget,
 	};
-	if (copy->pkt)
-		copy->pkt->trace = NULL;
-	else
+	if (!copy->pkt) {
+		ft_trace_spoil(run->pkt);
 		run->why = WEFT_DROP_NO_BUFFER;
+	} else if (run->pkt->trace) {
+		ft_trace_clone(run->pkt, copy->pkt);
+	} else {
+		copy->pkt->trace = NULL;
+	}
 	return copy->pkt;
 }
 

@@ -55,6 +55,8 @@ def _reasons(macro):
 DROPS = _reasons("DROP")
 CONSUMED = _reasons("CONSUMED")
 ERRORS = _names("error.h", "WEFT_ERRORS")
+ACTIONS = _names("action.h", "WEFT_ACTIONS")
+FIELDS = _names("fields.h", "WEFT_FIELDS")
 KINDS = [n.lower() for n in _names("ipc_port.h", "WEFT_PORT_KINDS")]
 TYPES = _types()
 VERSION = int(re.search(r"#define WEFT_IPC_VERSION (\d+)u", (INCLUDE / "ipc.h").read_text()).group(1))

@@ -12,6 +12,7 @@ struct box { // a packet and its memory
 	struct ft_packet pkt;
 	struct frame frame;
 	bool live;
+	unsigned number; // of the packet received, its copies' too; the test's
 };
 
 enum sent_kind {
@@ -24,7 +25,8 @@ struct sent {
 	uint32_t port;
 	struct ft_packet_in in;
 	weft_be32 tun_dst;
-	uint32_t network; // host order; of a provider's tunnels
+	uint32_t network;     // host order; of a provider's tunnels
+	unsigned packet, nth; // of that packet's; the test's
 	unsigned len;
 	uint8_t bytes[FRAME_MAX];
 	// CONTROLLER: the packet stopped
@@ -164,6 +166,7 @@ static struct ft_packet *books_clone(struct ft_sink *sink, const struct ft_packe
 	box->pkt.pkt.data = box->frame.bytes;
 	box->pkt.pkt.headroom = FRAME_ROOM;
 	box->pkt.pkt.owner = box;
+	box->number = box_of(p)->number;
 	b->clones++;
 	return &box->pkt;
 }

@@ -9,6 +9,9 @@
 //
 //   - both tables' marks and the port are of one transaction, whether the packet went by a
 //     remembered way or through the tables;
+//   - every other flow's packets go through a group, too, which sends a copy with a mark of its
+//   own:
+//     the transaction that changed the group;
 //   - none that another had replaced before the burst began, and none not yet staged;
 //   - once a packet has met a transaction, no later one of any flow meets what that replaced.
 //
@@ -30,6 +33,8 @@
 enum {
 	FLOWS = 16,
 	PORTS = 4,
+	GROUP = FLOWS, // where a flow's number would stand
+	GROUP_PORT = 6,
 	CACHED = 256, // flows: the least there is, so that all is forgotten now and then
 	LEN = 64,
 #if defined(__SANITIZE_THREAD__)
@@ -43,9 +48,9 @@ enum {
 
 static _Atomic bool stop;
 static uint16_t top = TOP;
-static _Atomic uint32_t staged;             // the newest transaction that a packet may have met
-static _Atomic uint32_t committed[FLOWS];   // the oldest
-static _Atomic uint32_t after[RING][FLOWS]; // a flow's, once that transaction is there
+static _Atomic uint32_t staged;                 // the newest transaction that a packet may have met
+static _Atomic uint32_t committed[FLOWS + 1];   // the oldest
+static _Atomic uint32_t after[RING][FLOWS + 1]; // a flow's, once that transaction is there
 
 struct reader {
 	struct ft_sink sink; // first
@@ -54,17 +59,21 @@ struct reader {
 	struct ft_cache *cache;
 	void *memory;
 	unsigned worker;
-	uint32_t oldest[FLOWS]; // that may be met by this burst
-	uint32_t newest;        // that was met
+	uint32_t oldest[FLOWS + 1]; // that may be met by this burst
+	uint32_t newest;            // that was met
 	uint64_t searched, remembered, wrong;
 	_Atomic uint64_t bursts, hits;
+	bool copied; // the latest frame was the group's
+	struct ft_packet copy;
+	uint8_t copied_frame[LEN];
 	struct ft_packet pkt[FLOWS];
 	uint8_t frame[FLOWS][LEN];
 };
 
 // ---- readers
 
-static const uint32_t ports[PORTS] = {2, 3, 4, 5}; // the frames come in at 1
+// The frames come in at 1.
+static const uint32_t ports[PORTS + 1] = {2, 3, 4, 5, GROUP_PORT};
 
 // Does it say that transaction `newest` is not there, which was met before? The ring tells of the
 // latest ones only.
@@ -75,17 +84,29 @@ static bool unseen(const struct reader *r, unsigned flow, uint32_t met)
 	return older && atomic_load(&staged) - r->newest < RING;
 }
 
-// A frame that came out at `port`, marked by both tables.
+// It met this transaction's.
+static void meet(struct reader *r, unsigned flow, uint32_t number)
+{
+	r->wrong += number < r->oldest[flow] || number > atomic_load(&staged) ||
+		    unseen(r, flow, number);
+	if (number > r->newest)
+		r->newest = number;
+}
+
+// A frame that came out at `port`, marked by both tables, and by the group if that sent it.
 static void look(struct reader *r, const struct ft_packet *p, uint32_t port)
 {
 	const uint8_t *f = p->pkt.data;
 	unsigned flow = f[33];
 	uint32_t upper = ntohl(ft_get32(f + 8)), lower = ntohl(ft_get32(f + 26));
 
-	r->wrong += upper != lower || port != ports[lower % PORTS] || lower < r->oldest[flow] ||
-		    lower > atomic_load(&staged) || unseen(r, flow, lower);
-	if (lower > r->newest)
-		r->newest = lower;
+	r->wrong += upper != lower;
+	meet(r, flow, lower);
+	if (port == GROUP_PORT)
+		meet(r, GROUP, ntohl(ft_get32(f + 2)));
+	else
+		r->wrong += port != ports[lower % PORTS] || r->copied != flow % 2;
+	r->copied = port == GROUP_PORT;
 }
 
 static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
@@ -94,7 +115,23 @@ static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port
 
 	ft_trace_target(p, &ports[port - ports[0]], LEN, 0);
 	look(r, p, port);
-	r->searched++;
+	r->searched += !r->copied;
+}
+
+static void sink_again(
+	struct ft_sink *sink, struct ft_packet *p, const struct ft_step *s, unsigned flags)
+{
+	look((struct reader *)sink, p, *(const uint32_t *)s->what);
+}
+
+static struct ft_packet *sink_clone(struct ft_sink *sink, const struct ft_packet *p)
+{
+	struct reader *r = (struct reader *)sink;
+
+	r->copy = *p;
+	memcpy(r->copied_frame, p->pkt.data, LEN);
+	r->copy.pkt.data = r->copied_frame;
+	return &r->copy;
 }
 
 static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
@@ -105,7 +142,7 @@ static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop 
 static void go_path(struct reader *r, const struct ft_path *path, struct ft_packet *p)
 {
 	ft_path_count(path, r->worker, 1, LEN, 1);
-	ft_path_edit(path, p);
+	ft_path_run(path, r->worker, 1, p, &r->sink);
 	if (path->end == FT_PATH_OUTPUT)
 		look(r, p, *(const uint32_t *)path->target);
 	else
@@ -146,6 +183,7 @@ static void burst(struct reader *r)
 	struct ft_arrival a[FLOWS];
 	unsigned n = 0;
 
+	r->oldest[GROUP] = atomic_load(&committed[GROUP]);
 	for (unsigned i = 0; i < FLOWS; i++) {
 		r->oldest[i] = atomic_load(&committed[i]);
 		make_frame(r, i);
@@ -187,7 +225,8 @@ static void reader_start(struct reader *r, struct ft_switch *sw, unsigned worker
 	size_t bytes = ft_cache_bytes(CACHED);
 
 	*r = (struct reader){.sw = sw, .worker = worker};
-	r->sink = (struct ft_sink){.output = sink_output, .drop = sink_drop};
+	r->sink = (struct ft_sink){
+		.output = sink_output, .drop = sink_drop, .clone = sink_clone, .again = sink_again};
 	r->memory = aligned_alloc(64, bytes);
 	assert_non_null(r->memory);
 	memset(r->memory, 0, bytes);
@@ -212,7 +251,7 @@ static struct weft_match match_of(unsigned flow, unsigned shape)
 	return pattern_match(&p);
 }
 
-static struct program program_of(unsigned table, uint32_t number)
+static struct program program_of(unsigned table, unsigned flow, uint32_t number)
 {
 	struct program p = {0};
 
@@ -222,6 +261,8 @@ static struct program program_of(unsigned table, uint32_t number)
 		p.instr.goto_table = 1;
 	} else {
 		program_set(&p, false, WEFT_FIELD_ETH_SRC, number);
+		if (flow % 2)
+			program_add(&p, false, WEFT_ACTION_GROUP, 1);
 		program_add(&p, false, WEFT_ACTION_OUTPUT, ports[number % PORTS]);
 	}
 	return p;
@@ -240,7 +281,7 @@ static void stage(
 	struct ft_switch *sw, unsigned how, unsigned table, unsigned flow, uint32_t number)
 {
 	struct weft_match loose = match_of(flow, 0), tight = match_of(flow, (unsigned)rng() % 4);
-	struct program p = program_of(table, number);
+	struct program p = program_of(table, flow, number);
 
 	if (how == 0) { // changed in place
 		mod(sw, WEFT_FLOW_MODIFY, table, 0, &loose, &p);
@@ -255,12 +296,34 @@ static void stage(
 	}
 }
 
+static void stage_group(struct ft_switch *sw, uint32_t number)
+{
+	struct weft_group_mod g = {.group = 1,
+		.command = WEFT_GROUP_ADD_OR_MODIFY,
+		.type = WEFT_GROUP_TYPE_INDIRECT,
+		.bucket_count = 1};
+	struct {
+		struct weft_bucket b;
+		uint8_t actions[256];
+	} bucket;
+	struct program p = {0};
+
+	program_set(&p, true, WEFT_FIELD_ETH_DST, 0x020200000000 | number);
+	program_add(&p, true, WEFT_ACTION_OUTPUT, GROUP_PORT);
+	bucket.b = (struct weft_bucket){.watch_port = WEFT_OFPORT_ANY,
+		.watch_group = WEFT_GROUP_ANY,
+		.actions_len = p.instr.write_len};
+	memcpy(bucket.actions, p.actions, p.instr.write_len);
+	assert_int_equal(
+		ft_group_mod(sw, &g, &bucket, sizeof(bucket.b) + p.instr.write_len), WEFT_E_NONE);
+}
+
 // The next transaction, of `n` flows from `first` on.
 static void flip(struct ft_switch *sw, unsigned first, unsigned n)
 {
 	unsigned how = (unsigned)rng() % 4;
 	uint32_t number = atomic_load(&staged) + 1;
-	bool undone = rng() % 8 == 0;
+	bool undone = rng() % 8 == 0, group = rng() % 8 == 0;
 
 	if (top > 60000) { // all anew, from below
 		undone = false;
@@ -271,6 +334,8 @@ static void flip(struct ft_switch *sw, unsigned first, unsigned n)
 	for (unsigned i = 0; i < FLOWS && !undone; i++)
 		atomic_store(&after[number % RING][i],
 			(i + FLOWS - first) % FLOWS < n ? number : atomic_load(&committed[i]));
+	atomic_store(&after[number % RING][GROUP],
+		group && !undone ? number : atomic_load(&committed[GROUP]));
 	if (!undone)
 		atomic_store(&staged, number);
 	assert_true(ft_txn_begin(sw));
@@ -278,11 +343,15 @@ static void flip(struct ft_switch *sw, unsigned first, unsigned n)
 		stage(sw, how, 0, (first + i) % FLOWS, number);
 		stage(sw, how, 1, (first + i) % FLOWS, number);
 	}
+	if (group)
+		stage_group(sw, number);
 	if (undone) {
 		ft_txn_abort(sw);
 		return;
 	}
 	ft_txn_commit(sw);
+	if (group)
+		atomic_store(&committed[GROUP], number);
 	for (unsigned i = 0; i < n; i++)
 		atomic_store(&committed[(first + i) % FLOWS], number);
 }
@@ -332,17 +401,18 @@ static struct ft_switch *switch_new(struct world *w)
 	env.workers = QSBR_READERS;
 	sw = ft_switch_new(&env, &limits, w);
 	assert_non_null(sw);
-	for (unsigned i = 0; i < PORTS; i++)
+	for (unsigned i = 0; i <= PORTS; i++)
 		assert_int_equal(ft_port_set(sw, &(struct ft_port){ports[i], 0, true}), 0);
+	stage_group(sw, 1);
 	for (unsigned flow = 0; flow < FLOWS; flow++)
 		for (unsigned table = 0; table < 2; table++) {
 			struct weft_match m = match_of(flow, 0);
-			struct program p = program_of(table, 1);
+			struct program p = program_of(table, flow, 1);
 
 			mod(sw, WEFT_FLOW_ADD, table, 100, &m, &p);
 		}
 	atomic_store(&staged, 1);
-	for (unsigned flow = 0; flow < FLOWS; flow++)
+	for (unsigned flow = 0; flow <= FLOWS; flow++)
 		atomic_store(&committed[flow], 1);
 	return sw;
 }

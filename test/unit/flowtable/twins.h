@@ -12,11 +12,19 @@
 #include "flowtable/lookup.h"
 #include "flowtable/trace.h"
 
-#define LONGEST 1200 // of a frame on a remembered way
+enum {
+	PORTS = 5,
+	GROUPS = 4,
+	MACS = 6,
+	POOL = 120,
+	LONGEST = 1200 // of a frame on a remembered way
+};
 
 // The port that is a tunnel: a tenant's, whose network is one, or a provider's, of several
 // networks.
 static uint32_t tunnel = WEFT_OFPORT_OVERLAY;
+
+static weft_be32 dead_vtep;
 
 // An output as the sink of a data plane would have it, kept apart by port and VTEP.
 struct target {
@@ -29,7 +37,8 @@ struct twin {
 	struct books *b;
 	struct ft_cache *cache; // NULL: the side without
 	void *memory;
-	unsigned hits, edited;
+	unsigned hits;
+	unsigned steps[FT_STEP_LENGTH + 1]; // of each type, on known ways
 };
 
 static struct target targets[64];
@@ -47,70 +56,82 @@ static const struct target *target_of(uint32_t port, weft_be32 tun_dst)
 	return &targets[i];
 }
 
-// Whose doing it was goes into what is compared.
-static inline void blame(struct sent *s, const struct ft_rule *rule, uint8_t table)
+// Whose doing it was goes into what is compared, and which of the packet's outputs it is.
+static inline void blame(
+	struct books *b, unsigned number, const struct ft_rule *rule, uint8_t table)
 {
+	struct sent *s = &b->sent[b->n - 1];
+
 	s->in.cookie = rule ? rule->cookie : UINT64_MAX;
 	s->in.table = table;
+	s->packet = number;
+	for (unsigned i = b->n - 1; i && !s->nth; i--)
+		if (b->sent[i - 1].packet == number)
+			s->nth = b->sent[i - 1].nth + 1;
+}
+
+static inline void send_to(struct books *b, struct ft_packet *p, const struct target *t,
+	uint32_t network, unsigned flags)
+{
+	const struct ft_rule *rule = p->rule;
+	uint8_t table = p->table;
+	unsigned number = box_of(p)->number;
+
+	books_output(&b->sink, p, t->port, flags);
+	b->sent[b->n - 1].tun_dst = t->tun_dst;
+	b->sent[b->n - 1].network = network;
+	blame(b, number, rule, table);
 }
 
 static inline void sink_output(
 	struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
 {
-	struct books *b = books_of(sink);
-	const struct ft_rule *rule = p->rule;
-	uint8_t table = p->table;
-
-	weft_be32 dst = port == tunnel ? p->key.tun_dst : 0;
+	const struct target *t = target_of(port, port == tunnel ? p->key.tun_dst : 0);
 	uint32_t network = port == WEFT_OFPORT_VXLAN ? (uint32_t)weft_ntohll(p->key.tunnel_id) : 0;
 
 	ft_trace_network(p, network);
-	ft_trace_target(p, target_of(port, dst), LONGEST, 7);
-	books_output(sink, p, port, flags);
-	b->sent[b->n - 1].tun_dst = dst;
-	b->sent[b->n - 1].network = network;
-	blame(&b->sent[b->n - 1], rule, table);
+	ft_trace_target(p, t, LONGEST, 7);
+	send_to(books_of(sink), p, t, network, flags);
 }
 
-static inline void drop(struct books *b, struct ft_packet *p, enum weft_drop why,
-	const struct ft_rule *rule, uint8_t table)
+static inline void sink_again(
+	struct ft_sink *sink, struct ft_packet *p, const struct ft_step *s, unsigned flags)
 {
-	struct sent *s = books_send(b, p);
-
-	memset(s->bytes, 0, sizeof(s->bytes)); // nobody sees them any more
-	s->kind = (enum sent_kind)2;
-	s->port = why;
-	blame(s, rule, table);
-	books_drop(&b->sink, p, why);
+	assert_int_equal(s->flags, 7);
+	send_to(books_of(sink), p, s->what, s->network, flags);
 }
 
 static inline void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
 {
-	drop(books_of(sink), p, why, p->rule, p->table);
+	struct books *b = books_of(sink);
+	struct sent *s = books_send(b, p);
+
+	memset(s->bytes, 0, sizeof(s->bytes)); // nobody sees them any more
+	s->len = 0;
+	s->kind = (enum sent_kind)2;
+	s->port = why;
+	blame(b, box_of(p)->number, p->rule, p->table);
+	books_drop(sink, p, why);
 }
 
 static inline void go_path(struct twin *s, const struct ft_path *path, struct ft_packet *p)
 {
-	const struct target *t = path->target;
-	struct sent *sent;
+	uint32_t came = p->pkt.total_len;
 
 	s->hits++;
-	s->edited += path->edits != 0;
-	ft_path_count(path, 0, 1, p->pkt.total_len, s->w->now);
-	if (path->edits)
-		ft_path_edit(path, p);
+	for (unsigned i = 0; i < path->steps; i++)
+		s->steps[ft_path_step(path, i)->type]++;
+	if (path->steps && !ft_path_run(path, 0, s->w->now, p, &s->b->sink))
+		return;
+	ft_path_count(path, 0, 1, came, s->w->now);
+	p->rule = path->rule;
+	p->table = path->table;
 	if (path->end == FT_PATH_DROP) {
-		drop(s->b, p, (enum weft_drop)path->why, path->rule, path->table);
+		sink_drop(&s->b->sink, p, (enum weft_drop)path->why);
 		return;
 	}
 	assert_int_equal(path->flags, 7);
-	sent = books_send(s->b, p);
-	sent->kind = SENT_PORT;
-	sent->port = t->port;
-	sent->tun_dst = t->tun_dst;
-	sent->network = path->network;
-	blame(sent, path->rule, path->table);
-	books_end(s->b, p);
+	send_to(s->b, p, path->target, path->network, 0);
 }
 
 static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsigned n)
@@ -140,7 +161,8 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	}
 	ft_cache_lookup(s->cache, a, n, path);
 	for (unsigned i = 0; i < n; i++) {
-		if (path[i] && pkts[i]->pkt.total_len <= path[i]->max_len) {
+		if (path[i] &&
+			ft_path_fits(path[i], pkts[i]->pkt.total_len, pkts[i]->pkt.headroom)) {
 			go_path(s, path[i], pkts[i]);
 			continue;
 		}
@@ -164,22 +186,43 @@ static inline void flow_mod(struct twin s[2], uint8_t command, uint8_t table, ui
 
 // ---- comparing
 
-static inline int by_content(const void *a, const void *b)
+static inline int by_packet(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct sent));
+	const struct sent *x = *(struct sent *const *)a, *y = *(struct sent *const *)b;
+
+	if (x->packet != y->packet)
+		return x->packet < y->packet ? -1 : 1;
+	if (x->nth != y->nth)
+		return x->nth < y->nth ? -1 : 1;
+	return memcmp(x, y, sizeof(*x));
 }
 
-static inline void compare_sent(struct books *a, struct books *b)
+// The caller frees.
+static inline struct sent **sorted(const struct books *b)
 {
+	struct sent **sent = calloc(b->n + 1, sizeof(struct sent *));
+
+	assert_non_null(sent);
+	for (unsigned i = 0; i < b->n; i++)
+		sent[i] = &b->sent[i];
+	qsort(sent, b->n, sizeof(struct sent *), by_packet);
+	return sent;
+}
+
+// The same of each packet in the same order.
+static inline void compare_sent(const struct books *a, const struct books *b)
+{
+	struct sent **x = sorted(a), **y = sorted(b);
+
 	assert_int_equal(a->n, b->n);
 	assert_int_equal(a->learns, b->learns);
 	assert_int_equal(a->finals, a->received + a->clones);
 	assert_int_equal(b->finals, b->received + b->clones);
-	if (!a->n)
-		return;
-	qsort(a->sent, a->n, sizeof(a->sent[0]), by_content);
-	qsort(b->sent, b->n, sizeof(b->sent[0]), by_content);
-	assert_memory_equal(a->sent, b->sent, a->n * sizeof(a->sent[0]));
+	for (unsigned i = 0; i < a->n; i++)
+		if (memcmp(x[i], y[i], sizeof(struct sent)))
+			assert_memory_equal(x[i], y[i], sizeof(struct sent));
+	free(x);
+	free(y);
 }
 
 struct told_all {
@@ -201,6 +244,27 @@ static inline void tell_fdb(void *arg, const struct weft_ipc_fdb *f)
 	*(uint64_t *)arg += (uint64_t)f->age_s * 1000 + f->ofport + f->mac.b[5];
 }
 
+// Of all that is told, a sum in which every part counts.
+static inline void add_up(uint64_t *sum, const void *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		*sum = (*sum ^ ((const uint8_t *)data)[i]) * 0x100000001b3;
+}
+
+static inline void tell_group(void *arg, const struct weft_group_stats *g, const void *buckets,
+	const struct weft_bucket_counters *c)
+{
+	add_up(arg, g, sizeof(*g));
+	add_up(arg, c, g->group.bucket_count * sizeof(*c));
+}
+
+static inline void tell_meter(void *arg, const struct weft_meter_stats *m,
+	const struct weft_band *bands, const struct weft_bucket_counters *c)
+{
+	add_up(arg, m, sizeof(*m));
+	add_up(arg, c, m->meter.band_count * sizeof(*c));
+}
+
 static inline void compare_state(struct twin s[2])
 {
 	static struct told_all told[2];
@@ -208,7 +272,7 @@ static inline void compare_state(struct twin s[2])
 	struct weft_flow_filter all = filter_all();
 	struct weft_match any = {0};
 	unsigned n[2];
-	uint64_t fdb[2] = {0};
+	uint64_t fdb[2] = {0}, groups[2] = {0}, meters[2] = {0};
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct ft_flow_walk *walk = ft_flow_walk_new(s[i].w->sw, &all, &any);
@@ -219,6 +283,8 @@ static inline void compare_state(struct twin s[2])
 		ft_flow_walk_free(walk);
 		n[i] = ft_table_stats(s[i].w->sw, tables[i]);
 		ft_fdb_walk(s[i].w->sw, tell_fdb, &fdb[i]);
+		ft_groups(s[i].w->sw, WEFT_GROUP_ALL, tell_group, &groups[i]);
+		ft_meters(s[i].w->sw, WEFT_METER_ALL, tell_meter, &meters[i]);
 	}
 	assert_int_equal(told[0].n, told[1].n);
 	for (unsigned i = 0; i < told[0].n; i++)
@@ -226,49 +292,45 @@ static inline void compare_state(struct twin s[2])
 	assert_int_equal(n[0], n[1]);
 	assert_memory_equal(tables[0], tables[1], n[0] * sizeof(tables[0][0]));
 	assert_int_equal(fdb[0], fdb[1]);
+	assert_int_equal(groups[0], groups[1]);
+	assert_int_equal(meters[0], meters[1]);
 }
 
-// ---- life
+// ---- its life
+
+// The first drops, the second remarks.
+static inline void twin_meters(struct twin *s)
+{
+	for (uint32_t id = 1; id <= 2; id++) {
+		struct weft_meter_mod meter = {id, WEFT_METER_KBPS, WEFT_METER_ADD, 1};
+		struct weft_band band = {.rate = 1,
+			.type = id == 1 ? WEFT_BAND_DROP : WEFT_BAND_DSCP_REMARK,
+			.prec_level = 1};
+
+		assert_int_equal(ft_meter_mod(s->w->sw, &meter, &band), 0);
+	}
+}
+
+static inline bool vtep_live(void *ctx, void *sw_ctx, const struct weft_ip *vtep)
+{
+	return weft_ip_v4(vtep) != dead_vtep;
+}
 
 // flows 0: without a cache.
 static inline void twin_init(struct twin *s, unsigned flows, uint64_t seed)
 {
-	struct weft_meter_mod meter = {1, WEFT_METER_KBPS, WEFT_METER_ADD, 1};
-	struct weft_band band = {.rate = 1, .type = WEFT_BAND_DROP};
-
 	rng_state = seed; // both switches have the same seed
 	*s = (struct twin){.w = world_new(1, 1000), .b = books_new()};
 	s->w->deferred = true;
 	s->b->sink.output = sink_output;
 	s->b->sink.drop = sink_drop;
+	s->b->sink.again = sink_again;
 	if (tunnel == WEFT_OFPORT_OVERLAY)
 		ft_switch_set_network(s->w->sw, 77);
 	else
 		ft_port_set(s->w->sw, &(struct ft_port){tunnel, 0, true});
-	ft_meter_mod(s->w->sw, &meter, &band);
-	for (uint32_t id = 1; id <= 2; id++) {
-		struct weft_group_mod mod = {id, WEFT_GROUP_ADD,
-			id == 1 ? WEFT_GROUP_TYPE_ALL : WEFT_GROUP_TYPE_SELECT, 2};
-		uint8_t raw[512];
-		size_t len = 0;
-
-		for (uint32_t i = 0; i < 2; i++) {
-			struct weft_bucket *b = (void *)(raw + len);
-			struct program p = {0};
-
-			program_add(&p, true, WEFT_ACTION_OUTPUT, i + 1);
-			*b = (struct weft_bucket){.bucket_id = i,
-				.weight = 1,
-				.watch_port = WEFT_OFPORT_ANY,
-				.watch_group = WEFT_GROUP_ANY,
-				.actions_len = p.instr.write_len};
-			memcpy(b + 1, p.actions, p.instr.write_len);
-			len += sizeof(*b) + p.instr.write_len;
-		}
-		if (id == 1) // weights are for select groups
-			((struct weft_bucket *)(void *)raw)->weight = 0;
-		ft_group_mod(s->w->sw, &mod, raw, len);
-	}
+	s->w->sw->env.vtep_live = vtep_live;
+	twin_meters(s);
 	if (!flows)
 		return;
 	s->memory = aligned_alloc(64, (ft_cache_bytes(flows) + 63) & ~(size_t)63);

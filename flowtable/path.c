@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/path.h"
+
+#include "flowtable/edit.h"
+#include "flowtable/exec.h"
+#include "flowtable/extract.h"
+#include "flowtable/switch.h"
+
+static_assert(
+	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 256, "four lines");
+static_assert(offsetof(struct ft_path, rule_at) <= 192, "the steps are in the third line");
+static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path) &&
+		      FT_PATH_STEPS_MORE * sizeof(struct ft_step) == sizeof(struct ft_path),
+	"a place each");
+static_assert(FT_PATH_TABLES < FT_STEP_NO_RULE, "rules of steps");
+
+// ---- counters
+
+// Its first rules and tables.
+static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tables,
+	unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
+{
+	struct ft_table_counters *tables = &p->sw->table_counters[worker];
+
+	for (unsigned i = 0; i < rules; i++) {
+		struct ft_counter *c = *ft_path_counter(p, i);
+
+		ft_counter_bump(&c->packets, n);
+		ft_counter_bump(&c->bytes, bytes);
+		atomic_store_explicit(&c->used_ns, now_ns, memory_order_relaxed);
+	}
+	for (unsigned i = 0; i < n_tables; i++) {
+		uint8_t at = *ft_path_table(p, i);
+
+		ft_counter_bump(&tables->table[at].lookups, n);
+		if (i < rules)
+			ft_counter_bump(&tables->table[at].matched, n);
+	}
+	if (p->asks_fdb && p->source)
+		ft_fdb_touch(p->source, worker, (uint32_t)(now_ns / 1000000000u));
+}
+
+void ft_path_count(
+	const struct ft_path *p, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
+{
+	count(p, p->rules, p->tables, worker, n, bytes, now_ns);
+}
+
+// ---- steps
+
+bool ft_path_only_writes(const struct ft_path *p)
+{
+	for (unsigned i = 0; i < p->steps; i++) {
+		const struct ft_step *s = ft_path_step(p, i);
+		const struct weft_action *a = s->what;
+
+		if (s->type != FT_STEP_EDIT || a->type == WEFT_ACTION_PUSH_VLAN ||
+			a->type == WEFT_ACTION_POP_VLAN)
+			return false;
+	}
+	return true;
+}
+
+struct walk {
+	const struct ft_path *path;
+	struct ft_sink *sink;
+	uint64_t now_ns;
+	unsigned worker;
+	unsigned depth;
+	uint32_t came; // bytes
+	bool extracted[FT_PATH_DEPTH + 1];
+	struct ft_packet *at[FT_PATH_DEPTH + 1]; // the packet, its copy, the copy's, ...
+};
+
+static struct ft_packet *current(const struct walk *w)
+{
+	return w->at[w->depth];
+}
+
+static void want_key(struct walk *w)
+{
+	if (w->extracted[w->depth])
+		return;
+	ft_extract(&current(w)->pkt, &current(w)->key);
+	w->extracted[w->depth] = true;
+}
+
+// Whose doing it is.
+static struct ft_packet *blame(const struct walk *w, const struct ft_step *s)
+{
+	struct ft_packet *p = current(w);
+
+	p->rule = s->rule == FT_STEP_NO_RULE ? NULL : *ft_path_rule(w->path, s->rule);
+	p->table = s->rule == FT_STEP_NO_RULE ? 0 : *ft_path_table(w->path, s->rule);
+	return p;
+}
+
+// The step that the copy ends by which the i-th would have made.
+static unsigned end_of_copy(const struct ft_path *path, unsigned i)
+{
+	for (unsigned deep = 1; deep;) {
+		const struct ft_step *s = ft_path_step(path, ++i);
+
+		deep += s->type == FT_STEP_CLONE;
+		deep -= s->type == FT_STEP_DROP || (s->type == FT_STEP_OUTPUT && !s->tables);
+	}
+	return i;
+}
+
+// False: no buffer, which the sink has counted.
+static bool copy(struct walk *w)
+{
+	struct ft_packet *p = w->sink->clone(w->sink, current(w));
+
+	if (!p)
+		return false;
+	p->trace = NULL;
+	w->extracted[w->depth + 1] = w->extracted[w->depth];
+	w->at[++w->depth] = p;
+	return true;
+}
+
+static void output(struct walk *w, const struct ft_step *s)
+{
+	w->sink->again(w->sink, blame(w, s), s, s->tables ? FT_KEEP : 0);
+	w->depth -= !s->tables;
+}
+
+// False: dropped.
+static bool meter(struct walk *w, const struct ft_step *s)
+{
+	const struct ft_meter *m = s->what;
+	struct ft_packet *p = current(w);
+	int band = ft_meter_run(w->path->sw, m, w->worker, w->now_ns, p->pkt.total_len);
+
+	if (band < 0 || band >= m->band_count)
+		return true;
+	if (m->band[band].type == WEFT_BAND_DROP) {
+		count(w->path, s->tables, s->tables, w->worker, 1, w->came, w->now_ns);
+		w->sink->drop(w->sink, blame(w, s), WEFT_DROP_METER);
+		return false;
+	}
+	want_key(w);
+	ft_remark_dscp(&p->pkt, &p->key, m->band[band].prec_level);
+	return true;
+}
+
+static bool step(struct walk *w, const struct ft_step *s)
+{
+	switch ((enum ft_step_type)s->type) {
+	case FT_STEP_EDIT:
+		want_key(w);
+		ft_edit(current(w), s->what);
+		break;
+	case FT_STEP_OUTPUT:
+		output(w, s);
+		break;
+	case FT_STEP_DROP:
+		w->sink->drop(w->sink, blame(w, s), (enum weft_drop)s->flags);
+		w->depth--;
+		break;
+	case FT_STEP_METER:
+		return meter(w, s);
+	case FT_STEP_GROUP:
+		ft_group_count(s->what, w->worker, current(w)->pkt.total_len);
+		break;
+	case FT_STEP_BUCKET:
+		ft_bucket_count(s->what, s->bucket, w->worker, current(w)->pkt.total_len);
+		break;
+	case FT_STEP_LENGTH:
+		ft_counter_bump(
+			&(*ft_path_counter(w->path, s->rule))->bytes, (uint64_t)(int64_t)s->bytes);
+		break;
+	case FT_STEP_CLONE: // the caller's
+		break;
+	}
+	return true;
+}
+
+bool ft_path_run(const struct ft_path *path, unsigned worker, uint64_t now_ns, struct ft_packet *p,
+	struct ft_sink *sink)
+{
+	struct walk w = {
+		.path = path,
+		.sink = sink,
+		.now_ns = now_ns,
+		.worker = worker,
+		.came = p->pkt.total_len,
+		.at = {p},
+	};
+
+	p->trace = NULL;
+	for (unsigned i = 0; i < path->steps; i++) {
+		const struct ft_step *s = ft_path_step(path, i);
+
+		if (s->type == FT_STEP_CLONE) {
+			if (!copy(&w))
+				i = end_of_copy(path, i);
+		} else if (!step(&w, s)) {
+			return false;
+		}
+	}
+	return true;
+}
