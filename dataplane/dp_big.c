@@ -9,7 +9,7 @@
 
 #include "overlay/flow_hash.h"
 
-#define DP_BIG_LOOKS 3u // the first frame, those in the middle, the last
+#define DP_BIG_LOOKS 3u // the first frame, the last, those in the middle
 
 struct dp_big {
 	struct dp_worker *w;
@@ -95,41 +95,49 @@ static void dp_big_cut(struct dp_big *b)
 
 // ---- the way of all its frames
 
-// TCP's flags as the frames will have them: rules may match them.
-static void dp_big_look(const struct dp_big *b, uint8_t head[][DP_TCP_HEAD_MAX])
+// TCP's flags as frame i of those looked at will have them: rules may match them.
+static uint8_t dp_big_flags(const struct dp_big *b, unsigned i)
 {
 	static const uint8_t without[DP_BIG_LOOKS] = {
-		DP_TCP_FIN | DP_TCP_PSH, DP_TCP_FIN | DP_TCP_PSH | DP_TCP_CWR, DP_TCP_CWR};
+		DP_TCP_FIN | DP_TCP_PSH, DP_TCP_CWR, DP_TCP_FIN | DP_TCP_PSH | DP_TCP_CWR};
+	uint8_t flags = b->gso.frame[b->gso.tcp.l4 + 13];
+
+	return b->n == 1 ? flags : flags & (uint8_t)~without[i];
+}
+
+static void dp_big_look(const struct dp_big *b, unsigned n, uint8_t head[][DP_TCP_HEAD_MAX])
+{
+	const struct dp_tenant *t = b->port->tenant;
 	struct dp_arrivals *in = &b->w->in;
 
-	for (unsigned i = 0; i < DP_BIG_LOOKS; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		memcpy(head[i], b->gso.frame, b->gso.tcp.data);
-		head[i][b->gso.tcp.l4 + 13] &= (uint8_t)~without[i];
+		head[i][b->gso.tcp.l4 + 13] = dp_big_flags(b, i);
 		in->m[i] = b->m;
 		in->tenant[i] = b->port->tenant;
 		in->at[i] = (struct ft_arrival){
 			.data = head[i],
-			.sw = b->port->tenant->sw,
+			.sw = t->sw,
 			.len = b->gso.tcp.data,
 			.total_len = b->m->pkt_len,
-			.from = {.sw_number = ft_switch_number(b->port->tenant->sw),
-				.in_port = b->port->ofport},
+			.from = {.sw_number = ft_switch_number(t->sw), .in_port = b->port->ofport},
 		};
 	}
-	in->n = DP_BIG_LOOKS;
+	in->n = n;
 }
 
 static const struct ft_path *dp_big_path(const struct dp_big *b)
 {
 	const struct ft_path *path[DP_BIG_LOOKS] = {NULL};
 	uint8_t head[DP_BIG_LOOKS][DP_TCP_HEAD_MAX] = {0};
+	unsigned n = RTE_MIN(b->n, DP_BIG_LOOKS);
 	const struct dp_remote *to;
 
 	if (!b->w->cache || dp_storm_is_limited(b->port))
 		return NULL;
-	dp_big_look(b, head);
-	ft_cache_lookup(b->w->cache, b->w->in.at, DP_BIG_LOOKS, path);
-	for (unsigned i = 0; i < DP_BIG_LOOKS; i++)
+	dp_big_look(b, n, head);
+	ft_cache_lookup(b->w->cache, b->w->in.at, n, path);
+	for (unsigned i = 0; i < n; i++)
 		if (!path[i] || path[i] != path[0])
 			return NULL;
 	if (path[0]->end != FT_PATH_OUTPUT || path[0]->flags != DP_PATH_OVERLAY ||

@@ -75,6 +75,7 @@ class WeftHost:
             'tenants': [],
         }
         self.workers, self.idle_sleep, self.options = workers, idle_sleep, options
+        self.environment = {}  # more of weft-dataplane's
         self.dataplane = self.agent = None
         self._starts = 0
         self._dp_socket = lab.path(f'{self.label}.dp.sock')
@@ -190,8 +191,9 @@ class WeftHost:
         self._starts += 1
         self.dataplane = self.lab.start(
             f'{self.label}-dataplane-{self._starts}',
-            [program('weft-dataplane'), '--no-huge', '--mem', 256, '--mbufs', 8192, '--socket',
-             self._dp_socket, '--punt-socket', self._punt_socket, '--workers', self.workers,
+            ['env', *(f'{name}={value}' for name, value in self.environment.items()),
+             program('weft-dataplane'), '--no-huge', '--mem', 256, '--mbufs', 8192, '--socket', self._dp_socket,
+             '--punt-socket', self._punt_socket, '--workers', self.workers,
              '--idle-sleep', self.idle_sleep, '--seed', self.number, *self.options], self.ns)
         wait_until(lambda: self.dataplane.check_alive() and os.path.exists(self._dp_socket), 20,
                    'weft-dataplane listens')

@@ -12,14 +12,14 @@
 #include "dp_cut.h"
 #include "dp_offload.h"
 
-#include "../../card/card.h"
+#include "card.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-#define WIRE_FRAMES 256u
+#define WIRE_FRAMES 512u
 #define TSO_ALL (WEFT_OFFLOAD_TSO_VXLAN | WEFT_OFFLOAD_TSO_NVGRE)
 #define CAPA_TSO                                                                                   \
 	(RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO |                           \
@@ -42,7 +42,7 @@ static struct wire {
 } wire, software;
 
 static unsigned packets, refusals; // that the card was given; that tx_prepare is to refuse
-static uint16_t room = UINT16_MAX; // of the card, for packets
+static uint16_t room = UINT16_MAX; // of the card, for packets; this many: for all
 
 static void on_the_wire(void *arg, const uint8_t *frame, uint32_t len)
 {
@@ -61,8 +61,10 @@ static uint16_t card_prepares(void *queue, struct rte_mbuf **m, uint16_t n)
 
 static uint16_t card_takes(void *queue, struct rte_mbuf **m, uint16_t n)
 {
-	n = RTE_MIN(n, room);
-	room = (uint16_t)(room - n);
+	if (room != UINT16_MAX) {
+		n = RTE_MIN(n, room);
+		room = (uint16_t)(room - n);
+	}
 	for (uint16_t i = 0; i < n; i++, packets++) {
 		const char *why = card_refuses(&card, m[i]);
 
@@ -125,7 +127,7 @@ static struct weft_ip outer_ip(bool v6, uint8_t last)
 	return v6 ? ip : weft_ip_from_v4(htonl(0xac100000u + last));
 }
 
-static void a_next_hop(bool v6)
+static void a_next_hop(bool v6, uint16_t mtu)
 {
 	struct weft_ipc_nexthop hop = {.vtep = outer_ip(v6, 2),
 		.src = outer_ip(v6, 1),
@@ -134,7 +136,7 @@ static void a_next_hop(bool v6)
 		.src_mac = {{2, 1}},
 		.dst_mac = {{2, 2}},
 		.vlan = (uint16_t)(below(2) * 77),
-		.mtu = 2100};
+		.mtu = mtu};
 	char why[100];
 
 	assert_int_equal(dp_nexthop_set(&eal_dp, &hop, why), WEFT_E_NONE);
@@ -160,8 +162,26 @@ static void a_rule(struct ft_switch *sw, bool edits)
 	assert_int_equal(ft_flow_mod(sw, &mod, &match, &p.instr), WEFT_E_NONE);
 }
 
+// Frames with one of TCP's flags go to another address inside.
+static void a_rule_for_flags(struct ft_switch *sw, uint16_t flag)
+{
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, 0, 2);
+	struct pattern tcp = {0};
+	struct program p = {0};
+	struct weft_match match;
+
+	pattern_exact(&tcp, WEFT_FIELD_ETH_TYPE, big.v6 ? 0x86dd : 0x0800);
+	pattern_exact(&tcp, WEFT_FIELD_IP_PROTO, 6);
+	pattern_masked(&tcp, WEFT_FIELD_TCP_FLAGS, flag, flag);
+	match = pattern_match(&tcp);
+	program_set(&p, false, WEFT_FIELD_ETH_DST, 0x020000000055);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_OVERLAY);
+	assert_int_equal(ft_flow_mod(sw, &mod, &match, &p.instr), WEFT_E_NONE);
+}
+
 // Another one each time, and all frames of the machine's port are its.
-static struct dp_tenant *a_tenant(enum weft_encap encap, bool v6, uint32_t flags, bool edits)
+static struct dp_tenant *a_tenant(
+	enum weft_encap encap, bool v6, uint32_t flags, bool edits, uint16_t mtu)
 {
 	static unsigned id;
 	struct weft_ipc_tenant cfg = {.name = "red",
@@ -169,6 +189,7 @@ static struct dp_tenant *a_tenant(enum weft_encap encap, bool v6, uint32_t flags
 		.vni = 5000 + id,
 		.max_rules = 10,
 		.max_fdb = 10,
+		.too_big = WEFT_TOO_BIG_DROP,
 		.flags = flags};
 	struct weft_ip remote = outer_ip(v6, 2);
 	struct dp_tenant *t;
@@ -180,7 +201,7 @@ static struct dp_tenant *a_tenant(enum weft_encap encap, bool v6, uint32_t flags
 	assert_true(dp_tenant_map_ports(&eal_dp, t));
 	ft_port_set(t->sw, &(struct ft_port){.ofport = 1, .live = true});
 	a_rule(t->sw, edits);
-	a_next_hop(v6);
+	a_next_hop(v6, mtu);
 	assert_int_equal(dp_tenant_vtep_add(t, &remote), WEFT_E_NONE);
 	dp_tenants_refresh(&eal_dp);
 	return t;
@@ -249,10 +270,10 @@ static void comes_in_frames(uint32_t mss, uint32_t k)
 	}
 }
 
-static void cache_gets_to_know_it(uint32_t mss)
+static void cache_gets_to_know_it(uint32_t mss, uint32_t k)
 {
 	for (unsigned i = 0; i < 3; i++)
-		comes_in_frames(mss, 1);
+		comes_in_frames(mss, k);
 }
 
 static void assert_same_wire(void)
@@ -282,39 +303,61 @@ static struct weft_aggregate rules_of(const struct dp_tenant *t)
 	return sum;
 }
 
-// A segment that stands for `k` frames, and what the card may do: as without any card?
-static void assert_same(
-	struct dp_tenant *t, uint32_t mss, uint32_t k, uint16_t offloads, unsigned expect_packets)
+// What the books say of some packets.
+struct account {
+	uint64_t received, sent, dropped;
+	uint64_t packets, bytes; // of rules
+};
+
+static struct account account_of(const struct dp_tenant *t)
 {
-	struct weft_ipc_ledger before, after;
-	struct weft_aggregate was, is;
-	uint64_t bytes = 0;
+	struct weft_ipc_ledger l = ledger_of(t);
+	struct weft_aggregate sum = rules_of(t);
+	struct account a = {l.received, l.sent, 0, sum.packets, sum.bytes};
+
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	for (unsigned i = 0; i < WEFT_DROP_MAX; i++)
+		a.dropped += l.drops[i];
+	return a;
+}
+
+static void assert_same_account(
+	const struct account *b0, const struct account *b1, const struct account *b2)
+{
+	const uint64_t *x0 = &b0->received, *x1 = &b1->received, *x2 = &b2->received;
+
+	for (unsigned i = 0; i < sizeof(*b0) / sizeof(uint64_t); i++)
+		assert_int_equal(x1[i] - x0[i], x2[i] - x1[i]);
+}
+
+// A segment that stands for `k` frames comes twice: as without any card? `given`: packets for the
+// card, 0: any number.
+static void assert_same(
+	const struct dp_tenant *t, uint32_t mss, uint32_t k, uint16_t offloads, unsigned given)
+{
+	struct account was, between, is;
 	struct rte_mbuf *m;
 
 	eal_port.offloads = 0;
-	cache_gets_to_know_it(mss);
+	cache_gets_to_know_it(mss, k);
 	nothing_said();
-	comes_in_frames(mss, k);
+	was = account_of(t);
+	for (unsigned i = 0; i < 2; i++)
+		comes_in_frames(mss, k);
 	software = wire;
-	assert_int_equal(software.n, k);
+	between = account_of(t);
+	assert_int_equal(between.received - was.received, 2 * k);
 	nothing_said();
-	before = ledger_of(t);
-	was = rules_of(t);
 	eal_port.offloads = offloads;
-	m = chain_of(&big, mss);
-	comes(&m, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		m = chain_of(&big, mss);
+		comes(&m, 1);
+	}
+	is = account_of(t);
 	assert_same_wire();
-	if (expect_packets)
-		assert_int_equal(packets, expect_packets);
-	after = ledger_of(t);
-	assert_int_equal(after.received - before.received, k);
-	assert_int_equal(after.sent - before.sent, k);
-	is = rules_of(t);
-	for (uint32_t i = 0; i < k; i++)
-		bytes += RTE_MIN(mss, big.len - big.data - i * mss) + big.data;
-	assert_int_equal(is.packets - was.packets, k);
-	assert_int_equal(is.bytes - was.bytes, bytes);
-	assert_int_equal(dp_ledger_balance(&after), 0);
+	assert_same_account(&was, &between, &is);
+	if (given)
+		assert_int_equal(packets, 2 * given);
 }
 
 // What the port may be told that its device can, and what was asked for then.
@@ -359,10 +402,11 @@ static void as_without_a_card(void **state)
 		big.b[big.l4 + 13] |= (uint8_t)(below(2) << 3 | below(2) << 7);
 		big.b[big.l3 + (big.v6 ? 7 : 8)] = 64; // TTL
 		finish(&big);
-		t = a_tenant(encap, outer6, tags ? WEFT_TENANT_INNER_VLAN : 0, below(2));
+		t = a_tenant(encap, outer6, tags ? WEFT_TENANT_INNER_VLAN : 0, below(2),
+			below(4) ? 2200 : 1000);
 		k = (big.len - big.data + mss - 1) / mss;
 		assert_same(t, mss, k, offloads, 0);
-		}
+	}
 }
 
 // One packet for the card, not many: that it does what it is there for.
@@ -375,13 +419,33 @@ static void one_segment_is_one_packet(void **state)
 		make(&big, i >> 2 & 1, 0, 3, 64000);
 		big.b[big.l3 + (big.v6 ? 7 : 8)] = 64; // TTL
 		finish(&big);
-		t = a_tenant(i & 1 ? WEFT_ENCAP_VXLAN : WEFT_ENCAP_NVGRE, i >> 1 & 1, 0, true);
+		t = a_tenant(
+			i & 1 ? WEFT_ENCAP_VXLAN : WEFT_ENCAP_NVGRE, i >> 1 & 1, 0, true, 2100);
 		assert_int_equal(ask(CAPA_ALL, 0) & TSO_ALL, TSO_ALL);
 		assert_same(t, 1400, 46, eal_port.offloads, 1);
 		assert_int_equal(ask(CAPA_ALL, 20) & TSO_ALL, TSO_ALL); // too few segments
 		assert_same(t, 1400, 46, eal_port.offloads, 46);
-		}
+	}
 	eal_dp.host.udp_csum = eal_dp.host.udp6_csum = 0;
+}
+
+// Rules that tell the first frame, or the last one, from the others: no frame goes another's way.
+static void frames_that_rules_tell_apart(void **state)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		static const uint8_t flags[] = {DP_TCP_FIN, DP_TCP_PSH, DP_TCP_CWR, DP_TCP_ACK};
+		// Of IPv6 the cache knows nothing any more, if rules look so far into a frame.
+		bool apart = (i >> 2 & 3) != 3 || i & 1;
+		struct dp_tenant *t;
+
+		make(&big, i & 1, 0, 0, i & 2 ? 14000 : 2800);
+		big.b[big.l4 + 13] |= DP_TCP_FIN | DP_TCP_PSH | DP_TCP_CWR;
+		finish(&big);
+		t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
+		a_rule_for_flags(t->sw, flags[i >> 2 & 3]);
+		ask(CAPA_ALL, 0);
+		assert_same(t, 1400, i & 2 ? 10 : 2, eal_port.offloads, apart ? i & 2 ? 10 : 2 : 1);
+	}
 }
 
 // A driver that finds fault with something: with the whole, with one of the frames, with all.
@@ -391,11 +455,12 @@ static void what_the_driver_refuses_is_done_here(void **state)
 
 	make(&big, false, 0, 0, 14000);
 	finish(&big);
-	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false);
+	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
 	for (unsigned n = 1; n < 13; n++) {
 		ask(CAPA_ALL, 0);
 		refusals = n;
-		assert_same(t, 1400, 10, eal_port.offloads, 10);
+		assert_same(t, 1400, 10, eal_port.offloads, 0);
+		assert_int_equal(packets, n < 12 ? 10 + 1 : 10 + 10);
 		refusals = 0;
 	}
 }
@@ -406,7 +471,7 @@ static void what_the_device_has_no_room_for_is_dropped(void **state)
 
 	make(&big, false, 0, 0, 14000);
 	finish(&big);
-	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false);
+	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
 	for (unsigned i = 0; i < 3; i++) {
 		static const uint64_t capa[] = {CAPA_ALL, CAPA_SUMS, 0};
 		static const unsigned lost[] = {10, 7, 7};
@@ -414,7 +479,7 @@ static void what_the_device_has_no_room_for_is_dropped(void **state)
 		struct rte_mbuf *m;
 
 		eal_port.offloads = 0;
-		cache_gets_to_know_it(1400);
+		cache_gets_to_know_it(1400, 10);
 		before = ledger_of(t);
 		ask(capa[i] | RTE_ETH_TX_OFFLOAD_MULTI_SEGS, 0);
 		m = chain_of(&big, 1400);
@@ -445,6 +510,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(as_without_a_card, before, after),
 		cmocka_unit_test_setup_teardown(one_segment_is_one_packet, before, after),
+		cmocka_unit_test_setup_teardown(frames_that_rules_tell_apart, before, after),
 		cmocka_unit_test_setup_teardown(
 			what_the_driver_refuses_is_done_here, before, after),
 		cmocka_unit_test_setup_teardown(
