@@ -54,6 +54,7 @@ static struct rte_mbuf *dp_big_next(struct dp_big *b)
 	if (!m)
 		return NULL;
 	m->port = b->m->port;
+	m->ol_flags = b->gso.unsummed ? 0 : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	m->data_len = (uint16_t)(b->gso.tcp.data + data);
 	m->pkt_len = m->data_len;
 	to = rte_pktmbuf_mtod(m, uint8_t *);

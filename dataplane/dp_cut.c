@@ -95,7 +95,6 @@ struct rte_mbuf *dp_cut_next(struct dp_cut *c)
 	}
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
-	if (c->gso.unsummed)
-		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	m->ol_flags |= c->gso.unsummed ? RTE_MBUF_F_RX_L4_CKSUM_NONE : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 	return m;
 }

@@ -37,7 +37,8 @@ void dp_cut_free(struct dp_cut *c);
 // becomes.
 bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len);
 // The next frame. NULL: that was all, or, if still busy, there is no buffer. What is not cut has
-// RTE_MBUF_F_RX_LRO, tso_segsz, and the lengths of its headers.
+// RTE_MBUF_F_RX_LRO, tso_segsz, and the lengths of its headers; of what is, the buffer says whether
+// it has a checksum (RTE_MBUF_F_RX_L4_CKSUM_GOOD, _NONE).
 struct rte_mbuf *dp_cut_next(struct dp_cut *c);
 // How many frames a segment that was not cut stands for, and what bytes they have.
 uint32_t dp_cut_frames(const struct rte_mbuf *big);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_gro.h"
 
-static bool dp_gro_csum_ok(const uint8_t *frame, const struct dp_tcp *t)
+static bool dp_gro_csum_ok(const uint8_t *frame, const struct dp_tcp *t, bool sound)
 {
 	uint32_t len = t->data - t->l4 + t->len;
 
 	if (!t->v6 && !overlay_ipv4_csum_ok(frame + t->l3, t->l4 - t->l3))
 		return false;
-	return weft_csum_fold(weft_csum_partial(
-		       frame + t->l4, len, dp_tcp_pseudo(frame, t, len))) == 0xffff;
+	return sound || weft_csum_fold(weft_csum_partial(
+				frame + t->l4, len, dp_tcp_pseudo(frame, t, len))) == 0xffff;
 }
 
 // A frame that could be part of something.
-static bool dp_gro_fit(const uint8_t *frame, uint32_t len, struct dp_tcp *t)
+static bool dp_gro_fit(const uint8_t *frame, uint32_t len, struct dp_tcp *t, bool sound)
 {
 	if (!dp_tcp_parse(frame, len, false, t) || !t->len || (!t->v6 && t->l4 != t->l3 + 20))
 		return false;
 	return (frame[t->l4 + 13] & ~(DP_TCP_PSH | DP_TCP_FIN)) == DP_TCP_ACK &&
-	       !(frame[t->l4 + 12] & 0x0f) && dp_gro_csum_ok(frame, t);
+	       !(frame[t->l4 + 12] & 0x0f) && dp_gro_csum_ok(frame, t, sound);
 }
 
 static uint32_t dp_gro_id(const uint8_t *frame, const struct dp_tcp *t)
@@ -32,7 +32,7 @@ static bool dp_gro_is_last(const uint8_t *frame, const struct dp_tcp *t)
 
 bool dp_gro_begin(struct dp_gro *g, const uint8_t *frame, uint32_t len)
 {
-	if (!dp_gro_fit(frame, len, &g->tcp) || dp_gro_is_last(frame, &g->tcp))
+	if (!dp_gro_fit(frame, len, &g->tcp, g->sound) || dp_gro_is_last(frame, &g->tcp))
 		return false;
 	memcpy(g->head, frame, g->tcp.data);
 	g->mss = g->bytes = g->tcp.len;
@@ -67,7 +67,7 @@ bool dp_gro_add(
 {
 	struct dp_tcp t;
 
-	if (g->closed || g->n == DP_GRO_MAX || !dp_gro_fit(frame, len, &t))
+	if (g->closed || g->n == DP_GRO_MAX || !dp_gro_fit(frame, len, &t, g->sound))
 		return false;
 	if (t.l3 != g->tcp.l3 || t.l4 != g->tcp.l4 || t.data != g->tcp.data || t.v6 != g->tcp.v6 ||
 		t.len > g->mss || t.data - t.l3 + g->bytes + t.len > 65535 ||

@@ -8,7 +8,8 @@
 // options; the next sequence number; payloads of one size but for a shorter last one; no flags but
 // ACK, and PSH or FIN on the last. Only neighbours in a burst, so nothing is held back and nothing
 // is reordered. Each checksum is verified before, for the joined segment has none of its own that
-// could tell; one that is wrong stays alone, and the machine sees it as it came.
+// could tell; one that is wrong stays alone, and the machine sees it as it came. Only what is known
+// to be right already (a card said so, or we have just calculated it) is not summed again.
 //
 // Pure; no DPDK; any thread.
 
@@ -26,6 +27,7 @@ struct dp_gro {
 	uint32_t ip_id; // of the latest, without DF
 	unsigned n;
 	bool closed; // nothing may follow
+	bool sound;  // the caller's, before each frame: its TCP checksum is known to be right
 };
 
 // Begins with a frame that lies in one piece. False: it stays alone.

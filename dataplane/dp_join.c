@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_join.h"
 
+#include "dp_mbuf.h"
 #include "dp_train.h"
-
-#include <rte_mbuf.h>
 
 static const struct dp_join_way {
 	bool (*begin)(struct dp_gro *g, const uint8_t *frame, uint32_t len);
@@ -36,6 +35,7 @@ static unsigned dp_join_run(
 	unsigned before = j->n_iov, k = 1;
 	uint32_t data, len;
 
+	j->gro.sound = dp_mbuf_is_sound(m[0]);
 	if (n < 2 || j->what == DP_JOIN_NOTHING || m[0]->nb_segs > 1 ||
 		!way->begin(&j->gro, frame, m[0]->data_len))
 		return 1;
@@ -43,6 +43,7 @@ static unsigned dp_join_run(
 	dp_join_piece(j, frame + j->gro.tcp.data, j->gro.tcp.len);
 	for (; k < n && m[k]->nb_segs == 1; k++) {
 		frame = rte_pktmbuf_mtod(m[k], uint8_t *);
+		j->gro.sound = dp_mbuf_is_sound(m[k]);
 		if (!way->add(&j->gro, frame, m[k]->data_len, &data, &len))
 			break;
 		dp_join_piece(j, frame + data, len);

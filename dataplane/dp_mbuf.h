@@ -51,6 +51,13 @@ static inline void dp_packet_to_mbuf(const struct weft_packet *p)
 	m->pkt_len = p->total_len;
 }
 
+// Whether the checksum of the TCP or UDP inside is known to be right, be it changed since: edits
+// keep it so.
+static inline bool dp_mbuf_is_sound(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}
+
 // Cuts a chain of segments to its pkt_len, after that was lowered.
 void dp_mbuf_cut(struct rte_mbuf *m);
 

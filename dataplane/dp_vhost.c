@@ -133,18 +133,26 @@ static bool dp_vhost_may_join(const struct dp_vhost *v, const struct dp_gro *g)
 	return __atomic_load_n(g->tcp.v6 ? &v->takes_v6 : &v->takes_v4, __ATOMIC_RELAXED);
 }
 
+static bool dp_vhost_add(struct dp_vhost_queue *q, const struct rte_mbuf *m)
+{
+	uint32_t data, len;
+
+	q->gro.sound = dp_mbuf_is_sound(m);
+	return m->nb_segs == 1 &&
+	       dp_gro_add(&q->gro, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &data, &len);
+}
+
 // How many frames become one, from m[0] on.
 static unsigned dp_vhost_run(struct dp_vhost_queue *q, struct rte_mbuf *const *m, unsigned n)
 {
-	uint32_t data, len;
 	unsigned k = 1;
 
+	q->gro.sound = dp_mbuf_is_sound(m[0]);
 	if (n < 2 || m[0]->nb_segs > 1 ||
 		!dp_gro_begin(&q->gro, rte_pktmbuf_mtod(m[0], uint8_t *), m[0]->data_len) ||
 		!dp_vhost_may_join(q->v, &q->gro))
 		return 1;
-	while (k < n && m[k]->nb_segs == 1 &&
-		dp_gro_add(&q->gro, rte_pktmbuf_mtod(m[k], uint8_t *), m[k]->data_len, &data, &len))
+	while (k < n && dp_vhost_add(q, m[k]))
 		k++;
 	return k;
 }

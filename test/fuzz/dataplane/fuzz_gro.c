@@ -71,7 +71,7 @@ static unsigned join(struct frame *f, unsigned n)
 {
 	uint8_t *payload = malloc(65536);
 	uint32_t data, data_len;
-	struct dp_gro g;
+	struct dp_gro g = {0};
 
 	require(payload);
 	if (dp_gro_begin(&g, f[0].b, f[0].len)) {

@@ -209,6 +209,13 @@ static struct dp_tenant *a_tenant(
 
 // ---- segments
 
+// With a TTL that lets it pass, and lets the cache know it.
+static void make_big(bool v6, unsigned tags, unsigned options, uint32_t payload)
+{
+	make(&big, v6, tags, options, payload);
+	big.b[big.l3 + (big.v6 ? 7 : 8)] = 64;
+}
+
 static struct rte_mbuf *frame_of(const struct seg *s)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(eal_dp.pool);
@@ -398,9 +405,8 @@ static void as_without_a_card(void **state)
 
 		eal_dp.host.udp_csum = eal_dp.host.udp6_csum = sums;
 		offloads = ask(a_capability(), below(4) ? 0 : (uint16_t)(1 + below(40)));
-		make(&big, below(2), tags, below(11), 1 + below(RTE_MIN(65000u, 100 * mss)));
+		make_big(below(2), tags, below(11), 1 + below(RTE_MIN(65000u, 100 * mss)));
 		big.b[big.l4 + 13] |= (uint8_t)(below(2) << 3 | below(2) << 7);
-		big.b[big.l3 + (big.v6 ? 7 : 8)] = 64; // TTL
 		finish(&big);
 		t = a_tenant(encap, outer6, tags ? WEFT_TENANT_INNER_VLAN : 0, below(2),
 			below(4) ? 2200 : 1000);
@@ -416,8 +422,7 @@ static void one_segment_is_one_packet(void **state)
 		struct dp_tenant *t;
 
 		eal_dp.host.udp_csum = eal_dp.host.udp6_csum = i >> 3 & 1;
-		make(&big, i >> 2 & 1, 0, 3, 64000);
-		big.b[big.l3 + (big.v6 ? 7 : 8)] = 64; // TTL
+		make_big(i >> 2 & 1, 0, 3, 64000);
 		finish(&big);
 		t = a_tenant(
 			i & 1 ? WEFT_ENCAP_VXLAN : WEFT_ENCAP_NVGRE, i >> 1 & 1, 0, true, 2100);
@@ -438,7 +443,7 @@ static void frames_that_rules_tell_apart(void **state)
 		bool apart = (i >> 2 & 3) != 3 || i & 1;
 		struct dp_tenant *t;
 
-		make(&big, i & 1, 0, 0, i & 2 ? 14000 : 2800);
+		make_big(i & 1, 0, 0, i & 2 ? 14000 : 2800);
 		big.b[big.l4 + 13] |= DP_TCP_FIN | DP_TCP_PSH | DP_TCP_CWR;
 		finish(&big);
 		t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
@@ -453,7 +458,7 @@ static void what_the_driver_refuses_is_done_here(void **state)
 {
 	struct dp_tenant *t;
 
-	make(&big, false, 0, 0, 14000);
+	make_big(false, 0, 0, 14000);
 	finish(&big);
 	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
 	for (unsigned n = 1; n < 13; n++) {
@@ -469,7 +474,7 @@ static void what_the_device_has_no_room_for_is_dropped(void **state)
 {
 	struct dp_tenant *t;
 
-	make(&big, false, 0, 0, 14000);
+	make_big(false, 0, 0, 14000);
 	finish(&big);
 	t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2100);
 	for (unsigned i = 0; i < 3; i++) {

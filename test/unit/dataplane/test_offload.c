@@ -78,7 +78,7 @@ static void cut_and_join(void **state)
 	for (unsigned round = 0; round < 300; round++) {
 		uint32_t mss = 100 + below(1400), payload = mss + 1 + below(60 * mss), data, len;
 		struct virtio_net_hdr h, wanted;
-		struct dp_gro g;
+		struct dp_gro g = {0};
 		uint32_t k = 1;
 
 		make(big, below(2), below(3), below(11), payload < 65000 ? payload : 65000);
@@ -114,7 +114,7 @@ static void only_what_belongs_together(void **state)
 	static struct seg big, first, next, other;
 
 	for (unsigned i = 0; i < 12; i++) {
-		struct dp_gro g;
+		struct dp_gro g = {0};
 		uint32_t data, len;
 
 		make(&big, i & 1, i % 3, 3, 3000);
@@ -154,7 +154,7 @@ static void only_what_belongs_together(void **state)
 static void the_order_of_lengths(void **state)
 {
 	static struct seg big, s;
-	struct dp_gro g;
+	struct dp_gro g = {0};
 	uint32_t data, len;
 
 	make(&big, false, 0, 0, 2500);
@@ -249,7 +249,7 @@ static void nonsense(void **state)
 		uint32_t len, most, flips = below(4);
 		uint8_t *frame;
 		struct dp_gso g;
-		struct dp_gro j;
+		struct dp_gro j = {0};
 
 		make(&s, below(2), below(3), below(11), below(300));
 		finish(&s);
