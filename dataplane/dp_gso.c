@@ -35,6 +35,14 @@ bool dp_gso_csum(const struct virtio_net_hdr *h, uint8_t *frame, uint32_t len)
 	return true;
 }
 
+bool dp_gso_csum_is_udp(const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
+{
+	struct dp_tcp t;
+
+	return h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && h->csum_offset == 6 &&
+	       dp_udp_parse(frame, len, false, &t) && h->csum_start == t.l4;
+}
+
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
 {

@@ -38,6 +38,9 @@ struct dp_gso {
 // header does not fit the frame.
 bool dp_gso_csum(const struct virtio_net_hdr *h, uint8_t *frame, uint32_t len);
 
+// Whether that checksum is the frame's own datagram's, and not that of something within a tunnel.
+bool dp_gso_csum_is_udp(const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len);
+
 // Whether the header says that the frame stands for many.
 static inline bool dp_gso_is(const struct virtio_net_hdr *h)
 {

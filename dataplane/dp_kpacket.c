@@ -58,6 +58,22 @@ static uint8_t *dp_kpacket_retag(
 	return frame;
 }
 
+// Fills in what the header asks for. An uplink's datagram that is known to be sound, be it that the
+// kernel or the card has looked or that it never left the machine, is left as it is, and its buffer
+// says so.
+static bool dp_kpacket_csum(
+	const struct dp_kqueue *q, struct rte_mbuf *m, const struct virtio_net_hdr *h)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (q->cut.tunnels && (h->flags & VIRTIO_NET_HDR_F_DATA_VALID ||
+				      dp_gso_csum_is_udp(h, frame, m->data_len))) {
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+		return true;
+	}
+	return dp_gso_csum(h, frame, m->data_len);
+}
+
 // A frame that is no segment, from `from`, in a buffer of its own. NULL: it fits none, or its
 // header does not fit it.
 static struct rte_mbuf *dp_kpacket_whole(struct dp_kqueue *q, struct rte_mbuf *m,
@@ -70,10 +86,10 @@ static struct rte_mbuf *dp_kpacket_whole(struct dp_kqueue *q, struct rte_mbuf *m
 	if (len + ahead > q->cut.room || len < ETH_HLEN)
 		return NULL;
 	memcpy(frame, from, len);
-	frame = dp_kpacket_retag(frame, tag, h);
+	dp_kpacket_retag(frame, tag, h);
 	m->data_len = (uint16_t)(len + ahead);
 	m->pkt_len = len + ahead;
-	return dp_gso_csum(h, frame, len + ahead) ? m : NULL;
+	return dp_kpacket_csum(q, m, h) ? m : NULL;
 }
 
 // What a slot had no room for: from the socket's queue, in which it waits with its own header and

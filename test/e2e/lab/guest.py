@@ -52,7 +52,7 @@ def missing():
 
 class Guest:
     """Begins when the switch connects to `path`; booted() waits until its shell is there. `device`: more for QEMU's
-    virtio-net-pci, as 'mrg_rxbuf=off'."""
+    virtio-net-pci, as 'mrg_rxbuf=off'. `mtu` None: what its card says (host_mtu=N of QEMU's)."""
 
     def __init__(self, lab, ns, label, path, mac, address, mtu=1450, device=''):
         self.label, self.mac, self.address, self.mtu = label, mac, address, mtu
@@ -72,7 +72,8 @@ class Guest:
         wait_until(lambda: self.process.check_alive() and os.path.exists(self.serial), 20, 'QEMU')
         self._line.connect(self.serial)
         self._until(b'ready\n', timeout)
-        self.run(f'ip link set eth0 mtu {self.mtu} up && ip addr add {self.address} dev eth0')
+        mtu = f'mtu {self.mtu}' if self.mtu else ''
+        self.run(f'ip link set eth0 {mtu} up && ip addr add {self.address} dev eth0')
         return self
 
     def _initrd(self, lab):

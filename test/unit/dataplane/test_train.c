@@ -210,6 +210,30 @@ static void unsummed(void **state)
 	free(out);
 }
 
+// Which checksum the kernel leaves open: the datagram's own, or one of what is in it.
+static void whose_checksum(void **state)
+{
+	static struct seg big, s;
+
+	for (unsigned round = 0; round < 50; round++) {
+		struct virtio_net_hdr h;
+
+		make_tunnel(&big, 200 + below(1000));
+		car(&big, 1200, 0, true, &s);
+		h = header_udp(&s, 0);
+		h.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+		assert_true(dp_gso_csum_is_udp(&h, s.b, s.len));
+		h.csum_start = (uint16_t)(h.csum_start + 1 + below(100));
+		assert_false(dp_gso_csum_is_udp(&h, s.b, s.len));
+		h = header_udp(&s, 0);
+		h.csum_offset = 16;
+		assert_false(dp_gso_csum_is_udp(&h, s.b, s.len));
+		h = header_udp(&s, 0);
+		h.flags = 0;
+		assert_false(dp_gso_csum_is_udp(&h, s.b, s.len));
+	}
+}
+
 // Random bits turned, cut short anywhere: nothing outside is read.
 static void nonsense(void **state)
 {
@@ -242,6 +266,7 @@ int main(void)
 		cmocka_unit_test(the_order_of_lengths),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(unsummed),
+		cmocka_unit_test(whose_checksum),
 		cmocka_unit_test(nonsense),
 	};
 
