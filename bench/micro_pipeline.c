@@ -4,6 +4,7 @@
 //
 //	one rule       what comes in goes out
 //	three tables   admission, 1,000 security rules of 90 shapes, forwarding by MAC address
+//	1,000 tenants  each with a switch of three tables and 100 rules; a burst is of any of them
 //
 //	known          1,000 flows that the cache has
 //	new            every packet a five-tuple that was never seen
@@ -27,10 +28,12 @@ enum {
 	ROUNDS = 16384,
 	WARM = 4096,
 	LEN = 60,
-	FILTERS = 1000,
+	FILTERS = 1000, // of a single tenant
+	TENANTS = 1000,
+	FILTERS_EACH = 100,
 	SHAPES = 90,
-	POOL = 16384, // flows that are made beforehand
-	FEW = 1000,   // flows that are known
+	POOL = TENANTS * FILTERS_EACH, // flows that are made beforehand
+	FEW = 1000,                    // flows that are known
 	NETWORKS = 64,
 	MACHINES = 40,
 	SERVICES = 48,
@@ -41,13 +44,16 @@ struct flow {
 	uint32_t src, dst;
 	uint16_t sport, dport;
 	uint8_t proto;
+	uint16_t tenant;
 	uint32_t src_open, dst_open; // bits that its filter leaves open
 };
 
 struct bench {
 	struct ft_sink sink; // first
-	struct ft_switch *sw;
+	struct ft_switch *sw[TENANTS];
+	unsigned tenants;
 	struct ft_cache *cache;
+	uint16_t tenant[BURST]; // of a packet
 	uint64_t sent, hits;
 	struct ft_packet pkt[BURST];
 	uint8_t frame[BURST][128 + LEN];
@@ -78,8 +84,9 @@ static void add_by_mac(struct ft_switch *sw)
 	add_rule(sw, 2, 1, &value, &mask, 0);
 }
 
-// The filter's match, and flows that it matches.
-static void make_filter(unsigned i, struct weft_flow_key *value, struct weft_flow_key *mask)
+// Of all tenants' filters: the i-th's match, and flows that it matches.
+static void make_filter(
+	unsigned i, unsigned tenants, struct weft_flow_key *value, struct weft_flow_key *mask)
 {
 	unsigned shape = i % SHAPES, bits = 10 + shape % 23;
 	bool by_dst = shape / 23 & 1, by_port = shape / 46 & 1;
@@ -103,7 +110,8 @@ static void make_filter(unsigned i, struct weft_flow_key *value, struct weft_flo
 		mask->l4_dst = 0xffff;
 		value->l4_dst = htons(f.dport);
 	}
-	for (unsigned k = i; k < POOL; k += FILTERS) {
+	f.tenant = (uint16_t)(i % tenants);
+	for (unsigned k = i; k < POOL; k += tenants == 1 ? FILTERS : POOL) {
 		pool[k] = f;
 		pool[k].src = (f.src & src_mask) | (random32() & ~src_mask);
 		pool[k].src_open = ~src_mask;
@@ -111,23 +119,23 @@ static void make_filter(unsigned i, struct weft_flow_key *value, struct weft_flo
 	}
 }
 
-static void add_filters(struct ft_switch *sw)
+static void add_filters(struct ft_switch *sw, unsigned tenant, unsigned tenants)
 {
 	struct weft_flow_key value, mask, none = {0};
 
-	for (unsigned i = 0; i < FILTERS; i++) {
-		make_filter(i, &value, &mask);
+	for (unsigned i = 0; i < (tenants == 1 ? FILTERS : FILTERS_EACH); i++) {
+		make_filter(i * tenants + tenant, tenants, &value, &mask);
 		add_rule(sw, 1, (uint16_t)(10 + random32() % FILTERS), &value, &mask, 2);
 	}
 	add_rule(sw, 1, 0, &none, &none, 2);
 }
 
-static struct ft_switch *make_switch(bool three)
+static struct ft_switch *make_switch(bool three, unsigned tenant, unsigned tenants)
 {
 	struct ft_switch *sw = still_switch(10000);
 
 	make_site();
-	add_filters(sw); // flows are made by them, too
+	add_filters(sw, tenant, tenants); // flows are made by them, too
 	if (three)
 		add_by_mac(sw);
 	add_rule_of_port(sw, three);
@@ -157,6 +165,7 @@ static void arrive(struct bench *b, unsigned i, const struct flow *f)
 	struct ft_packet *p = &b->pkt[i];
 	uint8_t *frame = b->frame[i] + 128;
 
+	b->tenant[i] = f->tenant;
 	memcpy(frame, plain, LEN);
 	frame[23] = f->proto;
 	put32(frame + 26, f->src);
@@ -181,21 +190,43 @@ static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop 
 	exit(1);
 }
 
+// Those that `left` has a bit of and that are for the first one's tenant; returns the others.
+static uint64_t tables(struct bench *b, uint64_t left)
+{
+	unsigned tenant = b->tenant[__builtin_ctzll(left)], n = 0;
+	struct ft_trace *trace[BURST];
+	struct ft_packet *p[BURST];
+	uint64_t others = 0;
+
+	for (; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (b->tenant[i] != tenant) {
+			others |= left & -left;
+			continue;
+		}
+		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
+		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
+		trace[n] = b->cache ? ft_cache_trace(b->cache, i) : NULL;
+		p[n++] = &b->pkt[i];
+	}
+	ft_switch_process_traced(b->sw[tenant], 0, 1, p, trace, n, &b->sink);
+	return others;
+}
+
 // As the data plane's worker does it, without the frames' way in and out.
 static void run(struct bench *b)
 {
 	const struct ft_path *path[BURST] = {NULL};
 	struct ft_arrival a[BURST];
-	struct ft_trace *trace[BURST];
-	struct ft_packet *left[BURST];
-	unsigned n = 0;
+	uint64_t left = 0;
 
 	for (unsigned i = 0; b->cache && i < BURST; i++)
 		a[i] = (struct ft_arrival){.data = b->pkt[i].pkt.data,
-			.sw = b->sw,
+			.sw = b->sw[b->tenant[i]],
 			.len = LEN,
 			.total_len = LEN,
-			.from = {ft_switch_number(b->sw), 1, 0, 0}};
+			.from = {1 + b->tenant[i], 1, 0, 0}};
 	if (b->cache)
 		ft_cache_lookup(b->cache, a, BURST, path);
 	for (unsigned i = 0; i < BURST; i++) {
@@ -203,16 +234,14 @@ static void run(struct bench *b)
 			ft_path_count(path[i], 0, 1, LEN, 1);
 			b->hits++;
 			b->sent++;
-			continue;
 		}
-		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
-		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
-		trace[n] = b->cache ? ft_cache_trace(b->cache, i) : NULL;
-		left[n++] = &b->pkt[i];
+		left |= (uint64_t)!path[i] << i;
 	}
-	if (n)
-		ft_switch_process_traced(b->sw, 0, 1, left, trace, n, &b->sink);
-	if (n && b->cache)
+	if (!left)
+		return;
+	while (left)
+		left = tables(b, left);
+	if (b->cache)
 		ft_cache_learn(b->cache);
 }
 
@@ -224,9 +253,9 @@ static int by_value(const void *a, const void *b)
 }
 
 // Of a filter that leaves open what makes it new.
-static struct flow new_flow(unsigned at)
+static struct flow new_flow(void)
 {
-	struct flow f = pool[at % POOL];
+	struct flow f = pool[random32() % POOL];
 
 	while ((f.src_open | f.dst_open) < 0xffff)
 		f = pool[random32() % POOL];
@@ -244,7 +273,7 @@ static void measure(struct bench *b, const char *rules, const char *traffic, boo
 	b->sent = b->hits = 0;
 	for (unsigned n = 0; n < WARM + ROUNDS; n++) {
 		for (unsigned i = 0; i < BURST; i++, at++) {
-			struct flow f = all_new ? new_flow(at) : pool[at % FEW];
+			struct flow f = all_new ? new_flow() : pool[at % FEW];
 
 			arrive(b, i, &f);
 		}
@@ -258,7 +287,7 @@ static void measure(struct bench *b, const char *rules, const char *traffic, boo
 		traffic, bursts[ROUNDS / 2], bursts[0], 100.0 * (double)b->hits / (double)b->sent);
 }
 
-static void measure_switch(struct bench *b, const char *rules, bool three)
+static void measure_rules(struct bench *b, const char *rules, bool three, unsigned tenants)
 {
 	size_t bytes = ft_cache_bytes(CACHED);
 	void *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
@@ -267,13 +296,16 @@ static void measure_switch(struct bench *b, const char *rules, bool three)
 		exit(1);
 	memset(memory, 0, bytes);
 	random_state = 42;
-	b->sw = make_switch(three);
+	b->tenants = tenants;
+	for (unsigned i = 0; i < tenants; i++)
+		b->sw[i] = make_switch(three, i, tenants);
 	b->cache = NULL;
 	measure(b, rules, "no cache", true);
 	b->cache = ft_cache_init(memory, CACHED, 0, 7);
 	measure(b, rules, "known", false);
 	measure(b, rules, "new", true);
-	ft_switch_free(b->sw);
+	for (unsigned i = 0; i < tenants; i++)
+		ft_switch_free(b->sw[i]);
 	free(memory);
 }
 
@@ -281,7 +313,8 @@ int main(void)
 {
 	static struct bench b = {.sink = {.output = sink_output, .drop = sink_drop}};
 
-	measure_switch(&b, "one rule", false);
-	measure_switch(&b, "three tables", true);
+	measure_rules(&b, "one rule", false, 1);
+	measure_rules(&b, "three tables", true, 1);
+	measure_rules(&b, "1,000 tenants", true, TENANTS);
 	return 0;
 }
