@@ -16,6 +16,7 @@
 #include "bench/clock.h"
 #include "bench/one_rule.h"
 #include "bench/random.h"
+#include "flowtable/ahead.h"
 #include "flowtable/cache.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/trace.h"
@@ -53,6 +54,7 @@ struct bench {
 	struct ft_switch *sw[TENANTS];
 	unsigned tenants;
 	struct ft_cache *cache;
+	struct ft_ahead ahead;
 	uint16_t tenant[BURST]; // of a packet
 	uint64_t sent, hits;
 	struct ft_packet pkt[BURST];
@@ -214,6 +216,23 @@ static uint64_t tables(struct bench *b, uint64_t left)
 	return others;
 }
 
+static void look_ahead(struct bench *b, uint64_t left)
+{
+	struct ft_switch *sws[BURST];
+	struct ft_packet *p[BURST];
+	unsigned n = 0;
+
+	for (; left; left &= left - 1, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
+		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
+		sws[n] = b->sw[b->tenant[i]];
+		p[n] = &b->pkt[i];
+	}
+	ft_look_ahead(sws, p, n, 0);
+}
+
 // As the data plane's worker does it, without the frames' way in and out.
 static void run(struct bench *b)
 {
@@ -221,7 +240,7 @@ static void run(struct bench *b)
 	struct ft_arrival a[BURST];
 	uint64_t left = 0;
 
-	for (unsigned i = 0; b->cache && i < BURST; i++)
+	for (unsigned i = 0; i < BURST; i++)
 		a[i] = (struct ft_arrival){.data = b->pkt[i].pkt.data,
 			.sw = b->sw[b->tenant[i]],
 			.len = LEN,
@@ -239,6 +258,8 @@ static void run(struct bench *b)
 	}
 	if (!left)
 		return;
+	if (ft_ahead_pays(&b->ahead, a, left))
+		look_ahead(b, left);
 	while (left)
 		left = tables(b, left);
 	if (b->cache)

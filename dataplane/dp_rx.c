@@ -124,6 +124,23 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
 	return others;
 }
 
+// The packets' keys are filled in again afterwards.
+static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left)
+{
+	struct ft_switch *sw[DP_RX_BURST];
+	struct ft_packet *p[DP_RX_BURST];
+	unsigned n = 0;
+
+	for (; left; left &= left - 1, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		sw[n] = w->in.at[i].sw;
+		p[n] = &w->rx[i];
+		dp_rx_fill(w, p[n], i);
+	}
+	ft_look_ahead(sw, p, n, w->id);
+}
+
 // All of w->in: those whose way is known first, the others through the tables of their tenants.
 static void dp_rx_enter(struct dp_worker *w)
 {
@@ -140,6 +157,8 @@ static void dp_rx_enter(struct dp_worker *w)
 		left |= (uint64_t)!path[i] << i;
 	if (!left)
 		return;
+	if (ft_ahead_pays(&w->ahead, w->in.at, left))
+		dp_rx_look_ahead(w, left);
 	while (left)
 		left = dp_rx_tables(w, left);
 	if (w->cache)

@@ -20,6 +20,7 @@
 #include "dp_mbuf.h"
 #include "dp_tenant.h"
 
+#include "flowtable/ahead.h"
 #include "flowtable/cache.h"
 
 #include <rte_ring.h>
@@ -142,6 +143,7 @@ struct dp_worker {
 	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
 	struct dp_encap_queue encap;
 	struct ft_cache *cache;                // NULL: every packet goes the full way
+	struct ft_ahead ahead;
 	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
 	struct dp_arrivals in;
 	struct ft_packet rx[FT_BURST];

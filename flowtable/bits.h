@@ -75,6 +75,29 @@ ft_bits_fn ft_bits_scalar;
 ft_bits_fn ft_bits_avx2;
 ft_bits_fn ft_bits_avx512;
 
+// Keys that each have vectors of their own, or NULL, which have been prefetched
+// (ft_bits_prefetch()): the rules that they will most likely come to, which are being fetched then,
+// not there yet. Of the tail and of versions nothing is asked: good for looking ahead (ahead.h) and
+// for nothing else.
+typedef void ft_bits_guess_fn(const struct ft_bits *const b[],
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
+ft_bits_guess_fn ft_bits_guess_scalar;
+ft_bits_guess_fn ft_bits_guess_avx2;
+ft_bits_guess_fn ft_bits_guess_avx512;
+extern ft_bits_guess_fn *ft_bits_guess;
+
+// So few rules, and no tail, that they are compared one by one.
+static inline bool ft_bits_is_direct(const struct ft_bits *b)
+{
+	return b->n <= FT_BITS_DIRECT && !atomic_load_explicit(&b->tail, memory_order_acquire);
+}
+
+static inline void ft_bits_prefetch(const struct ft_bits *b)
+{
+	__builtin_prefetch(b);
+	__builtin_prefetch(&b->n_columns);
+}
+
 // ---- writer; for classifier.c
 
 // After a link: r is its chain's first rule now, before which `old` was; NULL: it is a new chain.

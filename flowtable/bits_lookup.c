@@ -309,12 +309,66 @@ static inline void find_directly(const struct ft_bits *b, uint64_t version,
 	}
 }
 
+// ---- guessing
+
+// Nearly always the first half of each of the arrays will do.
+static inline void prefetch_columns(const struct ft_bits *b)
+{
+	for (unsigned i = 0; i < sizeof(b->columns); i += sizeof(b->columns.piece))
+		__builtin_prefetch((const char *)&b->columns + i);
+}
+
+static inline void prefetch_rows(const struct ft_bits *b, const struct chosen *chosen)
+{
+	for (uint32_t i = 0; i < b->n_columns; i++)
+		__builtin_prefetch(b->bits + chosen->at[i]);
+}
+
+static inline void prefetch_slot(const struct ft_bits *b, uint32_t slot)
+{
+	__builtin_prefetch((const void *)(uintptr_t)&b->rule[slot]);
+	__builtin_prefetch(&b->priority[slot]);
+}
+
+// Of so few rules it takes the first.
+void FT_BITS_GUESS(const struct ft_bits *const b[], const struct weft_flow_key *const keys[],
+	unsigned n, const struct ft_rule *rules[])
+{
+	struct chosen chosen[FT_BURST];
+	uint32_t slot[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		if (b[i] && !ft_bits_is_direct(b[i]))
+			prefetch_columns(b[i]);
+	for (unsigned i = 0; i < n; i++) {
+		if (!b[i] || ft_bits_is_direct(b[i]))
+			continue;
+		choose(b[i], keys[i], b[i]->words, &chosen[i]);
+		prefetch_rows(b[i], &chosen[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		slot[i] = NOWHERE;
+		if (!b[i])
+			continue;
+		slot[i] = ft_bits_is_direct(b[i]) ? 0 : first_slot(b[i], &chosen[i]);
+		if (slot[i] != NOWHERE)
+			prefetch_slot(b[i], slot[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		rules[i] = NULL;
+		if (slot[i] == NOWHERE)
+			continue;
+		rules[i] = atomic_load_explicit(&b[i]->rule[slot[i]], memory_order_acquire);
+		__builtin_prefetch(rules[i]);
+	}
+}
+
 void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_key *const keys[],
 	unsigned n, const struct ft_rule *rules[])
 {
 	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_acquire);
 
-	if (b->n <= FT_BITS_DIRECT && !tail) {
+	if (ft_bits_is_direct(b)) {
 		find_directly(b, version, keys, n, rules);
 		return;
 	}

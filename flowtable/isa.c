@@ -18,6 +18,7 @@ static bool has_vaes(void)
 
 static ft_lookup_fn *lookup = ft_lookup_scalar;
 static ft_bits_fn *bits_lookup = ft_bits_scalar;
+ft_bits_guess_fn *ft_bits_guess = ft_bits_guess_scalar;
 static bool use_bits = true;
 ft_prints_fn *ft_prints = ft_prints_scalar;
 
@@ -38,6 +39,7 @@ static bool use_lookup(enum ft_isa isa)
 	case FT_ISA_SCALAR:
 		lookup = ft_lookup_scalar;
 		bits_lookup = ft_bits_scalar;
+		ft_bits_guess = ft_bits_guess_scalar;
 		return true;
 #ifdef FT_HAVE_VECTORS
 	case FT_ISA_AVX2:
@@ -45,6 +47,7 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx2;
 		bits_lookup = ft_bits_avx2;
+		ft_bits_guess = ft_bits_guess_avx2;
 		return true;
 	case FT_ISA_AVX512:
 		if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
@@ -52,6 +55,7 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx512;
 		bits_lookup = ft_bits_avx512;
+		ft_bits_guess = ft_bits_guess_avx512;
 		return true;
 #endif
 	default:

@@ -64,11 +64,6 @@ static bool apply_is_last(const struct weft_instructions *i, const struct ft_act
 	return !ft_set_any_use(set) || (i->flags & WEFT_INSTR_CLEAR && !may_end_early(i));
 }
 
-static void write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
-{
-	k->metadata = (k->metadata & ~i->metadata_mask) | (i->metadata & i->metadata_mask);
-}
-
 bool ft_run_instructions(struct ft_burst *b, struct ft_run *run, const struct weft_instructions *i,
 	bool miss, bool last)
 {
@@ -86,7 +81,7 @@ bool ft_run_instructions(struct ft_burst *b, struct ft_run *run, const struct we
 		ft_set_write(set, weft_instructions_write(i), i->write_len, miss);
 	if (i->write_len || i->flags & WEFT_INSTR_CLEAR)
 		run->pkt->key.actset_output = htonl(ft_set_output(set));
-	write_metadata(&run->pkt->key, i);
+	ft_write_metadata(&run->pkt->key, i);
 	return true;
 }
 
@@ -95,12 +90,6 @@ void ft_run_set(struct ft_burst *b, struct ft_run *run)
 	run->reason = run->set->miss ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION_SET;
 	run->exit = false;
 	ft_set_run(b, run, run->set);
-}
-
-// Nothing but write-metadata and goto-table, as most rules of most tables.
-static bool only_goes_on(const struct weft_instructions *i)
-{
-	return i->flags == WEFT_INSTR_GOTO && !i->apply_len && !i->write_len && !i->meter_id;
 }
 
 static void run_rule(
@@ -113,8 +102,8 @@ static void run_rule(
 		ft_trace_rule(pkt, rule, table);
 	pkt->rule = rule;
 	pkt->table = table;
-	if (only_goes_on(i) && i->goto_table > table) {
-		write_metadata(&pkt->key, i);
+	if (ft_only_goes_on(i) && i->goto_table > table) {
+		ft_write_metadata(&pkt->key, i);
 		run->next = i->goto_table;
 		return;
 	}

@@ -39,8 +39,8 @@ struct ft_rule {
 	struct ft_program *program;
 	uint64_t cookie;
 	uint64_t created_ns;
-	struct ft_shape *shape;       // has the mask
-	uint32_t id;                  // of its counters
+	struct ft_shape *shape; // has the mask
+	uint32_t id;            // of its counters
 	uint16_t priority;
 	uint8_t table;
 	uint8_t flags; // FT_RULE_*
@@ -54,6 +54,17 @@ static_assert(sizeof(struct ft_rule) == 64, "one line before the values");
 static inline const struct weft_instructions *ft_rule_instructions(const struct ft_rule *r)
 {
 	return &r->program->instr;
+}
+
+// Nothing but write-metadata and goto-table, as most rules of most tables.
+static inline bool ft_only_goes_on(const struct weft_instructions *i)
+{
+	return i->flags == WEFT_INSTR_GOTO && !i->apply_len && !i->write_len && !i->meter_id;
+}
+
+static inline void ft_write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
+{
+	k->metadata = (k->metadata & ~i->metadata_mask) | (i->metadata & i->metadata_mask);
 }
 
 // ---- counters

@@ -9,6 +9,7 @@
 #include "nx_build.h"
 #include "frames.h"
 
+#include "flowtable/ahead.h"
 #include "flowtable/cache.h"
 #include "flowtable/trace.h"
 
@@ -75,12 +76,18 @@ static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop 
 	went(sink, p, 0);
 }
 
+static void key_init(struct ft_packet *p)
+{
+	memset(&p->key, 0, sizeof(p->key));
+	p->key.in_port = p->key.in_phy_port = htonl(1);
+}
+
 static void arrive(struct desk *d, unsigned i, const struct frame *f)
 {
 	memcpy(d->frame[i].bytes, f->bytes, LEN); // actions write on it
 	d->frame[i].len = LEN;
 	d->pkt[i] = (struct ft_packet){.pkt = frame_packet(&d->frame[i])};
-	d->pkt[i].key.in_port = d->pkt[i].key.in_phy_port = htonl(1);
+	key_init(&d->pkt[i]);
 }
 
 static void ask_tables(struct desk *d, const struct frame frames[], unsigned n)
@@ -92,6 +99,18 @@ static void ask_tables(struct desk *d, const struct frame frames[], unsigned n)
 		all[i] = &d->pkt[i];
 	}
 	ft_switch_process(d->w->sw, 0, d->w->now, all, n, &d->sink);
+}
+
+// Which changes nothing.
+static void look_ahead(struct desk *d, struct ft_packet *const pkts[], unsigned n)
+{
+	struct ft_switch *sws[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		sws[i] = d->w->sw;
+	ft_look_ahead(sws, pkts, n, 0);
+	for (unsigned i = 0; i < n; i++)
+		key_init(pkts[i]);
 }
 
 // As a worker does it.
@@ -124,6 +143,8 @@ static void ask_cache(struct desk *d, const struct frame frames[], unsigned n)
 		trace[n_left] = ft_cache_trace(d->cache, i);
 		left[n_left++] = &d->pkt[i];
 	}
+	if (rng() % 2)
+		look_ahead(d, left, n_left);
 	ft_switch_process_traced(d->w->sw, 0, d->w->now, left, trace, n_left, &d->sink);
 	ft_cache_learn(d->cache);
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/ahead.h"
+
+#include "flowtable/bits.h"
+#include "flowtable/extract.h"
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
+
+#define TABLES 4u // that are looked at ahead
+#define FAR 4u    // switches at least, and one packet's in so many
+
+bool ft_ahead_pays(struct ft_ahead *ahead, const struct ft_arrival a[], uint64_t which)
+{
+	unsigned n = (unsigned)__builtin_popcountll(which), far = 0;
+
+	for (uint32_t last = 0; which; which &= which - 1) {
+		uint32_t number = a[__builtin_ctzll(which)].from.sw_number;
+		uint32_t *met = &ahead->met[number % FT_AHEAD_NEAR];
+
+		if (number == last)
+			continue;
+		last = number;
+		far += *met != number;
+		*met = number;
+	}
+	return far >= FAR && far * FAR >= n;
+}
+
+// The packets that are still on their way.
+struct ahead {
+	unsigned n, worker;
+	struct ft_switch *sw[FT_BURST];
+	struct weft_flow_key *key[FT_BURST];
+	uint8_t table[FT_BURST];
+	const struct ft_rule *rule[FT_BURST];
+};
+
+static void see_switches(const struct ahead *a)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct ft_switch *sw = a->sw[i];
+
+		__builtin_prefetch(sw);
+		__builtin_prefetch((const void *)(uintptr_t)&sw->counters);
+		__builtin_prefetch((const void *)(uintptr_t)&sw->ports);
+		__builtin_prefetch((const void *)(uintptr_t)&sw->tables[0]);
+	}
+}
+
+static void see_what_switches_have(const struct ahead *a)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct ft_switch *sw = a->sw[i];
+
+		__builtin_prefetch(ft_table_of(sw, 0));
+		__builtin_prefetch(&sw->table_counters[a->worker], 1);
+		__builtin_prefetch(atomic_load_explicit(&sw->counters, memory_order_acquire));
+		__builtin_prefetch(atomic_load_explicit(&sw->ports.array, memory_order_acquire));
+	}
+}
+
+static void see_tables(const struct ahead *a, const struct ft_bits *bits[])
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct ft_table *t = ft_table_of(a->sw[i], a->table[i]);
+
+		bits[i] =
+			t ? atomic_load_explicit(&t->classifier.bits, memory_order_acquire) : NULL;
+		if (bits[i])
+			ft_bits_prefetch(bits[i]);
+	}
+}
+
+static void see_rules(struct ahead *a, const struct ft_bits *bits[])
+{
+	const struct weft_flow_key *keys[FT_BURST];
+
+	for (unsigned i = 0; i < a->n; i++)
+		keys[i] = a->key[i];
+	ft_bits_guess(bits, keys, a->n, a->rule);
+}
+
+static void see_programs(const struct ahead *a, const struct ft_bits *const bits[])
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct ft_rule *r = a->rule[i];
+
+		if (!r)
+			continue;
+		__builtin_prefetch(r->program);
+		__builtin_prefetch((const char *)r->program + 64);
+		if (ft_bits_is_direct(bits[i])) {
+			__builtin_prefetch(r->value);
+			__builtin_prefetch(r->shape);
+			__builtin_prefetch(r->shape->mask);
+		}
+		__builtin_prefetch(ft_rule_counter(a->sw[i], r, a->worker), 1);
+	}
+}
+
+static void keep(struct ahead *a, unsigned to, unsigned from)
+{
+	a->sw[to] = a->sw[from];
+	a->key[to] = a->key[from];
+}
+
+// Keeps those that go on to another table.
+static void go_on(struct ahead *a)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct weft_instructions *go;
+
+		if (!a->rule[i])
+			continue;
+		go = ft_rule_instructions(a->rule[i]);
+		if (!ft_only_goes_on(go))
+			continue;
+		keep(a, left, i);
+		ft_write_metadata(a->key[left], go);
+		a->table[left] = go->goto_table;
+		__builtin_prefetch(ft_table_of(a->sw[left], go->goto_table));
+		left++;
+	}
+	a->n = left;
+}
+
+void ft_look_ahead(
+	struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n, unsigned worker)
+{
+	const struct ft_bits *bits[FT_BURST];
+	struct ahead a = {.n = n, .worker = worker};
+
+	for (unsigned i = 0; i < n; i++) {
+		a.sw[i] = sws[i];
+		a.key[i] = &pkts[i]->key;
+	}
+	see_switches(&a);
+	for (unsigned i = 0; i < n; i++)
+		ft_extract(&pkts[i]->pkt, &pkts[i]->key);
+	see_what_switches_have(&a);
+	for (unsigned k = 0; k < TABLES && a.n; k++) {
+		see_tables(&a, bits);
+		see_rules(&a, bits);
+		see_programs(&a, bits);
+		go_on(&a);
+	}
+}
