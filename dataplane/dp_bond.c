@@ -12,6 +12,7 @@
 #include <rte_eth_bond.h>
 #include <rte_eth_bond_8023ad.h>
 #include <rte_malloc.h>
+#include <rte_mempool.h>
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -19,8 +20,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DP_BOND_POLL_MS 10u          // net_bond's look at the links of its members
-#define DP_BOND_LACP_HEAP (1u << 20) // what net_bond may want for one more, or it aborts
+#define DP_BOND_POLL_MS 10u // net_bond's look at the links of its members
+
+// What LACP wants of the heap for a member: a pool of a buffer for each descriptor of each queue,
+// with a cache for each lcore that DPDK could have, and two rings. A buffer is a slow-protocol
+// frame and its headroom behind an mbuf, half a KiB, and what the pool adds to it.
+#define DP_BOND_LACP_BUFFER 640u
+#define DP_BOND_LACP_POOL (RTE_MEMPOOL_HEADER_SIZE((struct rte_mempool *)NULL, 1u) + (64u << 10))
+#define DP_BOND_LACP_REST (1u << 20) // and as much is left for what comes meanwhile
 
 static const uint8_t dp_bond_modes[WEFT_BOND_MODE_MAX] = {
 	[WEFT_BOND_LACP] = BONDING_MODE_8023AD,
@@ -36,14 +43,23 @@ static enum weft_error dp_bond_failed(char why[static 100], const char *what, in
 
 // ---- members
 
-// Its rings and buffers net_bond takes from the heap, and ends the program if it gets none.
-static bool dp_bond_has_memory(const struct dp_bond *b)
+// Whether so many members more may be put in. Its rings and buffers net_bond takes from the heap
+// when a member's link is up, and ends the program if it gets none.
+static bool dp_bond_has_memory(const struct dp_bond *b, uint16_t queues, unsigned members)
 {
+	size_t buffers = 1 + queues * (size_t)DP_DESCRIPTORS;
+	size_t wanted = members * (DP_BOND_LACP_POOL + buffers * DP_BOND_LACP_BUFFER);
 	struct rte_malloc_socket_stats s;
 
-	if (b->mode != WEFT_BOND_LACP || rte_malloc_get_socket_stats(0, &s))
+	if (b->mode != WEFT_BOND_LACP || !members || rte_malloc_get_socket_stats(0, &s))
 		return true;
-	return s.greatest_free_size >= DP_BOND_LACP_HEAP;
+	return s.greatest_free_size >= wanted + DP_BOND_LACP_REST;
+}
+
+static enum weft_error dp_bond_no_memory(char why[static 100], unsigned members)
+{
+	snprintf(why, 100, "LACP on %u more members wants more --mem", members);
+	return WEFT_E_DEVICE;
 }
 
 static enum weft_error dp_bond_open_device(struct dp *dp, const struct dp_port *p,
@@ -96,9 +112,7 @@ static struct dp_bond_member *dp_bond_new_member(struct dp *dp, const struct dp_
 	if (!m)
 		return NULL;
 	snprintf(m->name, sizeof(m->name), "%s", name);
-	if (!dp_bond_has_memory(p->bond))
-		snprintf(why, 100, "member %s: LACP wants more --mem", name);
-	else if (!dp_bond_open_device(dp, p, m, queues, pci, why)) {
+	if (!dp_bond_open_device(dp, p, m, queues, pci, why)) {
 		if (m->ifindex)
 			dp_mute(&m->mute, m->name);
 		return m;
@@ -178,6 +192,8 @@ enum weft_error dp_bond_open(
 			return WEFT_E_DEVICE;
 		p->bond->member[p->bond->n++] = m;
 	}
+	if (!dp_bond_has_memory(p->bond, queues, spec.n))
+		return dp_bond_no_memory(why, spec.n);
 	memcpy(mac.addr_bytes, p->bond->member[0]->dev->mac.b, sizeof(mac.addr_bytes));
 	rc = rte_eth_bond_mac_address_set(p->dev, &mac);
 	for (unsigned i = 0; !rc && i < p->bond->n; i++)
@@ -255,6 +271,13 @@ static bool dp_bond_has(const struct dp_bond *b, const char *name)
 	return false;
 }
 
+static void dp_bond_free_fresh(struct dp_bond_member *const fresh[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fresh[i])
+			dp_bond_free_member(fresh[i]);
+}
+
 // Opens those of `spec` that the bond has not. False: none is open.
 static bool dp_bond_open_new(struct dp *dp, const struct dp_port *p,
 	const struct dp_bond_spec *spec, struct dp_bond_member *fresh[], char why[static 100])
@@ -265,12 +288,19 @@ static bool dp_bond_open_new(struct dp *dp, const struct dp_port *p,
 		fresh[i] = dp_bond_new_member(dp, p, spec->member[i], p->n_rxq, spec->pci, why);
 		if (fresh[i])
 			continue;
-		while (i--)
-			if (fresh[i])
-				dp_bond_free_member(fresh[i]);
+		dp_bond_free_fresh(fresh, i);
 		return false;
 	}
 	return true;
+}
+
+static unsigned dp_bond_count(struct dp_bond_member *const member[], unsigned n)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		count += member[i] != NULL;
+	return count;
 }
 
 // What a member's device has counted, on top of *s.
@@ -313,7 +343,7 @@ enum weft_error dp_bond_set_members(
 	struct dp_bond_member *fresh[WEFT_BOND_MEMBERS] = {NULL}, *old[WEFT_BOND_MEMBERS];
 	struct dp_bond *b = p->bond;
 	struct dp_bond_spec spec;
-	unsigned n_old;
+	unsigned n_old, n_fresh;
 
 	if (!dp_bond_parse(device, &spec, why))
 		return WEFT_E_MALFORMED;
@@ -323,6 +353,11 @@ enum weft_error dp_bond_set_members(
 	}
 	if (!dp_bond_open_new(dp, p, &spec, fresh, why))
 		return WEFT_E_DEVICE;
+	n_fresh = dp_bond_count(fresh, spec.n);
+	if (!dp_bond_has_memory(b, p->n_rxq, n_fresh)) {
+		dp_bond_free_fresh(fresh, spec.n);
+		return dp_bond_no_memory(why, n_fresh);
+	}
 	dp_bond_quiesce(dp, b);
 	for (unsigned i = 0; i < spec.n; i++)
 		if (fresh[i] && dp_bond_join(p, fresh[i]))
@@ -350,7 +385,8 @@ static bool dp_bond_reopen(struct dp *dp, struct dp_port *p, struct dp_bond_memb
 
 	if (m->ifindex == if_nametoindex(m->name))
 		return true;
-	if (dp_bond_open_device(dp, p, m, p->n_rxq, false, why))
+	if (!dp_bond_has_memory(p->bond, p->n_rxq, 1) ||
+		dp_bond_open_device(dp, p, m, p->n_rxq, false, why))
 		return false;
 	dp_mute(&m->mute, m->name);
 	dp_bond_add_stats(&(struct dp_bond_member){.dev = old}, &p->bond->gone);

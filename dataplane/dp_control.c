@@ -10,6 +10,7 @@
 #include "dp_pmtu.h"
 #include "dp_reasm.h"
 #include "dp_meter.h"
+#include "dp_mute.h"
 #include "dp_provider.h"
 #include "dp_punt.h"
 #include "dp_tenant.h"
@@ -148,6 +149,7 @@ int dp_control_start(struct dp *dp)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	dp_control_env(dp);
+	dp_mute_start(dp->opt.socket);
 	dp->pool = dp_eal_pool(&dp->opt);
 	dp->rcu = dp_rcu_new(dp->opt.workers);
 	dp->nobody = dp_tenant_nobody(dp);

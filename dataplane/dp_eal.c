@@ -19,12 +19,18 @@ int dp_logtype;
 struct dp_eal_args {
 	int argc;
 	char *argv[DP_EAL_ARGS + 1];
+	char *kept[DP_EAL_ARGS];
 };
 
+// EAL keeps pointers to some of them, so none is freed; and it writes the program's name over the
+// last, which `kept` has for leak checkers.
 static void dp_eal_add(struct dp_eal_args *a, const char *arg)
 {
-	if (a->argc < DP_EAL_ARGS)
-		a->argv[a->argc++] = strdup(arg); // EAL keeps pointers to them: never freed
+	if (a->argc == DP_EAL_ARGS)
+		return;
+	a->kept[a->argc] = strdup(arg);
+	a->argv[a->argc] = a->kept[a->argc];
+	a->argc++;
 }
 
 // The CPUs that the process may use, as EAL writes a set: (0,1,5).

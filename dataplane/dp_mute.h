@@ -8,6 +8,11 @@
 // none of that, for the bond takes its frames away. Here these settings of the interface do it:
 // nothing is answered, what does not fit its routes is dropped, IPv6 is off. They are put back as
 // they were when the member is released; who gives a member addresses of its own is not helped.
+//
+// A data plane that is killed releases nothing. So what an interface's settings were is written to
+// a file beside the control socket before they are changed, and the next data plane of that socket
+// puts them back as it starts: on an interface that is still the same, and only what nobody has
+// changed since.
 
 #define DP_MUTE_SETTINGS 3
 
@@ -16,5 +21,7 @@ struct dp_mute {
 };
 
 // Control thread, in its network namespace.
+// Before anything is muted: where the files are, and what was left by one that was killed.
+void dp_mute_start(const char *socket);
 void dp_mute(struct dp_mute *m, const char *ifname);
 void dp_unmute(const struct dp_mute *m, const char *ifname);

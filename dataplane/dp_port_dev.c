@@ -19,8 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DP_DESCRIPTORS 512u
-
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
 	snprintf(why, 100, "%.37s: %.60s", what, rte_strerror(rc < 0 ? -rc : rte_errno));

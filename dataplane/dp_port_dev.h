@@ -4,6 +4,8 @@
 
 #include "dp_port.h"
 
+#define DP_DESCRIPTORS 512u // of a queue, where the driver has no other idea
+
 // A started device in a fresh struct dp_port that nobody knows yet. WEFT_E_DEVICE and the like with
 // `why`.
 enum weft_error dp_port_dev_open(

@@ -14,10 +14,12 @@ import time
 import pytest
 
 from lab import traffic
+from lab.bare import BareHost
 from lab.linuxvx import LinuxVxlanHost
 from lab.netns import veth
 from lab.ovs import OvsHost
 from lab.wait import wait_until
+from weftipc import Refused
 
 MAC1, MAC2 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2))
 
@@ -189,3 +191,59 @@ def test_active_backup(lab, fabric, hosts):
     bonded.weft.apply()
     bonded.weft.ns.address('up0', f'{bonded.weft.vtep}/24')
     bonded.wait_states(a2='active', a0='active')
+
+
+def test_a_killed_data_plane_leaves_no_member_muted(lab, fabric, hosts):
+    """What is changed of the members' settings is put back by the next data plane of that socket."""
+    switch = plain_switch(lab, fabric)
+    bonded = Bonded(lab, fabric, hosts, switch, 'balance')
+    weft = bonded.weft
+
+    def settings():
+        return [weft.ns.run('cat', *(f'/proc/sys/net/{path}' for path in (
+            f'ipv4/conf/a{n}/arp_ignore', f'ipv4/conf/a{n}/rp_filter', f'ipv6/conf/a{n}/disable_ipv6'))).split()
+            for n in (0, 1)]
+    weft.ns.run('sysctl', '-qw', 'net.ipv4.conf.a0.rp_filter=2')
+    before = settings()
+    bonded.up()
+    muted = ['8', '1', '1']
+    assert settings() == [muted, muted] != before
+    for process in (weft.agent, weft.dataplane):
+        process.kill()
+    assert settings() == [muted, muted]
+    weft.ns.run('sysctl', '-qw', 'net.ipv4.conf.a1.arp_ignore=3')  # somebody else's from now on
+    weft.start_dataplane()
+    wait_until(lambda: settings() == [before[0], ['3', *before[1][1:]]], 10, 'what was muted is put back')
+    weft.start_agent()
+    weft.wait_ready()
+    wait_until(lambda: settings() == [muted, muted], 10, 'they are members again')
+    weft.down()
+    assert settings() == [before[0], ['3', *before[1][1:]]]
+
+
+@pytest.mark.slow
+def test_lacp_without_memory_is_refused(lab, fabric):
+    """net_bond ends the program when it gets no memory for a member. From too little to enough: refused or done."""
+    answers = []
+    for number, mem in enumerate(range(36, 60, 3), 10):
+        switch = lab.namespace(f's{number}')
+        try:
+            host = BareHost(lab, fabric, number, workers=2, options=(
+                '--mem', mem, '--mbufs', 8192, '--flow-cache', 0))
+        except OSError:  # too little to start with
+            lab.processes[-1].expected_end = True
+            continue
+        for n in range(4):
+            veth(host.ns, f'a{n}', switch, f'b{n}')
+        try:
+            host.dp.port_add(0, 'bond', id=9, ofport=0, name='up9', device='lacp,a0,a1,a2,a3', queues=2)
+            answers.append('done')
+        except Refused as refused:
+            answers.append('refused')
+            assert 'LACP on 4 more members wants more --mem' in str(refused)
+        time.sleep(0.3)  # it is some milliseconds until a member's link is looked at
+        host.dp.echo()
+        host.process.stop()
+        if answers[-1] == 'done':
+            break
+    assert answers[-1] == 'done' and 'refused' in answers, answers
