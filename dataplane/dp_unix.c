@@ -4,6 +4,8 @@
 #include "dp_log.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,16 @@ static void dp_unix_clear(const struct sockaddr_un *sun, int type)
 	close(fd);
 }
 
+// /run/weft is not there before somebody makes it. What cannot be made is told when it is used.
+static void dp_unix_make_folder(const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy)
+		mkdir(dirname(copy), 0755);
+	free(copy);
+}
+
 int dp_unix_listen(const char *path, int type)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -40,6 +52,7 @@ int dp_unix_listen(const char *path, int type)
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return dp_unix_failed(-1, path, "path too long");
 	strcpy(sun.sun_path, path);
+	dp_unix_make_folder(path);
 	dp_unix_clear(&sun, type);
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

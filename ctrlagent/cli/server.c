@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -196,6 +197,15 @@ static bool is_served(const struct sockaddr_un *addr)
 }
 
 // Returns a listening socket or -errno.
+// /run/weft is not there before somebody makes it.
+static void make_folder(const char *path)
+{
+	char *copy = agent_strdup(path);
+
+	mkdir(dirname(copy), 0755); // what cannot be made is told by bind()
+	free(copy);
+}
+
 static int listen_at(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -205,6 +215,7 @@ static int listen_at(const char *path)
 	strcpy(addr.sun_path, path);
 	if (is_served(&addr))
 		return -EADDRINUSE;
+	make_folder(path);
 	unlink(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)

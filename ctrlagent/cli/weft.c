@@ -232,6 +232,10 @@ int main(int argc, char **argv)
 
 	c.args = json_object();
 	parse(&c, argc, argv);
+	if (c.count && strcmp(c.words[0], "help") == 0) {
+		c.help = true;
+		memmove(c.words, c.words + 1, --c.count * sizeof(c.words[0]));
+	}
 	const struct cli_verb *v = cli_verb_find(c.words, c.count, &used);
 	if (c.help && v) {
 		used == 2 ? print_verb_usage(v, stdout) : print_noun_usage(v->noun, stdout);

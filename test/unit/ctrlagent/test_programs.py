@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """weft-agent and weft as programs, against the fake data plane: exit statuses, what goes to which
 stream, signals, metrics. Usage: test_programs.py WEFT-AGENT WEFT FAKE-DATAPLANE"""
+import glob
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -15,6 +17,7 @@ import urllib.error
 import urllib.request
 
 AGENT, WEFT, FAKE = sys.argv[1:4]
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 CONFIG = '''
 host: {name: h1, vtep: 172.31.255.1}
@@ -56,6 +59,11 @@ class Programs(unittest.TestCase):
     def end(self, process):
         process.terminate()
         return process.wait(10)
+
+    @staticmethod
+    def read(*path):
+        with open(os.path.join(*path), encoding='utf-8') as file:
+            return file.read()
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -273,6 +281,28 @@ class Programs(unittest.TestCase):
             self.assertEqual([t['name'] for t in self.json('tenant')], ['green', 'red'])
         self.write('host: 5\n')
         self.assertIn('weft.yaml:1:7: host: expected a mapping', self.weft('apply', status=1))
+        self.write(CONFIG % {'dir': self.dir})
+
+    def test_help(self):
+        for words in ([], ['fdb'], ['fdb', 'add']):
+            by_word, by_option = (subprocess.run([WEFT, *args], capture_output=True, text=True, check=True).stdout
+                                  for args in (['help', *words], [*words, '--help']))
+            self.assertTrue(by_word)
+            self.assertEqual(by_word, by_option)
+
+    def test_examples_of_the_documents(self):
+        """Each is accepted, once it has what it leaves out."""
+        blocks = [self.read(ROOT, 'docs/examples/weft.yaml')]
+        for path in ['README.md', *sorted(glob.glob('docs/*.md', root_dir=ROOT))]:
+            blocks += re.findall(r'^```yaml\n(.*?)^```', self.read(ROOT, path), re.M | re.S)
+        self.assertGreater(len(blocks), 8)
+        missing = {'host': 'host: {name: h1, vtep: 172.16.0.1}\n', 'tenants': 'tenants: []\n',
+                   'uplinks': 'uplinks: [{name: up0, kind: af_packet, device: eth0}]\n'}
+        for block in blocks:
+            text = block + ''.join(line for key, line in missing.items()
+                                   if not re.search(rf'^{key}:', block, re.M))
+            self.write(text)
+            self.weft('apply', '--dry-run')
         self.write(CONFIG % {'dir': self.dir})
 
     def test_metrics(self):
