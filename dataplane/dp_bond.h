@@ -15,8 +15,7 @@
 //     kernel's interfaces always say "up". So the control thread looks at the carriers every 10 ms;
 //     a member that has lost it is taken out of the bond (rte_eth_bond_slave_remove()) and put in
 //     again when it is back. PCI devices are net_bond's to watch.
-//   - In mode lacp net_bond wants to be asked to send at least every 100 ms, be it nothing: a
-//   worker
+//   - In mode lacp net_bond wants to be asked to send at least every 100 ms, be it nothing: a worker
 //     does so as it polls.
 //   - In mode active_backup nobody reads what the others than the active one receive. When one of
 //     these becomes active, its queue would be full of old frames, of which many had come by the

@@ -22,7 +22,7 @@ typedef void dp_rcu_fn(void *obj);
 struct dp_rcu *dp_rcu_new(unsigned workers);
 void dp_rcu_free(struct dp_rcu *); // no readers left; runs all that waits
 
-// Worker. Online from register to unregister; quiescent() once per loop.
+// Worker. Online from register to unregister; it tells dp_rcu_qsbr() of itself once per loop.
 void dp_rcu_register(struct dp_rcu *, unsigned worker);
 void dp_rcu_unregister(struct dp_rcu *, unsigned worker);
 struct rte_rcu_qsbr *dp_rcu_qsbr(struct dp_rcu *);

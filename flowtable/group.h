@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Groups: OpenFlow 1.3.5, 5.6. Storage and counters; choosing a bucket is group_exec.h's business.
+// Groups: OpenFlow 1.3.5, 5.6. Storage and counters; choosing a bucket is group_exec.c's business.
 //
 // Versions as in versioned.h. A modify adds a version with buckets and bucket counters of its own,
 // while the group's own counters and age live on in the shared head. Where single buckets are

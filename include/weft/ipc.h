@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The protocol between weft-agent and weft-dataplane, version 4.
+// The protocol between weft-agent and weft-dataplane; both must speak the same WEFT_IPC_VERSION.
 //
 // Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
 // data plane's own user.

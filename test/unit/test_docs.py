@@ -33,6 +33,17 @@ def configuration_fields(root):
     return missing(names, read(root, 'docs/configuration.md'), 'docs/configuration.md', 'field')
 
 
+def configuration_numbers(root):
+    """Ranges and defaults of numbers, as far as the sources have them as digits."""
+    schema = read(root, 'ctrlagent/config/schema.c')
+    rows = re.findall(r'^\| `(\w+)` \| (\d+) to (\d+) \| *(\d*) *\|', read(root, 'docs/configuration.md'), re.M)
+    fields = re.findall(r'^\t\{"(\w+)", NUMBER\((\d+), (\d+), (\d+)\)', schema, re.M)
+    assert len(fields) > 20, 'no numbers found in the sources: this test has gone blind'
+    return [f'docs/configuration.md: {key} is {low} to {high}, if absent {standard}'
+            for key, low, high, standard in fields
+            if not {(key, low, high, standard), (key, low, high, '')} & set(rows)]
+
+
 def commands(root):
     source = read(root, 'ctrlagent/cli/verbs.c')
     table = source[source.index('cli_verbs[] = {'):]
@@ -66,7 +77,7 @@ def links(root):
 
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
-    wrong = [line for check in (drop_reasons, configuration_fields, commands, metrics, links)
+    wrong = [line for check in (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, links)
              for line in check(root)]
     for line in wrong:
         print(line)

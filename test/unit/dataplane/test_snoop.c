@@ -416,6 +416,14 @@ static void plain_expire(const struct world *w, struct who who[PLACES])
 		who[p].is &= who[p].expires > w->now && !w->away[p];
 }
 
+// Nobody of these is forgotten before he could answer.
+static void plain_ask(const struct world *w, struct who who[PLACES])
+{
+	for (unsigned p = 0; p < PLACES; p++)
+		if (who[p].expires < w->now + 3)
+			who[p].expires = w->now + 3;
+}
+
 static uint32_t plain_places(const struct who who[PLACES])
 {
 	uint32_t set = 0;
@@ -439,9 +447,7 @@ static void plain_second(const struct world *w, struct plain *o)
 			plain_expire(w, o->router[f][v]);
 			o->heard[f][v] = plain_heard(o, f, v);
 			for (unsigned g = f; was && !o->heard[f][v] && g < GROUPS; g += 2)
-				for (unsigned p = 0; p < PLACES; p++)
-					if (o->member[g][v][p].expires < w->now + 3)
-						o->member[g][v][p].expires = w->now + 3;
+				plain_ask(w, o->member[g][v]);
 		}
 	for (unsigned i = 0; i < GROUPS * VLANS; i++)
 		o->entry[i / VLANS][i % VLANS] = plain_places(o->member[i / VLANS][i % VLANS]);
