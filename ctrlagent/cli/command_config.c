@@ -43,8 +43,8 @@ static json_t *tenant_json(const struct model *m, const struct model_tenant *t)
 	return json_pack(
 		"{s:s, s:s, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"name", s->name, "encap",
-		s->kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : encap_name(s->encap), "network", network, "learn",
-		!!(s->flags & WEFT_TENANT_LEARN), "inner_vlan",
+		s->kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : encap_name(s->encap), "network",
+		network, "learn", !!(s->flags & WEFT_TENANT_LEARN), "inner_vlan",
 		!!(s->flags & WEFT_TENANT_INNER_VLAN), "any_vtep",
 		!!(s->flags & WEFT_TENANT_ANY_VTEP), "standalone",
 		!!(s->flags & WEFT_TENANT_STANDALONE), "ports", (json_int_t)count_ports(m, t->id),
@@ -184,7 +184,7 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 	char mac[MAC_TEXT_MAX];
 
 	json_array_append_new(r->rows,
-		json_pack("{s:o, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:i, s:i}", "vtep",
+		json_pack("{s:o, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:i}", "vtep",
 			ip_json(&n->vtep), "path", n->path, "source", ip_json(&n->src), "state",
 			resolved                           ? "resolved"
 			: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
@@ -192,8 +192,8 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 			"why", way->why, "uplink", uplink_name(&r->agent->model, n->port),
 			"interface", interface[0] ? json_string(interface) : json_null(), "gateway",
 			ip_json(&way->gateway), "mac",
-			resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan", n->vlan, "mtu",
-			n->mtu));
+			resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan",
+			n->vlan ? json_integer(n->vlan) : json_null(), "mtu", n->mtu));
 }
 
 void command_underlay_list(struct request *r)

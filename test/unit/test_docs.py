@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds the documents against the sources: every drop reason, configuration field, command and metric is told, and
-every file that a document names is there.
+"""Holds the documents against the sources: every drop reason, configuration field, command, metric and
+option is told, and every file that a document names is there.
 
 Usage: test_docs.py [SOURCE_ROOT]
 """
@@ -59,6 +59,16 @@ def metrics(root):
     return missing(names, read(root, 'docs/metrics.md'), 'docs/metrics.md', 'metric')
 
 
+def options(root):
+    """Of both programs."""
+    names = re.findall(r'\{"([\w-]+)", \w+_argument',
+                       read(root, 'dataplane/dp_options.c') + read(root, 'ctrlagent/main.c'))
+    assert len(names) > 20, 'no options found in the sources: this test has gone blind'
+    text = read(root, 'docs/running.md')
+    return [f'docs/running.md: option --{name} is not told' for name in names
+            if not re.search(rf'`--{name}[` ]', text)]
+
+
 def links(root):
     """Relative links of all documents, and paths that are written as code."""
     wrong = []
@@ -77,8 +87,8 @@ def links(root):
 
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
-    wrong = [line for check in (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, links)
-             for line in check(root)]
+    checks = (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, options, links)
+    wrong = [line for check in checks for line in check(root)]
     for line in wrong:
         print(line)
     return 1 if wrong else 0
