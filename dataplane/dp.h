@@ -23,6 +23,8 @@
 #include "flowtable/flowtable.h"
 #include "overlay/decap.h"
 
+#include <sys/queue.h>
+
 struct dp_ipc;
 struct dp_learn;
 struct dp_punt;
@@ -49,7 +51,7 @@ struct dp {
 	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
 	struct dp_tenant *providers;      // list: those that are
 	bool groups_stale;                // some tenant's underlay group, or the way there
-	unsigned stages;                  // open
+	LIST_HEAD(, dp_stage) stages;     // open
 	struct dp_tenant *nobody;         // tenant 0
 	struct dp_radix vxlan;            // VNI to struct dp_tenant
 	struct dp_radix nvgre;            // VSID likewise

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#define DP_STAGE_UNDO 512u // entries undone in a step
-#define DP_STAGE_SEND 64u  // packets sent out in a step
+#define DP_STAGE_LOOK 2048u // rules that an operation looks at in a step
+#define DP_STAGE_UNDO 512u  // entries undone in a step
+#define DP_STAGE_SEND 64u   // packets sent out in a step
 
 enum dp_stage_state {
 	DP_STAGE_OPEN,
@@ -27,11 +28,14 @@ struct dp_stage_later {
 };
 
 struct dp_stage {
+	LIST_ENTRY(dp_stage) link; // of dp->stages
 	struct dp_tenant *t;
 	enum dp_stage_state state;
 	enum weft_error error;       // what COMMIT is answered with
 	bool asked;                  // COMMIT or ABORT has come,
 	struct weft_ipc_hdr request; // namely this one
+	struct dp_stage_later *slow; // an operation that takes several turns; NULL: none
+	struct ft_flow_steps steps;  // of it
 	STAILQ_HEAD(, dp_stage_later) later;
 };
 
@@ -55,7 +59,8 @@ static void dp_stage_free(struct dp_stage *s)
 	while (!STAILQ_EMPTY(&s->later))
 		dp_stage_shift(s);
 	s->t->stage = NULL;
-	s->t->dp->stages--;
+	LIST_REMOVE(s, link);
+	free(s->slow);
 	free(s);
 }
 
@@ -87,15 +92,25 @@ static void dp_stage_finish(struct dp *dp, struct dp_stage *s)
 
 // ---- operations
 
-static enum weft_error dp_stage_keep(struct dp_stage *s, const struct dp_ipc_request *r)
+// NULL: no memory.
+static struct dp_stage_later *dp_stage_copy(const struct dp_ipc_request *r)
 {
 	const char *msg = (const char *)r->body - sizeof(r->hdr);
 	struct dp_stage_later *l = malloc(sizeof(*l) + r->hdr.len);
 
 	if (!l)
-		return WEFT_E_NO_MEMORY;
+		return NULL;
 	l->len = r->hdr.len;
 	memcpy(l->msg, msg, l->len);
+	return l;
+}
+
+static enum weft_error dp_stage_keep(struct dp_stage *s, const struct dp_ipc_request *r)
+{
+	struct dp_stage_later *l = dp_stage_copy(r);
+
+	if (!l)
+		return WEFT_E_NO_MEMORY;
 	STAILQ_INSERT_TAIL(&s->later, l, link);
 	return WEFT_E_NONE;
 }
@@ -125,6 +140,12 @@ static enum weft_error dp_stage_op(
 	}
 }
 
+static void dp_stage_failed(struct dp_stage *s)
+{
+	s->state = DP_STAGE_UNDOING;
+	s->error = WEFT_E_STATE;
+}
+
 static void dp_stage_operate(struct dp *dp, struct dp_stage *s, const struct dp_ipc_request *r)
 {
 	char why[100] = "";
@@ -132,13 +153,88 @@ static void dp_stage_operate(struct dp *dp, struct dp_stage *s, const struct dp_
 
 	if (s->state != DP_STAGE_OPEN)
 		return; // COMMIT will say so
-	e = dp_stage_op(dp, s, r, why);
-	if (e) {
-		s->state = DP_STAGE_UNDOING;
-		s->error = WEFT_E_STATE;
-	}
-	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
+	e = s->slow ? WEFT_E_STATE : dp_stage_op(dp, s, r, why);
+	if (e)
+		dp_stage_failed(s);
+	if (e)
 		dp_ipc_result(dp->ipc, &r->hdr, e, *why ? why : weft_error_text(e));
+}
+
+// ---- what may be about very many rules
+
+// The rules that go with a group or meter. True: there is more to do.
+static bool dp_stage_users(struct dp_stage *s, const struct dp_ipc_request *r, enum weft_error *e)
+{
+	const struct weft_group_mod *group = r->body;
+	const struct weft_meter_mod *meter = r->body;
+
+	*e = WEFT_E_NONE;
+	if (r->hdr.type == WEFT_IPC_GROUP_MOD && group->command == WEFT_GROUP_DELETE)
+		return ft_del_users_some(
+			s->t->sw, FT_USERS_GROUP, group->group, DP_STAGE_LOOK, &s->steps, e);
+	if (r->hdr.type == WEFT_IPC_METER_MOD && meter->command == WEFT_METER_DELETE)
+		return ft_del_users_some(
+			s->t->sw, FT_USERS_METER, meter->meter, DP_STAGE_LOOK, &s->steps, e);
+	return false;
+}
+
+// True: there is more to do.
+static bool dp_stage_slow(struct dp_stage *s, const struct dp_ipc_request *r, enum weft_error *e)
+{
+	if (s->state != DP_STAGE_OPEN)
+		*e = WEFT_E_STATE;
+	else if (r->hdr.type == WEFT_IPC_FLOW_MOD)
+		return ft_flow_mod_some(
+			s->t->sw, r->body, &r->match, r->instructions, DP_STAGE_LOOK, &s->steps, e);
+	else if (dp_stage_users(s, r, e))
+		return true;
+	else if (!*e)
+		*e = dp_ipc_op_rules(s->t, r);
+	return false;
+}
+
+static void dp_stage_slow_done(
+	struct dp *dp, struct dp_stage *s, const struct weft_ipc_hdr *hdr, enum weft_error e)
+{
+	if (e && s->state == DP_STAGE_OPEN)
+		dp_stage_failed(s);
+	dp_stage_answer(dp, hdr, e, weft_error_text(e));
+	free(s->slow);
+	s->slow = NULL;
+}
+
+static void dp_stage_begin_slow(struct dp *dp, struct dp_stage *s, const struct dp_ipc_request *r)
+{
+	enum weft_error e = WEFT_E_STATE;
+
+	if (s->slow) {
+		dp_stage_answer(dp, &r->hdr, e, "another operation is not done yet");
+		return;
+	}
+	s->steps = (struct ft_flow_steps){0};
+	if (!dp_stage_slow(s, r, &e)) {
+		dp_stage_slow_done(dp, s, &r->hdr, e);
+		return;
+	}
+	s->slow = dp_stage_copy(r);
+	if (s->slow)
+		return;
+	ft_flow_mod_cancel(&s->steps);
+	dp_stage_slow_done(dp, s, &r->hdr, WEFT_E_NO_MEMORY);
+}
+
+// True: there is more to do.
+static bool dp_stage_more_slow(struct dp *dp, struct dp_stage *s)
+{
+	enum weft_error e = WEFT_E_STATE;
+	struct dp_ipc_request r;
+
+	if (!dp_stage_request(s->slow, &r))
+		return false; // it could be read before
+	if (dp_stage_slow(s, &r, &e))
+		return true;
+	dp_stage_slow_done(dp, s, &r.hdr, e);
+	return false;
 }
 
 // ---- the ends
@@ -199,6 +295,8 @@ static bool dp_stage_send(struct dp *dp, struct dp_stage *s)
 // True: there is more to do at once.
 static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 {
+	if (s->slow)
+		return dp_stage_more_slow(dp, s);
 	if (s->state == DP_STAGE_UNDOING && ft_txn_abort_some(s->t->sw, DP_STAGE_UNDO))
 		return true;
 	if (s->state == DP_STAGE_UNDOING)
@@ -212,18 +310,32 @@ static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 
 bool dp_stage_run(struct dp *dp)
 {
+	struct dp_stage *s, *next;
 	bool more = false;
 
-	if (!dp->stages)
-		return false;
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (t->stage && t->stage->state != DP_STAGE_OPEN)
-			more |= dp_stage_step(dp, t->stage);
+	for (s = LIST_FIRST(&dp->stages); s; s = next) {
+		next = LIST_NEXT(s, link);
+		if (s->state != DP_STAGE_OPEN || s->slow)
+			more |= dp_stage_step(dp, s);
+	}
 	return more;
+}
+
+// What is under way of an operation is undone; it is answered.
+static void dp_stage_cut_short(struct dp *dp, struct dp_stage *s)
+{
+	struct dp_ipc_request r;
+
+	if (!s->slow)
+		return;
+	ft_flow_mod_cancel(&s->steps);
+	if (dp_stage_request(s->slow, &r))
+		dp_stage_slow_done(dp, s, &r.hdr, WEFT_E_STATE);
 }
 
 static void dp_stage_close(struct dp *dp, struct dp_stage *s, const struct weft_ipc_hdr *hdr)
 {
+	dp_stage_cut_short(dp, s);
 	s->asked = true;
 	s->request = *hdr;
 	if (s->state != DP_STAGE_OPEN)
@@ -236,13 +348,15 @@ static void dp_stage_close(struct dp *dp, struct dp_stage *s, const struct weft_
 
 void dp_stage_drop(struct dp *dp, struct dp_tenant *only)
 {
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next) {
-		struct dp_stage *s = t->stage;
+	struct dp_stage *s, *next;
 
-		if (!s || (only && t != only))
+	for (s = LIST_FIRST(&dp->stages); s; s = next) {
+		next = LIST_NEXT(s, link);
+		if (only && s->t != only)
 			continue;
+		ft_flow_mod_cancel(&s->steps);
 		if (s->state != DP_STAGE_PUBLISHED)
-			ft_txn_abort(t->sw);
+			ft_txn_abort(s->t->sw);
 		dp_stage_free(s);
 	}
 }
@@ -265,7 +379,7 @@ static enum weft_error dp_stage_open(struct dp_tenant *t, const struct weft_ipc_
 	s->t = t;
 	STAILQ_INIT(&s->later);
 	t->stage = s;
-	t->dp->stages++;
+	LIST_INSERT_HEAD(&t->dp->stages, s, link);
 	return WEFT_E_NONE;
 }
 
@@ -273,12 +387,14 @@ static enum weft_error dp_stage_open(struct dp_tenant *t, const struct weft_ipc_
 static void dp_stage_stranger(struct dp *dp, struct dp_tenant *t, const struct dp_ipc_request *r)
 {
 	enum weft_error e = t ? WEFT_E_STATE : WEFT_E_NO_TENANT;
+	bool begins = r->hdr.type == WEFT_IPC_BEGIN;
 
-	if (r->hdr.type == WEFT_IPC_COMMIT || r->hdr.type == WEFT_IPC_ABORT) {
+	if (r->hdr.type == WEFT_IPC_COMMIT || r->hdr.type == WEFT_IPC_ABORT ||
+		(r->hdr.flags & WEFT_IPC_REPLY && !begins)) {
 		dp_stage_answer(dp, &r->hdr, e, weft_error_text(e));
 		return;
 	}
-	if (t && r->hdr.type == WEFT_IPC_BEGIN)
+	if (t && begins)
 		e = dp_stage_open(t, r->body);
 	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
 		dp_ipc_result(dp->ipc, &r->hdr, e, weft_error_text(e));
@@ -294,6 +410,8 @@ void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r)
 		dp_stage_stranger(dp, t, r);
 	else if (ends)
 		dp_stage_close(dp, s, &r->hdr);
+	else if (r->hdr.flags & WEFT_IPC_REPLY)
+		dp_stage_begin_slow(dp, s, r);
 	else
 		dp_stage_operate(dp, s, r);
 }

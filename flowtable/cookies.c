@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#define FT_COOKIES_STEP 64u       // numbers a rule that comes
 #define FT_BUCKET_TAG 0x80000000u // in prev: the rest is the bucket
 
 static uint32_t bucket_of(const struct ft_cookies *c, uint8_t table, uint64_t cookie)
@@ -24,7 +25,6 @@ static void link_in(struct ft_cookies *c, const struct ft_rule *r)
 	if (first != FT_COOKIES_END)
 		c->link[first].prev = r->id;
 	c->bucket[b] = r->id;
-	c->n++;
 }
 
 static void link_out(struct ft_cookies *c, uint32_t id)
@@ -37,13 +37,11 @@ static void link_out(struct ft_cookies *c, uint32_t id)
 		c->link[prev].next = next;
 	if (next != FT_COOKIES_END)
 		c->link[next].prev = prev;
-	c->n--;
 }
 
-// Makes the chains anew, of all rules there are.
-static bool rebuild(struct ft_switch *sw, uint32_t buckets)
+// Buckets without any chain: all is to be built again.
+static bool start_over(struct ft_cookies *c, uint32_t buckets)
 {
-	struct ft_cookies *c = &sw->cookies;
 	uint32_t *bucket = malloc(buckets * sizeof(*bucket));
 
 	if (!bucket)
@@ -51,20 +49,13 @@ static bool rebuild(struct ft_switch *sw, uint32_t buckets)
 	free(c->bucket);
 	c->bucket = bucket;
 	c->mask = buckets - 1;
-	c->n = 0;
+	c->built = 0;
 	memset(bucket, 0xff, buckets * sizeof(*bucket));
-	for (uint32_t id = 0; id < sw->ids.count; id++) {
-		const struct ft_rule *r = ft_ids_rule(sw, id);
-
-		if (r)
-			link_in(c, r);
-	}
 	return true;
 }
 
-static bool grow(struct ft_switch *sw, uint32_t room)
+static bool grow(struct ft_cookies *c, uint32_t room)
 {
-	struct ft_cookies *c = &sw->cookies;
 	void *link = realloc(c->link, room * sizeof(c->link[0]));
 	uint32_t buckets = 64;
 
@@ -73,37 +64,71 @@ static bool grow(struct ft_switch *sw, uint32_t room)
 	c->link = link;
 	while (buckets < room / 2)
 		buckets *= 2;
-	if ((!c->bucket || buckets > c->mask + 1) && !rebuild(sw, buckets))
+	if ((!c->bucket || buckets > c->mask + 1) && !start_over(c, buckets))
 		return false;
 	c->room = room;
 	return true;
 }
 
-bool ft_cookies_keep(struct ft_switch *sw)
+bool ft_cookies_begin(struct ft_switch *sw)
 {
 	struct ft_cookies *c = &sw->cookies;
 
 	if (c->room)
 		return true;
 	c->seed = ft_hash_end(sw->env.seed ^ 0xc00c1e);
-	return grow(sw, sw->ids.count > 32 ? sw->ids.count + sw->ids.count / 4 : 64);
+	return grow(c, sw->ids.count > 32 ? sw->ids.count + sw->ids.count / 4 : 64);
+}
+
+void ft_cookies_build(struct ft_switch *sw, uint32_t end)
+{
+	struct ft_cookies *c = &sw->cookies;
+
+	if (end > sw->ids.count)
+		end = sw->ids.count;
+	for (; c->room && c->built < end; c->built++) {
+		const struct ft_rule *r = ft_ids_rule(sw, c->built);
+
+		if (r)
+			link_in(c, r);
+	}
+}
+
+bool ft_cookies_is_whole(const struct ft_switch *sw)
+{
+	return sw->cookies.room && sw->cookies.built == sw->ids.count;
+}
+
+bool ft_cookies_keep(struct ft_switch *sw)
+{
+	if (!ft_cookies_begin(sw))
+		return false;
+	ft_cookies_build(sw, UINT32_MAX);
+	return true;
 }
 
 bool ft_cookies_reserve(struct ft_switch *sw, uint32_t count)
 {
 	struct ft_cookies *c = &sw->cookies;
 
-	return !c->room || count <= c->room || grow(sw, count + count / 2);
+	if (!c->room)
+		return true;
+	if (count > c->room && !grow(c, count + count / 2))
+		return false;
+	ft_cookies_build(sw, c->built + FT_COOKIES_STEP);
+	return true;
 }
 
 void ft_cookies_move(struct ft_switch *sw, const struct ft_rule *old, const struct ft_rule *r)
 {
 	struct ft_cookies *c = &sw->cookies;
+	uint32_t id = old ? old->id : r->id;
 
-	if (!c->room || (old && r && old->cookie == r->cookie && old->table == r->table))
+	c->built += c->room && !old && id == c->built; // a new number keeps it whole
+	if (id >= c->built || (old && r && old->cookie == r->cookie && old->table == r->table))
 		return;
 	if (old)
-		link_out(c, old->id);
+		link_out(c, id);
 	if (r)
 		link_in(c, r);
 }

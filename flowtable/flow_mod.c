@@ -342,6 +342,22 @@ enum weft_error ft_flow_mod(struct ft_switch *sw, const struct weft_flow_mod *mo
 
 // ---- in steps, over the rules by number
 
+// Are more rules than this of the whole cookie that is asked for, or not in chains yet?
+static bool is_wide_cookie(const struct request *rq, uint32_t max)
+{
+	bool all = rq->mod->table == WEFT_TABLE_ALL;
+	struct ft_rule *r = NULL;
+	uint32_t n = 0;
+
+	if (!ft_cookies_is_whole(rq->sw))
+		return ft_cookies_begin(rq->sw); // else: no memory to do better
+	for (unsigned i = all ? 0 : rq->mod->table; i <= (all ? WEFT_TABLES - 1 : rq->mod->table);
+		i++)
+		while (n <= max && (r = ft_cookies_next(rq->sw, (uint8_t)i, rq->mod->cookie, r)))
+			n++;
+	return n > max;
+}
+
 // Must more rules than this be looked at, one by one?
 static bool is_wide(const struct request *rq, uint32_t max)
 {
@@ -349,10 +365,10 @@ static bool is_wide(const struct request *rq, uint32_t max)
 	bool all = rq->mod->table == WEFT_TABLE_ALL;
 	uint64_t rules = 0;
 
-	if (!checks_overlap(rq) && (!loose || rq->mod->cookie_mask == UINT64_MAX))
+	if (rq->sw->rules <= max || (!loose && !checks_overlap(rq)))
 		return false;
-	if (rq->sw->rules <= max)
-		return false;
+	if (loose && rq->mod->cookie_mask == UINT64_MAX)
+		return is_wide_cookie(rq, max);
 	for (unsigned i = all ? 0 : rq->mod->table; i <= (all ? WEFT_TABLES - 1 : rq->mod->table);
 		i++) {
 		const struct ft_table *t = ft_table_of(rq->sw, (uint8_t)i);
@@ -411,6 +427,7 @@ bool ft_flow_mod_some(struct ft_switch *sw, const struct weft_flow_mod *mod,
 	}
 	ft_enter(sw);
 	*error = step(&rq, s, max);
+	ft_cookies_build(sw, s->next);
 	if (*error || s->next == s->end) {
 		if (!*error)
 			*error = last_step(&rq, s);
@@ -432,24 +449,4 @@ void ft_flow_mod_cancel(struct ft_flow_steps *s)
 	ft_txn_undo(sw, s->mark);
 	ft_leave(sw);
 	s->sw = NULL;
-}
-
-bool ft_stage_del_users(struct ft_switch *sw, enum ft_users what, uint32_t id)
-{
-	bool group = what == FT_USERS_GROUP;
-
-	for (struct ft_program_users *u = sw->programs.users; u; u = u->next) {
-		if (!(group ? ft_program_names_group(u->program, id)
-			    : ft_program_names_meter(u->program, id)))
-			continue;
-		for (uint32_t i = 0; i < u->n; i++) {
-			if (!ft_program_used_by(sw, u, u->id[i]))
-				continue;
-			if (!ft_txn_reserve(sw->txn, 1))
-				return false;
-			ft_stage_del(sw, ft_ids_rule(sw, u->id[i]),
-				group ? WEFT_REMOVED_GROUP : WEFT_REMOVED_METER);
-		}
-	}
-	return true;
 }

@@ -123,6 +123,15 @@ struct ft_flow_steps {
 };
 bool ft_flow_mod_some(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *, uint32_t max, struct ft_flow_steps *, enum weft_error *error);
+// Before a group or meter is deleted, in the same transaction: rules that name it (or any: WEFT_GROUP_ALL,
+// WEFT_METER_ALL) go, `max` looked at a step, so that little is left for the deletion to do. As
+// ft_flow_mod_some(); false at once where there are few rules.
+enum ft_users {
+	FT_USERS_GROUP,
+	FT_USERS_METER
+};
+bool ft_del_users_some(struct ft_switch *, enum ft_users, uint32_t id, uint32_t max,
+	struct ft_flow_steps *, enum weft_error *error);
 // What is under way is undone; nothing if nothing is.
 void ft_flow_mod_cancel(struct ft_flow_steps *);
 enum weft_error ft_group_mod(struct ft_switch *, const struct weft_group_mod *, const void *buckets,

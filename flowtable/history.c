@@ -41,7 +41,7 @@ bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n && n <= FT_HISTORY / 2; i++) {
 		if (t->ops[i].type >= FT_OP_GROUP_ADD && t->ops[i].type <= FT_OP_METER_DEL)
 			return false;
 		n += t->ops[i].type == FT_OP_RULE_ADD || t->ops[i].type == FT_OP_RULE_DEL;

@@ -63,10 +63,6 @@ struct ft_rule *ft_stage_add(struct ft_switch *, const struct ft_rule_spec *);
 void ft_stage_del(struct ft_switch *, struct ft_rule *, uint8_t reason);
 
 // Stages the removal of every rule that names the group or meter. False: no memory.
-enum ft_users {
-	FT_USERS_GROUP,
-	FT_USERS_METER
-};
 bool ft_stage_del_users(struct ft_switch *, enum ft_users, uint32_t id);
 
 // For txn.c.

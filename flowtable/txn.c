@@ -38,6 +38,7 @@ void ft_txn_log(struct ft_txn *t, enum ft_op_type type, void *obj, uint8_t reaso
 	t->ops[t->n++] = (struct ft_op){
 		.obj = obj, .cause = t->cause, .type = (uint8_t)type, .reason = reason};
 	t->removals += op_removes((uint8_t)type);
+	t->resets += type == FT_OP_RULE_RESET;
 }
 
 // What was added stays in the log until workers have looked away from it.
@@ -73,6 +74,7 @@ static void undo(struct ft_switch *sw, struct ft_op *op)
 
 static void undo_range(struct ft_switch *sw, size_t from, size_t end)
 {
+	sw->txn->dead |= from < end;
 	for (size_t i = end; i-- > from;) {
 		if (sw->txn->ops[i].type == FT_OP_RULE_RESET)
 			sw->txn->ops[i].type = FT_OP_NONE;
@@ -155,14 +157,6 @@ static void unlink_removed(struct ft_garbage *g)
 	ft_leave(sw);
 }
 
-static bool has_dead(const struct ft_txn *t)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->ops[i].type >= FT_OP_DEAD_RULE)
-			return true;
-	return false;
-}
-
 static bool has_removals(const struct ft_txn *t)
 {
 	for (size_t i = 0; t->removals && i < t->n; i++)
@@ -176,7 +170,7 @@ void ft_txn_end(struct ft_switch *sw, struct ft_txn *t)
 	t->done = 0;
 	if (has_removals(t))
 		ft_garbage_add(&sw->garbage, &t->garbage, unlink_removed);
-	else if (has_dead(t))
+	else if (t->dead)
 		ft_garbage_add(&sw->garbage, &t->garbage, reclaim);
 	else
 		txn_free(t);
@@ -189,7 +183,7 @@ static void commit(struct ft_switch *sw)
 	if (sw->learners.orphans)
 		ft_learn_orphans(sw);
 	ft_tables_publish(sw);
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; t->resets && i < t->n; i++)
 		if (t->ops[i].type == FT_OP_RULE_RESET)
 			ft_ids_reset(sw, t->ops[i].obj);
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);

@@ -67,6 +67,8 @@ struct ft_txn {
 	uint64_t removed_ns; // time of the commit
 	bool implicit;       // made for one call
 	size_t removals;
+	size_t resets;       // undone ones included, as are removals
+	bool dead;           // some adds were undone
 	struct ft_txn *next; // of those that are to be told (monitor.h)
 	size_t told;         // entries
 	uint64_t cause;      // of what is logged now

@@ -6,9 +6,8 @@
 
 #include <stdlib.h>
 
-// Numbers looked at for each rule that may be told, so that a walk for few among many also ends
-// its turn soon.
-#define FT_WALK_STRIDE 64u
+// Numbers looked at in a call, so that a walk for few among many also ends its turn soon.
+#define FT_WALK_LOOKS 4096u
 
 struct ft_flow_walk {
 	struct ft_switch *sw;
@@ -41,7 +40,7 @@ struct ft_flow_walk *ft_flow_walk_new(
 bool ft_flow_walk_next(struct ft_flow_walk *w, unsigned max, ft_flow_fn *fn, void *arg)
 {
 	uint64_t now_ns = w->sw->env.now_ns(w->sw->env.ctx);
-	uint64_t looks = (uint64_t)max * FT_WALK_STRIDE;
+	unsigned looks = FT_WALK_LOOKS;
 
 	for (; w->next < w->sw->ids.count && max && looks; w->next++, looks--) {
 		const struct ft_rule *r = ft_ids_rule(w->sw, w->next);

@@ -171,6 +171,10 @@ void dpc_stage_begin(struct dpc *dpc, weft_tenant_id tenant);
 // is called for each operation in it.
 void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages, size_t len,
 	dpc_done_fn done, void *arg);
+// The same with one operation that may be about very many rules. Nothing else is played, and
+// nothing committed, until it is done; others are served meanwhile.
+void dpc_stage_play_slow(
+	struct dpc *dpc, weft_tenant_id tenant, const void *message, dpc_done_fn done, void *arg);
 // Operations after this are not overtaken by its answer, but may overtake it.
 void dpc_stage_commit(struct dpc *dpc, weft_tenant_id tenant, dpc_done_fn done, void *arg);
 void dpc_stage_abort(struct dpc *dpc, weft_tenant_id tenant, dpc_done_fn done, void *arg);

@@ -69,6 +69,16 @@ void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages
 	}
 }
 
+void dpc_stage_play_slow(
+	struct dpc *dpc, weft_tenant_id tenant, const void *message, dpc_done_fn done, void *arg)
+{
+	const struct weft_ipc_hdr *hdr = message;
+	struct dpc_dump like = {.type = hdr->type, .done = done, .arg = arg};
+	struct iovec part = {(void *)(uintptr_t)(hdr + 1), hdr->len - sizeof(struct weft_ipc_hdr)};
+
+	dpc_start_dump(dpc, tenant, like, WEFT_IPC_STAGED | WEFT_IPC_REPLY, &part, 1);
+}
+
 static void stage_end(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant,
 	dpc_done_fn done, void *arg)
 {

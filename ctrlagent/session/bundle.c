@@ -139,6 +139,21 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 	session_bundle_discard(b);
 }
 
+static struct session_bundle *bundle_new(struct session_conn *c, const struct session_request *rq)
+{
+	struct session_bundle *b = agent_zalloc(sizeof(*b));
+
+	b->conn = c;
+	b->sw = c->sw;
+	b->used = now_s();
+	TAILQ_INIT(&b->chunks);
+	session_quote(&b->opened, rq);
+	b->timer = evtimer_new(c->sw->base, on_idle, b);
+	LIST_INSERT_HEAD(&c->bundles.list, b, link);
+	c->bundles.count++;
+	return b;
+}
+
 struct session_bundle *session_bundle_open(struct session_conn *c, uint32_t id, uint16_t flags,
 	bool onf, const struct session_request *rq)
 {
@@ -146,20 +161,31 @@ struct session_bundle *session_bundle_open(struct session_conn *c, uint32_t id, 
 
 	if (c->bundles.count == SESSION_BUNDLES)
 		return NULL;
-	b = agent_zalloc(sizeof(*b));
-	b->conn = c;
-	b->sw = c->sw;
+	b = bundle_new(c, rq);
 	b->id = id;
 	b->flags = flags;
 	b->onf = onf;
-	b->used = now_s();
-	TAILQ_INIT(&b->chunks);
-	session_quote(&b->opened, rq);
-	b->timer = evtimer_new(c->sw->base, on_idle, b);
 	wait_idle(b, SESSION_BUNDLE_IDLE_S);
-	LIST_INSERT_HEAD(&c->bundles.list, b, link);
-	c->bundles.count++;
 	return b;
+}
+
+void session_bundle_run_one(struct session_conn *c, const struct session_request *rq,
+	const struct dpc_recording *recording)
+{
+	struct session_bundle *b = bundle_new(c, rq);
+	struct session_bundle_message *m = session_bundle_put(b, recording->len);
+
+	if (!m) {
+		session_error_send(c, session_error_of(c->version, WEFT_E_NO_MEMORY, rq->msg),
+			b->opened.head, b->opened.len);
+		session_bundle_discard(b);
+		return;
+	}
+	m->head_len = b->opened.len;
+	memcpy(m->head, b->opened.head, b->opened.len);
+	memcpy(m->recording, recording->data, recording->len);
+	b->single = true;
+	session_bundle_commit(b);
 }
 
 // Its bytes still count for the switch.

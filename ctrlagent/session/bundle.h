@@ -16,8 +16,9 @@
 //
 // Committing. All that a bundle holds is one staged transaction of the data plane: published by one
 // store, or undone. It is sent in steps, at most two under way, and between steps the loop serves
-// everybody else. Meanwhile the sessions of this one switch are paused: what they ask for comes
-// before the bundle or after it. One bundle of a switch is committed at a time, in order.
+// everybody else; a message that may be about very many rules (wide.h) goes alone. Meanwhile the
+// sessions of this one switch are held: what they ask for comes before the bundle or after it. One
+// bundle of a switch is committed at a time, in order.
 //
 // Every bundle is atomic and ordered, whatever its flags say less. A failing message draws its own
 // error, with its own xid, and the commit draws OFPBFC_MSG_FAILED.
@@ -82,6 +83,7 @@ struct session_bundle {
 	uint32_t id;
 	uint16_t flags; // OFPBF_*, without TIME
 	bool onf;       // asked for by the extension for 1.3
+	bool single; // of one message that is not of a bundle (wide.h): there is nothing to reply
 	enum session_bundle_state state;
 	struct session_bundle_chunks chunks;
 	size_t bytes;
@@ -93,6 +95,7 @@ struct session_bundle {
 	struct session_bundle_chunk *chunk; // where the next step begins
 	size_t offset;
 	unsigned steps; // under way
+	bool slow;      // a message that may be about very many rules is
 	bool failed;
 };
 
@@ -115,6 +118,10 @@ struct session_bundle *session_bundle_find(struct session_conn *c, uint32_t id);
 // NULL: too many. The request is quoted if the bundle is timed out.
 struct session_bundle *session_bundle_open(struct session_conn *c, uint32_t id, uint16_t flags,
 	bool onf, const struct session_request *rq);
+// Runs one message that was written down, of `rq`, as a bundle.
+struct dpc_recording;
+void session_bundle_run_one(struct session_conn *c, const struct session_request *rq,
+	const struct dpc_recording *recording);
 void session_bundle_discard(struct session_bundle *b); // not one that is being committed
 // Out of its session's list, to be committed.
 void session_bundle_detach(struct session_bundle *b);
@@ -139,6 +146,8 @@ void session_bundle_reply(
 // ---- bundle_commit.c
 
 void session_bundle_commit(struct session_bundle *b);
+// Whether one of the session's bundles is being committed, or waits for it.
+bool session_bundle_is_of(const struct session_conn *c);
 // Of a new session: whether it must wait.
 bool session_bundle_is_committing(const struct session_switch *sw);
 // The switch is about to go, or its data plane is lost.

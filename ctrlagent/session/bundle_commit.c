@@ -3,6 +3,7 @@
 #include "session/bundle.h"
 #include "session/conn.h"
 #include "session/forward.h"
+#include "session/wide.h"
 
 #define STEP_MESSAGES 256u
 #define STEPS 2u // under way at once
@@ -26,15 +27,29 @@ bool session_bundle_is_committing(const struct session_switch *sw)
 	return !TAILQ_EMPTY(&sw->committing);
 }
 
+bool session_bundle_is_of(const struct session_conn *c)
+{
+	const struct session_bundle *b;
+
+	TAILQ_FOREACH(b, &c->sw->committing, waiting)
+	if (b->conn == c)
+		return true;
+	return false;
+}
+
 // ---- the end
 
 static void tell(struct session_bundle *b, bool ok)
 {
 	struct session_conn *c = b->conn;
 
-	if (!session_conn_is_up(c))
+	if (!session_conn_is_up(c) || (b->single && (ok || b->failed)))
 		return;
-	if (ok)
+	if (b->single)
+		session_error_send(c,
+			session_error_of(c->version, WEFT_E_NO_MEMORY, b->opened.head),
+			b->opened.head, b->opened.len);
+	else if (ok)
 		session_bundle_reply(b, &b->commit, OFPBCT_COMMIT_REQUEST);
 	else
 		session_error_send(c, of_bundle_error(c->version, OFPBFC_MSG_FAILED),
@@ -48,6 +63,8 @@ static void finish(struct session_bundle *b, bool ok)
 
 	if (sw)
 		TAILQ_REMOVE(&sw->committing, b, waiting);
+	if (sw && b->single)
+		session_wide_count(sw);
 	tell(b, ok);
 	session_bundle_free(b);
 	session_conn_unref(c);
@@ -121,15 +138,41 @@ static void play_cause(struct session_bundle *b, uint32_t xid)
 		dpc_stage_play(b->sw->dpc, b->sw->tenant, &message, sizeof(message), NULL, NULL);
 }
 
+static void on_slow(void *arg, enum weft_error error, const char *text)
+{
+	struct session_bundle_message *m = arg;
+	struct session_bundle *b = m->bundle;
+
+	b->slow = false;
+	on_op(m, error, text);
+	on_step(b, error, text);
+}
+
+static void play_slow(struct session_bundle *b, struct session_bundle_message *m)
+{
+	b->slow = true;
+	b->steps++;
+	dpc_stage_play_slow(b->sw->dpc, b->sw->tenant, m->recording, on_slow, m);
+}
+
+// False: nothing was played, or what is under way.
 static bool play(struct session_bundle *b)
 {
-	struct session_bundle_message *m;
-
 	for (unsigned n = 0; n < STEP_MESSAGES; n++) {
-		m = session_bundle_next(b, &b->chunk, &b->offset);
-		if (!m)
+		struct session_bundle_chunk *chunk = b->chunk;
+		size_t offset = b->offset;
+		struct session_bundle_message *m = session_bundle_next(b, &chunk, &offset);
+		bool slow = m && session_wide_message(b->sw, m);
+
+		if (!m || (slow && (n || b->steps)))
 			return n > 0;
+		b->chunk = chunk;
+		b->offset = offset;
 		play_cause(b, of_load32(m->head + 4));
+		if (slow) {
+			play_slow(b, m);
+			return false;
+		}
 		dpc_stage_play(b->sw->dpc, b->sw->tenant, m->recording, m->recording_len, on_op, m);
 	}
 	return true;
@@ -138,7 +181,7 @@ static bool play(struct session_bundle *b)
 // Sends what may be under way; ends when nothing is.
 static void step(struct session_bundle *b)
 {
-	while (b->sw && !b->failed && b->steps < STEPS && play(b)) {
+	while (b->sw && !b->failed && !b->slow && b->steps < STEPS && play(b)) {
 		b->steps++;
 		dpc_barrier(b->sw->dpc, on_step, b);
 	}

@@ -123,6 +123,27 @@ static void on_sent(void *arg, const void *msg, size_t len)
 		session_snoop_tell(c->sw, msg, len);
 }
 
+// While a bundle of its switch is committed. Nothing can be asked for that would come before it,
+// but who has nothing under way need not wait to be told so (1.3.5, 6.1.5 of barriers).
+static bool on_gate(void *arg, const uint8_t *msg, size_t len)
+{
+	const struct session_conn *c = arg;
+	struct of_reader r = of_reader(msg, len, c->version);
+	struct of_error error;
+
+	if (!c->version || msg[0] != c->version)
+		return false;
+	switch (of_message_peek(&r, &error)) {
+	case OF_ECHO_REQUEST:
+	case OF_ECHO_REPLY:
+		return true;
+	case OF_BARRIER_REQUEST:
+		return !c->pool.under_way && !session_bundle_is_of(c);
+	default:
+		return false;
+	}
+}
+
 static void on_bad_frame(void *arg, const uint8_t header[8])
 {
 	struct session_conn *c = arg;
@@ -153,6 +174,7 @@ static void on_closed(void *arg, const char *why)
 const struct session_stream_ops session_conn_ops = {
 	.open = on_open,
 	.message = on_message,
+	.passes = on_gate,
 	.sent = on_sent,
 	.bad_frame = on_bad_frame,
 	.drained = on_drained,
@@ -162,14 +184,18 @@ const struct session_stream_ops session_conn_ops = {
 void session_conn_pause(struct session_conn *c, unsigned why)
 {
 	c->pauses |= why;
-	if (c->stream)
+	if (c->stream && why == SESSION_PAUSE_BUNDLE)
+		session_stream_gate(c->stream, true);
+	else if (c->stream)
 		session_stream_pause(c->stream);
 }
 
 void session_conn_resume(struct session_conn *c, unsigned why)
 {
 	c->pauses &= ~why;
-	if (c->stream && !c->pauses)
+	if (c->stream && !(c->pauses & SESSION_PAUSE_BUNDLE))
+		session_stream_gate(c->stream, false);
+	if (c->stream && !(c->pauses & ~SESSION_PAUSE_BUNDLE))
 		session_stream_resume(c->stream);
 }
 

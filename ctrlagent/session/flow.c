@@ -12,6 +12,7 @@
 #include "openflow/match.h"
 #include "session/conn.h"
 #include "session/handlers.h"
+#include "session/wide.h"
 
 #define FLAGS                                                                                      \
 	(OFPFF_SEND_FLOW_REM | OFPFF_CHECK_OVERLAP | OFPFF_RESET_COUNTS | OFPFF_NO_PKT_COUNTS |    \
@@ -186,12 +187,18 @@ int session_flow_mod_read_nx(struct session_conn *c, struct session_request *rq,
 void session_flow_mod_run(
 	struct session_conn *c, struct session_request *rq, const struct session_flow_mod *fm)
 {
-	struct session_pending *pending = session_pending_new(c, rq);
+	bool wide = session_wide_flow_mod(c, &fm->mod);
+	struct session_pending *pending;
 
+	if (wide)
+		session_wide_open(c);
+	pending = session_pending_new(c, rq);
 	if (fm->mod.command == WEFT_FLOW_DELETE || fm->mod.command == WEFT_FLOW_MODIFY)
 		session_pending_search(pending);
 	dpc_flow_mod(c->sw->dpc, c->sw->tenant, &fm->mod, &fm->match, fm->instructions,
 		session_pending_done, pending);
+	if (wide)
+		session_wide_run(c, rq);
 }
 
 int session_handle_flow_mod(struct session_conn *c, struct session_request *rq)

@@ -4,6 +4,7 @@
 #include "session/conn.h"
 #include "session/forward.h"
 #include "session/handlers.h"
+#include "session/wide.h"
 
 // A bucket of 16 bytes with its actions becomes one of 16 and at most three times the actions (a
 // set-field of 16 bytes becomes one of 40), so this holds whatever a message can.
@@ -51,6 +52,7 @@ int session_handle_group_mod(struct session_conn *c, struct session_request *rq)
 	struct weft_group_mod mod;
 	uint16_t count = 0;
 	ssize_t bytes = 0;
+	bool wide;
 
 	if (of_group_mod_read(&rq->r, &in) || check(&in, &rq->r))
 		return -EBADMSG;
@@ -65,10 +67,15 @@ int session_handle_group_mod(struct session_conn *c, struct session_request *rq)
 		.bucket_count = count,
 		.bucket = in.command_bucket_id,
 	};
+	wide = mod.command == WEFT_GROUP_DELETE && session_wide_removal(c);
+	if (wide)
+		session_wide_open(c);
 	pending = session_pending_new(c, rq);
 	session_pending_forward(pending, session_forward_new(c, rq, WEFT_IPC_GROUP_MOD, &mod,
 						 sizeof(mod), bucket_room, (size_t)bytes));
 	dpc_group_mod(c->sw->dpc, c->sw->tenant, &mod, bucket_room, (size_t)bytes,
 		session_pending_done, pending);
+	if (wide)
+		session_wide_run(c, rq);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "session/conn.h"
 #include "session/forward.h"
 #include "session/handlers.h"
+#include "session/wide.h"
 
 #define FLAGS_1_3 (OFPMF_KBPS | OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS)
 
@@ -67,6 +68,7 @@ int session_handle_meter_mod(struct session_conn *c, struct session_request *rq)
 	struct session_pending *pending;
 	struct of_meter_mod in;
 	struct weft_meter_mod mod;
+	bool wide;
 	int n = 0;
 
 	if (of_meter_mod_read(&rq->r, &in) || check(&in, &rq->r))
@@ -81,9 +83,14 @@ int session_handle_meter_mod(struct session_conn *c, struct session_request *rq)
 		.command = (uint8_t)in.command,
 		.band_count = (uint8_t)n,
 	};
+	wide = mod.command == WEFT_METER_DELETE && session_wide_removal(c);
+	if (wide)
+		session_wide_open(c);
 	pending = session_pending_new(c, rq);
 	session_pending_forward(pending, session_forward_new(c, rq, WEFT_IPC_METER_MOD, &mod,
 						 sizeof(mod), bands, (size_t)n * sizeof(bands[0])));
 	dpc_meter_mod(c->sw->dpc, c->sw->tenant, &mod, bands, session_pending_done, pending);
+	if (wide)
+		session_wide_run(c, rq);
 	return 0;
 }

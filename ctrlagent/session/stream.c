@@ -48,6 +48,8 @@ struct session_stream {
 	struct session_stream_stats stats;
 	enum state state;
 	bool paused;
+	bool gated;
+	bool stopped; // at the gate: the first message waits
 	bool reading; // from the socket
 	bool is_tcp;
 	bool in_cut;
@@ -98,7 +100,8 @@ static void die(struct session_stream *s, const char *why)
 
 static bool may_cut(const struct session_stream *s)
 {
-	return s->state == OPEN && !s->paused && !s->freed && !session_stream_is_full(s);
+	return s->state == OPEN && !s->paused && !s->stopped && !s->freed &&
+	       !session_stream_is_full(s);
 }
 
 // Hands up the messages that lie whole in the n bytes at p; returns the bytes used up.
@@ -117,6 +120,9 @@ static size_t cut_run(struct session_stream *s, const uint8_t *p, size_t n, unsi
 			return used;
 		}
 		if (len > n - used)
+			break;
+		s->stopped = s->gated && !(s->ops->passes && s->ops->passes(s->arg, msg, len));
+		if (s->stopped)
 			break;
 		used += len;
 		--*budget;
@@ -528,6 +534,16 @@ void session_stream_finish(struct session_stream *s, const char *why)
 void session_stream_pause(struct session_stream *s)
 {
 	s->paused = true;
+}
+
+void session_stream_gate(struct session_stream *s, bool shut)
+{
+	s->gated = shut;
+	if (shut || !s->stopped)
+		return;
+	s->stopped = false;
+	if (s->state == OPEN && !s->in_cut)
+		run_later(s);
 }
 
 void session_stream_resume(struct session_stream *s)

@@ -11,6 +11,9 @@
 // stream pauses by itself while more than `out_soft` bytes wait to be sent: who does not read his
 // answers gets to ask no more questions.
 //
+// Gating. While session_stream_gate() is in force, messages are handed up as long as ops->passes()
+// lets them: the first one that may not pass waits, and all behind it.
+//
 // Output. session_stream_send() takes a message always up to `out_hard` bytes of backlog; past
 // that, the stream is closed ("does not read"), for a controller that misses a message must not
 // believe that it saw all. session_stream_offer() is for what may be lost (packet-in): refused
@@ -44,6 +47,8 @@ struct session_stream_ops {
 	void (*message)(void *arg, const uint8_t *msg, size_t len);
 	// One message that was given to be sent, whole. May be NULL.
 	void (*sent)(void *arg, const void *msg, size_t len);
+	// Whether this message, which is here whole, need not wait at the gate. May be NULL: none.
+	bool (*passes)(void *arg, const uint8_t *msg, size_t len);
 	// A header that says less than 8 bytes; the stream cannot be cut any more. Send an error
 	// and call session_stream_finish().
 	void (*bad_frame)(void *arg, const uint8_t header[8]);
@@ -86,6 +91,7 @@ void session_stream_finish(struct session_stream *s, const char *why);
 
 void session_stream_pause(struct session_stream *s);
 void session_stream_resume(struct session_stream *s);
+void session_stream_gate(struct session_stream *s, bool shut);
 
 size_t session_stream_backlog(const struct session_stream *s); // bytes that wait to be sent
 // More waits than out_soft. `drained` will tell of the end of it.

@@ -166,7 +166,8 @@ static void get_ready(struct session_switch *sw)
 	if (sw->epoch && sw->epoch != epoch)
 		forget(sw);
 	sw->epoch = epoch;
-	sw->ttl_packet_in = false; // sessions begin without it, whatever an agent before left
+	sw->rules_base = INT64_MAX / 2; // many, until one asks
+	sw->ttl_packet_in = false;      // sessions begin without it, whatever an agent before left
 	sw->ops->ttl_packet_in(sw->arg, false);
 	sw->miss_packet_in = false;
 	sw->ops->miss_packet_in(sw->arg, false);

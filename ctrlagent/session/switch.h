@@ -58,13 +58,16 @@ struct session_switch {
 	bool ttl_packet_in;  // what ops->ttl_packet_in was told last
 	bool miss_packet_in; // and ops->miss_packet_in
 	uint64_t epoch;      // of the data plane when the switch was ready last; 0: never
+	// wide.h: it may have rules_base and rules_added rules; the latter are those of all time
+	int64_t rules_base;
+	uint64_t rules_added;
 	bool has_generation; // OpenFlow 1.3.5, 6.3.4
 	uint64_t generation;
 	uint8_t seal[32]; // the key of its continuations (resume.h)
 	bool has_seal;
-	uint64_t refused;   // connections beyond SESSION_CONNS_MAX
+	uint64_t refused;    // connections beyond SESSION_CONNS_MAX
 	uint64_t snoop_shed; // messages that an onlooker did not get
-	uint64_t punt_shed; // packet-ins that a session did not get, for it read too slowly
+	uint64_t punt_shed;  // packet-ins that a session did not get, for it read too slowly
 };
 
 // A session shook hands, or one that had is over.

@@ -28,6 +28,8 @@
 // between them.
 //   - BEGIN opens it. It is atomic, and may hold FLOW_MOD, GROUP_MOD, METER_MOD, PORT_MOD and
 //     PACKET_OUT; these two are checked when they come and done when it is published.
+//   - A FLOW_MOD, GROUP_MOD or METER_MOD with WEFT_IPC_REPLY may take long, for it may be about very
+//     many rules: it is answered as COMMIT, and until then nothing but ABORT may follow.
 //   - COMMIT is answered as a dump without items: at once or later, whatever else is answered in
 //     between; with WEFT_E_STATE if an operation had failed. ABORT likewise.
 //   - Until then the switch takes no other FLOW_MOD, GROUP_MOD or METER_MOD (WEFT_E_IN_USE), dumps

@@ -153,6 +153,14 @@ void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages
 	}
 }
 
+void dpc_stage_play_slow(
+	struct dpc *dpc, weft_tenant_id tenant, const void *message, dpc_done_fn done, void *arg)
+{
+	const struct weft_ipc_hdr *hdr = message;
+
+	dpc_stage_play(dpc, tenant, message, hdr->len, done, arg);
+}
+
 static enum weft_error stage_end(struct dpc *dpc, bool commit)
 {
 	struct fake_stage *s = fake_dpc_stage(dpc);
