@@ -180,7 +180,7 @@ static struct ft_rule *stage_successor(struct ft_switch *sw, struct ft_rule *old
 	ft_stage_del(sw, old, FT_REASON_SILENT);
 	r = ft_stage_add(sw, &spec);
 	if (r)
-		sw->txn->ops[sw->txn->n - 1].reason = FT_REASON_MODIFIED;
+		ft_txn_op(sw->txn, sw->txn->n - 1)->reason = FT_REASON_MODIFIED;
 	return r;
 }
 

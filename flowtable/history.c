@@ -37,20 +37,30 @@ static void log_rule(struct ft_switch *sw, const struct ft_rule *r, bool added, 
 	atomic_store_explicit(&log->n, n + 1, memory_order_release);
 }
 
+static bool changes_rule(const struct ft_op *op)
+{
+	return op->type == FT_OP_RULE_ADD || op->type == FT_OP_RULE_DEL;
+}
+
 bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n && n <= FT_HISTORY / 2; i++) {
-		if (t->ops[i].type >= FT_OP_GROUP_ADD && t->ops[i].type <= FT_OP_METER_DEL)
+		const struct ft_op *op = ft_txn_op(t, i);
+
+		if (op->type >= FT_OP_GROUP_ADD && op->type <= FT_OP_METER_DEL)
 			return false;
-		n += t->ops[i].type == FT_OP_RULE_ADD || t->ops[i].type == FT_OP_RULE_DEL;
+		n += changes_rule(op);
 	}
 	if (n > FT_HISTORY / 2)
 		return false;
-	for (size_t i = 0; i < t->n; i++)
-		if (t->ops[i].type == FT_OP_RULE_ADD || t->ops[i].type == FT_OP_RULE_DEL)
-			log_rule(sw, t->ops[i].obj, t->ops[i].type == FT_OP_RULE_ADD, epoch);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct ft_op *op = ft_txn_op(t, i);
+
+		if (changes_rule(op))
+			log_rule(sw, op->obj, op->type == FT_OP_RULE_ADD, epoch);
+	}
 	return true;
 }
 

@@ -90,7 +90,7 @@ static void tell(struct ft_switch *sw, const struct ft_txn *t, const struct ft_o
 // The rule that the one added by entry i takes the place of.
 static const struct ft_rule *replaced(const struct ft_txn *t, size_t i)
 {
-	const struct ft_op *before = i ? &t->ops[i - 1] : NULL;
+	const struct ft_op *before = i ? ft_txn_op(t, i - 1) : NULL;
 
 	if (!before || before->type != FT_OP_RULE_DEL || before->reason != FT_REASON_SILENT)
 		return NULL;
@@ -99,7 +99,7 @@ static const struct ft_rule *replaced(const struct ft_txn *t, size_t i)
 
 static void tell_entry(struct ft_switch *sw, const struct ft_txn *t, size_t i)
 {
-	const struct ft_op *op = &t->ops[i];
+	const struct ft_op *op = ft_txn_op(t, i);
 	const struct ft_rule *old;
 
 	if (op->type == FT_OP_RULE_DEL && op->reason != FT_REASON_SILENT) {

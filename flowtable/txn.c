@@ -9,22 +9,32 @@
 
 // ---- the log
 
+// False: no memory.
+static bool page_add(struct ft_txn *t)
+{
+	uint32_t room = t->pages_room ? 2 * t->pages_room : 4;
+	struct ft_op **page = t->page;
+
+	if (t->pages == t->pages_room) {
+		page = realloc(page, room * sizeof(struct ft_op *));
+		if (!page)
+			return false;
+		t->page = page;
+		t->pages_room = room;
+	}
+	page[t->pages] = malloc(FT_OPS_PAGE * sizeof(struct ft_op));
+	if (!page[t->pages])
+		return false;
+	t->pages++;
+	t->room += FT_OPS_PAGE;
+	return true;
+}
+
 bool ft_txn_reserve(struct ft_txn *t, size_t n)
 {
-	size_t room = t->room;
-	struct ft_op *ops;
-
-	if (t->n + n <= t->room)
-		return true;
-	while (room < t->n + n)
-		room *= 2;
-	ops = realloc(t->ops == t->inline_ops ? NULL : t->ops, room * sizeof(*ops));
-	if (!ops)
-		return false;
-	if (t->ops == t->inline_ops)
-		memcpy(ops, t->inline_ops, t->n * sizeof(*ops));
-	t->ops = ops;
-	t->room = room;
+	while (t->n + n > t->room)
+		if (!page_add(t))
+			return false;
 	return true;
 }
 
@@ -35,7 +45,7 @@ static bool op_removes(uint8_t type)
 
 void ft_txn_log(struct ft_txn *t, enum ft_op_type type, void *obj, uint8_t reason)
 {
-	t->ops[t->n++] = (struct ft_op){
+	*ft_txn_op(t, t->n++) = (struct ft_op){
 		.obj = obj, .cause = t->cause, .type = (uint8_t)type, .reason = reason};
 	t->removals += op_removes((uint8_t)type);
 	t->resets += type == FT_OP_RULE_RESET;
@@ -76,9 +86,11 @@ static void undo_range(struct ft_switch *sw, size_t from, size_t end)
 {
 	sw->txn->dead |= from < end;
 	for (size_t i = end; i-- > from;) {
-		if (sw->txn->ops[i].type == FT_OP_RULE_RESET)
-			sw->txn->ops[i].type = FT_OP_NONE;
-		undo(sw, &sw->txn->ops[i]);
+		struct ft_op *op = ft_txn_op(sw->txn, i);
+
+		if (op->type == FT_OP_RULE_RESET)
+			op->type = FT_OP_NONE;
+		undo(sw, op);
 	}
 }
 
@@ -91,8 +103,9 @@ void ft_txn_undo(struct ft_switch *sw, size_t mark)
 
 static void txn_free(struct ft_txn *t)
 {
-	if (t->ops != t->inline_ops)
-		free(t->ops);
+	while (t->pages)
+		free(t->page[--t->pages]);
+	free(t->page);
 	free(t);
 }
 
@@ -113,7 +126,7 @@ static void reclaim(struct ft_garbage *g)
 	struct ft_txn *t = txn_of(g);
 
 	for (size_t end = step_end(t); t->done < end; t->done++) {
-		struct ft_op *op = &t->ops[t->done];
+		struct ft_op *op = ft_txn_op(t, t->done);
 
 		if (op->type == FT_OP_RULE_DEL || op->type == FT_OP_DEAD_RULE)
 			ft_rule_free(g->sw, op->obj);
@@ -136,7 +149,7 @@ static void unlink_removed(struct ft_garbage *g)
 
 	ft_enter(sw);
 	for (size_t end = step_end(t); t->done < end; t->done++) {
-		struct ft_op *op = &t->ops[t->done];
+		struct ft_op *op = ft_txn_op(t, t->done);
 
 		if (op->type == FT_OP_RULE_DEL) {
 			ft_rule_tell_removed(sw, op->obj, op->reason, t->removed_ns);
@@ -160,7 +173,7 @@ static void unlink_removed(struct ft_garbage *g)
 static bool has_removals(const struct ft_txn *t)
 {
 	for (size_t i = 0; t->removals && i < t->n; i++)
-		if (op_removes(t->ops[i].type))
+		if (op_removes(ft_txn_op(t, i)->type))
 			return true;
 	return false;
 }
@@ -184,8 +197,8 @@ static void commit(struct ft_switch *sw)
 		ft_learn_orphans(sw);
 	ft_tables_publish(sw);
 	for (size_t i = 0; t->resets && i < t->n; i++)
-		if (t->ops[i].type == FT_OP_RULE_RESET)
-			ft_ids_reset(sw, t->ops[i].obj);
+		if (ft_txn_op(t, i)->type == FT_OP_RULE_RESET)
+			ft_ids_reset(sw, ft_txn_op(t, i)->obj);
 	t->removed_ns = sw->env.now_ns(sw->env.ctx);
 	// Before: a path found out by the new version is not taken for one of the old epoch. After:
 	// nor the other way round.
@@ -226,8 +239,7 @@ static struct ft_txn *txn_new(struct ft_switch *sw)
 		return NULL;
 	t->version = sw->next_version++;
 	t->cause = sw->cause;
-	t->ops = t->inline_ops;
-	t->room = sizeof(t->inline_ops) / sizeof(t->inline_ops[0]);
+	t->room = FT_OPS_FIRST;
 	sw->txn = t;
 	return t;
 }

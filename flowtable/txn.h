@@ -61,6 +61,9 @@ struct ft_op {
 			// FT_REASON_MODIFIED
 };
 
+#define FT_OPS_FIRST 4u
+#define FT_OPS_PAGE 512u // so that a log of a million entries is never copied
+
 struct ft_txn {
 	struct ft_garbage garbage;
 	uint64_t version;
@@ -74,9 +77,17 @@ struct ft_txn {
 	uint64_t cause;      // of what is logged now
 	size_t done;         // entries that are unlinked, freed, or (from the end) undone so far
 	size_t n, room;
-	struct ft_op *ops;
-	struct ft_op inline_ops[4];
+	struct ft_op **page; // of FT_OPS_PAGE entries each, behind the first ones
+	uint32_t pages, pages_room;
+	struct ft_op first[FT_OPS_FIRST];
 };
+
+static inline struct ft_op *ft_txn_op(const struct ft_txn *t, size_t i)
+{
+	if (i < FT_OPS_FIRST)
+		return (struct ft_op *)(uintptr_t)&t->first[i];
+	return &t->page[(i - FT_OPS_FIRST) / FT_OPS_PAGE][(i - FT_OPS_FIRST) % FT_OPS_PAGE];
+}
 
 // Room for n entries more, so that ft_txn_log() can't fail. False: no memory.
 bool ft_txn_reserve(struct ft_txn *, size_t n);

@@ -199,6 +199,65 @@ def test_others_are_served_while_the_fdb_is_told(shared):
     assert dp.fdb(1) == []
 
 
+def messages(*words):
+    """(kind, flags, xid, tenant, body) as they are sent."""
+    return b''.join(weftipc.HDR.pack(len=16 + len(body), type=weftipc.TYPES[kind], flags=flags, xid=xid,
+                                     tenant=tenant) + body for kind, flags, xid, tenant, body in words)
+
+
+def fill(dp, count):
+    with dp.txn():
+        for n in range(1, count + 1):
+            dp.send('FLOW_MOD', dp.flow_body({'in_port': n}, table=9, cookie=0xca5e + n % 2), 1)
+
+
+@pytest.mark.parametrize('what', [
+    {'command': 3, 'table': 255, 'priority': 0},                                # delete, loose
+    {'command': 3, 'table': 9, 'cookie': 0xca5e, 'cookie_mask': 2**64 - 1},     # by a whole cookie
+    {'command': 1, 'table': 255, 'instr': weftipc.instructions(apply=weftipc.output(7))},
+])
+def test_others_are_served_while_many_rules_change(shared, what):
+    """Each answer is counted: the change looks at 20,000 rules, 2,048 a turn, and whoever asks meanwhile is
+    answered before it."""
+    dp = shared.dp
+    fill(dp, 20000)
+    dp.tenant_add(2, name='other')
+    dp.xid += 10
+    slow, echo, done, commit = range(dp.xid - 9, dp.xid - 5)
+    dp.sock.sendall(messages(
+        ('BEGIN', weftipc.STAGED, slow - 1, 1, bytes(8)),
+        ('FLOW_MOD', weftipc.STAGED | weftipc.REPLY, slow, 1, dp.flow_body(None, **what)),
+        ('ECHO', 0, echo, 0, b''),
+        ('BEGIN', 0, done - 1, 0, bytes(8)),
+        ('FLOW_MOD', 0, 0, 2, dp.flow_body({'in_port': 1})),
+        ('COMMIT', 0, done, 0, b'')))
+    order = [dp.receive()[0]['xid'] for _ in range(3)]
+    assert order == [echo, done, slow]
+    assert len(dp.flows(2)) == 1
+    dp.sock.sendall(messages(('COMMIT', weftipc.STAGED, commit, 1, b'')))
+    assert dp.answer(commit)[0]['flags'] == 0
+    left = [f for f in dp.flows(1) if f['table'] == 9]
+    assert len(left) == {1: 20000, 3: 0}[what['command']] if 'cookie' not in what else 10000
+    dp.flow_del(1, table=9)
+    dp.tenant_del(2)
+
+
+def test_a_change_of_many_rules_can_be_given_up(shared):
+    dp = shared.dp
+    fill(dp, 20000)
+    dp.xid += 10
+    slow, abort = dp.xid - 9, dp.xid - 8
+    dp.sock.sendall(messages(
+        ('BEGIN', weftipc.STAGED, slow - 1, 1, bytes(8)),
+        ('FLOW_MOD', weftipc.STAGED | weftipc.REPLY, slow, 1, dp.flow_body(None, command=3, table=255)),
+        ('ABORT', weftipc.STAGED, abort, 1, b'')))
+    hdr, _ = dp.receive()
+    assert (hdr['xid'], hdr['flags']) == (slow, weftipc.ERROR)
+    assert dp.receive()[0]['xid'] == abort
+    assert sum(f['table'] == 9 for f in dp.flows(1)) == 20000
+    dp.flow_del(1, table=9)
+
+
 def test_every_group_fits_its_dump(shared):
     """A group that can be made can be told of: its answer has counters besides."""
     def mod(command, buckets=0):

@@ -30,7 +30,7 @@ RESOLVED, NO_ROUTE = 1, 2
 OVERLAY = 65000
 OFPORT = {"in_port": 0xFFFFFFF8, "table": 0xFFFFFFF9, "normal": 0xFFFFFFFA, "flood": 0xFFFFFFFB,
           "all": 0xFFFFFFFC, "controller": 0xFFFFFFFD, "any": 0xFFFFFFFF, "overlay": OVERLAY}
-MORE, REPLY, ERROR = 1, 2, 4
+MORE, REPLY, ERROR, STAGED = 1, 2, 4, 16
 ATOMIC = 1
 
 
