@@ -231,6 +231,29 @@ def test_a_barrier_holds_up_its_own_session_only(server):
         a.recv()
 
 
+def test_who_has_nothing_under_way_does_not_wait_for_a_search(server):
+    """A loose delete may be about very many rules. Its own session waits for it, and so does what another one
+    asks to change; that one's echo and barrier need not."""
+    with Client.connect(server.target) as a, Client.connect(server.target) as b:
+        server('delay 300')
+        a.send_raw(a.encode(a.flow(a.ofp.OFPFC_DELETE, table_id=255), 50) +
+                   a.encode(a.parser.OFPBarrierRequest(a.dp), 51))
+        b.send_raw(b.encode(b.parser.OFPEchoRequest(b.dp), 60) + b.encode(b.parser.OFPBarrierRequest(b.dp), 61) +
+                   b.encode(b.flow(priority=7), 62) + b.encode(b.parser.OFPBarrierRequest(b.dp), 63))
+        assert [b.recv().xid for _ in range(2)] == [60, 61]
+        assert a.quiet(0)
+        assert a.recv().xid == 51
+        assert b.recv().xid == 63
+        assert [f.priority for f in b.flows()] == [7]  # it came behind the delete
+
+
+def test_a_search_draws_its_own_error(server):
+    with Client.connect(server.target) as c:
+        c.send_raw(c.encode(c.flow(c.ofp.OFPFC_MODIFY, actions=[c.parser.OFPActionGroup(77)]), 50) +
+                   c.encode(c.parser.OFPBarrierRequest(c.dp), 51))
+        assert [c.recv_raw()[1] for _ in range(2)] == [c.ofp.OFPT_ERROR, c.ofp.OFPT_BARRIER_REPLY]
+
+
 def test_replies_come_in_the_order_of_requests(server, seed):
     server('delay 5')
     rng = random.Random(seed)
