@@ -14,7 +14,8 @@
 struct dp_big {
 	struct dp_worker *w;
 	struct dp_port *port; // that it came by
-	struct rte_mbuf *m;
+	struct rte_mbuf *m;   // its headers
+	const uint8_t *payload;
 	struct dp_gso gso;
 	uint32_t n; // frames that it stands for
 };
@@ -31,6 +32,7 @@ static void dp_big_begin(
 	struct dp_big *b, struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
 {
 	*b = (struct dp_big){.w = w, .port = port, .m = m, .n = dp_cut_frames(m)};
+	b->payload = dp_meta(m)->payload;
 	b->gso.frame = rte_pktmbuf_mtod(m, uint8_t *);
 	b->gso.mss = m->tso_segsz;
 	b->gso.tcp.l3 = m->l2_len;
@@ -44,7 +46,6 @@ static void dp_big_begin(
 static struct rte_mbuf *dp_big_next(struct dp_big *b)
 {
 	struct rte_mbuf *m;
-	const void *from;
 	uint32_t data;
 	uint8_t *to;
 
@@ -58,9 +59,7 @@ static struct rte_mbuf *dp_big_next(struct dp_big *b)
 	m->data_len = (uint16_t)(b->gso.tcp.data + data);
 	m->pkt_len = m->data_len;
 	to = rte_pktmbuf_mtod(m, uint8_t *);
-	from = rte_pktmbuf_read(b->m, b->gso.tcp.data + b->gso.at, data, to + b->gso.tcp.data);
-	if (from != to + b->gso.tcp.data)
-		memcpy(to + b->gso.tcp.data, from, data);
+	memcpy(to + b->gso.tcp.data, b->payload + b->gso.at, data);
 	dp_gso_head(&b->gso, to, data);
 	return m;
 }
@@ -176,24 +175,65 @@ static void dp_big_sent(
 	dp_big_lose(b, frames - taken, WEFT_DROP_TX_FULL);
 }
 
+// The payload behind the headers, in as many buffers as it takes. False: it is as before.
+static bool dp_big_fill(const struct dp_big *b, unsigned most)
+{
+	struct rte_mbuf *m = b->m, *at = m;
+
+	for (uint32_t done = 0, part; done < b->gso.tcp.len; done += part) {
+		part = RTE_MIN(rte_pktmbuf_tailroom(at), b->gso.tcp.len - done);
+		memcpy(rte_pktmbuf_mtod_offset(at, uint8_t *, at->data_len), b->payload + done,
+			part);
+		at->data_len = (uint16_t)(at->data_len + part);
+		if (done + part == b->gso.tcp.len)
+			break;
+		at->next = !most || m->nb_segs < most ? rte_pktmbuf_alloc(m->pool) : NULL;
+		if (!at->next)
+			return false;
+		at = at->next;
+		m->nb_segs++;
+	}
+	return true;
+}
+
+static void dp_big_empty(const struct dp_big *b)
+{
+	rte_pktmbuf_free(b->m->next);
+	b->m->next = NULL;
+	b->m->nb_segs = 1;
+	b->m->data_len = (uint16_t)b->gso.tcp.data;
+}
+
+// Prepared for the card, with the outer header. False: neither we nor the driver could.
+static bool dp_big_prepare(const struct dp_big *b, const struct dp_big_way *way)
+{
+	const struct overlay_template *t = &way->remote->tmpl;
+	const struct dp_port *uplink = way->remote->uplink;
+	uint16_t ip_id = b->w->ip_id;
+	struct rte_mbuf *m = b->m;
+
+	if (!dp_big_wrap(b, way, m))
+		return false;
+	dp_offload_mark(m, uplink, t, &b->gso.tcp, b->gso.mss);
+	if (dp_port_prepare(uplink, (uint16_t)b->w->id, &m, 1) == 1)
+		return true;
+	rte_pktmbuf_adj(m, t->len);
+	m->ol_flags = 0;
+	b->w->ip_id = ip_id;
+	return false;
+}
+
 // All of it to the card. False: this one does not take it, and it is as before.
 static bool dp_big_offload(const struct dp_big *b, const struct dp_big_way *way)
 {
-	const struct overlay_template *t = &way->remote->tmpl;
 	struct dp_port *uplink = way->remote->uplink;
 	struct rte_mbuf *m = b->m;
-	uint16_t ip_id = b->w->ip_id;
 	bool taken;
 
-	if (!dp_offload_cuts(uplink, t) ||
-		(uplink->tx_segments && m->nb_segs > uplink->tx_segments) ||
-		!dp_big_wrap(b, way, m))
+	if (!dp_offload_cuts(uplink, &way->remote->tmpl))
 		return false;
-	dp_offload_mark(m, uplink, t, &b->gso.tcp, b->gso.mss);
-	if (dp_port_prepare(uplink, (uint16_t)b->w->id, &m, 1) != 1) {
-		rte_pktmbuf_adj(m, t->len);
-		m->ol_flags = 0;
-		b->w->ip_id = ip_id;
+	if (!dp_big_fill(b, uplink->tx_segments) || !dp_big_prepare(b, way)) {
+		dp_big_empty(b);
 		return false;
 	}
 	taken = dp_tx_at_once(b->w, uplink, &m, 1);

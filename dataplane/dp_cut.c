@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_cut.h"
 
+#include "dp_mbuf.h"
+
 #include <rte_mbuf_ptype.h>
 
 #include <stdlib.h>
@@ -39,51 +41,33 @@ uint32_t dp_cut_bytes(const struct rte_mbuf *big)
 	return big->pkt_len + (dp_cut_frames(big) - 1) * head;
 }
 
-// `len` bytes in a chain of buffers. NULL: there are not enough.
-static struct rte_mbuf *dp_cut_chain(const struct dp_cut *c, const uint8_t *from, uint32_t len)
-{
-	struct rte_mbuf *head = NULL, *m, **end = &head;
-	uint16_t n = 0;
-
-	for (uint32_t at = 0; at < len; at += m->data_len, end = &m->next, n++) {
-		m = rte_pktmbuf_alloc(c->pool);
-		if (!m) {
-			rte_pktmbuf_free(head); // along its chain, whatever it says of their number
-			return NULL;
-		}
-		m->data_len = (uint16_t)RTE_MIN(c->room, len - at);
-		memcpy(rte_pktmbuf_mtod(m, uint8_t *), from + at, m->data_len);
-		*end = m;
-	}
-	head->nb_segs = n;
-	head->pkt_len = len;
-	return head;
-}
-
-// All of the segment. NULL: it must be cut after all, for want of buffers.
+// What stands for all of the segment. NULL: there is no buffer.
 static struct rte_mbuf *dp_cut_keep(struct dp_cut *c)
 {
 	const struct dp_tcp *t = &c->gso.tcp;
-	struct rte_mbuf *m = dp_cut_chain(c, c->big, t->data + t->len);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(c->pool);
 
-	c->keep = false;
 	if (!m)
 		return NULL;
-	c->busy = false;
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *), c->big, t->data);
+	m->data_len = (uint16_t)t->data;
+	m->pkt_len = t->data + t->len;
 	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	m->packet_type = t->v6 ? RTE_PTYPE_L3_IPV6 : RTE_PTYPE_L3_IPV4;
 	m->tx_offload =
 		rte_mbuf_tx_offload(t->l3, t->l4 - t->l3, t->data - t->l4, c->gso.mss, 0, 0, 0);
+	dp_meta(m)->payload = c->big + t->data;
+	c->busy = false;
 	return m;
 }
 
 struct rte_mbuf *dp_cut_next(struct dp_cut *c)
 {
-	struct rte_mbuf *m = c->keep ? dp_cut_keep(c) : NULL;
+	struct rte_mbuf *m;
 	uint32_t len;
 
-	if (m)
-		return m;
+	if (c->keep)
+		return dp_cut_keep(c);
 	m = rte_pktmbuf_alloc(c->pool);
 	if (!m)
 		return NULL;

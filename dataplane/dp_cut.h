@@ -6,8 +6,9 @@
 // buffer. A burst has room for so many frames only, and the pool may be empty: the rest waits, and
 // nothing else comes in meanwhile. Belongs to one receive queue and its worker.
 //
-// Where some uplink's card could do the cutting (dp_big.h) a TCP segment is not cut here but given
-// out as one, in as many buffers as it takes.
+// Where some uplink's card could do the cutting (dp_big.h) a TCP segment is not cut here: one
+// buffer with its headers stands for it and ends the burst, and its payload stays in `big` until
+// the next one.
 
 #include "dp_gso.h"
 
@@ -36,9 +37,10 @@ void dp_cut_free(struct dp_cut *c);
 // The segment of `len` bytes that is in `big`. False: it is none, or no buffer would hold what it
 // becomes.
 bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len);
-// The next frame. NULL: that was all, or, if still busy, there is no buffer. What is not cut has
-// RTE_MBUF_F_RX_LRO, tso_segsz, and the lengths of its headers; of what is, the buffer says whether
-// it has a checksum (RTE_MBUF_F_RX_L4_CKSUM_GOOD, _NONE).
+// The next frame. NULL: that was all, or, if still busy, there is no buffer. The buffer says
+// whether it has a checksum (RTE_MBUF_F_RX_L4_CKSUM_GOOD, _NONE). One that stands for a segment
+// that was not cut has RTE_MBUF_F_RX_LRO, tso_segsz, the lengths of the headers that are in it, the
+// whole's pkt_len, and says where the payload is (struct dp_meta).
 struct rte_mbuf *dp_cut_next(struct dp_cut *c);
 // How many frames a segment that was not cut stands for, and what bytes they have.
 uint32_t dp_cut_frames(const struct rte_mbuf *big);
@@ -73,10 +75,11 @@ static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c
 		if (__builtin_expect(m->ol_flags & RTE_MBUF_F_RX_LRO, 0)) {
 			*packets += dp_cut_frames(m);
 			*bytes += dp_cut_bytes(m);
-		} else {
-			++*packets;
-			*bytes += m->pkt_len;
+			out[got++] = m;
+			break;
 		}
+		++*packets;
+		*bytes += m->pkt_len;
 		out[got++] = m;
 	}
 	return got;

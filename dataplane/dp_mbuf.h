@@ -15,10 +15,13 @@ struct dp_tenant;
 struct dp_port;
 
 // Lies in the buffer's private area, and lives as long as the buffer. Valid while the buffer is in
-// a ring between workers.
+// a ring between workers, or stands for a big segment.
 struct dp_meta {
-	struct dp_tenant *tenant; // whose ledger the packet stands in
-	struct dp_port *port;     // where it goes
+	union {
+		struct dp_tenant *tenant; // whose ledger the packet stands in
+		const uint8_t *payload;   // of a big segment (dp_cut.h)
+	};
+	struct dp_port *port; // where it goes
 };
 
 static inline struct dp_meta *dp_meta(struct rte_mbuf *m)
