@@ -50,6 +50,12 @@ static bool dp_learn_one(struct dp *dp, const struct dp_learned_rule *e)
 	return true;
 }
 
+static void dp_learn_lose(struct dp *dp, struct dp_tenant *t, const struct dp_learned_rule *e)
+{
+	ft_learn_drop(t->sw, (const struct ft_learned *)e->learned);
+	dp_count(&t->counters[dp_control(dp)].learns_lost, 1);
+}
+
 static void dp_learn_wait(struct dp *dp, const struct dp_learned_rule *e)
 {
 	struct dp_tenant *t = dp_tenant_find(dp, e->tenant);
@@ -57,7 +63,7 @@ static void dp_learn_wait(struct dp *dp, const struct dp_learned_rule *e)
 	if (dp->learn->n < DP_LEARN_WAITING)
 		dp->learn->waiting[dp->learn->n++] = *e;
 	else if (t)
-		dp_count(&t->counters[dp_control(dp)].learns_lost, 1);
+		dp_learn_lose(dp, t, e);
 }
 
 static void dp_learn_again(struct dp *dp)

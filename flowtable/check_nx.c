@@ -121,6 +121,16 @@ static enum weft_error check_clone(const struct ft_switch *sw, const struct ft_k
 	return ft_check_list(sw, &inside, place, a + 1, a->len - sizeof(*a));
 }
 
+static enum weft_error check_learn(
+	const struct ft_switch *sw, struct ft_known *k, const struct weft_action *a)
+{
+	const struct weft_action_learn *l = weft_action_payload(a);
+	enum weft_error error = ft_check_learn(a);
+
+	return error || !(l->flags & WEFT_LEARN_WRITE_RESULT) ? error
+							      : check_write(sw, k, &l->result);
+}
+
 static enum weft_error check_dec_ttl(const struct ft_known *k, uint32_t ids)
 {
 	if (!ids)
@@ -162,7 +172,7 @@ static enum weft_error check_one(const struct ft_switch *sw, struct ft_known *k,
 	case WEFT_ACTION_RESUBMIT:
 		return check_resubmit(a);
 	case WEFT_ACTION_LEARN:
-		return ft_check_learn(a);
+		return check_learn(sw, k, a);
 	case WEFT_ACTION_OUTPUT_FIELD:
 		return check_read(k, &((const struct weft_action_output_field *)p)->port);
 	case WEFT_ACTION_OUTPUT_TRUNC:

@@ -174,6 +174,8 @@ bool ft_triggers_tell(struct ft_switch *, unsigned max);
 // also for more than the learn action's limit.
 struct ft_learned;
 enum weft_error ft_learn_apply(struct ft_switch *, const struct ft_learned *);
+// It is not asked again: what it holds is free.
+void ft_learn_drop(struct ft_switch *, const struct ft_learned *);
 
 // ---- flow monitors (writer)
 //
@@ -312,9 +314,11 @@ struct ft_learned {
 	uint32_t instr_len;
 	uint32_t limit; // 0: none
 	uint32_t size;  // of all of it, bytes; a multiple of 8
+	uint32_t room;  // where a place was taken for it (learn_room.h); 0: none was
+	uint32_t pad;
 	uint64_t bytes[];
 };
-static_assert(sizeof(struct ft_learned) == 64, "travels between threads");
+static_assert(sizeof(struct ft_learned) == 72, "travels between threads");
 
 // Somebody who listens to a multicast group.
 struct ft_listener {

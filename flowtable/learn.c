@@ -5,6 +5,8 @@
 #include "flowtable/exec.h"
 #include "flowtable/hash.h"
 #include "flowtable/subfield.h"
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
 
 // Room for the longest; what is longer was refused with the action.
 struct draft {
@@ -131,33 +133,70 @@ static void write_out(
 	out->size = (uint32_t)((char *)at - (char *)out) + d->len;
 }
 
-// Was the same handed over a moment ago, with no change of the switch since?
+// Moves with each change of the switch, and when something that was handed over is let go of.
+static uint64_t stamp(const struct ft_burst *b)
+{
+	return b->version + atomic_load_explicit(&b->sw->learners.dropped, memory_order_relaxed);
+}
+
+// Was the same handed over a moment ago, with no such move since?
 static bool is_fresh(
 	const struct ft_burst *b, const struct ft_learn_memory *m, uint64_t print, unsigned slot)
 {
-	return m->slot[slot].print == print && m->slot[slot].version == b->version &&
+	return m->slot[slot].print == print && m->slot[slot].version == stamp(b) &&
 	       b->now_ns - m->slot[slot].at_ns < FT_LEARN_AGAIN_NS;
 }
 
-static void hand_over(struct ft_burst *b, const struct ft_learned *learned)
+// Is it there, as far as packets like this one see it?
+static bool is_there(const struct ft_burst *b, const struct ft_learned *l, const struct draft *d)
+{
+	const struct weft_flow_key *keys[1] = {&d->value};
+	const struct ft_rule *rules[1];
+	struct weft_match m;
+
+	ft_table_lookup_burst(b->sw, l->mod.table, b->version, keys, 1, rules);
+	if (!rules[0] || rules[0]->priority != l->mod.priority)
+		return false;
+	ft_rule_match(rules[0], &m);
+	return m.map == l->map && !memcmp(m.value, l->bytes, 8 * l->words) &&
+	       !memcmp(m.mask, l->bytes + l->words, 8 * l->words);
+}
+
+// False: it is not there and will not be.
+static bool hand_over(struct ft_burst *b, struct ft_learned *learned,
+	const struct weft_action_learn *l, const struct draft *d)
 {
 	struct ft_learn_memory *m =
 		atomic_load_explicit(&b->sw->learners.memory, memory_order_acquire);
 	uint64_t print = ft_hash_bytes(learned, learned->size, b->sw->env.seed);
 	unsigned slot = print % FT_LEARN_SLOTS;
+	bool there;
 
 	if (m)
 		m += b->worker;
-	if (!b->sink->learn_rule || (m && is_fresh(b, m, print, slot)))
-		return;
-	if (!b->sink->learn_rule(b->sink, learned) || !m)
-		return; // lost: the next packet tries again
+	if (m && is_fresh(b, m, print, slot))
+		return true;
+	there = weft_learn_asks(l) && is_there(b, learned, d);
+	if (!b->sink->learn_rule)
+		return there;
+	if (weft_learn_asks(l) && !there) {
+		learned->room = ft_learn_room_take(b->sw, l);
+		if (!learned->room)
+			return false;
+	}
+	if (!b->sink->learn_rule(b->sink, learned)) { // lost: the next packet tries again
+		ft_learn_room_give_back(b->sw, l, learned->room);
+		return there;
+	}
+	if (!m)
+		return true;
 	m->slot[slot].print = print;
-	m->slot[slot].version = b->version;
+	m->slot[slot].version = stamp(b);
 	m->slot[slot].at_ns = b->now_ns;
+	return true;
 }
 
-void ft_learn_run(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
+bool ft_learn_run(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
 {
 	const struct weft_action_learn *l = weft_action_payload(a);
 	const struct weft_learn_spec *s = specs_of(l);
@@ -166,7 +205,7 @@ void ft_learn_run(struct ft_burst *b, struct ft_run *run, const struct weft_acti
 	struct draft d;
 
 	if (!ft_budget_steps(run->budget, 4 + 4u * l->n_specs))
-		return;
+		return false;
 	memset(&d.value, 0, sizeof(d.value));
 	memset(&d.mask, 0, sizeof(d.mask));
 	d.len = 0;
@@ -175,5 +214,5 @@ void ft_learn_run(struct ft_burst *b, struct ft_run *run, const struct weft_acti
 	for (unsigned i = 0; i < l->n_specs; i++)
 		fill_in(&d, &run->pkt->key, &s[i]);
 	write_out(learned, l, &d);
-	hand_over(b, learned);
+	return hand_over(b, learned, l, &d);
 }

@@ -18,11 +18,11 @@
 //
 // WEFT_LEARN_DELETE: the rules of the action's table and cookie go with the last rule that learns
 // to there in this way, in the transaction that removes it. `limit`: as many rules with the table
-// and cookie may be there; what is over it is not learned.
-//
-// Not done: `result` (no packet waits for the writer): such actions are refused.
+// and cookie may be there; what is over it is not learned. WEFT_LEARN_WRITE_RESULT: the packet's
+// `result` is 1 if the rule is there or will be, 0 if there was no room or it could not be handed over;
+// how that is known before the writer has seen it, learn_room.h says.
 
-#include "flowtable/flowtable.h"
+#include "flowtable/learn_room.h"
 
 #include <stdatomic.h>
 
@@ -37,7 +37,7 @@ struct ft_run;
 struct ft_learn_memory {
 	struct {
 		uint64_t print; // of what was handed over
-		uint64_t version;
+		uint64_t version; // plus what was dropped: grows with either
 		uint64_t at_ns;
 	} slot[FT_LEARN_SLOTS];
 };
@@ -45,7 +45,8 @@ static_assert(sizeof(struct ft_learn_memory) % 64 == 0, "no line is shared by wo
 
 // ---- workers
 
-void ft_learn_run(struct ft_burst *, struct ft_run *, const struct weft_action *);
+// False: the rule is not there and will not be, as far as one can know.
+bool ft_learn_run(struct ft_burst *, struct ft_run *, const struct weft_action *);
 
 // ---- writer
 
@@ -68,6 +69,8 @@ struct ft_learners {
 	_Atomic(struct ft_learn_memory *) memory; // one a worker; NULL: no rule ever learned
 	struct ft_learn_owner *owners;            // few: one a distinct learn action
 	bool orphans;                             // there may be some
+	struct ft_learn_rooms rooms;
+	_Atomic uint64_t dropped; // ft_learn_drop()
 };
 
 // A rule with these instructions, which learn, is about to be staged: what it needs. False: no

@@ -58,7 +58,8 @@ enum weft_error ft_check_learn(const struct weft_action *a)
 	enum weft_error error = WEFT_E_NONE;
 	uint64_t map = 0;
 
-	if (l->table >= WEFT_TABLES || l->flags & ~(WEFT_LEARN_SEND_REMOVED | WEFT_LEARN_DELETE))
+	if (l->table >= WEFT_TABLES || l->flags & ~WEFT_LEARN_FLAGS ||
+		(l->flags & WEFT_LEARN_WRITE_RESULT && l->result.n_bits != 1))
 		return WEFT_E_ACTION_ARG;
 	if (l->fin_idle_timeout || l->fin_hard_timeout)
 		bytes += sizeof(struct weft_action) + sizeof(struct weft_action_fin_timeout);
@@ -142,7 +143,8 @@ bool ft_learn_prepare(struct ft_switch *sw, const struct weft_instructions *inst
 		atomic_store_explicit(&ls->memory, m, memory_order_release);
 	}
 	FOR_EACH_LEARN(a, instr)
-	if (!owner_make(sw, weft_action_payload(a)))
+	if (!owner_make(sw, weft_action_payload(a)) ||
+		!ft_learn_room_make(sw, weft_action_payload(a)))
 		return false;
 	return true;
 }
@@ -154,6 +156,7 @@ void ft_learn_refer(struct ft_switch *sw, const struct ft_program *p, int by)
 		const struct weft_action_learn *l = weft_action_payload(a);
 		struct ft_learn_owner *o = l->flags & WEFT_LEARN_DELETE ? owner_of(sw, l) : NULL;
 
+		ft_learn_room_refer(sw, l, by);
 		if (!o)
 			continue;
 		o->rules += (uint32_t)by;
@@ -210,6 +213,7 @@ void ft_learn_fini(struct ft_switch *sw)
 		sw->learners.owners = o->next;
 		free(o);
 	}
+	ft_learn_rooms_fini(sw);
 	free(memory_of(&sw->learners));
 }
 
@@ -232,6 +236,8 @@ static bool is_full(struct ft_switch *sw, const struct ft_learned *l)
 
 	if (!left || !ft_cookies_keep(sw))
 		return false;
+	if (ft_learn_room_is_full(sw, l))
+		return true;
 	while (left && (r = ft_cookies_next(sw, l->mod.table, l->mod.cookie, r)))
 		left -= ft_life_staged(&r->life);
 	return !left;
@@ -247,7 +253,7 @@ static enum weft_error refresh(struct ft_switch *sw, const struct ft_rule *r)
 	return ok ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 }
 
-enum weft_error ft_learn_apply(struct ft_switch *sw, const struct ft_learned *l)
+static enum weft_error learn(struct ft_switch *sw, const struct ft_learned *l)
 {
 	const uint64_t *at = l->bytes;
 	const struct weft_instructions *instr = (const void *)(at + 2 * l->words);
@@ -260,16 +266,33 @@ enum weft_error ft_learn_apply(struct ft_switch *sw, const struct ft_learned *l)
 	};
 	struct ft_rule *old;
 
-	if (ft_is_fin(l))
-		return ft_fin_apply(sw, l);
-	if (sw->txn)
-		return WEFT_E_STATE;
 	memcpy(m.value, at, 8 * l->words);
 	memcpy(m.mask, at + l->words, 8 * l->words);
 	old = ft_select_strict(sw, &s, l->mod.priority);
 	if (old && says_the_same(old, l, instr))
 		return refresh(sw, old);
-	if (!old && is_full(sw, l))
+	if (!old && !l->room && is_full(sw, l))
 		return WEFT_E_TABLE_FULL;
 	return ft_flow_mod(sw, &l->mod, &m, instr);
+}
+
+enum weft_error ft_learn_apply(struct ft_switch *sw, const struct ft_learned *l)
+{
+	enum weft_error error;
+
+	if (ft_is_fin(l))
+		return ft_fin_apply(sw, l);
+	if (sw->txn)
+		return WEFT_E_STATE;
+	ft_learn_room_used(sw, l);
+	error = learn(sw, l);
+	ft_learn_room_settled(sw); // if it was not committed
+	return error;
+}
+
+void ft_learn_drop(struct ft_switch *sw, const struct ft_learned *l)
+{
+	atomic_fetch_add_explicit(&sw->learners.dropped, 1, memory_order_relaxed);
+	ft_learn_room_used(sw, l);
+	ft_learn_room_settled(sw);
 }

@@ -63,6 +63,14 @@ static bool load(struct ft_burst *b, struct ft_run *run, const struct weft_actio
 			set->mask));
 }
 
+static bool learn(struct ft_burst *b, struct ft_run *run, const struct weft_action *a)
+{
+	const struct weft_action_learn *l = weft_action_payload(a);
+	bool there = ft_learn_run(b, run, a);
+
+	return !(l->flags & WEFT_LEARN_WRITE_RESULT) || write_number(b, run, &l->result, there);
+}
+
 static bool move(struct ft_burst *b, struct ft_run *run, const struct weft_action_move *m)
 {
 	struct ft_value v = ft_subfield_read(&run->pkt->key, &m->src);
@@ -277,8 +285,7 @@ bool ft_nx_run(struct ft_burst *b, struct ft_run *run, const struct weft_action 
 
 	switch ((enum weft_action_type)a->type) {
 	case WEFT_ACTION_LEARN:
-		ft_learn_run(b, run, a);
-		return true;
+		return learn(b, run, a);
 	case WEFT_ACTION_FIN_TIMEOUT:
 		ft_fin_run(b, run, p);
 		return true;

@@ -205,6 +205,7 @@ static void commit(struct ft_switch *sw)
 	ft_epoch_commit_begins(sw, t);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
 	ft_epoch_commit_ends(sw);
+	ft_learn_rooms_committed(sw, t);
 	sw->txn = NULL;
 	sw->cause = 0;
 	if (!ft_changes_committed(sw, t))

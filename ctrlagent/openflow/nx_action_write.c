@@ -145,16 +145,20 @@ static int put_learn(struct of_writer *w, const struct weft_action *a)
 		.fin_hard_timeout = l->fin_hard_timeout};
 	struct of_nx_action_learn2 two = {one.idle_timeout, one.hard_timeout, one.priority,
 		one.cookie, one.flags, one.table_id, one.fin_idle_timeout, one.fin_hard_timeout,
-		l->limit, 0, {NULL, 0}};
+		l->limit, l->result.ofs, {NULL, 0}};
 	struct of_writer specs = {.version = w->version};
-	int rc = 0;
+	bool result = l->flags & WEFT_LEARN_WRITE_RESULT;
+	struct of_oxm_id id;
+	int rc = result ? of_oxm_id(&l->result, w->version, &id) : 0;
 
+	if (result && !rc)
+		of_oxm_id_write(&specs, &id);
 	for (unsigned i = 0; i < l->n_specs && !rc; i++)
 		rc = of_learn_spec_write(&specs, spec + i);
 	one.specs = two.specs = of_written(&specs);
 	if (!rc)
-		rc = l->limit ? of_nx_action_learn2_write(w, &two)
-			      : of_nx_action_learn_write(w, &one);
+		rc = l->limit || result ? of_nx_action_learn2_write(w, &two)
+					: of_nx_action_learn_write(w, &one);
 	of_writer_free(&specs);
 	return rc;
 }

@@ -292,7 +292,8 @@ static void set_mpls(struct of_action_sink *s, enum weft_field f, uint32_t value
 __attribute__((noinline)) static void learn(
 	struct of_action_sink *s, const struct of_nx_action_learn2 *a)
 {
-	const uint16_t known = 7; // NX_LEARN_F_*, the same bits as WEFT_LEARN_*
+	struct of_reader specs = of_list(a->specs, s->version);
+	struct of_oxm_id result;
 	struct {
 		struct weft_action_learn head;
 		struct weft_learn_spec specs[256];
@@ -309,9 +310,16 @@ __attribute__((noinline)) static void learn(
 		.flags = (uint8_t)a->flags,
 		.table = a->table_id,
 		.limit = a->limit};
-	n = of_sink_learn_specs(s, a->specs, l.specs, 256);
-	if (a->flags & ~known || a->flags & WEFT_LEARN_WRITE_RESULT || a->table_id == OFPTT_ALL)
+	if (a->flags & ~WEFT_LEARN_FLAGS || a->table_id == OFPTT_ALL) // NX_LEARN_F_*
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
+	else if (a->flags & WEFT_LEARN_WRITE_RESULT) {
+		of_oxm_id_read(&specs, &result);
+		if (specs.failed)
+			of_sink_fail(s, OFPBAC_BAD_LEN);
+		else
+			of_sink_subfield(s, &result, a->result_ofs, 1, true, &l.head.result);
+	}
+	n = of_sink_learn_specs(s, of_get_rest(&specs), l.specs, 256);
 	if (s->code >= 0)
 		return;
 	l.head.n_specs = (uint16_t)n;
@@ -320,6 +328,8 @@ __attribute__((noinline)) static void learn(
 
 static void learn_1(struct of_action_sink *s, const struct of_nx_action_learn *a)
 {
+	if (a->flags & WEFT_LEARN_WRITE_RESULT) // has no member that says where to
+		return of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 	const struct of_nx_action_learn2 as = {.idle_timeout = a->idle_timeout,
 		.hard_timeout = a->hard_timeout,
 		.priority = a->priority,

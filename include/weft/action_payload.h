@@ -93,7 +93,8 @@ static_assert(sizeof(struct weft_learn_spec) == 40, "travels");
 
 #define WEFT_LEARN_SEND_REMOVED 1u
 #define WEFT_LEARN_DELETE 2u       // the learned rules go with the rule that learns
-#define WEFT_LEARN_WRITE_RESULT 4u // to `result`: whether `limit` left room
+#define WEFT_LEARN_WRITE_RESULT 4u // to `result`, one bit: whether `limit` left room
+#define WEFT_LEARN_FLAGS 7u
 struct weft_action_learn {
 	uint64_t cookie;
 	uint16_t idle_timeout;
@@ -110,6 +111,12 @@ struct weft_action_learn {
 	struct weft_subfield result;
 };
 static_assert(sizeof(struct weft_action_learn) == 40, "travels");
+
+// The packet waits to be told whether there was room, and there may be none.
+static inline bool weft_learn_asks(const struct weft_action_learn *l)
+{
+	return l->flags & WEFT_LEARN_WRITE_RESULT && l->limit;
+}
 
 struct weft_action_conjunction {
 	uint8_t clause; // from 0

@@ -104,10 +104,24 @@ def test_a_learned_rule_ends_with_its_connection(switch):  # noqa: F811
         wait_until(ended, 5, 'shorter timeouts')
 
 
-def test_what_is_not_done_is_refused(switch):  # noqa: F811
-    with pytest.raises(OSError):
-        switch.add('actions=learn(table=1, result_dst=NXM_NX_REG0[0], NXM_OF_ETH_DST[])')
-    assert not switch.flows()
+def test_a_packet_is_told_whether_there_was_room(switch):  # noqa: F811
+    """limit and result_dst: two addresses are learned, and go on to port 2 from their first packet on."""
+    switch.add('actions=learn(table=10, cookie=0x77, limit=2, result_dst=NXM_NX_REG0[3],'
+               ' NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[], output:NXM_OF_IN_PORT[]), resubmit(,1)')
+    assert 'cookie=0x77,limit=2,result_dst=NXM_NX_REG0[3],NXM_OF_ETH_DST[]' in switch('dump-flows')
+    switch.add('table=1, reg0=8, actions=output:2')
+    switch.add('table=1, reg0=0, actions=output:3')
+    frames = [Ether(src=f'02:00:00:00:01:{n:02x}', dst=MAC2, type=0x1234) / bytes([n] * 46) for n in range(4)]
+    with switch.vms['vm1'].raw() as source, switch.vms['vm2'].raw() as two, switch.vms['vm3'].raw() as three:
+        for again in range(2):
+            for n, frame in enumerate(frames):
+                source.send(frame)
+                (two if n < 2 else three).expect(lambda f: f == bytes(frame))
+            wait_until(lambda: len(learned(switch)) == 2, 5, 'two are learned')
+    rules = '\n'.join(learned(switch))
+    assert 'dl_dst=02:00:00:00:01:00 actions=output:1' in rules and '01:01 actions=output:1' in rules
+    with pytest.raises(OSError, match='OFPBAC_BAD_SET_TYPE|BAD_SET_TYPE|not writable|read-only'):
+        switch.add('actions=learn(table=1, limit=1, result_dst=NXM_OF_ETH_TYPE[0], NXM_OF_ETH_DST[])')
 
 
 def test_conjunction(switch):  # noqa: F811

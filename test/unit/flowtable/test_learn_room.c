@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// learn(limit=, result_dst=): a packet is told at once whether there was room, and what it is told
+// is true whenever and in whatever order the writer gets to the rules.
+
+#include "learn_kit.h"
+
+#define TABLE 1u
+#define COOKIE 7u
+#define ROOM 3u    // the port of those who were told that there was room
+#define NO_ROOM 2u // and of the others
+
+// reg0 is 2; its lowest bit is the result; then output to the port that it says.
+static struct learn asking(uint32_t limit)
+{
+	struct learn l = mac_learning();
+
+	l.head.limit = limit;
+	l.head.flags |= WEFT_LEARN_WRITE_RESULT;
+	l.head.result = bits_of(WEFT_FIELD_REG0, 0, 1);
+	return l;
+}
+
+static enum weft_error install_asking(struct learn *l, uint64_t cookie)
+{
+	struct weft_action_output_field out = {.port = bits_of(WEFT_FIELD_REG0, 0, 32)};
+	struct program p = {0};
+
+	program_set(&p, false, WEFT_FIELD_REG0, NO_ROOM);
+	add_learn(&p, l);
+	program_raw(&p, false, WEFT_ACTION_OUTPUT_FIELD, 0, &out, sizeof(out));
+	return put(0, 1, cookie, &p);
+}
+
+static bool told_room(unsigned worker, uint8_t src)
+{
+	frame_only(worker, src, 200, 1);
+	assert_true(last_port() == ROOM || last_port() == NO_ROOM);
+	return last_port() == ROOM;
+}
+
+static const struct ft_learned *asked(unsigned i)
+{
+	return (const struct ft_learned *)t.rule[i];
+}
+
+static uint32_t used(void)
+{
+	return atomic_load(&atomic_load(&t.w->sw->learners.rooms.first)->used);
+}
+
+static struct weft_match match_of(uint8_t mac)
+{
+	struct pattern p = {0};
+
+	pattern_exact(&p, WEFT_FIELD_ETH_DST, 0x020000000000 + mac);
+	return pattern_match(&p);
+}
+
+static void change(uint8_t command, uint8_t mac)
+{
+	struct weft_flow_mod mod = flow_mod_of(command, TABLE, 10);
+	struct weft_match m = match_of(mac);
+	struct program p = program_out(1);
+
+	mod.cookie = COOKIE;
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
+}
+
+static void places_are_counted_before_there_are_rules(void **state)
+{
+	struct learn l = asking(3);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	for (uint8_t mac = 1; mac <= 5; mac++)
+		assert_int_equal(told_room(0, mac), mac <= 3);
+	assert_true(told_room(0, 2)); // on its way
+	assert_int_equal(t.asked, 3);
+	assert_int_equal(used(), 3);
+	assert_int_equal(t.w->sw->rules, 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
+	t.asked = 0;
+	assert_int_equal(used(), 3);
+	assert_true(told_room(1, 3)); // there
+	assert_false(told_room(1, 4));
+	change(WEFT_FLOW_DELETE_STRICT, 1);
+	assert_int_equal(used(), 2);
+	assert_true(told_room(1, 4));
+	assert_false(told_room(0, 1));
+}
+
+// What is not handed over, refused, there already, or let go of gives its place back.
+static void places_come_back(void **state)
+{
+	struct learn l = asking(2);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	t.full = true;
+	assert_false(told_room(0, 1)); // it will not be there
+	t.full = false;
+	assert_int_equal(used(), 0);
+	assert_true(told_room(0, 1));
+	assert_true(told_room(1, 1)); // another worker takes a second place
+	assert_false(told_room(0, 2));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
+	assert_int_equal(used(), 1);
+	t.asked = 0;
+	assert_true(told_room(0, 2));
+	ft_learn_drop(t.w->sw, asked(0));
+	assert_int_equal(used(), 1);
+	t.asked = 0;
+	ft_switch_set_limits(t.w->sw, &(struct ft_limits){2, 1, 1, 1});
+	assert_true(told_room(1, 2));
+	assert_int_equal(ft_learn_apply(t.w->sw, asked(0)), WEFT_E_TABLE_FULL);
+	assert_int_equal(used(), 1);
+}
+
+// Rules that were there before, staged and thrown away, or added by who asks nobody.
+static void all_rules_count(void **state)
+{
+	struct learn l = asking(4), silent = mac_learning();
+
+	change(WEFT_FLOW_ADD, 1);
+	assert_true(ft_txn_begin(t.w->sw));
+	change(WEFT_FLOW_ADD, 2);
+	change(WEFT_FLOW_ADD, 1); // in its own place
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	assert_int_equal(used(), 1);
+	ft_txn_commit(t.w->sw);
+	assert_int_equal(used(), 2);
+	assert_true(ft_txn_begin(t.w->sw));
+	change(WEFT_FLOW_ADD, 3);
+	change(WEFT_FLOW_DELETE_STRICT, 1);
+	assert_int_equal(used(), 2);
+	ft_txn_abort(t.w->sw);
+	assert_int_equal(used(), 2);
+	assert_true(told_room(0, 3));
+	assert_true(told_room(0, 4));
+	silent.head.limit = 4;
+	assert_int_equal(put(0, 0, 1, &(struct program){0}), WEFT_E_NONE);
+	assert_int_equal(install(&silent, 1), WEFT_E_NONE); // in place of the one that asks
+	assert_int_equal(t.asked, 2);
+	assert_null(atomic_load(&t.w->sw->learners.rooms.first));
+	for (unsigned i = 0; i < 2; i++) // their room has gone, they have not
+		assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	assert_int_equal(used(), 4);
+	ft_learn_drop(t.w->sw, asked(0)); // a place of the other room
+	assert_int_equal(used(), 4);
+}
+
+static void without_a_limit_there_is_room(void **state)
+{
+	struct learn l = asking(0);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	for (uint8_t mac = 1; mac < 50; mac++)
+		assert_true(told_room(0, mac));
+	assert_null(atomic_load(&t.w->sw->learners.rooms.first));
+}
+
+static void the_result_is_one_bit_that_may_be_written(void **state)
+{
+	struct learn l = asking(3);
+
+	l.head.result.n_bits = 2;
+	assert_int_equal(install_asking(&l, 1), WEFT_E_ACTION_ARG);
+	l.head.result = bits_of(WEFT_FIELD_IN_PHY_PORT, 0, 1);
+	assert_int_equal(install_asking(&l, 1), WEFT_E_ACTION_SET_TYPE);
+}
+
+// ---- at random, against what was said before
+
+#define MACS 24u
+
+static unsigned rules_there(void)
+{
+	struct weft_flow_filter f = filter_all();
+	static const struct weft_match all;
+	struct weft_aggregate a;
+
+	f.table = TABLE;
+	f.cookie = COOKIE;
+	f.cookie_mask = UINT64_MAX;
+	ft_aggregate(t.w->sw, &f, &all, &a);
+	return (unsigned)a.flows;
+}
+
+static bool is_there(uint8_t mac)
+{
+	struct weft_flow_filter f = filter_all();
+	struct weft_match m = match_of(mac);
+	struct weft_aggregate a;
+
+	f.table = TABLE;
+	ft_aggregate(t.w->sw, &f, &m, &a);
+	return a.flows;
+}
+
+// Those that wait are done, in any order, but for some that are let go of.
+static void writer_works(bool promised[MACS])
+{
+	while (t.asked) {
+		unsigned i = rng() % t.asked;
+
+		if (rng() % 8 == 0) {
+			memset(promised, 0, MACS * sizeof(promised[0])); // whichever it was
+			ft_learn_drop(t.w->sw, asked(i));
+		} else {
+			enum weft_error error = ft_learn_apply(t.w->sw, asked(i));
+
+			// It was there when it was asked for, and has been deleted since.
+			assert_true(!error || (error == WEFT_E_TABLE_FULL && !asked(i)->room));
+		}
+		memmove(t.rule[i], t.rule[--t.asked], sizeof(t.rule[0]));
+	}
+}
+
+static void nobody_is_told_a_lie(void **state)
+{
+	const uint32_t limit = 6;
+	bool promised[MACS] = {0};
+	struct learn l = asking(limit);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint8_t mac = (uint8_t)(rng() % MACS);
+		unsigned places = used();
+
+		t.full = rng() % 16 == 0;
+		if (told_room(rng() % 2, mac))
+			promised[mac] = true;
+		else if (!is_there(mac))
+			assert_true(t.full || places >= limit);
+		assert_true(used() <= limit);
+		if (rng() % 40 == 0) {
+			change(WEFT_FLOW_DELETE_STRICT, mac);
+			promised[mac] = false;
+		}
+		if (rng() % 10 && t.asked < limit)
+			continue;
+		writer_works(promised);
+		assert_int_equal(used(), rules_there());
+		for (uint8_t m = 0; m < MACS; m++)
+			assert_true(!promised[m] || is_there(m));
+		memset(promised, 0, sizeof(promised));
+		t.w->now += rng() % SECOND;
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(places_are_counted_before_there_are_rules),
+		TEST(places_come_back),
+		TEST(all_rules_count),
+		TEST(without_a_limit_there_is_room),
+		TEST(the_result_is_one_bit_that_may_be_written),
+		TEST(nobody_is_told_a_lie),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
