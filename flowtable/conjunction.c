@@ -21,7 +21,7 @@ bool ft_conjunctive(const struct weft_instructions *i)
 enum weft_error ft_check_conjunction(const struct weft_instructions *i)
 {
 	if (i->flags != WEFT_INSTR_APPLY || i->meter_id || i->metadata_mask)
-		return WEFT_E_ACTION_ARG;
+		return WEFT_E_CONJUNCTION;
 	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
 	{
 		const struct weft_action_conjunction *c = weft_action_payload(a);
@@ -30,7 +30,7 @@ enum weft_error ft_check_conjunction(const struct weft_instructions *i)
 			continue;
 		if (!is_conjunction(a) || c->n_clauses < 2 || c->n_clauses > FT_CONJ_CLAUSES ||
 			c->clause >= c->n_clauses)
-			return WEFT_E_ACTION_ARG;
+			return WEFT_E_CONJUNCTION;
 	}
 	return WEFT_E_NONE;
 }

@@ -46,7 +46,7 @@ unsigned ft_classifier_matches(const struct ft_classifier *, uint64_t version,
 
 // Do the instructions conjoin?
 bool ft_conjunctive(const struct weft_instructions *);
-// Of those that do: nothing but conjunctions and notes may be there. ACTION_ARG.
+// Of those that do: nothing but conjunctions and notes may be there. CONJUNCTION.
 enum weft_error ft_check_conjunction(const struct weft_instructions *);
 // TABLE_FULL: a soft rule with this mask would be one of too many.
 enum weft_error ft_conjunction_room(const struct ft_classifier *soft, const struct weft_match *);

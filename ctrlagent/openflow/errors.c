@@ -24,6 +24,8 @@ struct of_error of_error_from_weft(uint8_t version, enum weft_error e)
 #undef WEFT_X
 	};
 
+	if (e == WEFT_E_CONJUNCTION)
+		return of_nicira_error(OF_NXERR_CONJUNCTION);
 	for (size_t i = 0; e < WEFT_E_MAX && i < of_error_names_count; i++) {
 		const struct of_error_name *n = &of_error_names[i];
 
@@ -121,7 +123,7 @@ static int write_nicira_1_0(
 	const struct of_error_msg m = {.xid = xid, .type = 0xb0c2, .data = {data, 8 + len}};
 
 	of_store32(data, OF_EXPERIMENTER_NICIRA);
-	of_store16(data + 4, 1);
+	of_store16(data + 4, code == OF_NXERR_CONJUNCTION ? OFPET_BAD_ACTION : OFPET_BAD_REQUEST);
 	of_store16(data + 6, (uint16_t)(code + (code < 34 ? 511 : 499)));
 	memcpy(data + 8, request, len);
 	return of_error_msg_write(w, &m);

@@ -26,6 +26,7 @@ struct of_error of_monitor_error(uint8_t version, uint16_t code);
 #define OF_NXERR_MONITOR_EXISTS 6u
 #define OF_NXERR_MONITOR_FLAGS 7u
 #define OF_NXERR_MONITOR_UNKNOWN 8u
+#define OF_NXERR_CONJUNCTION 15u
 #define OF_NXERR_TLV_COMMAND 16u
 #define OF_NXERR_TLV_OPTION_LEN 17u
 #define OF_NXERR_TLV_INDEX 18u

@@ -3,7 +3,7 @@
 // What can be wrong with a request, in neutral words; the agent maps each onto the type and code that
 // the controller's OpenFlow version has for it. 0 is success. Append only: numbers travel over IPC.
 
-// X(ID, text, OpenFlow 1.3 name)
+// X(ID, text, OpenFlow 1.3 name, or Nicira's)
 #define WEFT_ERRORS(X)                                                                             \
 	X(NONE, "success", "")                                                                     \
 	X(MALFORMED, "message malformed", "OFPBRC_BAD_LEN")                                        \
@@ -66,7 +66,8 @@
 	X(TABLE_UNKNOWN, "no such table", "OFPTMFC_BAD_TABLE")                                     \
 	X(TABLE_CONFIG, "bad table configuration", "OFPTMFC_BAD_CONFIG")                           \
 	X(GROUP_BUCKET_EXISTS, "bucket exists", "OFPGMFC_BUCKET_EXISTS")                           \
-	X(GROUP_BUCKET_UNKNOWN, "no such bucket", "OFPGMFC_UNKNOWN_BUCKET")
+	X(GROUP_BUCKET_UNKNOWN, "no such bucket", "OFPGMFC_UNKNOWN_BUCKET")                        \
+	X(CONJUNCTION, "conjunction: k of 2 to 64, beside note alone", "NXBAC_BAD_CONJUNCTION")
 
 enum weft_error {
 #define WEFT_X(id, text, of13) WEFT_E_##id,

@@ -278,20 +278,20 @@ static void only_conjunctions(void **state)
 	assert_int_equal(try(&p, &all), WEFT_E_NONE);
 	with_output = with_goto = p;
 	program_add(&with_output, false, WEFT_ACTION_OUTPUT, 1);
-	assert_int_equal(try(&with_output, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&with_output, &all), WEFT_E_CONJUNCTION);
 	with_goto.instr.flags |= WEFT_INSTR_GOTO;
 	with_goto.instr.goto_table = 1;
-	assert_int_equal(try(&with_goto, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&with_goto, &all), WEFT_E_CONJUNCTION);
 	conjoin(&p, &(struct clause){1, 2, 2});
-	assert_int_equal(try(&p, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&p, &all), WEFT_E_CONJUNCTION);
 	p = (struct program){0};
 	conjoin(&p, &(struct clause){1, 0, 1});
-	assert_int_equal(try(&p, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&p, &all), WEFT_E_CONJUNCTION);
 	p = (struct program){0};
 	conjoin(&p, &(struct clause){1, 0, 65});
-	assert_int_equal(try(&p, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&p, &all), WEFT_E_CONJUNCTION);
 	program_add(&written, true, WEFT_ACTION_CONJUNCTION, 1);
-	assert_int_equal(try(&written, &all), WEFT_E_ACTION_ARG);
+	assert_int_equal(try(&written, &all), WEFT_E_CONJUNCTION);
 }
 
 // Masks are what a lookup pays for: so many and no more. A modify counts like an add.
