@@ -109,6 +109,8 @@ int of_action_1_0_put(struct of_writer *w, const struct weft_action *a)
 	switch (a->type) {
 	case WEFT_ACTION_OUTPUT:
 		return of_action_output_write(w, &(struct of_action_output){a->arg, o->max_len});
+	case WEFT_ACTION_GROUP:
+		return of_nx_action_group_write(w, &(struct of_nx_action_group){a->arg});
 	case WEFT_ACTION_ENQUEUE:
 		return of_action_enqueue_write(w, &(struct of_action_enqueue){a->arg, u->value});
 	case WEFT_ACTION_SET_FIELD:

@@ -109,6 +109,14 @@ bool of_sink_subfield_nx(struct of_action_sink *s, uint32_t header, uint16_t ofs
 		(ofs_nbits & 63u) + 1, write, out);
 }
 
+void of_sink_group(struct of_action_sink *s, uint32_t group)
+{
+	if (group > OFPG_MAX)
+		of_sink_fail(s, OFPBAC_BAD_OUT_GROUP);
+	else
+		of_sink_emit(s, WEFT_ACTION_GROUP, group, NULL, 0);
+}
+
 bool of_sink_port_ok(const struct of_action_sink *s, uint32_t port)
 {
 	switch (port) {

@@ -45,6 +45,7 @@ bool of_sink_subfield(struct of_action_sink *s, const struct of_oxm_id *id, unsi
 bool of_sink_subfield_nx(struct of_action_sink *s, uint32_t header, uint16_t ofs_nbits, bool write,
 	struct weft_subfield *out);
 
+void of_sink_group(struct of_action_sink *s, uint32_t group);
 bool of_sink_port_ok(const struct of_action_sink *s, uint32_t port);
 void of_sink_push(
 	struct of_action_sink *s, uint16_t type, uint16_t ethertype, uint16_t a, uint16_t b);

@@ -14,14 +14,6 @@ static void read_output(struct of_action_sink *s, const struct of_action_output 
 		of_sink_emit(s, WEFT_ACTION_OUTPUT, a->port, &o, sizeof(o));
 }
 
-static void read_group(struct of_action_sink *s, uint32_t group)
-{
-	if (group > OFPG_MAX)
-		of_sink_fail(s, OFPBAC_BAD_OUT_GROUP);
-	else
-		of_sink_emit(s, WEFT_ACTION_GROUP, group, NULL, 0);
-}
-
 static void read_meter(struct of_action_sink *s, uint32_t meter)
 {
 	if (meter == 0 || meter > WEFT_METER_MAX)
@@ -46,7 +38,7 @@ static void read_action(struct of_action_sink *s, const struct of_action *a)
 	case OF_ACTION_OUTPUT:
 		return read_output(s, &a->output);
 	case OF_ACTION_GROUP:
-		return read_group(s, a->group.group_id);
+		return of_sink_group(s, a->group.group_id);
 	case OF_ACTION_SET_QUEUE:
 		return of_sink_emit(s, WEFT_ACTION_SET_QUEUE, a->set_queue.queue_id, NULL, 0);
 	case OF_ACTION_COPY_FIELD:

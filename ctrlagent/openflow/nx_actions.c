@@ -423,6 +423,8 @@ static void one(struct of_action_sink *s, const struct of_nx_action *a, struct o
 		return set_tunnel(s, a->set_tunnel64.tun_id);
 	case OF_NX_ACTION_SET_QUEUE:
 		return of_sink_emit(s, WEFT_ACTION_SET_QUEUE, a->set_queue.queue_id, NULL, 0);
+	case OF_NX_ACTION_GROUP:
+		return of_sink_group(s, a->group.group_id);
 	case OF_NX_ACTION_POP_QUEUE:
 		return of_sink_emit(s, WEFT_ACTION_POP_QUEUE, 0, NULL, 0);
 	case OF_NX_ACTION_REG_MOVE:

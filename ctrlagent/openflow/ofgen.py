@@ -109,9 +109,8 @@ class Source:
             if framed:
                 enter, leave = f'{framed} ? {enter} : *r', f'{framed} ? {leave} : of_resume(r, &s)'
             yield f'\tstruct of_reader s = {enter};'
-        for f in s.fields:
-            if f.role == 'sizeof':
-                yield f'\tsize_t {f.name} = 0;'
+        for name in dict.fromkeys(f.name for f in s.fields if f.role == 'sizeof'):
+            yield f'\tsize_t {name} = 0;'
         yield ''
         if s.versions != EVER:
             yield f'\tif (!({condition(s.versions, "r")}))'

@@ -70,7 +70,7 @@ static int read_late(struct of_bucket *b, uint8_t group_type, struct of_reader *
 ssize_t session_buckets_read(const struct of_group_mod *in, void *room, size_t size,
 	uint16_t *count, struct of_reader *r)
 {
-	bool late = r->version >= OF_VERSION_1_5;
+	bool late = session_buckets_late(r->version);
 	struct of_reader it = of_list(in->buckets, r->version);
 	char *at = room, *end = at + size;
 	struct of_bucket b;
@@ -114,7 +114,7 @@ static void put_bucket(struct of_writer *w, const struct weft_bucket *b, uint8_t
 
 	if (weft_actions_ok(b + 1, b->actions_len))
 		of_actions_write(&actions, b + 1, b->actions_len);
-	if (w->version >= OF_VERSION_1_5)
+	if (session_buckets_late(w->version))
 		put_properties(&properties, b, group_type);
 	out.actions = of_written(&actions);
 	out.properties = of_written(&properties);

@@ -9,6 +9,12 @@
 
 #include "openflow/of_wire.h"
 
+// Buckets have ids and properties: in 1.5, and in 1.0 as Nicira has them.
+static inline bool session_buckets_late(uint8_t version)
+{
+	return version >= 6 || version == 1;
+}
+
 // The buckets of a group mod, each a weft_bucket and its actions, into `room`, and their number.
 // Bytes used, or -EBADMSG with the error in *r.
 ssize_t session_buckets_read(const struct of_group_mod *in, void *room, size_t size,

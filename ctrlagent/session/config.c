@@ -5,9 +5,9 @@
 // the others. Fragment handling is the switch's.
 #include "session/conn.h"
 #include "session/handlers.h"
+#include "session/table_features.h"
 
 #define ARP_MATCH_IP_1_0 (1u << 7)    // OFPC_ARP_MATCH_IP
-#define ACTIONS_1_0 ((1u << 11) - 1u) // OFPAT_OUTPUT to OFPAT_SET_TP_DST: all but OFPAT_ENQUEUE
 
 static uint32_t capabilities(uint8_t version)
 {
@@ -26,7 +26,7 @@ int session_handle_features(struct session_conn *c, struct session_request *rq)
 		.n_buffers = 0, // packets are never kept
 		.n_tables = WEFT_TABLES,
 		.capabilities = capabilities(c->version),
-		.actions = ACTIONS_1_0,
+		.actions = session_action_bits(OF_VERSION_1_0),
 	};
 
 	if (of_features_request_read(&rq->r, &in))

@@ -38,6 +38,7 @@ static const struct entry nicira[OF_NICIRA_KINDS] = {
 	[OF_NICIRA_RESUME] = {session_nicira_resume, SLAVE_MAY_NOT},
 	[OF_NICIRA_TLV_TABLE_MOD] = {session_nicira_tlv_table_mod, SLAVE_MAY_NOT},
 	[OF_NICIRA_TLV_TABLE_REQUEST] = {session_nicira_tlv_table_request},
+	[OF_NICIRA_GROUP_MOD] = {session_nicira_group_mod, SLAVE_MAY_NOT | FIRST_ONLY},
 	[OF_NICIRA_FLOW_MONITOR_CANCEL] = {session_nicira_flow_monitor_cancel, FIRST_ONLY},
 };
 
@@ -45,6 +46,9 @@ static const struct entry nicira_multiparts[OF_NICIRA_REQUEST_KINDS] = {
 	[OF_NICIRA_FLOW_REQUEST] = {session_nicira_flow_stats, FIRST_ONLY},
 	[OF_NICIRA_AGGREGATE_REQUEST] = {session_nicira_aggregate, FIRST_ONLY},
 	[OF_NICIRA_FLOW_MONITOR_REQUEST] = {session_nicira_flow_monitor, FIRST_ONLY},
+	[OF_NICIRA_GROUP_REQUEST] = {session_nicira_group_stats, FIRST_ONLY},
+	[OF_NICIRA_GROUP_DESC_REQUEST] = {session_nicira_group_desc, FIRST_ONLY},
+	[OF_NICIRA_GROUP_FEATURES_REQUEST] = {session_nicira_group_features, FIRST_ONLY},
 };
 
 // `error` is why the kind is 0.

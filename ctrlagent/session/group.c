@@ -3,28 +3,33 @@
 #include "session/bucket.h"
 #include "session/conn.h"
 #include "session/forward.h"
-#include "session/handlers.h"
+#include "session/nicira.h"
 #include "session/wide.h"
 
 // A bucket of 16 bytes with its actions becomes one of 16 and at most three times the actions (a
 // set-field of 16 bytes becomes one of 40), so this holds whatever a message can.
 static uint64_t bucket_room[4 * 65536 / 8];
 
-// The neutral command, or -1. From 1.5 on buckets can be changed one by one.
+#define ADD_OR_MODIFY 0x8000u // Open vSwitch's, in every version
+
+// The neutral command, or -1. Where buckets have ids they can be changed one by one.
 static int command_of(const struct of_group_mod *in, uint8_t version)
 {
 	if (in->command <= OFPGC_DELETE)
 		return in->command;
-	if (version >= OF_VERSION_1_5 && in->command == OFPGC_INSERT_BUCKET)
+	if (in->command == ADD_OR_MODIFY)
+		return WEFT_GROUP_ADD_OR_MODIFY;
+	if (session_buckets_late(version) && in->command == OFPGC_INSERT_BUCKET)
 		return WEFT_GROUP_INSERT_BUCKET;
-	if (version >= OF_VERSION_1_5 && in->command == OFPGC_REMOVE_BUCKET)
+	if (session_buckets_late(version) && in->command == OFPGC_REMOVE_BUCKET)
 		return WEFT_GROUP_REMOVE_BUCKET;
 	return -1;
 }
 
 static bool has_type(const struct of_group_mod *in)
 {
-	return in->command == OFPGC_ADD || in->command == OFPGC_MODIFY;
+	return in->command == OFPGC_ADD || in->command == OFPGC_MODIFY ||
+	       in->command == ADD_OR_MODIFY;
 }
 
 static bool has_buckets(const struct of_group_mod *in)
@@ -45,27 +50,26 @@ static int check(const struct of_group_mod *in, struct of_reader *r)
 	return 0;
 }
 
-int session_handle_group_mod(struct session_conn *c, struct session_request *rq)
+static int run(struct session_conn *c, struct session_request *rq, const struct of_group_mod *in)
 {
 	struct session_pending *pending;
-	struct of_group_mod in;
 	struct weft_group_mod mod;
 	uint16_t count = 0;
 	ssize_t bytes = 0;
 	bool wide;
 
-	if (of_group_mod_read(&rq->r, &in) || check(&in, &rq->r))
+	if (check(in, &rq->r))
 		return -EBADMSG;
-	if (has_buckets(&in))
-		bytes = session_buckets_read(&in, bucket_room, sizeof(bucket_room), &count, &rq->r);
+	if (has_buckets(in))
+		bytes = session_buckets_read(in, bucket_room, sizeof(bucket_room), &count, &rq->r);
 	if (bytes < 0)
 		return -EBADMSG;
 	mod = (struct weft_group_mod){
-		.group = in.group_id,
-		.command = (uint8_t)command_of(&in, c->version),
-		.type = in.type,
+		.group = in->group_id,
+		.command = (uint8_t)command_of(in, c->version),
+		.type = in->type,
 		.bucket_count = count,
-		.bucket = in.command_bucket_id,
+		.bucket = in->command_bucket_id,
 	};
 	wide = mod.command == WEFT_GROUP_DELETE && session_wide_removal(c);
 	if (wide)
@@ -78,4 +82,29 @@ int session_handle_group_mod(struct session_conn *c, struct session_request *rq)
 	if (wide)
 		session_wide_run(c, rq);
 	return 0;
+}
+
+int session_handle_group_mod(struct session_conn *c, struct session_request *rq)
+{
+	struct of_group_mod in;
+
+	return of_group_mod_read(&rq->r, &in) ? -EBADMSG : run(c, rq, &in);
+}
+
+int session_nicira_group_mod(struct session_conn *c, struct session_request *rq)
+{
+	struct of_nicira_group_mod in;
+	struct of_group_mod as;
+
+	if (of_nicira_group_mod_read(&rq->r, &in))
+		return -EBADMSG;
+	as = (struct of_group_mod){
+		.command = in.command,
+		.type = in.type,
+		.group_id = in.group_id,
+		.command_bucket_id = in.command_bucket_id,
+		.buckets = in.buckets,
+		.properties = in.properties,
+	};
+	return run(c, rq, &as);
 }

@@ -2,7 +2,7 @@
 // Groups read back (OpenFlow 1.3.5, 7.3.5.9 to 7.3.5.11).
 #include "session/bucket.h"
 #include "session/dump.h"
-#include "session/handlers.h"
+#include "session/nicira.h"
 #include "session/table_features.h"
 
 // The parts of a reply to DUMP_GROUPS; false if they do not fit it.
@@ -77,11 +77,9 @@ static void on_end(void *arg, enum weft_error error, const char *text)
 	session_dump_end(arg, error, text);
 }
 
-static int dump(struct session_conn *c, struct session_request *rq, uint16_t type, uint32_t group,
-	dpc_item_fn item)
+static int dump(struct session_conn *c, uint32_t group, dpc_item_fn item, struct session_dump *d)
 {
 	const struct weft_ipc_id id = {.id = group};
-	struct session_dump *d = session_dump_new(c, rq, type);
 
 	dpc_dump(c->sw->dpc, WEFT_IPC_DUMP_GROUPS, c->sw->tenant, &id, sizeof(id), item, on_end, d);
 	return 0;
@@ -93,7 +91,16 @@ int session_handle_group_stats(struct session_conn *c, struct session_request *r
 
 	if (of_group_request_read(&rq->r, &in))
 		return -EBADMSG;
-	return dump(c, rq, OFPMP_GROUP, in.group_id, on_stats);
+	return dump(c, in.group_id, on_stats, session_dump_new(c, rq, OFPMP_GROUP));
+}
+
+int session_nicira_group_stats(struct session_conn *c, struct session_request *rq)
+{
+	struct of_nicira_group_request in;
+
+	if (of_nicira_group_request_read(&rq->r, &in))
+		return -EBADMSG;
+	return dump(c, in.group_id, on_stats, session_dump_new_nicira(c, rq, SESSION_NXST_GROUP));
 }
 
 int session_handle_group_desc(struct session_conn *c, struct session_request *rq)
@@ -104,18 +111,30 @@ int session_handle_group_desc(struct session_conn *c, struct session_request *rq
 		return -EBADMSG;
 	if (c->version < OF_VERSION_1_5) // it names none
 		in.group_id = OFPG_ALL;
-	return dump(c, rq, OFPMP_GROUP_DESC, in.group_id, on_desc);
+	return dump(c, in.group_id, on_desc, session_dump_new(c, rq, OFPMP_GROUP_DESC));
 }
+
+int session_nicira_group_desc(struct session_conn *c, struct session_request *rq)
+{
+	struct of_nicira_group_desc_request in;
+
+	if (of_nicira_group_desc_request_read(&rq->r, &in))
+		return -EBADMSG;
+	return dump(
+		c, in.group_id, on_desc, session_dump_new_nicira(c, rq, SESSION_NXST_GROUP_DESC));
+}
+
+#define GROUP_TYPES (1u << OFPGT_ALL | 1u << OFPGT_SELECT | 1u << OFPGT_INDIRECT | 1u << OFPGT_FF)
+#define GROUP_CAPABILITIES                                                                         \
+	(OFPGFC_SELECT_WEIGHT | OFPGFC_SELECT_LIVENESS | OFPGFC_CHAINING | OFPGFC_CHAINING_CHECKS)
 
 int session_handle_group_features(struct session_conn *c, struct session_request *rq)
 {
 	struct of_group_features_request in;
 	struct of_group_features_reply out = {
 		.xid = rq->xid,
-		.types = 1u << OFPGT_ALL | 1u << OFPGT_SELECT | 1u << OFPGT_INDIRECT |
-			 1u << OFPGT_FF,
-		.capabilities = OFPGFC_SELECT_WEIGHT | OFPGFC_SELECT_LIVENESS | OFPGFC_CHAINING |
-				OFPGFC_CHAINING_CHECKS,
+		.types = GROUP_TYPES,
+		.capabilities = GROUP_CAPABILITIES,
 	};
 
 	if (of_group_features_request_read(&rq->r, &in))
@@ -125,6 +144,26 @@ int session_handle_group_features(struct session_conn *c, struct session_request
 		out.actions[i] = session_action_bits(c->version);
 	}
 	of_group_features_reply_write(session_begin(c), &out);
+	session_end(c);
+	return 0;
+}
+
+int session_nicira_group_features(struct session_conn *c, struct session_request *rq)
+{
+	struct of_nicira_group_features_request in;
+	struct of_nicira_group_features_reply out = {
+		.xid = rq->xid,
+		.types = GROUP_TYPES,
+		.capabilities = GROUP_CAPABILITIES,
+	};
+
+	if (of_nicira_group_features_request_read(&rq->r, &in))
+		return -EBADMSG;
+	for (unsigned i = 0; i < 4; i++) {
+		out.max_groups[i] = c->sw->set.max_groups;
+		out.actions[i] = session_action_bits(c->version);
+	}
+	of_nicira_group_features_reply_write(session_begin(c), &out);
 	session_end(c);
 	return 0;
 }

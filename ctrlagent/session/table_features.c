@@ -78,9 +78,11 @@ bool session_has_instruction(uint16_t type, uint8_t version)
 	return is_listed(instructions, COUNT(instructions), type, version);
 }
 
+#define ACTIONS_1_0 ((1u << 11) - 1u) // OFPAT_OUTPUT to OFPAT_SET_TP_DST: all but OFPAT_ENQUEUE
+
 uint32_t session_action_bits(uint8_t version)
 {
-	uint32_t bits = 0;
+	uint32_t bits = version == OF_VERSION_1_0 ? ACTIONS_1_0 : 0;
 
 	for (size_t i = 0; i < COUNT(actions); i++)
 		if (is_in(&actions[i], version))

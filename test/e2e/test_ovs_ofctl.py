@@ -135,6 +135,33 @@ def test_groups(switch):
     assert not switch.flows()  # rules that name a deleted group go with it (OpenFlow 1.3.5, 6.7)
 
 
+def test_groups_in_1_0(switch):
+    """Nicira's messages and action for them, and a bucket at a time."""
+    def first(command, *args):
+        return run(['ovs-ofctl', '-O', 'OpenFlow10', '--timeout=10', command, switch.target, *args])
+    first('add-group', 'group_id=1,type=all,bucket=bucket_id:5,output:2')
+    first('insert-buckets', 'group_id=1,command_bucket_id=last,bucket=bucket_id:7,output:3')
+    first('add-flow', 'in_port=1,actions=group:1')
+    assert 'actions=group:1' in first('dump-flows')
+    want = 'group_id=1,type=all,bucket=bucket_id:5,actions=output:2,bucket=bucket_id:7,actions=output:3'
+    assert want in first('dump-groups').replace('"', '').replace('vm', '')
+    frame = traffic.udp_frame(MAC1, 'ff:ff:ff:ff:ff:ff', '10.0.0.1', '10.0.0.255') / b'to-the-group'
+    with switch.vms['vm1'].raw() as source, switch.vms['vm2'].raw() as a, switch.vms['vm3'].raw() as b:
+        source.send(frame)
+        for port in (a, b):
+            port.expect(lambda f: b'to-the-group' in f)
+    assert re.search(r'group_id=1,.*packet_count=1,', first('dump-group-stats'))
+    first('remove-buckets', 'group_id=1,command_bucket_id=5')
+    assert 'bucket_id:5' not in first('dump-groups')
+    assert 'max_groups=' in first('dump-group-features')
+    for version in ('OpenFlow10', 'OpenFlow13'):  # in any version, though no standard has it
+        run(['ovs-ofctl', '-O', version, '--may-create', 'mod-group', switch.target,
+             'group_id=9,type=indirect,bucket=output:2'])
+    first('del-groups', 'group_id=1')
+    assert 'group_id=9,' in first('dump-groups') and 'group_id=1,' not in first('dump-groups')
+    assert not switch.flows()
+
+
 def test_meters(switch):
     vm1 = switch.vms['vm1']
     switch('add-meter', 'meter=1,pktps,burst,stats,bands=type=drop,rate=100,burst_size=10')
