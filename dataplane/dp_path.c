@@ -54,7 +54,7 @@ static void dp_path_encap(struct dp_worker *w, const struct ft_path *path, unsig
 	const struct dp_remote *to = path->target;
 	const struct ft_arrival *a = &w->in.at[i];
 	// What has a path is plain (flowtable/cache_key.h), and edits leave it so, tags aside.
-	bool v4 = a->data[12] == 8;
+	bool v4 = a->data[12] == 8 && !a->data[13];
 	uint32_t hash = v4 ? overlay_flow_hash_plain(a->data, w->dp->seed)
 			   : overlay_flow_hash(a->data, a->len, w->dp->seed);
 	const struct dp_remote *r = dp_remote_way(to, hash);

@@ -28,12 +28,16 @@ static inline unsigned length_at(const uint8_t *p)
 #define OTHER_BYTES 8u
 #define IPV4_MIN (14u + 20 + TCP_BYTES)
 #define IPV6_MIN (14u + 40 + TCP_BYTES)
+#define ARP_MIN (14u + 28)
+#define TAG_BYTES 4u
+#define LOOKED_AT 64u
 
 // An IPv4 header without options, no fragment, a TTL that can be decremented, and after it what
 // extraction takes for a header of this protocol.
-static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a)
+// Of what is behind `tag` bytes.
+static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a, unsigned tag)
 {
-	const uint8_t *d = a->data;
+	const uint8_t *d = a->data + tag;
 	unsigned total = length_at(d + 16), need = OTHER_BYTES;
 	enum ft_frame_kind kind;
 
@@ -52,31 +56,75 @@ static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a)
 		return FT_FRAME_OTHER;
 	}
 	if (d[14] != 0x45 || (load16(d + 20) & htons(0x3fff)) || d[22] < 2 || total < 20 + need ||
-		14 + total > a->total_len)
+		14 + tag + total > a->total_len)
 		return FT_FRAME_OTHER;
 	return kind;
 }
 
-static inline enum ft_frame_kind kind_ipv6(const struct ft_arrival *a)
+static inline enum ft_frame_kind kind_ipv6(const struct ft_arrival *a, unsigned tag)
 {
-	const uint8_t *d = a->data;
+	const uint8_t *d = a->data + tag;
 	unsigned payload = length_at(d + 18), tcp = d[20] == 6;
 
-	if ((d[20] != 17 && !tcp) || d[14] >> 4 != 6 || d[21] < 2 || a->len < IPV6_MIN ||
-		payload < (tcp ? TCP_BYTES : OTHER_BYTES) || 54 + payload > a->total_len)
+	if ((d[20] != 17 && !tcp) || d[14] >> 4 != 6 || d[21] < 2 || a->len < IPV6_MIN + tag ||
+		payload < (tcp ? TCP_BYTES : OTHER_BYTES) || 54 + tag + payload > a->total_len)
 		return FT_FRAME_OTHER;
 	if (tcp && __atomic_load_n(&a->sw->cache.relevance.all_tcp6, __ATOMIC_RELAXED))
 		return FT_FRAME_OTHER;
 	return tcp ? FT_FRAME_TCP6 : FT_FRAME_UDP6;
 }
 
+static bool is_arp(const struct ft_arrival *a)
+{
+	static const uint8_t ethernet_ipv4[] = {8, 6, 0, 1, 8, 0, 6, 4};
+
+	return a->len >= ARP_MIN && !memcmp(a->data + 12, ethernet_ipv4, sizeof(ethernet_ipv4));
+}
+
+static enum ft_frame_kind kind_tagged(const struct ft_arrival *a)
+{
+	weft_be16 type = load16(a->data + 12 + TAG_BYTES);
+	enum ft_frame_kind kind = FT_FRAME_OTHER;
+
+	if (a->len < IPV4_MIN + TAG_BYTES)
+		return FT_FRAME_OTHER;
+	if (type == htons(0x0800))
+		kind = kind_ipv4(a, TAG_BYTES);
+	else if (type == htons(0x86dd))
+		kind = kind_ipv6(a, TAG_BYTES);
+	return kind == FT_FRAME_OTHER ? kind : FT_FRAME_TAGGED + kind;
+}
+
+static __attribute__((noinline)) enum ft_frame_kind kind_unusual(const struct ft_arrival *a)
+{
+	weft_be16 type;
+
+	if (a->len < ARP_MIN)
+		return FT_FRAME_OTHER;
+	type = load16(a->data + 12);
+	if (type == htons(0x8100) || type == htons(0x88a8))
+		return kind_tagged(a);
+	return is_arp(a) ? FT_FRAME_ARP : FT_FRAME_OTHER;
+}
+
 static inline enum ft_frame_kind kind_of(const struct ft_arrival *a)
 {
-	if (a->len < IPV4_MIN)
-		return FT_FRAME_OTHER;
+	if (__builtin_expect(a->len < IPV4_MIN, 0))
+		return kind_unusual(a);
 	if (__builtin_expect(load16(a->data + 12) == htons(0x0800), 1))
-		return kind_ipv4(a);
-	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a) : FT_FRAME_OTHER;
+		return kind_ipv4(a, 0);
+	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, 0) : kind_unusual(a);
+}
+
+// What the masks reach into, zeros behind the frame's end.
+static inline const uint8_t *reach(
+	const struct ft_arrival *a, enum ft_frame_kind kind, uint8_t room[LOOKED_AT])
+{
+	if (__builtin_expect(kind < FT_FRAME_TAGGED, 1) || a->len >= LOOKED_AT)
+		return a->data;
+	memset(room, 0, LOOKED_AT);
+	memcpy(room, a->data, a->len);
+	return room;
 }
 
 // How many of a frame's 16-byte parts the masks of its kind reach into.
@@ -128,11 +176,11 @@ static __m128i hash_tunnel(const struct ft_print_keys *k, const struct ft_arriva
 #if defined(__VAES__)
 
 // The fourth part of IPv4 is free: where the frame comes from takes it.
-static inline __m128i hash_frame(
-	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_arrival *a,
+	const uint8_t *data, enum ft_frame_kind kind)
 {
 	bool v4 = parts_of(kind) == 3;
-	__m512i v = _mm512_maskz_loadu_epi64(v4 ? 0x3f : 0xff, a->data);
+	__m512i v = _mm512_maskz_loadu_epi64(v4 ? 0x3f : 0xff, data);
 	__m256i half;
 	__m128i h;
 
@@ -151,13 +199,13 @@ static inline __m128i hash_frame(
 
 #else
 
-static inline __m128i hash_frame(
-	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_arrival *a,
+	const uint8_t *data, enum ft_frame_kind kind)
 {
 	__m128i h = hash_from(k, a);
 
 	for (unsigned i = 0, n = parts_of(kind); i < n; i++) {
-		__m128i v = _mm_and_si128(load(a->data + 16 * i), load(mask_part(a, kind, i)));
+		__m128i v = _mm_and_si128(load(data + 16 * i), load(mask_part(a, kind, i)));
 
 		h = _mm_xor_si128(h, four_rounds(v, &k->round[0][2 * i], &k->round[1][2 * i],
 					     &k->round[2][2 * i], &k->round[3][2 * i]));
@@ -170,7 +218,8 @@ static inline __m128i hash_frame(
 static inline struct ft_print print_of(
 	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
 {
-	__m128i h = hash_frame(k, a, kind);
+	uint8_t room[LOOKED_AT];
+	__m128i h = hash_frame(k, a, reach(a, kind, room), kind);
 	struct ft_print p;
 
 	if (__builtin_expect(a->tunnel != NULL, 0))
@@ -186,11 +235,13 @@ static inline struct ft_print print_of(
 {
 	const _Atomic uint64_t *mask = a->sw->cache.relevance.mask[kind];
 	uint64_t word[2 + 8 + sizeof(struct ft_tunnel) / 8];
+	uint8_t room[LOOKED_AT];
+	const uint8_t *data = reach(a, kind, room);
 	unsigned n = 2;
 
 	memcpy(word, &a->from, sizeof(a->from));
 	for (unsigned i = 0, words = 2 * parts_of(kind); i < words; i++, n++) {
-		memcpy(&word[n], a->data + 8 * i, 8);
+		memcpy(&word[n], data + 8 * i, 8);
 		word[n] &= atomic_load_explicit(&mask[i], memory_order_relaxed);
 	}
 	if (a->tunnel) {

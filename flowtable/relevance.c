@@ -17,7 +17,10 @@ enum {
 	PROTO6 = 20,
 	TTL6 = 21,
 	ADDR6 = 22,
-	L4_6 = 54
+	L4_6 = 54,
+	MACS = 12,
+	TAG = 4,
+	ARP = 20 // what comes before is the same in all
 };
 
 static void put(uint8_t *mask, unsigned at, const void *field, unsigned bytes)
@@ -56,6 +59,25 @@ static void mask_ports(uint8_t mask[64], unsigned at, const struct weft_flow_key
 	put(mask, at, &f->l4_src, 4); // and l4_dst
 }
 
+// The tag whole: the FDB asks for its VLAN.
+static void mask_tagged(uint8_t mask[64], const uint8_t untagged[64])
+{
+	mask_ethernet(mask);
+	memset(mask + MACS, 0xff, TAG);
+	memcpy(mask + MACS + TAG, untagged + MACS, 64 - MACS - TAG);
+}
+
+// The operation and the addresses share the key with ports and IPv4 addresses (flow_key.h).
+static void mask_arp(uint8_t mask[64], const struct weft_flow_key *f)
+{
+	mask_ethernet(mask);
+	put(mask, ARP, &f->l4_src, 2);
+	put(mask, ARP + 2, &f->arp_sha, 6);
+	put(mask, ARP + 8, &f->ipv4_src, 4);
+	put(mask, ARP + 12, &f->arp_tha, 6);
+	put(mask, ARP + 18, &f->ipv4_dst, 4);
+}
+
 static void publish_words(struct ft_relevance *r)
 {
 	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
@@ -80,6 +102,9 @@ static void publish_masks(struct ft_relevance *r)
 	mask_ports(mask[FT_FRAME_TCP6], L4_6, f);
 	mask_ipv6(mask[FT_FRAME_UDP6], f);
 	mask_ports(mask[FT_FRAME_UDP6], L4_6, f);
+	for (unsigned kind = 0; kind < FT_FRAME_TAGGED; kind++)
+		mask_tagged(mask[FT_FRAME_TAGGED + kind], mask[kind]);
+	mask_arp(mask[FT_FRAME_ARP], f);
 	__atomic_store_n(&r->all_tcp6, f->tcp_flags != 0, __ATOMIC_RELAXED);
 	for (unsigned kind = 0; kind < FT_FRAME_KINDS; kind++)
 		for (unsigned i = 0; i < 8; i++) {

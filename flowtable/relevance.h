@@ -21,6 +21,8 @@ enum ft_frame_kind {
 	FT_FRAME_ICMP4,
 	FT_FRAME_TCP6,
 	FT_FRAME_UDP6,
+	FT_FRAME_TAGGED, // and the same five behind a VLAN tag
+	FT_FRAME_ARP = 2 * FT_FRAME_TAGGED,
 	FT_FRAME_KINDS,
 	FT_FRAME_OTHER = FT_FRAME_KINDS
 };

@@ -5,6 +5,17 @@
 
 #include "twins.h"
 
+static inline void arp_pattern(struct pattern *p)
+{
+	pattern_exact(p, WEFT_FIELD_ETH_TYPE, 0x806);
+	if (rng() % 2)
+		pattern_exact(p, WEFT_FIELD_ARP_OP, 1 + rng() % 2);
+	if (rng() % 2)
+		pattern_exact(p, WEFT_FIELD_ARP_TPA, 0x0a000000 + rng() % 4);
+	if (rng() % 4 == 0)
+		pattern_exact(p, WEFT_FIELD_ARP_SHA, 0x020000000000 + rng() % MACS);
+}
+
 static inline struct pattern random_pattern(void)
 {
 	struct pattern p = {0};
@@ -23,8 +34,16 @@ static inline struct pattern random_pattern(void)
 		pattern_exact(&p, WEFT_FIELD_TUN_SRC, 0x0a000001 + rng() % 2);
 	if (rng() % 9 == 0)
 		pattern_exact(&p, WEFT_FIELD_TUNNEL_ID, 1 + rng() % 3);
+	if (rng() % 6 == 0)
+		pattern_exact(&p, WEFT_FIELD_VLAN_VID, 0x1000 + rng() % 4);
+	else if (rng() % 9 == 0)
+		pattern_masked(&p, WEFT_FIELD_VLAN_VID, rng() % 2 * 0x1000, 0x1000);
 	if (rng() % 2)
 		return p;
+	if (rng() % 6 == 0) {
+		arp_pattern(&p);
+		return p;
+	}
 	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, type);
 	if (rng() % 6 == 0)
 		pattern_exact(&p, WEFT_FIELD_IP_DSCP, rng() % 2 * 10);

@@ -141,11 +141,15 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	struct ft_tunnel from[FT_BURST];
 	struct ft_trace *trace[FT_BURST];
 	struct ft_packet *left[FT_BURST];
+	uint8_t *exact[FT_BURST];
 	unsigned n_left = 0;
 
 	for (unsigned i = 0; i < n; i++) {
+		exact[i] = malloc(pkts[i]->pkt.len); // nothing may be read behind it
+		assert_non_null(exact[i]);
+		memcpy(exact[i], pkts[i]->pkt.data, pkts[i]->pkt.len);
 		a[i] = (struct ft_arrival){
-			.data = pkts[i]->pkt.data,
+			.data = exact[i],
 			.sw = s->w->sw,
 			.len = pkts[i]->pkt.len,
 			.total_len = pkts[i]->pkt.total_len,
@@ -161,6 +165,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	}
 	ft_cache_lookup(s->cache, a, n, path);
 	for (unsigned i = 0; i < n; i++) {
+		free(exact[i]);
 		if (path[i] &&
 			ft_path_fits(path[i], pkts[i]->pkt.total_len, pkts[i]->pkt.headroom)) {
 			go_path(s, path[i], pkts[i]);
