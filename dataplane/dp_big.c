@@ -299,6 +299,8 @@ static void dp_big_go(struct dp_big *b, const struct ft_path *path)
 
 	dp_count(&dp_counters(b->w, b->port->tenant)->received, b->n);
 	ft_path_count(path, b->w->id, b->n, dp_cut_bytes(b->m), b->w->now_ns);
+	dp_count(&dp_counters(b->w, b->port->tenant)->cache_hits, b->n);
+	dp_count(&b->w->stats.cache_hits, b->n);
 	if (path->steps)
 		dp_path_steps(b->w, path, 0);
 	way.hash = overlay_flow_hash(b->gso.frame, b->gso.tcp.data, b->w->dp->seed);

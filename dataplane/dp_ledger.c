@@ -17,6 +17,9 @@ void dp_ledger_sum(const struct dp_counters *sets, unsigned threads, struct weft
 		out->received += dp_read(&c->received);
 		out->copies += dp_read(&c->copies);
 		out->sent += dp_read(&c->sent);
+		out->cache_hits += dp_read(&c->cache_hits);
+		out->cache_misses += dp_read(&c->cache_misses);
+		out->cache_inserts += dp_read(&c->cache_inserts);
 		out->learns += dp_read(&c->learns);
 		out->learns_lost += dp_read(&c->learns_lost);
 		out->learns_failed += dp_read(&c->learns_failed);

@@ -22,7 +22,10 @@ struct dp_counters {
 	uint64_t sent;
 	uint64_t queued;
 	uint64_t unqueued;
-	uint64_t learns; // as in weft_ipc_ledger
+	uint64_t cache_hits; // as in weft_ipc_ledger, like all up to `consumed`
+	uint64_t cache_misses;
+	uint64_t cache_inserts;
+	uint64_t learns;
 	uint64_t learns_lost;
 	uint64_t learns_failed;
 	uint64_t consumed[WEFT_CONSUMED_MAX];

@@ -11,22 +11,25 @@
 // Packets one after the other on the same path are counted together.
 struct dp_run {
 	const struct ft_path *path; // NULL: none
+	struct dp_tenant *tenant;   // its
 	unsigned n;
 	uint64_t bytes;
 };
 
 static void dp_run_end(struct dp_worker *w, const struct dp_run *r)
 {
-	if (r->n)
-		ft_path_count(r->path, w->id, r->n, r->bytes, w->now_ns);
+	if (!r->n)
+		return;
+	ft_path_count(r->path, w->id, r->n, r->bytes, w->now_ns);
+	dp_count(&dp_counters(w, r->tenant)->cache_hits, r->n);
 }
 
-static inline void dp_run_add(
-	struct dp_worker *w, struct dp_run *r, const struct ft_path *path, uint32_t bytes)
+static inline void dp_run_add(struct dp_worker *w, struct dp_run *r, const struct ft_path *path,
+	struct dp_tenant *tenant, uint32_t bytes)
 {
 	if (path != r->path) {
 		dp_run_end(w, r);
-		*r = (struct dp_run){.path = path};
+		*r = (struct dp_run){.path = path, .tenant = tenant};
 	}
 	r->n++;
 	r->bytes += bytes;
@@ -131,9 +134,11 @@ void dp_path_go(struct dp_worker *w, const struct ft_path *path[])
 			path[i] = NULL;
 			continue;
 		}
-		if (__builtin_expect(p->steps, 0) && !dp_path_steps(w, p, i))
+		if (__builtin_expect(p->steps, 0) && !dp_path_steps(w, p, i)) {
+			dp_count(&dp_counters(w, in->tenant[i])->cache_hits, 1);
 			continue;
-		dp_run_add(w, &run, p, bytes);
+		}
+		dp_run_add(w, &run, p, in->tenant[i], bytes);
 		if (p->end == FT_PATH_DROP)
 			dp_path_drop(w, p, i);
 		else if (p->flags == DP_PATH_PORT)

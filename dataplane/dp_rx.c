@@ -97,6 +97,19 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i)
 	}
 }
 
+// The cache did not know these n packets; what the tables did with them it may learn.
+static void dp_rx_learn(struct dp_worker *w, struct dp_tenant *t, unsigned n)
+{
+	unsigned learned = ft_cache_learn(w->cache);
+
+	dp_count(&dp_counters(w, t)->cache_misses, n);
+	dp_count(&w->stats.cache_misses, n);
+	if (!learned)
+		return;
+	dp_count(&dp_counters(w, t)->cache_inserts, learned);
+	dp_count(&w->stats.cache_inserts, learned);
+}
+
 // Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
 // through its tables. Returns the bits of the others.
 static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
@@ -121,6 +134,8 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
 	}
 	w->sink.tenant = t;
 	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, &w->sink.ft);
+	if (w->cache)
+		dp_rx_learn(w, t, n);
 	return others;
 }
 
@@ -155,14 +170,14 @@ static void dp_rx_enter(struct dp_worker *w)
 	}
 	for (unsigned i = 0; i < w->in.n; i++)
 		left |= (uint64_t)!path[i] << i;
+	if (w->cache)
+		dp_count(&w->stats.cache_hits, w->in.n - (unsigned)__builtin_popcountll(left));
 	if (!left)
 		return;
 	if (ft_ahead_pays(&w->ahead, w->in.at, left))
 		dp_rx_look_ahead(w, left);
 	while (left)
 		left = dp_rx_tables(w, left);
-	if (w->cache)
-		ft_cache_learn(w->cache);
 }
 
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)

@@ -116,6 +116,9 @@ struct dp_worker_stats {
 	uint64_t idle_cycles;
 	uint32_t thread;
 	uint64_t longest_cycles; // of a busy turn; zeroed by whoever reads it
+	uint64_t cache_hits;
+	uint64_t cache_misses;
+	uint64_t cache_inserts;
 };
 
 struct dp_worker {

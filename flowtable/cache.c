@@ -349,12 +349,16 @@ static bool learn(struct ft_cache *c, unsigned i)
 	return true;
 }
 
-void ft_cache_learn(struct ft_cache *c)
+unsigned ft_cache_learn(struct ft_cache *c)
 {
+	uint32_t before = c->learned;
+
 	for (uint64_t left = c->traced; left; left &= left - 1)
 		if (!learn(c, (unsigned)__builtin_ctzll(left))) {
 			new_keys(c);
+			c->printed = 0; // by the old ones
 			break;
 		}
 	c->traced = 0;
+	return c->learned - before;
 }

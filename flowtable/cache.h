@@ -85,5 +85,6 @@ void ft_cache_lookup(
 	struct ft_cache *, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[]);
 // Of the latest lookup's packet i. NULL: not worth recording.
 struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
-// Takes in what the traces given since the lookup say.
-void ft_cache_learn(struct ft_cache *);
+// Takes in what the traces given since the lookup, or since this was called last, say. Returns how
+// many flows were.
+unsigned ft_cache_learn(struct ft_cache *);

@@ -22,6 +22,8 @@
 	X(DROPPED, "weft_packets_dropped_total", "counter", "Packets dropped, by reason")          \
 	X(PUNT_SHED, "weft_packet_ins_shed_total", "counter", "Packet-ins over the rate, by what they were for") \
 	X(PUNT_LOST, "weft_packet_ins_unread_total", "counter", "Packet-ins that a controller read too slowly for") \
+	X(CACHE, "weft_flow_cache_lookups_total", "counter", "Packets whose way a worker's flow cache knew, or not") \
+	X(CACHE_INSERTS, "weft_flow_cache_inserts_total", "counter", "Ways that flow caches took in") \
 	X(LEARNS, "weft_learns_total", "counter", "Rules that packets asked for, by what became of it") \
 	X(PORT_UP, "weft_port_up", "gauge", "Has the port a link?")                                \
 	X(PORT_RX, "weft_port_receive_packets_total", "counter", "Packets received by a port")     \

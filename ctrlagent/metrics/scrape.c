@@ -103,6 +103,9 @@ static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len
 	for (unsigned i = 0; i < WEFT_PUNT_REASONS; i++)
 		METRIC(&s->set, PUNT_SHED, l.punts_shed[i], "tenant", tenant, "reason",
 			punt_reason_name(i));
+	METRIC(&s->set, CACHE, l.cache_hits, "tenant", tenant, "result", "hit");
+	METRIC(&s->set, CACHE, l.cache_misses, "tenant", tenant, "result", "miss");
+	METRIC(&s->set, CACHE_INSERTS, l.cache_inserts, "tenant", tenant);
 	METRIC(&s->set, LEARNS, l.learns, "tenant", tenant, "result", "taken");
 	METRIC(&s->set, LEARNS, l.learns_lost, "tenant", tenant, "result", "lost");
 	METRIC(&s->set, LEARNS, l.learns_failed, "tenant", tenant, "result", "refused");

@@ -27,8 +27,12 @@ struct weft_ipc_worker {
 	uint32_t id;          // from 0
 	uint32_t thread;      // of the kernel
 	uint64_t longest_cycles; // of one busy turn, since somebody asked last
+	// Of the flow cache: as in weft_ipc_ledger, of all tenants there ever were.
+	uint64_t cache_hits;
+	uint64_t cache_misses;
+	uint64_t cache_inserts;
 };
-static_assert(sizeof(struct weft_ipc_worker) == 56, "travels");
+static_assert(sizeof(struct weft_ipc_worker) == 80, "travels");
 
 enum weft_punt_reason { // why packets go to controllers, as far as their rate is shared
 	WEFT_PUNT_MISS,
@@ -50,6 +54,11 @@ struct weft_ipc_ledger {
 	uint64_t learns_lost;  // not: over the tenant's rate, or the ring was full
 	uint64_t learns_failed; // refused by the tables: no room, or an illegal rule
 	uint64_t punts_shed[WEFT_PUNT_REASONS]; // of drops[punt-rate], by what they were for
+	// Packets that came to the tables of a worker with a flow cache, which knew their way or not;
+	// and ways that it took in.
+	uint64_t cache_hits;
+	uint64_t cache_misses;
+	uint64_t cache_inserts;
 };
 
 struct weft_ipc_drop_rule {

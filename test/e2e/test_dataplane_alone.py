@@ -50,6 +50,9 @@ def test_two_workers(lab, fabric):
     assert mbits(iperf3(lab, vm2, vm1, '10.0.0.2', seconds=1, options=['-P', 4])) > 10
     for host in (a, b):
         host.check_balance()
+        for what in ('cache_hits', 'cache_misses', 'cache_inserts'):  # as told by worker and by tenant
+            wait_until(lambda host=host, what=what: sum(w[what] for w in host.dp.workers()) == sum(
+                t[what] for t in host.dp.ledgers().values()) > 0, what=what)
 
 
 def test_tenants_do_not_meet(two_bare):

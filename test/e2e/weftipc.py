@@ -119,8 +119,8 @@ NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s",
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
                 "version:32s")
-WORKER = Struct(56, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
-                "thread:I", "longest_cycles:Q")
+WORKER = Struct(80, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
+                "thread:I", "longest_cycles:Q", "cache_hits:Q", "cache_misses:Q", "cache_inserts:Q")
 DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
                    "in_port:I", "_:4x", "last_ns:Q")
 FLOW_MOD = Struct(40, "cookie:Q", "cookie_mask:Q", "out_port:I", "out_group:I", "idle_timeout:H",
@@ -439,6 +439,7 @@ class Client:
         for tenant, raw in self.dump("DUMP_DROPS", None):
             words = struct.unpack("=%dQ" % (len(raw) // 8), raw)
             ledger = dict(zip(("received", "copies", "sent", "in_flight"), words))
+            ledger.update(zip(("cache_hits", "cache_misses", "cache_inserts"), words[-3:]))
             consumed, drops = words[4:4 + len(CONSUMED)], words[4 + len(CONSUMED):]
             ledger["consumed"] = {n: v for n, v in zip(CONSUMED, consumed) if v}
             ledger["drops"] = {n: v for n, v in zip(DROPS, drops) if v}

@@ -312,13 +312,15 @@ static struct weft_aggregate rules_of(const struct dp_tenant *t)
 struct account {
 	uint64_t received, sent, dropped;
 	uint64_t packets, bytes; // of rules
+	uint64_t looked;         // in the flow cache
 };
 
 static struct account account_of(const struct dp_tenant *t)
 {
 	struct weft_ipc_ledger l = ledger_of(t);
 	struct weft_aggregate sum = rules_of(t);
-	struct account a = {l.received, l.sent, 0, sum.packets, sum.bytes};
+	struct account a = {
+		l.received, l.sent, 0, sum.packets, sum.bytes, l.cache_hits + l.cache_misses};
 
 	assert_int_equal(dp_ledger_balance(&l), 0);
 	for (unsigned i = 0; i < WEFT_DROP_MAX; i++)
