@@ -31,7 +31,8 @@ static unsigned dp_worker_poll(struct dp_worker *w)
 
 		if (unlikely(!port))
 			continue; // dp_unpublish.h
-		n = dp_port_rx(port, list->poll[i].queue, m, DP_RX_BURST);
+		n = dp_port_rx(port, list->poll[i].queue, m,
+			port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC);
 		if (unlikely(port->bond && tend))
 			dp_bond_tend(w, port, list->poll[i].queue);
 		if (!n)

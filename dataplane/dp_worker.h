@@ -25,7 +25,8 @@
 
 #include <rte_ring.h>
 
-#define DP_RX_BURST 32u
+#define DP_RX_BURST 64u     // at most, so that what a kernel gave as one stays together
+#define DP_RX_BURST_NIC 32u // of a device of DPDK's
 #define DP_TX_BURST 64u
 #define DP_CLONES 512u  // packets that groups may copy at once
 #define DP_COPIES 4096u // of one packet received, all floods, groups and VTEPs together
@@ -145,7 +146,7 @@ struct dp_worker {
 	uint16_t tx_used[DP_PORT_LIVE_MAX]; // the ports whose buffers are not empty, each once
 	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
 	struct dp_encap_queue encap;
-	struct ft_cache *cache;                // NULL: every packet goes the full way
+	struct ft_cache *cache; // NULL: every packet goes the full way
 	struct ft_ahead ahead;
 	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
 	struct dp_arrivals in;
