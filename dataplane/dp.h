@@ -31,6 +31,7 @@ struct dp_punt;
 struct dp_tenant;
 struct dp_worker;
 
+#define DP_NEXTHOP_BUCKETS 4096u
 #define DP_TENANT_BUCKETS 1024u // by id; ids are consecutive, as a rule
 
 struct dp {
@@ -61,6 +62,7 @@ struct dp {
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
+	struct dp_nexthop *nexthop_by_vtep[DP_NEXTHOP_BUCKETS];
 	struct dp_kernel_guard guard;
 	struct dp_expiry expiry;
 	struct dp_bfd bfd;

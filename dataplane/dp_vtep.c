@@ -46,9 +46,14 @@ static bool dp_nexthop_is(const struct dp_nexthop *h, const struct weft_ip *vtep
 	return weft_ip_equal(&h->cfg.vtep, vtep) && h->cfg.path == path;
 }
 
+static struct dp_nexthop **dp_nexthop_bucket(struct dp *dp, const struct weft_ip *vtep)
+{
+	return &dp->nexthop_by_vtep[dp_ip_hash(vtep) % DP_NEXTHOP_BUCKETS];
+}
+
 struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path)
 {
-	for (struct dp_nexthop *h = dp->nexthops; h; h = h->next)
+	for (struct dp_nexthop *h = *dp_nexthop_bucket(dp, vtep); h; h = h->same)
 		if (dp_nexthop_is(h, vtep, path))
 			return h;
 	return NULL;
@@ -74,7 +79,7 @@ static unsigned dp_nexthop_paths(
 	bool up[WEFT_NEXTHOP_PATHS] = {false}, any_up = false;
 	unsigned n = 0;
 
-	for (const struct dp_nexthop *h = dp->nexthops; h; h = h->next)
+	for (const struct dp_nexthop *h = *dp_nexthop_bucket(dp, vtep); h; h = h->same)
 		if (weft_ip_equal(&h->cfg.vtep, vtep) &&
 			dp_nexthop_usable(dp, h, &up[h->cfg.path])) {
 			path[h->cfg.path] = h;
@@ -231,6 +236,19 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum
 	return set;
 }
 
+static void dp_nexthop_link(struct dp *dp, struct dp_nexthop *h, const struct weft_ip *vtep)
+{
+	struct dp_nexthop **bucket = dp_nexthop_bucket(dp, vtep);
+
+	h->next = dp->nexthops;
+	h->prev = &dp->nexthops;
+	if (h->next)
+		h->next->prev = &h->next;
+	dp->nexthops = h;
+	h->same = *bucket;
+	*bucket = h;
+}
+
 enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg)
 {
 	struct dp_nexthop *h = dp_nexthop_find(dp, &cfg->vtep, cfg->path);
@@ -239,8 +257,7 @@ enum weft_error dp_nexthop_put(struct dp *dp, const struct weft_ipc_nexthop *cfg
 		h = calloc(1, sizeof(*h));
 		if (!h)
 			return WEFT_E_NO_MEMORY;
-		h->next = dp->nexthops;
-		dp->nexthops = h;
+		dp_nexthop_link(dp, h, &cfg->vtep);
 	}
 	if (cfg->port != h->cfg.port || !weft_mac_equal(&cfg->dst_mac, &h->cfg.dst_mac))
 		h->learned_mtu = 0; // another path
@@ -270,9 +287,12 @@ enum weft_error dp_nexthop_set(
 
 enum weft_error dp_nexthop_del(struct dp *dp, const struct weft_ip *vtep, uint16_t path)
 {
-	for (struct dp_nexthop **at = &dp->nexthops, *h; (h = *at); at = &h->next)
+	for (struct dp_nexthop **at = dp_nexthop_bucket(dp, vtep), *h; (h = *at); at = &h->same)
 		if (dp_nexthop_is(h, vtep, path)) {
-			*at = h->next;
+			*at = h->same;
+			*h->prev = h->next;
+			if (h->next)
+				h->next->prev = h->prev;
 			free(h);
 			dp_tenants_stale(dp, vtep);
 			return WEFT_E_NONE;

@@ -49,8 +49,9 @@ struct dp_nexthop {
 	struct weft_ipc_nexthop cfg;
 	uint64_t wanted_ns; // when NEIGH_WANTED was last told
 	uint64_t learned_ns;
-	uint16_t learned_mtu; // dp_pmtu.h; 0: nothing
-	struct dp_nexthop *next;
+	uint16_t learned_mtu;            // dp_pmtu.h; 0: nothing
+	struct dp_nexthop *next, **prev; // of all; prev: what points to it
+	struct dp_nexthop *same;         // in dp->nexthop_by_vtep
 };
 
 static inline uint32_t dp_ip_hash(const struct weft_ip *ip)
