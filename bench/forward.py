@@ -93,7 +93,8 @@ def configure_way(dp, way, path):
         add_group(dp, 1, 1, (2, 3), 1)
         add_group(dp, 2, 0, (2, 3), 0)
         dp.meter_add(1, 1, [(1, 2**32 - 1, 2**32 - 1)])
-        dp.flow_add(1, {'in_port': 1}, WAYS[way][0])
+        tagged = {'vlan_vid': 0x1007} if way == 'pop' else {}  # or the rule is refused
+        dp.flow_add(1, {'in_port': 1, **tagged}, WAYS[way][0])
     for port in range(2, 6):
         dp.port_add(1, id=port, ofport=port, kind='null')
     dp.port_add(1, id=1, ofport=1, kind='pcap', device=f'rx={path},infinite=1')
