@@ -362,10 +362,14 @@ static bool ip_good(const uint8_t *f, const struct card_ip *ip)
 	return ip->v6 || sum(f + ip->at, ip->len, 0) == 0xffff;
 }
 
-static uint64_t judge_l4(const uint8_t *f, const struct card_ip *ip, uint64_t good, uint64_t bad)
+// Of a packet that is not all there nothing is said.
+static uint64_t judge_l4(
+	const uint8_t *f, uint32_t len, const struct card_ip *ip, uint64_t good, uint64_t bad)
 {
 	uint32_t l4 = ip->at + ip->len;
 
+	if (ip->len < 20 || ip->total < ip->len + 8 || ip->at + ip->total > len)
+		return 0;
 	if (ip->proto != 6 && (ip->proto != 17 || !get16(f + l4 + 6)))
 		return 0;
 	return l4_sum(f, ip) == 0xffff ? good : bad;
@@ -390,9 +394,11 @@ void card_judge(const struct card *c, struct rte_mbuf *m)
 		if (!ip_good(f, &h.outer))
 			m->ol_flags |= RTE_MBUF_F_RX_OUTER_IP_CKSUM_BAD;
 		if (h.vxlan)
-			m->ol_flags |= judge_l4(f, &h.outer, RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD,
-				RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD);
+			m->ol_flags |=
+				judge_l4(f, m->pkt_len, &h.outer, RTE_MBUF_F_RX_OUTER_L4_CKSUM_GOOD,
+					RTE_MBUF_F_RX_OUTER_L4_CKSUM_BAD);
 	}
 	m->ol_flags |= ip_good(f, in) ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
-	m->ol_flags |= judge_l4(f, in, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
+	m->ol_flags |= judge_l4(
+		f, m->pkt_len, in, RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
 }
