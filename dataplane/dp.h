@@ -9,16 +9,16 @@
 // worker that owns a device's queue (inbox), packet-outs to worker 0, packet-ins and events to the
 // control thread.
 
-#include "dp_expiry.h"
-#include "dp_mcast.h"
+#include "tenants/dp_expiry.h"
+#include "tenants/dp_mcast.h"
 #include "dp_options.h"
-#include "dp_port.h"
-#include "dp_radix.h"
-#include "dp_ranges.h"
+#include "ports/dp_port.h"
+#include "edge/dp_radix.h"
+#include "edge/dp_ranges.h"
 #include "dp_rcu.h"
-#include "dp_bfd.h"
-#include "dp_vtep.h"
-#include "kernel_guard.h"
+#include "edge/dp_bfd.h"
+#include "edge/dp_vtep.h"
+#include "edge/kernel_guard.h"
 
 #include "flowtable/flowtable.h"
 #include "overlay/decap.h"

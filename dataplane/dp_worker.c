@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_worker.h"
 
-#include "dp_bond.h"
-#include "dp_reasm.h"
+#include "ports/dp_bond.h"
+#include "edge/dp_reasm.h"
 
 #include <rte_cycles.h>
 #include <rte_eal.h>

@@ -15,10 +15,10 @@
 // the idle sleep and what a PMD must), or writes to a line that another thread writes.
 
 #include "dp.h"
-#include "dp_drop.h"
-#include "dp_learn.h"
+#include "tenants/dp_drop.h"
+#include "tenants/dp_learn.h"
 #include "dp_mbuf.h"
-#include "dp_tenant.h"
+#include "tenants/dp_tenant.h"
 
 #include "flowtable/ahead.h"
 #include "flowtable/cache.h"

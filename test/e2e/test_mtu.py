@@ -294,7 +294,7 @@ def test_a_routers_word_is_heard(fabric, hosts, encap, family):
         pair.largest('10.0.0.2', pair.inner)
         row = wait_until(lambda: [r for r in pair.a.json('mtu') if r.get('icmp')], what='the path is learned')[0]
         assert (row['icmp'], row['path'], row['mtu']) == (1450, 1450, inner)
-        # The kernel hears of NVGRE's too, by the socket that keeps it quiet (dataplane/kernel_guard.h).
+        # The kernel hears of NVGRE's too, by the socket that keeps it quiet (dataplane/edge/kernel_guard.h).
         assert row['by'] == 'a router, by ICMP' or (encap == 'nvgre' and row['kernel'] == 1450)
         pair.largest('10.0.0.2', pair.inner)
         assert f'mtu {inner}' in pair.vms[0].ns.ip('route', 'get', '10.0.0.2')

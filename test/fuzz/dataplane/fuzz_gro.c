@@ -4,8 +4,8 @@
 // Reads only the frames' bytes (ASan). What was joined is cut again by its own header, and must
 // then be what it was, byte by byte.
 
-#include "dp_gro.h"
-#include "dp_gso.h"
+#include "offload/dp_gro.h"
+#include "offload/dp_gso.h"
 
 #include "../require.h"
 

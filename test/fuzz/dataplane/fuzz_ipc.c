@@ -2,7 +2,7 @@
 // Messages of the control socket. Reads only the message's bytes (ASan); what is taken has its
 // tails inside the message, in order, and its lists are well formed to their ends.
 
-#include "dp_ipc_decode.h"
+#include "ipc/dp_ipc_decode.h"
 
 #include "../require.h"
 

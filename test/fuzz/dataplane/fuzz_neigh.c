@@ -3,7 +3,7 @@
 // made right, so that more than its check is met. Reads only the frame's bytes (ASan); who asks
 // gets an answer that is sound by the same parser, and tells what was asked for.
 
-#include "dp_neigh_packet.h"
+#include "tenants/dp_neigh_packet.h"
 
 #include "../../unit/overlay/icmp_sum.h"
 #include "../require.h"

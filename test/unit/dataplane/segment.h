@@ -3,7 +3,7 @@
 // Random TCP segments, and what they are cut into, written the slow way: the oracle of the tests of
 // offloads.
 
-#include "dp_gso.h"
+#include "offload/dp_gso.h"
 
 #include "../rng.h"
 

@@ -4,7 +4,7 @@
 
 #include "eal.h"
 
-#include "dp_tenant.h"
+#include "tenants/dp_tenant.h"
 
 #include "../rng.h"
 

@@ -9,8 +9,8 @@
 #include "segment.h"
 
 #include "../flowtable/world.h"
-#include "dp_cut.h"
-#include "dp_offload.h"
+#include "offload/dp_cut.h"
+#include "offload/dp_offload.h"
 
 #include "card.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control socket's decoder: every message whole, and no other.
 
-#include "dp_ipc_decode.h"
+#include "ipc/dp_ipc_decode.h"
 #include "ipc_messages.h"
 
 #include "../rng.h"

@@ -6,8 +6,8 @@
 #include "eal.h"
 #include "segment.h"
 
-#include "dp_join.h"
-#include "dp_offload.h"
+#include "offload/dp_join.h"
+#include "offload/dp_offload.h"
 
 #include "card.h"
 

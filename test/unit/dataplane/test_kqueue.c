@@ -2,7 +2,7 @@
 // What a queue of a kernel device (dp_kqueue.h) does with a burst of tunnel packets, before a
 // kernel that is played here. The seed is printed; no packet buffer is lost.
 
-#include "dp_kqueue.h"
+#include "ports/dp_kqueue.h"
 
 #include "eal.h"
 #include "segment.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ledger's sums, and that the balance shows what is missing.
 
-#include "dp_ledger.h"
+#include "tenants/dp_ledger.h"
 
 #include "../rng.h"
 

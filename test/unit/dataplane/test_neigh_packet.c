@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ARP and neighbour discovery: what is read from frames, what is not believed, and the answers.
 
-#include "dp_neigh_packet.h"
+#include "tenants/dp_neigh_packet.h"
 
 #include "../overlay/icmp_sum.h"
 #include "../rng.h"

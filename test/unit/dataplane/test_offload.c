@@ -2,8 +2,8 @@
 // Cutting big segments and joining small ones: each against an oracle written the slow way, and one
 // against the other, by random segments. The seed is printed.
 
-#include "dp_gro.h"
-#include "dp_gso.h"
+#include "offload/dp_gro.h"
+#include "offload/dp_gso.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

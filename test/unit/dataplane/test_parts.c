@@ -3,9 +3,9 @@
 
 #include "eal.h"
 
-#include "dp_meter.h"
-#include "dp_neigh.h"
-#include "dp_port_kind.h"
+#include "tenants/dp_meter.h"
+#include "tenants/dp_neigh.h"
+#include "ports/dp_port_kind.h"
 
 #include <rte_rcu_qsbr.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The limit of packet-ins, by a clock that is set: how much of the rate each gets.
 
-#include "dp_punt_limit.h"
+#include "tenants/dp_punt_limit.h"
 
 #include "../rng.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The map of network identifiers against a plain array.
 
-#include "dp_radix.h"
+#include "edge/dp_radix.h"
 
 #include "../rng.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ranges of networks against a plain array that says whose each one is.
 
-#include "dp_ranges.h"
+#include "edge/dp_ranges.h"
 
 #include "../rng.h"
 

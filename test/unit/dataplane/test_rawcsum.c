@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unfinished checksums are finished; finished ones, and everything else, stay as they are.
 
-#include "dp_rawcsum.h"
+#include "offload/dp_rawcsum.h"
 
 #include <weft/checksum.h>
 #include <weft/crc32c.h>

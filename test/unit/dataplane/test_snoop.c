@@ -2,7 +2,7 @@
 // Who listens to what: rules one by one, and then random news against a plain list of everybody and
 // his time.
 
-#include "dp_snoop_table.h"
+#include "tenants/dp_snoop_table.h"
 
 #include "../rng.h"
 

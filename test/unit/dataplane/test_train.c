@@ -2,9 +2,9 @@
 // Tunnel packets joined for the kernel: against the datagrams that cutting makes, written the slow
 // way, by random ones. The seed is printed.
 
-#include "dp_gso.h"
-#include "dp_rawcsum.h"
-#include "dp_train.h"
+#include "offload/dp_gso.h"
+#include "offload/dp_rawcsum.h"
+#include "offload/dp_train.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

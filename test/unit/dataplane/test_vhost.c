@@ -3,7 +3,7 @@
 // segments that come in as the driver gives them are cut as the oracle says, and what is sent is
 // joined to what it was. The seed is printed; no packet buffer is lost.
 
-#include "dp_vhost.h"
+#include "ports/dp_vhost.h"
 
 #include "eal.h"
 #include "segment.h"

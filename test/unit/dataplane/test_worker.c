@@ -4,7 +4,7 @@
 
 #include "eal.h"
 
-#include "dp_storm.h"
+#include "tenants/dp_storm.h"
 
 #include "../rng.h"
 

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dumps. Most are as long as what the operator configured and are written at once; rules, of which
+// there may be a million, their sums, all groups or meters, and the FDB come in pieces: a job each,
+// which goes on when what it wrote last is out, so that other requests are served in between. Jobs
+// take turns. One that is paced stands still when the bytes it was given are used up, and holds
+// nothing meanwhile but a number in a table.
+
+#include "ipc/dp_ipc_dump.h"
+
+#include "dp.h"
+#include "tenants/dp_tenant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DP_DUMP_PIECE 64u // rules at a time
+#define DP_DUMP_SUM 1024u // that are only added up
+#define DP_DUMP_MANY 8u   // groups or meters
+#define DP_DUMP_FDB 256u  // addresses
+#define DP_DUMP_FREELY INT64_MAX
+
+// The connection's, whose turn is next first; the control thread's alone.
+static TAILQ_HEAD(dp_dump_list, dp_dump) dp_dump_jobs = TAILQ_HEAD_INITIALIZER(dp_dump_jobs);
+
+bool dp_dump_begin(struct dp_dump *d, uint32_t tenant)
+{
+	return dp_ipc_begin(d->dp->ipc, d->type, WEFT_IPC_MORE, d->xid, tenant, false);
+}
+
+void dp_dump_item(struct dp_dump *d, uint32_t tenant, const void *body, size_t len)
+{
+	if (!dp_dump_begin(d, tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, body, len);
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_end(struct dp_dump *d)
+{
+	if (dp_ipc_begin(d->dp->ipc, d->type, 0, d->xid, d->tenant, false))
+		dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_count_addresses(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_ipc_fdb_stats s;
+
+	ft_fdb_stats(t->sw, &s);
+	d->n += s.entries;
+}
+
+static void dp_dump_note_address(void *arg, uint64_t id)
+{
+	struct dp_dump *d = arg;
+
+	if (d->next < d->n)
+		d->address[d->next++] = (struct dp_dump_address){.id = id, .tenant = d->of->id};
+}
+
+static void dp_dump_note_addresses(struct dp_dump *d, struct dp_tenant *t)
+{
+	d->of = t;
+	ft_fdb_ids(t->sw, dp_dump_note_address, d);
+}
+
+void dp_dump_tenants(
+	struct dp_dump *d, void (*fn)(struct dp_dump *, struct dp_tenant *), bool nobody)
+{
+	if (d->tenant) {
+		fn(d, dp_tenant_find(d->dp, d->tenant)); // there, or dp_ipc_dump() has said so
+		return;
+	}
+	if (nobody)
+		fn(d, d->dp->nobody);
+	for (struct dp_tenant *t = d->dp->tenants; t; t = t->next)
+		if (!t->hidden)
+			fn(d, t);
+}
+
+static void dp_dump_table_stats(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_table_stats stats[WEFT_TABLES];
+	unsigned n = ft_table_stats(t->sw, stats);
+
+	for (unsigned i = 0; i < n; i++)
+		dp_dump_item(d, t->id, &stats[i], sizeof(stats[i]));
+}
+
+static void dp_dump_table_desc(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_table_desc desc;
+
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		ft_table_describe(t->sw, (uint8_t)i, &desc);
+		dp_dump_item(d, t->id, &desc, sizeof(desc));
+	}
+}
+
+static void dp_dump_group(void *arg, const struct weft_group_stats *s, const void *buckets,
+	const struct weft_bucket_counters *counters)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add(d->dp->ipc, buckets, s->buckets_len);
+	dp_ipc_add(d->dp->ipc, counters, s->group.bucket_count * sizeof(*counters));
+	dp_ipc_add(d->dp->ipc, (const char *)buckets + s->buckets_len,
+		8 * (size_t)__builtin_popcountll(s->group.hash_map));
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_meter(void *arg, const struct weft_meter_stats *s,
+	const struct weft_band *bands, const struct weft_bucket_counters *counters)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add(d->dp->ipc, bands, s->meter.band_count * sizeof(*bands));
+	dp_ipc_add(d->dp->ipc, counters, s->meter.band_count * sizeof(*counters));
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_flow(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
+	const struct weft_instructions *i)
+{
+	struct dp_dump *d = arg;
+
+	if (!dp_dump_begin(d, d->tenant))
+		return;
+	dp_ipc_add(d->dp->ipc, s, sizeof(*s));
+	dp_ipc_add_flow(d->dp->ipc, m, i);
+	dp_ipc_end(d->dp->ipc);
+}
+
+static void dp_dump_sum(void *arg, const struct weft_flow_stats *s, const struct weft_match *m,
+	const struct weft_instructions *i)
+{
+	struct dp_dump *d = arg;
+
+	d->sum.packets += s->packets;
+	d->sum.bytes += s->bytes;
+	d->sum.flows++;
+}
+
+// Goes on with what `like` says in pieces. NULL: no memory.
+static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t)
+{
+	struct dp_dump *job = malloc(sizeof(*job));
+
+	if (!job)
+		return NULL;
+	like->later = true;
+	*job = *like;
+	job->of = t;
+	job->credit = DP_DUMP_FREELY;
+	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
+	return job;
+}
+
+static enum weft_error dp_dump_start_flows(
+	struct dp_dump *d, struct dp_tenant *t, const struct dp_ipc_request *r)
+{
+	struct dp_dump *job;
+
+	d->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
+	job = d->walk ? dp_dump_job(d, t) : NULL;
+	if (!job) {
+		ft_flow_walk_free(d->walk);
+		return WEFT_E_NO_MEMORY;
+	}
+	if (r->hdr.flags & WEFT_IPC_PACED)
+		job->credit = 0;
+	return WEFT_E_NONE;
+}
+
+// All groups, or all meters: the numbers that there are now, those that go meanwhile left out.
+static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant *t,
+	uint32_t *(*numbers)(const struct ft_switch *, uint32_t *))
+{
+	d->number = numbers(t->sw, &d->n);
+	if (d->number && dp_dump_job(d, t))
+		return WEFT_E_NONE;
+	free(d->number);
+	return WEFT_E_NO_MEMORY;
+}
+
+// The addresses that there are now, those that go meanwhile left out.
+static enum weft_error dp_dump_start_fdb(struct dp_dump *d)
+{
+	dp_dump_tenants(d, dp_dump_count_addresses, false);
+	if (!d->n)
+		return WEFT_E_NONE;
+	d->address = malloc(d->n * sizeof(*d->address));
+	if (!d->address)
+		return WEFT_E_NO_MEMORY;
+	dp_dump_tenants(d, dp_dump_note_addresses, false);
+	d->n = d->next;
+	d->next = 0;
+	if (dp_dump_job(d, NULL))
+		return WEFT_E_NONE;
+	free(d->address);
+	return WEFT_E_NO_MEMORY;
+}
+
+// Dumps of one tenant's switch.
+static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_request *r)
+{
+	struct dp_tenant *t = dp_tenant_find(d->dp, r->hdr.tenant);
+	const struct weft_ipc_id *id = r->body;
+
+	if (!t)
+		return WEFT_E_NO_TENANT;
+	switch (d->type) {
+	case WEFT_IPC_DUMP_FLOWS:
+	case WEFT_IPC_DUMP_AGGREGATE:
+		return dp_dump_start_flows(d, t, r);
+	case WEFT_IPC_DUMP_GROUPS:
+		if (id->id == WEFT_GROUP_ALL)
+			return dp_dump_start_numbers(d, t, ft_group_numbers);
+		return ft_groups(t->sw, id->id, dp_dump_group, d);
+	case WEFT_IPC_DUMP_METERS:
+		if (id->id == WEFT_METER_ALL)
+			return dp_dump_start_numbers(d, t, ft_meter_numbers);
+		return ft_meters(t->sw, id->id, dp_dump_meter, d);
+	case WEFT_IPC_DUMP_TABLE_DESC:
+		dp_dump_table_desc(d, t);
+		return WEFT_E_NONE;
+	default:
+		dp_dump_table_stats(d, t);
+		return WEFT_E_NONE;
+	}
+}
+
+static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_request *r)
+{
+	if (dp_dump_tell(d))
+		return WEFT_E_NONE;
+	return d->type == WEFT_IPC_DUMP_FDB ? dp_dump_start_fdb(d) : dp_dump_switch(d, r);
+}
+
+void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
+{
+	struct dp_dump d = {
+		.dp = dp, .type = r->hdr.type, .xid = r->hdr.xid, .tenant = r->hdr.tenant};
+	struct weft_ipc_error body = {.error = WEFT_E_NONE};
+
+	if (d.tenant && !dp_tenant_find(dp, d.tenant))
+		body.error = WEFT_E_NO_TENANT;
+	else
+		body.error = dp_dump_start(&d, r);
+	if (!body.error) {
+		if (!d.later)
+			dp_dump_end(&d);
+		return;
+	}
+	snprintf(body.text, sizeof(body.text), "%s", weft_error_text(body.error));
+	if (dp_ipc_begin(dp->ipc, d.type, WEFT_IPC_ERROR, d.xid, d.tenant, false)) {
+		dp_ipc_add(dp->ipc, &body, sizeof(body));
+		dp_ipc_end(dp->ipc);
+	}
+}
+
+// ---- jobs
+
+static void dp_dump_finish(struct dp_dump *job)
+{
+	dp_dump_end(job);
+	TAILQ_REMOVE(&dp_dump_jobs, job, link);
+	ft_flow_walk_free(job->walk);
+	free(job->number);
+	free(job->address);
+	free(job);
+}
+
+void dp_ipc_dump_more(uint32_t xid, uint32_t bytes)
+{
+	struct dp_dump *job;
+
+	TAILQ_FOREACH(job, &dp_dump_jobs, link)
+	if (job->xid == xid)
+		break;
+	if (!job)
+		return; // it ended while the message was under way
+	if (!bytes)
+		dp_dump_finish(job);
+	else if (job->credit < DP_DUMP_FREELY - bytes)
+		job->credit += bytes;
+}
+
+static bool dp_dump_numbers(struct dp_dump *job)
+{
+	for (unsigned i = 0; i < DP_DUMP_MANY && job->next < job->n; i++, job->next++) {
+		if (job->type == WEFT_IPC_DUMP_GROUPS)
+			ft_groups(job->of->sw, job->number[job->next], dp_dump_group, job);
+		else
+			ft_meters(job->of->sw, job->number[job->next], dp_dump_meter, job);
+	}
+	return job->next < job->n;
+}
+
+static bool dp_dump_addresses(struct dp_dump *job)
+{
+	struct dp_tenant *t = NULL;
+
+	for (unsigned i = 0; i < DP_DUMP_FDB && job->next < job->n; i++, job->next++) {
+		const struct dp_dump_address *a = &job->address[job->next];
+		struct weft_ipc_fdb e;
+
+		if (!t || t->id != a->tenant)
+			t = dp_tenant_find(job->dp, a->tenant);
+		if (t && ft_fdb_get_id(t->sw, a->id, &e))
+			dp_dump_item(job, a->tenant, &e, sizeof(e));
+	}
+	return job->next < job->n;
+}
+
+// True: there is more.
+static bool dp_dump_some(struct dp_dump *job)
+{
+	if (job->address)
+		return dp_dump_addresses(job);
+	if (job->number)
+		return dp_dump_numbers(job);
+	if (job->type == WEFT_IPC_DUMP_FLOWS)
+		return ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job);
+	if (ft_flow_walk_next(job->walk, DP_DUMP_SUM, dp_dump_sum, job))
+		return true;
+	dp_dump_item(job, job->of->id, &job->sum, sizeof(job->sum));
+	return false;
+}
+
+// One piece, after which it is the others' turn.
+static void dp_dump_piece(struct dp_dump *job)
+{
+	uint32_t before = dp_ipc_pending(job->dp->ipc);
+
+	if (!dp_dump_some(job)) {
+		dp_dump_finish(job);
+		return;
+	}
+	if (job->credit != DP_DUMP_FREELY)
+		job->credit -= dp_ipc_pending(job->dp->ipc) - before;
+	TAILQ_REMOVE(&dp_dump_jobs, job, link);
+	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
+}
+
+bool dp_ipc_dump_run(struct dp *dp)
+{
+	struct dp_dump *last = TAILQ_LAST(&dp_dump_jobs, dp_dump_list), *job, *next;
+	bool more = false;
+
+	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
+		next = job == last ? NULL : TAILQ_NEXT(job, link);
+		if (job->credit <= 0 || (job->of && job->of->stage))
+			continue;
+		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
+			return true;
+		more = true;
+		dp_dump_piece(job);
+	}
+	return more;
+}
+
+void dp_ipc_dump_cancel(const struct ft_switch *sw)
+{
+	struct dp_dump *job, *next;
+
+	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		if (!sw || (job->of && job->of->sw == sw))
+			dp_dump_finish(job); // of what there was; nothing if nobody listens
+	}
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/dp_ipc_txn.h"
+
+#include "dp.h"
+#include "dp_log.h"
+#include "edge/dp_provider.h"
+#include "tenants/dp_tenant.h"
+
+#include <stdlib.h>
+
+struct dp_txn {
+	struct dp *dp;
+	struct dp_tenant *tenants; // whose switches have a transaction open
+	bool open;
+	bool atomic;
+	bool failed;
+	struct dp_undo *log;
+	unsigned n, size;
+};
+
+struct dp_txn *dp_txn_new(struct dp *dp)
+{
+	struct dp_txn *x = calloc(1, sizeof(*x));
+
+	if (x)
+		x->dp = dp;
+	return x;
+}
+
+void dp_txn_free(struct dp_txn *x)
+{
+	if (x)
+		free(x->log);
+	free(x);
+}
+
+bool dp_txn_is_open(const struct dp_txn *x)
+{
+	return x->open;
+}
+
+bool dp_txn_failed(const struct dp_txn *x)
+{
+	return x->failed;
+}
+
+struct dp_undo *dp_txn_note(struct dp_txn *x, bool *oom)
+{
+	struct dp_undo *log;
+
+	*oom = false;
+	if (!x->atomic)
+		return NULL;
+	if (x->n == x->size) {
+		unsigned size = x->size ? 2 * x->size : 16;
+
+		log = realloc(x->log, size * sizeof(*log));
+		if (!log) {
+			*oom = true;
+			return NULL;
+		}
+		x->log = log;
+		x->size = size;
+	}
+	memset(&x->log[x->n], 0, sizeof(x->log[0]));
+	return &x->log[x->n];
+}
+
+void dp_txn_noted(struct dp_txn *x)
+{
+	x->n++;
+}
+
+void dp_txn_port_closed(struct dp_txn *x, const struct dp_port *port)
+{
+	for (unsigned i = 0; i < x->n; i++)
+		if (x->log[i].type == DP_UNDO_PORT_DEL && x->log[i].port == port)
+			x->log[i].port = NULL;
+}
+
+bool dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
+{
+	if (t->in_txn)
+		return true;
+	t->in_txn = ft_txn_begin(t->sw);
+	if (t->in_txn) {
+		t->txn_next = x->tenants;
+		x->tenants = t;
+	}
+	return t->in_txn;
+}
+
+void dp_txn_switch_commit(struct dp_txn *x, struct dp_tenant *t)
+{
+	struct dp_tenant **at = &x->tenants;
+
+	if (!t->in_txn)
+		return;
+	while (*at != t)
+		at = &(*at)->txn_next;
+	*at = t->txn_next;
+	t->in_txn = false;
+	ft_txn_commit(t->sw);
+}
+
+static void dp_txn_switches(struct dp_txn *x, void (*end)(struct ft_switch *))
+{
+	struct dp_tenant *t;
+
+	while ((t = x->tenants)) {
+		x->tenants = t->txn_next;
+		t->in_txn = false;
+		end(t->sw);
+	}
+}
+
+static void dp_undo_port_del(struct dp *dp, struct dp_undo *u)
+{
+	char why[100] = "";
+	enum weft_error e;
+
+	if (u->port) {
+		dp_port_hide(dp, u->port, false);
+		return;
+	}
+	e = dp_port_add(dp, &u->port_cfg, u->tenant, why, NULL);
+	if (e)
+		DP_LOG(ERR, "port %s could not be opened again: %s %s", u->port_cfg.name,
+			weft_error_text(e), why);
+}
+
+static void dp_undo_nexthop(struct dp *dp, struct dp_undo *u)
+{
+	if (u->nexthop.flags == UINT32_MAX)
+		dp_nexthop_del(dp, &u->nexthop.vtep, u->nexthop.path);
+	else
+		dp_nexthop_put(dp, &u->nexthop); // as it was, be its uplink there or not
+}
+
+// Taken away first in any case: what was learned does not take a static entry's place.
+static void dp_undo_fdb(struct dp_undo *u)
+{
+	ft_fdb_del(u->tenant->sw, &u->fdb.mac, u->fdb.vlan);
+	if (u->fdb.ofport)
+		ft_fdb_add(u->tenant->sw, &u->fdb);
+}
+
+// Likewise.
+static void dp_undo_neigh(struct dp *dp, struct dp_undo *u)
+{
+	dp_neigh_del(dp, u->tenant->neighs, &u->neigh.ip, u->neigh.vlan);
+	if (u->neigh.flags != UINT32_MAX)
+		dp_neigh_add(dp, u->tenant->neighs, &u->neigh, DP_NEIGH_MAX);
+}
+
+static void dp_undo_table(const struct dp_undo *u)
+{
+	const struct weft_table_mod mod = {
+		.table = u->table.table,
+		.set = WEFT_TABLE_SET_EVICTION | WEFT_TABLE_SET_VACANCY | WEFT_TABLE_SET_EGRESS,
+		.eviction = u->table.eviction,
+		.vacancy = u->table.vacancy,
+		.vacancy_down = u->table.vacancy_down,
+		.vacancy_up = u->table.vacancy_up,
+		.first_egress = (u->table.role & WEFT_TABLE_FIRST_EGRESS) != 0,
+	};
+
+	if (ft_table_mod(u->tenant->sw, &mod))
+		DP_LOG(ERR, "table %u: not as it was before the transaction", mod.table);
+}
+
+static void dp_undo_provider(struct dp *dp, struct dp_undo *u)
+{
+	char why[100] = "";
+
+	if (dp_provider_set(dp, u->tenant, u->provider, why))
+		DP_LOG(ERR, "provider %s: not as it was before the transaction: %s",
+			u->tenant->cfg.name, why);
+	free(u->provider);
+}
+
+// By its id: the port may have been removed since, and made again when that was undone.
+static void dp_undo_port_mod(struct dp *dp, struct dp_undo *u)
+{
+	struct dp_port *port = dp_port_find(dp, u->port_cfg.id);
+	struct weft_ipc_port_mod mod = {.config = u->port_cfg.config, .mask = UINT32_MAX};
+
+	if (!port)
+		return;
+	mod.mac = port->mac;
+	dp_port_mod(dp, port, &mod);
+}
+
+static void dp_undo(struct dp *dp, struct dp_undo *u)
+{
+	struct dp_port *port;
+	char why[100];
+
+	switch (u->type) {
+	case DP_UNDO_HOST:
+		dp_host_set(dp, &u->host, why);
+		return;
+	case DP_UNDO_TENANT_ADD:
+		dp_tenant_del(dp, u->tenant);
+		return;
+	case DP_UNDO_TENANT_SET:
+		dp_tenant_set(dp, u->tenant, &u->tenant_cfg, why);
+		return;
+	case DP_UNDO_TENANT_DEL:
+		dp_tenant_hide(dp, u->tenant, false);
+		return;
+	case DP_UNDO_PORT_ADD:
+		port = dp_port_find(dp, u->port_cfg.id);
+		if (port)
+			dp_port_del(dp, port);
+		return;
+	case DP_UNDO_PORT_DEL:
+		dp_undo_port_del(dp, u);
+		return;
+	case DP_UNDO_PORT_MOD:
+		dp_undo_port_mod(dp, u);
+		return;
+	case DP_UNDO_VTEP_ADD:
+		dp_tenant_vtep_del(u->tenant, &u->ip);
+		return;
+	case DP_UNDO_VTEP_DEL:
+		dp_tenant_vtep_add(u->tenant, &u->ip);
+		return;
+	case DP_UNDO_NEXTHOP:
+		dp_undo_nexthop(dp, u);
+		return;
+	case DP_UNDO_PORT_SET:
+		port = dp_port_find(dp, u->port_cfg.id);
+		if (port)
+			dp_port_set_limits(dp, port, &u->port_cfg.limits);
+		return;
+	case DP_UNDO_PORT_MEMBERS:
+		port = dp_port_find(dp, u->port_cfg.id);
+		if (port && dp_port_set_members(dp, port, u->port_cfg.device, why))
+			DP_LOG(ERR, "bond %s: not as it was: %s", port->cfg.name, why);
+		return;
+	case DP_UNDO_NEIGH:
+		dp_undo_neigh(dp, u);
+		return;
+	case DP_UNDO_FDB:
+		dp_undo_fdb(u);
+		return;
+	case DP_UNDO_TABLE:
+		dp_undo_table(u);
+		return;
+	case DP_UNDO_PROVIDER:
+		dp_undo_provider(dp, u);
+		return;
+	}
+}
+
+static void dp_txn_rollback(struct dp_txn *x)
+{
+	dp_txn_switches(x, ft_txn_abort);
+	while (x->n)
+		dp_undo(x->dp, &x->log[--x->n]);
+	dp_tenants_refresh(x->dp);
+}
+
+// What was hidden goes now.
+static void dp_txn_finish(struct dp_txn *x)
+{
+	for (unsigned i = 0; i < x->n; i++) {
+		struct dp_undo *u = &x->log[i];
+
+		if (u->type == DP_UNDO_PORT_DEL && u->port)
+			dp_port_del(x->dp, u->port);
+		else if (u->type == DP_UNDO_TENANT_DEL)
+			dp_tenant_del(x->dp, u->tenant);
+		else if (u->type == DP_UNDO_PROVIDER)
+			free(u->provider);
+	}
+	x->n = 0;
+}
+
+enum weft_error dp_txn_begin(struct dp_txn *x, const struct weft_ipc_begin *b)
+{
+	if (x->open)
+		return WEFT_E_STATE;
+	if (b->flags & ~WEFT_TXN_ATOMIC)
+		return WEFT_E_BAD_FLAGS;
+	x->open = true;
+	x->atomic = b->flags & WEFT_TXN_ATOMIC;
+	x->failed = false;
+	return WEFT_E_NONE;
+}
+
+void dp_txn_fail(struct dp_txn *x)
+{
+	if (!x->atomic)
+		return;
+	x->failed = true;
+	dp_txn_rollback(x);
+}
+
+enum weft_error dp_txn_commit(struct dp_txn *x)
+{
+	bool failed = x->failed;
+
+	if (!x->open)
+		return WEFT_E_STATE;
+	if (!failed) {
+		// The VTEPs first: rules may name those that have just come.
+		dp_tenants_refresh(x->dp);
+		dp_txn_switches(x, ft_txn_commit);
+		dp_txn_finish(x);
+	}
+	x->open = x->atomic = x->failed = false;
+	return failed ? WEFT_E_STATE : WEFT_E_NONE;
+}
+
+void dp_txn_abandon(struct dp_txn *x)
+{
+	if (!x->open)
+		return;
+	if (x->atomic && !x->failed)
+		dp_txn_rollback(x);
+	x->failed = x->atomic;
+	dp_txn_commit(x);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A burst of frames as what the kernel is to be told: one message for each frame, or for several
+// that follow each other and that dp_gro.h (for a machine) or dp_train.h (for an uplink) lets be
+// one. A message is a virtio-net header and the pieces of the frame, which stay where they are in
+// their buffers.
+//
+// Belongs to one transmit queue and its worker.
+
+#include "offload/dp_gro.h"
+
+#include <sys/uio.h>
+
+#define DP_JOIN_FRAMES 64u   // of a burst
+#define DP_JOIN_SEGMENTS 16u // of one frame; more nobody makes
+
+struct rte_mbuf;
+
+enum dp_join_what {
+	DP_JOIN_TCP,     // segments: dp_gro.h
+	DP_JOIN_TUNNELS, // datagrams: dp_train.h
+	DP_JOIN_NOTHING,
+};
+
+struct dp_join_msg {
+	struct virtio_net_hdr h;
+	unsigned frames;
+	unsigned n_iov;
+	struct iovec *iov;
+	uint8_t head[DP_TCP_HEAD_MAX]; // of frames that were joined
+};
+
+struct dp_join {
+	enum dp_join_what what;
+	unsigned n; // messages
+	struct dp_join_msg msg[DP_JOIN_FRAMES];
+	unsigned n_iov;
+	struct iovec iov[DP_JOIN_FRAMES * (1 + DP_JOIN_SEGMENTS)];
+	struct dp_gro gro;
+};
+
+// Makes messages of the first `n` frames, DP_JOIN_FRAMES at most; they hold while the frames do.
+void dp_join_burst(struct dp_join *j, struct rte_mbuf *const *m, unsigned n);

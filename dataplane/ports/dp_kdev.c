@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ports/dp_kdev.h"
+
+#include "ports/dp_kqueue.h"
+
+#include <rte_ethdev.h>
+
+#include <errno.h>
+#include <linux/if.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define DP_KDEV_QUEUES 64u
+
+struct dp_kdev {
+	const struct dp_kops *ops;
+	struct rte_eth_fp_ops io;
+	unsigned n;
+	void *queue_of[DP_KDEV_QUEUES]; // as DPDK wants them
+	struct dp_kqueue queue[];
+};
+
+static int dp_kdev_ioctl(const char *ifname, unsigned long what, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	rc = ioctl(fd, what, ifr) ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+int dp_kdev_set_mtu(const char *ifname, unsigned mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+
+	return dp_kdev_ioctl(ifname, SIOCSIFMTU, &ifr);
+}
+
+int dp_kdev_mac(const char *ifname, struct weft_mac *mac)
+{
+	struct ifreq ifr = {0};
+	int rc = dp_kdev_ioctl(ifname, SIOCGIFHWADDR, &ifr);
+
+	memcpy(mac->b, ifr.ifr_hwaddr.sa_data, sizeof(mac->b));
+	return rc;
+}
+
+static int dp_kdev_up(const char *ifname)
+{
+	struct ifreq ifr = {0};
+	int rc = dp_kdev_ioctl(ifname, SIOCGIFFLAGS, &ifr);
+
+	ifr.ifr_flags |= IFF_UP;
+	return rc ? rc : dp_kdev_ioctl(ifname, SIOCSIFFLAGS, &ifr);
+}
+
+static int dp_kdev_queue_open(struct dp_kdev *k, const struct dp_kdev_conf *conf)
+{
+	struct dp_kqueue *q = &k->queue[k->n];
+
+	k->queue_of[k->n++] = q;
+	q->fd = q->send_fd = -1;
+	q->dev = RTE_MBUF_PORT_INVALID;
+	if (!dp_cut_init(&q->cut, conf->pool, conf->max_frame))
+		return -1;
+	q->cut.tunnels = conf->tunnels;
+	q->join.what = conf->tunnels ? DP_JOIN_TUNNELS : DP_JOIN_TCP;
+	q->cut.whole = conf->keep_big;
+	return k->ops->open(q, &k->queue[0], conf);
+}
+
+struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
+{
+	size_t bytes = sizeof(struct dp_kdev) + conf->queues * sizeof(struct dp_kqueue);
+	struct dp_kdev *k;
+	int rc = 0;
+
+	if (conf->queues > DP_KDEV_QUEUES) {
+		errno = EINVAL;
+		return NULL;
+	}
+	k = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	if (!k)
+		return NULL;
+	memset(k, 0, bytes);
+	k->ops = conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
+	k->io.rxq.data = k->io.txq.data = k->queue_of;
+	k->io.rx_pkt_burst = k->ops->rx;
+	k->io.tx_pkt_burst = k->ops->tx;
+	while (!rc && k->n < conf->queues)
+		rc = dp_kdev_queue_open(k, conf);
+	if (!rc && conf->kind == DP_KDEV_TAP && (rc = dp_kdev_up(conf->ifname)))
+		errno = -rc;
+	if (!rc)
+		return k;
+	rc = errno;
+	dp_kdev_close(k);
+	errno = rc;
+	return NULL;
+}
+
+const struct rte_eth_fp_ops *dp_kdev_io(const struct dp_kdev *k)
+{
+	return &k->io;
+}
+
+void dp_kdev_attach(struct dp_kdev *k, uint16_t dev)
+{
+	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[dev];
+
+	for (unsigned i = 0; i < k->n; i++)
+		k->queue[i].dev = dev;
+	ops->rxq.data = k->queue_of;
+	ops->txq.data = k->queue_of;
+	ops->rx_pkt_burst = k->ops->rx;
+	ops->tx_pkt_burst = k->ops->tx;
+}
+
+void dp_kdev_close(struct dp_kdev *k)
+{
+	if (!k)
+		return;
+	for (unsigned i = 0; i < k->n; i++) {
+		k->ops->close(&k->queue[i]);
+		dp_cut_free(&k->queue[i].cut);
+	}
+	free(k);
+}
+
+void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s)
+{
+	for (unsigned i = 0; i < k->n; i++) {
+		struct dp_kqueue *q = &k->queue[i];
+
+		s->rx_packets += __atomic_load_n(&q->rx_packets, __ATOMIC_RELAXED);
+		s->rx_bytes += __atomic_load_n(&q->rx_bytes, __ATOMIC_RELAXED);
+		s->rx_dropped += __atomic_load_n(&q->rx_dropped, __ATOMIC_RELAXED);
+		s->rx_dropped += k->ops->missed(q);
+		s->tx_packets += __atomic_load_n(&q->tx_packets, __ATOMIC_RELAXED);
+		s->tx_bytes += __atomic_load_n(&q->tx_bytes, __ATOMIC_RELAXED);
+		s->tx_errors += __atomic_load_n(&q->tx_errors, __ATOMIC_RELAXED);
+	}
+}

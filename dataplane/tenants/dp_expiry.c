@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tenants/dp_expiry.h"
+
+#include "dp.h"
+#include "ipc/dp_ipc.h"
+#include "ipc/dp_ipc_txn.h"
+#include "tenants/dp_suppress.h"
+#include "tenants/dp_tenant.h"
+
+#define DP_SETTLE 16u // tables a round
+
+void dp_expiry_second(struct dp *dp)
+{
+	struct dp_expiry *x = &dp->expiry;
+
+	if (x->at)
+		return;
+	x->at = dp->tenants;
+	x->settled = 0;
+}
+
+void dp_expiry_turn(struct dp *dp)
+{
+	dp->expiry.tenants = DP_EXPIRY_TENANTS;
+	dp->expiry.rules = DP_EXPIRY_RULES;
+}
+
+// False: not all that is due was looked at.
+static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
+{
+	if (t->stage)
+		return true;
+	ft_expire(t->sw, &x->rules);
+	if (!x->rules)
+		return false;
+	x->settled += x->settled < DP_SETTLE && ft_settle(t->sw);
+	return true;
+}
+
+static void dp_expiry_rest(struct dp *dp, struct dp_tenant *t)
+{
+	if (dp->host.fdb_age_s)
+		ft_fdb_age(t->sw, dp->host.fdb_age_s);
+	ft_fdb_release(t->sw);
+	dp_suppress_age(dp, t);
+	dp_snoop_second(t);
+}
+
+bool dp_expiry_run(struct dp *dp)
+{
+	struct dp_expiry *x = &dp->expiry;
+
+	if (x->at && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))
+		return false; // when it ends
+	for (; x->at && x->tenants && x->rules; x->tenants--) {
+		if (!dp_expiry_rules(x, x->at))
+			return true;
+		dp_expiry_rest(dp, x->at);
+		x->at = x->at->next;
+	}
+	return x->at;
+}
+
+void dp_expiry_forget(struct dp *dp, const struct dp_tenant *t)
+{
+	if (dp->expiry.at == t)
+		dp->expiry.at = t->next;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Of dp_snoop_table.h, what its two files share: entries, their members and lists, and how a worker
+// finds them.
+
+#include "tenants/dp_snoop_table.h"
+
+#define DP_SNOOP_CHAINS 1024u
+#define DP_SNOOP_PORTS 64u // that have members; of a host's 32
+
+struct dp_snoop_member {
+	struct ft_listener at;
+	uint32_t expires_s;
+	bool leaving;
+	bool querier; // a router's
+	bool fixed;   // a router's: it is configured
+};
+
+// Of a group, or of a link.
+struct dp_snoop_entry {
+	struct dp_snoop_entry *next; // atomic
+	struct dp_snoop_list *list;  // atomic; never NULL
+	struct dp_snoop_entry *link; // a group's; a link's own is NULL
+	struct weft_ip group;
+	uint16_t vlan;
+	bool asked; // a link's, atomic: who listens is known
+	// The control thread's.
+	bool dirty; // the list does not say what the members say
+	unsigned n, room;
+	struct dp_snoop_member *member;
+	uint32_t groups; // a link's, from here on
+	bool heard;      // a querier was, in the second before
+	uint32_t settled_s;
+	uint32_t next_query_s;
+	unsigned startup;
+};
+
+struct dp_snoop {
+	struct dp_snoop_entry *chain[DP_SNOOP_CHAINS]; // atomic
+	uint64_t seed;
+	struct dp_snoop_hooks hooks;
+	struct dp_snoop_settings set;
+	unsigned questions; // in this second
+	struct {
+		uint32_t ofport, n;
+	} port[DP_SNOOP_PORTS];
+	struct weft_ipc_snoop_stats stats;
+};
+
+static inline bool dp_snoop_is_port(const struct ft_listener *at)
+{
+	return at->ofport != WEFT_OFPORT_OVERLAY;
+}
+
+// Any thread. NULL: there is none.
+struct dp_snoop_entry *dp_snoop_find(
+	const struct dp_snoop *, const struct weft_ip *group, uint16_t vlan);
+struct dp_snoop_entry *dp_snoop_find_link(const struct dp_snoop *, bool v6, uint16_t vlan);
+bool dp_snoop_is_asked(const struct dp_snoop_entry *link); // NULL: no
+
+// ---- control thread
+
+// NULL is fine, and has none.
+struct dp_snoop_member *dp_snoop_member_at(
+	const struct dp_snoop_entry *, const struct ft_listener *at);
+bool dp_snoop_same_place(const struct ft_listener *, const struct ft_listener *);
+// `link` NULL: it is one. NULL: no memory.
+struct dp_snoop_entry *dp_snoop_entry_new(
+	struct dp_snoop *, struct dp_snoop_entry *link, const struct weft_ip *group, uint16_t vlan);
+// Takes it out; another one is in its place. A worker that has it may still look at its link, which
+// therefore goes in the same grace period or later.
+void dp_snoop_entry_remove(struct dp_snoop *, struct dp_snoop_entry **at);
+void dp_snoop_entry_free(void *entry);
+// NULL: no memory.
+struct dp_snoop_member *dp_snoop_member_add(
+	struct dp_snoop *, struct dp_snoop_entry *, const struct ft_listener *at);
+void dp_snoop_member_drop(struct dp_snoop *, struct dp_snoop_entry *, struct dp_snoop_member *);
+// How many groups have a member at this port. NULL: there are too many ports.
+uint32_t *dp_snoop_port_count(struct dp_snoop *, uint32_t ofport);
+// Makes the list say what the members say, and those of the link. Without memory the old one stays,
+// and the entry is dirty.
+void dp_snoop_publish(struct dp_snoop *, struct dp_snoop_entry *);

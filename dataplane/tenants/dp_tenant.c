@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tenants/dp_tenant.h"
+
+#include "dp.h"
+#include "ipc/dp_event.h"
+#include "ipc/dp_ipc.h"
+#include "dp_log.h"
+#include "edge/dp_provider.h"
+#include "tenants/dp_punt.h"
+#include "ipc/dp_stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct dp_radix *dp_networks(struct dp *dp, unsigned encap)
+{
+	if (encap == WEFT_ENCAP_VXLAN)
+		return &dp->vxlan;
+	return encap == WEFT_ENCAP_NVGRE ? &dp->nvgre : NULL;
+}
+
+static struct dp_radix *dp_tenant_radix(struct dp *dp, const struct dp_tenant *t)
+{
+	return dp_networks(dp, t->cfg.encap);
+}
+
+// Who has it; NULL: nobody, or one that is hidden.
+static const struct dp_tenant *dp_tenant_of_network(struct dp *dp, unsigned encap, uint32_t id)
+{
+	const struct dp_radix *map = dp_networks(dp, encap);
+	const struct dp_tenant *t = map ? dp_radix_get(map, id) : NULL;
+
+	return t == dp->nobody ? NULL : t;
+}
+
+static void dp_tenant_free(void *obj)
+{
+	struct dp_tenant *t = obj;
+
+	free(t->ports);
+	free(t->vteps);
+	free(t->counters);
+	free(t->punts);
+	free(t->learns);
+	free(t->tells);
+	free(t->rules);
+	dp_neigh_free(t->neighs);
+	dp_snoop_fini(t);
+	free(t->vtep_list);
+	dp_provider_free(t->provider);
+	free(t);
+}
+
+static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
+{
+	struct dp_tenant *t = calloc(1, sizeof(*t));
+	unsigned threads = dp_threads(dp);
+
+	if (!t)
+		return NULL;
+	t->dp = dp;
+	t->id = id;
+	t->ports = dp_portmap_new(0);
+	t->vteps = dp_vtep_set_new(NULL, 0, 0);
+	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
+	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
+	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
+	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
+	t->rules = aligned_alloc(64, threads * sizeof(*t->rules));
+	t->neighs = dp_neigh_new(dp->seed);
+	if (!t->ports || !t->vteps || !t->counters || !t->punts || !t->learns || !t->tells ||
+		!t->rules || !t->neighs || !dp_snoop_init(t)) {
+		dp_tenant_free(t);
+		return NULL;
+	}
+	memset(t->counters, 0, threads * sizeof(*t->counters));
+	memset(t->punts, 0, threads * sizeof(*t->punts));
+	memset(t->learns, 0, threads * sizeof(*t->learns));
+	memset(t->tells, 0, threads * sizeof(*t->tells));
+	memset(t->rules, 0, threads * sizeof(*t->rules));
+	return t;
+}
+
+struct dp_tenant *dp_tenant_nobody(struct dp *dp)
+{
+	return dp_tenant_alloc(dp, 0);
+}
+
+struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id)
+{
+	for (struct dp_tenant *t = dp->tenant_by_id[id % DP_TENANT_BUCKETS]; t; t = t->id_next)
+		if (t->id == id && !t->hidden)
+			return t;
+	return NULL;
+}
+
+static void dp_tenant_link(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_tenant **bucket = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
+
+	t->next = dp->tenants;
+	t->prev = &dp->tenants;
+	if (t->next)
+		t->next->prev = &t->next;
+	dp->tenants = t;
+	t->id_next = *bucket;
+	*bucket = t;
+	if (t->provider) {
+		t->provider_next = dp->providers;
+		dp->providers = t;
+	}
+}
+
+// Out of one of the lists that few are in.
+#define DP_TENANT_LEAVE(list, t, link)                                                             \
+	for (struct dp_tenant **at_ = &(list); *at_; at_ = &(*at_)->link)                          \
+		if (*at_ == (t)) {                                                                 \
+			*at_ = (t)->link;                                                          \
+			break;                                                                     \
+		}
+
+static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
+{
+	*t->prev = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	DP_TENANT_LEAVE(dp->tenant_by_id[t->id % DP_TENANT_BUCKETS], t, id_next);
+	if (t->stale)
+		DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
+	if (t->behind)
+		DP_TENANT_LEAVE(dp->tenants_behind, t, behind_next);
+	if (t->provider)
+		DP_TENANT_LEAVE(dp->providers, t, provider_next);
+	dp_expiry_forget(dp, t);
+}
+
+static void dp_tenant_stale(struct dp_tenant *t)
+{
+	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
+	if (t->stale)
+		return;
+	t->stale = true;
+	t->stale_next = t->dp->tenants_stale;
+	t->dp->tenants_stale = t;
+}
+
+static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	if (cfg->encap > WEFT_ENCAP_NVGRE)
+		snprintf(why, 100, "encap: unknown");
+	else if (cfg->encap == WEFT_ENCAP_VXLAN && cfg->vni > WEFT_VNI_MAX)
+		snprintf(why, 100, "vni: %u is more than %u", cfg->vni, WEFT_VNI_MAX);
+	else if (cfg->encap == WEFT_ENCAP_NVGRE &&
+		 (cfg->vni < WEFT_VSID_MIN || cfg->vni > WEFT_VSID_MAX))
+		snprintf(why, 100, "vsid: %u is not %u to %u (RFC 7637, 3.2)", cfg->vni,
+			WEFT_VSID_MIN, WEFT_VSID_MAX);
+	else if (cfg->too_big > WEFT_TOO_BIG_DROP)
+		snprintf(why, 100, "too_big: unknown");
+	else if (cfg->dscp > 63 || cfg->tos & ~(WEFT_TOS_UNIFORM | WEFT_TOS_NO_ECN))
+		snprintf(why, 100, "dscp: want 0 to 63; tos: unknown bits");
+	else if (!weft_ip_is_none(&cfg->group) &&
+		 (!weft_ip_is_multicast(&cfg->group) || cfg->encap == WEFT_ENCAP_NONE))
+		snprintf(why, 100, "group: want a multicast address, and an overlay");
+	else if (cfg->kind > WEFT_TENANT_KIND_PROVIDER ||
+		 (cfg->kind && cfg->encap != WEFT_ENCAP_NONE))
+		snprintf(why, 100, "kind: unknown, or a provider with a network of its own");
+	else if (cfg->flags & WEFT_TENANT_SNOOP && cfg->kind)
+		snprintf(why, 100, "multicast.snoop: not in a provider's switch");
+	else if (cfg->flags & WEFT_TENANT_SNOOP && cfg->snoop.age_s < 5)
+		snprintf(why, 100, "multicast.age: want at least 5 seconds");
+	else if (cfg->flags & ~WEFT_TENANT_FLAGS)
+		snprintf(why, 100, "flags: unknown bits %#x", cfg->flags);
+	else
+		return WEFT_E_NONE;
+	return WEFT_E_MALFORMED;
+}
+
+static struct ft_limits dp_tenant_limits(const struct weft_ipc_tenant *cfg)
+{
+	return (struct ft_limits){
+		.max_rules = cfg->max_rules,
+		.max_groups = cfg->max_groups,
+		.max_meters = cfg->max_meters,
+		.max_fdb = cfg->max_fdb,
+		.moves = {cfg->max_moves, cfg->move_within_s, cfg->move_hold_s},
+	};
+}
+
+// Everything of `cfg` that may change at any time.
+static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
+{
+	struct ft_limits limits = dp_tenant_limits(cfg);
+	unsigned flags = 0;
+
+	if (cfg->flags & WEFT_TENANT_LEARN)
+		flags |= FT_SWITCH_LEARN;
+	if (cfg->flags & WEFT_TENANT_STANDALONE)
+		flags |= FT_SWITCH_STANDALONE;
+	if (cfg->flags & WEFT_TENANT_FRAG_DROP)
+		flags |= FT_SWITCH_FRAG_DROP;
+	if (cfg->flags & WEFT_TENANT_TTL_PACKET_IN)
+		flags |= FT_SWITCH_TTL_PACKET_IN;
+	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
+		flags |= FT_SWITCH_MISS_PACKET_IN;
+	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
+	t->cfg = *cfg;
+	dp_snoop_apply(t);
+	if (cfg->flags & WEFT_TENANT_SUPPRESS)
+		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->too_big, cfg->too_big, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
+	dp_tenant_stale(t); // outer headers say some of it
+	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->punt_burst, cfg->punt_burst, __ATOMIC_RELAXED);
+	ft_switch_set_limits(t->sw, &limits);
+	ft_switch_set_flags(t->sw, flags);
+}
+
+static enum weft_error dp_tenant_start(
+	struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
+{
+	struct ft_limits limits = dp_tenant_limits(cfg);
+	struct dp_radix *map;
+
+	if (cfg->kind == WEFT_TENANT_KIND_PROVIDER && !(t->provider = dp_provider_new()))
+		return WEFT_E_NO_MEMORY;
+	t->network = cfg->vni;
+	t->sw = ft_switch_new(&dp->env, &limits, t);
+	if (!t->sw)
+		return WEFT_E_NO_MEMORY;
+	dp_tenant_apply(t, cfg);
+	map = dp_tenant_radix(dp, t);
+	if (map) { // the overlay is a port of the switch
+		ft_switch_set_network(t->sw, cfg->vni);
+		ft_port_set(t->sw, &(struct ft_port){.ofport = WEFT_OFPORT_OVERLAY, .live = true});
+	}
+	if (map && dp_radix_set(map, cfg->vni, t)) {
+		ft_switch_free(t->sw);
+		return WEFT_E_NO_MEMORY;
+	}
+	dp_networks_changed(dp);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_add(
+	struct dp *dp, weft_tenant_id id, const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	enum weft_error e = dp_tenant_check(cfg, why);
+	const struct dp_tenant *other;
+	struct dp_tenant *t;
+
+	if (e)
+		return e;
+	if (!id || dp_tenant_find(dp, id))
+		return id ? WEFT_E_EXISTS : WEFT_E_NO_TENANT;
+	other = dp_tenant_of_network(dp, cfg->encap, cfg->vni);
+	if (other) {
+		snprintf(why, 100, "network %u is tenant %.60s's", cfg->vni, other->cfg.name);
+		return WEFT_E_EXISTS;
+	}
+	t = dp_tenant_alloc(dp, id);
+	if (!t)
+		return WEFT_E_NO_MEMORY;
+	e = dp_tenant_start(dp, t, cfg);
+	if (e) {
+		dp_tenant_free(t);
+		return e;
+	}
+	dp_tenant_link(dp, t);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_set(
+	struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg, char why[static 100])
+{
+	enum weft_error e = dp_tenant_check(cfg, why);
+
+	if (e)
+		return e;
+	if (cfg->encap != t->cfg.encap || cfg->vni != t->cfg.vni || cfg->kind != t->cfg.kind) {
+		snprintf(why, 100, "a tenant's kind, encapsulation and network cannot change");
+		return WEFT_E_STATE;
+	}
+	dp_tenant_apply(t, cfg);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t)
+{
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (p->tenant == t && !p->hidden)
+			return WEFT_E_IN_USE;
+	return WEFT_E_NONE;
+}
+
+void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
+{
+	struct dp_radix *map = dp_tenant_radix(dp, t);
+
+	__atomic_store_n(&t->hidden, hidden, __ATOMIC_RELAXED);
+	dp->bfd.stale = true;
+	dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
+	if (map)
+		dp_radix_set(map, t->network, hidden ? dp->nobody : t); // its page exists
+	if (hidden)
+		for (unsigned i = 0; i < WEFT_PROVIDER_ENCAPS; i++)
+			dp_ranges_forget(dp->ranges[i], t);
+	else if (t->provider && !dp_networks_publish(dp))
+		DP_LOG(ERR, "provider %s: no memory for its networks", t->cfg.name);
+	dp_networks_changed(dp);
+}
+
+// What a tenant that goes has had is nobody's, and not a provider's at once: it may come back yet.
+static void dp_tenant_release_network(struct dp *dp, const struct dp_tenant *t)
+{
+	struct dp_radix *map = dp_tenant_radix(dp, t);
+
+	if (!map || dp_radix_get(map, t->network) != dp->nobody)
+		return;
+	for (const struct dp_tenant *o = dp->tenants; o; o = o->next)
+		if (o != t && o->cfg.encap == t->cfg.encap && o->network == t->network)
+			return;
+	dp_radix_set(map, t->network, NULL);
+	dp_networks_changed(dp);
+}
+
+// Nobody has a pointer to the tenant any more.
+static void dp_tenant_bury(void *obj)
+{
+	struct dp_tenant *t = obj;
+	struct dp *dp = t->dp;
+
+	dp_ledger_fold(t->counters, dp_threads(dp), &dp->nobody->counters[dp_control(dp)]);
+	dp_tenant_free(t);
+}
+
+void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
+{
+	dp_stage_drop(dp, t);
+	if (!t->hidden)
+		dp_tenant_hide(dp, t, true);
+	dp_tenant_unlink(dp, t);
+	dp_tenant_release_network(dp, t);
+	// ft_switch_free() counts its own grace period, and frames in rings need no switch.
+	dp_rcu_synchronize(dp->rcu);
+	// A packet-out may have been put into its ring in the loop that just ended.
+	dp_rcu_synchronize(dp->rcu);
+	dp_punt_drain(dp);
+	dp_ipc_dump_cancel(t->sw);
+	ft_switch_free(t->sw);
+	dp_rcu_retire2(dp->rcu, dp_tenant_bury, t);
+}
+
+static bool dp_tenant_maps(const struct dp_tenant *t, const struct dp_port *p)
+{
+	return p->tenant == t && !p->hidden && p->role == DP_LOCAL;
+}
+
+bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
+{
+	struct dp_portmap *map, *old = t->ports;
+	unsigned n = 0;
+
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		n += dp_tenant_maps(t, p);
+	map = dp_portmap_new(n);
+	if (!map)
+		return false;
+	for (struct dp_port *p = dp->ports.head; p; p = p->next)
+		if (dp_tenant_maps(t, p))
+			dp_portmap_put(map, p->ofport, p);
+	__atomic_store_n(&t->ports, map, __ATOMIC_RELEASE);
+	ft_switch_changed(t->sw);
+	dp_rcu_retire(dp->rcu, free, old);
+	return true;
+}
+
+bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		if (weft_ip_equal(&t->vtep_list[i], ip))
+			return true;
+	return false;
+}
+
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip)
+{
+	struct weft_ip *list;
+
+	if (weft_ip_is_none(ip))
+		return WEFT_E_MALFORMED;
+	if (dp_tenant_has_vtep(t, ip))
+		return WEFT_E_EXISTS;
+	if (t->n_vteps == DP_VTEPS_MAX)
+		return WEFT_E_TABLE_FULL;
+	list = realloc(t->vtep_list, (t->n_vteps + 1) * sizeof(*list));
+	if (!list)
+		return WEFT_E_NO_MEMORY;
+	t->vtep_list = list;
+	list[t->n_vteps++] = *ip;
+	dp_tenant_stale(t);
+	return WEFT_E_NONE;
+}
+
+enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		if (weft_ip_equal(&t->vtep_list[i], ip)) {
+			t->vtep_list[i] = t->vtep_list[--t->n_vteps];
+			dp_tenant_stale(t);
+			return WEFT_E_NONE;
+		}
+	return WEFT_E_NOT_FOUND;
+}
+
+void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
+{
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (!ip || dp_tenant_has_vtep(t, ip) || weft_ip_equal(&t->cfg.group, ip))
+			dp_tenant_stale(t);
+}
+
+void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
+{
+	bool down = !dp_bfd_overlay_live(dp, t);
+
+	if (t->cfg.encap == WEFT_ENCAP_NONE || down == t->overlay_down)
+		return;
+	t->overlay_down = down;
+	ft_port_set(t->sw, &(struct ft_port){.ofport = WEFT_OFPORT_OVERLAY, .live = !down});
+	dp_event_overlay_status(dp, t);
+}
+
+void dp_tenants_refresh(struct dp *dp)
+{
+	struct dp_tenant *stale, *t;
+
+	if (dp->tenants_stale || dp->bfd.stale)
+		dp_bfd_refresh(dp);
+	if (dp->groups_stale)
+		dp_mcast_refresh(dp);
+	dp->groups_stale = false;
+	stale = dp->tenants_stale;
+	dp->tenants_stale = NULL;
+	while ((t = stale)) {
+		struct dp_vtep_set *set, *old = t->vteps;
+
+		stale = t->stale_next;
+		t->stale = false;
+		set = dp_vtep_build(
+			dp, t, t->provider ? WEFT_ENCAP_VXLAN : (enum weft_encap)t->cfg.encap);
+		if (!set || (t->provider && !dp_provider_rebuild(dp, t, set))) {
+			free(set);
+			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
+			dp_tenant_stale(t);
+			continue;
+		}
+		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
+		ft_switch_changed(t->sw);
+		dp_rcu_retire(dp->rcu, free, old);
+		dp_tenant_overlay_live(dp, t);
+	}
+}

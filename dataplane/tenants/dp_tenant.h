@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Tenants: a switch, its ports, its VTEPs, its counters.
+//
+// Workers reach a tenant from a port or from the map of network identifiers, and read of it what is
+// said below. The control thread owns the rest. A removed tenant is first unpublished, then freed
+// after two grace periods (frames in rings point to it); what its ledger says then goes to
+// "nobody".
+//
+// "Nobody" is tenant 0: no switch, no ports. It stands in the ledger for packets of no tenant.
+
+#include "tenants/dp_bucket.h"
+#include "tenants/dp_ledger.h"
+#include "tenants/dp_neigh.h"
+#include "ports/dp_port.h"
+#include "ports/dp_portmap.h"
+#include "tenants/dp_punt_limit.h"
+#include "tenants/dp_snoop.h"
+#include "edge/dp_vtep.h"
+
+#include "flowtable/flowtable.h"
+
+struct dp;
+struct dp_port;
+struct dp_provider;
+
+struct dp_tenant {
+	// What workers read.
+	struct ft_switch *sw;
+	uint32_t id;
+	uint32_t flags;               // WEFT_TENANT_*; atomic
+	uint32_t mtu;                 // atomic; 0: no limit
+	bool dscp_uniform;            // atomic
+	uint8_t too_big;              // enum weft_too_big; atomic
+	uint32_t network;             // VNI or VSID
+	uint32_t punt_rate;           // atomic
+	uint32_t punt_burst;          // atomic
+	struct dp_portmap *ports;     // RCU
+	struct dp_vtep_set *vteps;    // RCU
+	struct dp_provider *provider; // NULL: an ordinary tenant; never changes
+	struct dp_counters *counters; // one a thread
+	struct dp_neigh *neighs;      // bindings; never NULL
+	struct dp_snoop *snoop;       // listeners of multicast; never NULL
+	struct dp_snoop_own *snoops;  // one a thread
+	struct dp_punt_limit *punts;  // packet-ins, one a thread
+	struct dp_bucket *learns;     // of learned addresses, one a thread
+	struct dp_bucket *tells;      // of ICMP messages, one a thread
+	struct dp_bucket *rules;      // of rules that packets ask for, one a thread
+	// The control thread's own.
+	struct dp *dp;
+	struct weft_ipc_tenant cfg;
+	const struct dp_portmap *snoop_ports; // the ports that were asked last (dp_snoop.h)
+	struct weft_ip *vtep_list;
+	unsigned n_vteps;
+	bool stale;                     // its VTEP set must be rebuilt: it is in dp->tenants_stale
+	bool behind;                    // it is in dp->tenants_behind
+	bool hidden;                    // removed, but its transaction may yet be undone
+	bool in_txn;                    // its switch has a transaction open: the stream's
+	struct dp_tenant *txn_next;     // of those in it
+	struct dp_stage *stage;         // or its own (dp_stage.h); NULL: none
+	bool overlay_down;              // all of its VTEPs are
+	struct dp_tenant *next, **prev; // prev: what points to it
+	struct dp_tenant *id_next;      // in dp->tenant_by_id
+	struct dp_tenant *stale_next, *behind_next, *provider_next;
+};
+
+// ---- control thread
+
+struct dp_tenant *dp_tenant_nobody(struct dp *dp); // NULL: out of memory
+struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id);
+enum weft_error dp_tenant_add(
+	struct dp *dp, weft_tenant_id id, const struct weft_ipc_tenant *cfg, char why[static 100]);
+enum weft_error dp_tenant_set(struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg,
+	char why[static 100]);
+// Whether it may go now: WEFT_E_IN_USE while it has ports.
+enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t);
+// Out of, or back into, the map of networks and what dumps see.
+void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden);
+void dp_tenant_del(struct dp *dp, struct dp_tenant *t);
+
+// The tenant's port map again, from the list of ports. Out of memory: false, and nothing is
+// changed.
+bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t);
+
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip);
+enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip);
+bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
+// Marks tenants whose VTEP set may have changed: those with `ip` as VTEP or group, or all if NULL.
+void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
+// Tells the switch, and the agent if it has changed, whether the overlay port is alive.
+void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t);
+// Builds and publishes the sets of all that are marked.
+void dp_tenants_refresh(struct dp *dp);
