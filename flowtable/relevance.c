@@ -82,7 +82,7 @@ static void publish_words(struct ft_relevance *r)
 {
 	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
 		atomic_store_explicit(
-			&r->word[i], ft_key_word(&r->fields, i), memory_order_relaxed);
+			&r->word[i], ft_key_word(&r->fields, i), memory_order_release);
 }
 
 static void publish_masks(struct ft_relevance *r)
@@ -111,16 +111,16 @@ static void publish_masks(struct ft_relevance *r)
 			uint64_t word;
 
 			memcpy(&word, &mask[kind][8 * i], 8);
-			atomic_store_explicit(&r->mask[kind][i], word, memory_order_relaxed);
+			atomic_store_explicit(&r->mask[kind][i], word, memory_order_release);
 		}
 }
 
+// Whoever sees one of the new words sees the odd turn, too.
 static void publish(struct ft_relevance *r)
 {
 	uint64_t turn = atomic_load_explicit(&r->turn, memory_order_relaxed);
 
 	atomic_store_explicit(&r->turn, turn + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
 	publish_masks(r);
 	publish_words(r);
 	atomic_store_explicit(&r->turn, turn + 2, memory_order_release);

@@ -51,6 +51,8 @@ static void get_tlv(struct of_reader *r, struct of_oxs *out)
 		of_fail(r, OFPET_BAD_REQUEST, OFPBRC_BAD_TYPE);
 	else if (len != field_bytes(field))
 		of_fail_error(r, r->bad_len);
+	if (r->failed)
+		return;
 	get_field(r, field, out);
 	out->present |= 1u << field;
 }
