@@ -10,6 +10,7 @@ import pytest
 import weftipc
 from lab.bare import BareHost, connect_vms, pair
 from lab.traffic import wait_ping
+from lab.wait import wait_until
 from weftipc import NVGRE as NVGRE_ENCAP
 from weftipc import Refused
 
@@ -101,7 +102,7 @@ def test_a_learned_address_comes_back(two_bare):
     pair(a, b)
     vm1, _ = connect_vms(a, b)
     wait_ping(vm1, '10.0.0.2')
-    learned = [e for e in a.dp.fdb(1) if e['mac'] == MAC1]
+    learned = wait_until(lambda: [e for e in a.dp.fdb(1) if e['mac'] == MAC1], what='the learned address')
     assert [(e['ofport'], e['flags']) for e in learned] == [(1, 0)]
     fails(a, lambda dp: dp.fdb_add(1, MAC1, ofport=1))
     assert [e['flags'] for e in a.dp.fdb(1) if e['mac'] == MAC1] == [0]
