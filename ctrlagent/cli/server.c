@@ -196,7 +196,6 @@ static bool is_served(const struct sockaddr_un *addr)
 	return served;
 }
 
-// Returns a listening socket or -errno.
 // /run/weft is not there before somebody makes it.
 static void make_folder(const char *path)
 {
@@ -206,6 +205,7 @@ static void make_folder(const char *path)
 	free(copy);
 }
 
+// Returns a listening socket or -errno.
 static int listen_at(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

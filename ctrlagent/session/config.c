@@ -7,7 +7,7 @@
 #include "session/handlers.h"
 #include "session/table_features.h"
 
-#define ARP_MATCH_IP_1_0 (1u << 7)    // OFPC_ARP_MATCH_IP
+#define ARP_MATCH_IP_1_0 (1u << 7) // OFPC_ARP_MATCH_IP
 
 static uint32_t capabilities(uint8_t version)
 {
