@@ -106,12 +106,12 @@ static void on_message(void *arg, const uint8_t *msg, size_t len)
 	struct session_request rq = {.msg = msg, .len = len, .xid = of_load32(msg + 4)};
 
 	session_conn_ref(c); // a handler may end it
-	if (c->version)
-		session_snoop_tell(c->sw, msg, len);
-	if (!c->version)
+	if (!c->version) {
 		session_hello_receive(c, &rq);
-	else
+	} else {
+		session_snoop_tell(c->sw, msg, len);
 		session_dispatch(c, &rq);
+	}
 	session_conn_unref(c);
 }
 
