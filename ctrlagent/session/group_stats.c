@@ -128,6 +128,15 @@ int session_nicira_group_desc(struct session_conn *c, struct session_request *rq
 #define GROUP_CAPABILITIES                                                                         \
 	(OFPGFC_SELECT_WEIGHT | OFPGFC_SELECT_LIVENESS | OFPGFC_CHAINING | OFPGFC_CHAINING_CHECKS)
 
+// The same for each of the four types.
+static void fill_by_type(const struct session_conn *c, uint32_t max_groups[4], uint32_t actions[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		max_groups[i] = c->sw->set.max_groups;
+		actions[i] = session_action_bits(c->version);
+	}
+}
+
 int session_handle_group_features(struct session_conn *c, struct session_request *rq)
 {
 	struct of_group_features_request in;
@@ -139,10 +148,7 @@ int session_handle_group_features(struct session_conn *c, struct session_request
 
 	if (of_group_features_request_read(&rq->r, &in))
 		return -EBADMSG;
-	for (unsigned i = 0; i < 4; i++) {
-		out.max_groups[i] = c->sw->set.max_groups;
-		out.actions[i] = session_action_bits(c->version);
-	}
+	fill_by_type(c, out.max_groups, out.actions);
 	of_group_features_reply_write(session_begin(c), &out);
 	session_end(c);
 	return 0;
@@ -159,10 +165,7 @@ int session_nicira_group_features(struct session_conn *c, struct session_request
 
 	if (of_nicira_group_features_request_read(&rq->r, &in))
 		return -EBADMSG;
-	for (unsigned i = 0; i < 4; i++) {
-		out.max_groups[i] = c->sw->set.max_groups;
-		out.actions[i] = session_action_bits(c->version);
-	}
+	fill_by_type(c, out.max_groups, out.actions);
 	of_nicira_group_features_reply_write(session_begin(c), &out);
 	session_end(c);
 	return 0;
