@@ -42,7 +42,6 @@ static char *words(const json_t *array)
 	size_t i;
 	json_t *word;
 
-	text_add(&t, "%s", "");
 	json_array_foreach(array, i, word)
 		text_add(&t, "%s%s", i ? "," : "", json_string_value(word));
 	if (!t.len)

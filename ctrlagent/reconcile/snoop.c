@@ -36,7 +36,6 @@ char *snoop_routers_text(const struct weft_snoop_settings *s)
 	struct text out = {0};
 	char ip[IP_TEXT_MAX];
 
-	text_add(&out, "%s", "");
 	for (unsigned i = 0; i < WEFT_SNOOP_ROUTERS; i++)
 		if (s->router_port[i])
 			text_add(&out, "%s%u", out.len ? " " : "", s->router_port[i]);
