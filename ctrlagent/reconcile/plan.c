@@ -211,16 +211,7 @@ static char *network_text(const struct weft_ipc_tenant *t)
 		t->encap == WEFT_ENCAP_NVGRE ? "vsid" : "vni", t->vni);
 }
 
-// "; rules 10 -> 20" for a setting that differs.
-static void setting(char **text, const char *name, uint32_t old, uint32_t new)
-{
-	if (old == new)
-		return;
-	char *more = agent_format("%s%s %s %u -> %u", *text, (*text)[0] ? "," : "", name, old, new);
-	free(*text);
-	*text = more;
-}
-
+// ", rules 10 -> 20" for a setting that differs.
 static void setting_text(char **text, const char *name, const char *old, const char *new)
 {
 	if (strcmp(old, new) == 0)
@@ -228,6 +219,15 @@ static void setting_text(char **text, const char *name, const char *old, const c
 	char *more = agent_format("%s%s %s %s -> %s", *text, (*text)[0] ? "," : "", name, old, new);
 	free(*text);
 	*text = more;
+}
+
+static void setting(char **text, const char *name, uint32_t old, uint32_t new)
+{
+	char a[11], b[11]; // 4294967295
+
+	snprintf(a, sizeof(a), "%u", old);
+	snprintf(b, sizeof(b), "%u", new);
+	setting_text(text, name, a, b);
 }
 
 static void setting_ip(
