@@ -158,7 +158,7 @@ static struct rte_mbuf *dp_kpacket_take(
 	if (len && dp_gso_is(&h) && dp_kpacket_segment(q, len, &tag, &h))
 		return NULL;
 	if (dp_gso_is(&h) || !dp_kpacket_whole(q, m, from, len, &tag, &h)) {
-		dp_kqueue_count(&q->rx_dropped, 1);
+		dp_count(&q->rx_dropped, 1);
 		return NULL;
 	}
 	return m;

@@ -6,6 +6,7 @@
 #include "offload/dp_cut.h"
 #include "offload/dp_join.h"
 #include "ports/dp_kdev.h"
+#include "tenants/dp_ledger.h"
 
 #include <rte_mbuf.h>
 
@@ -47,11 +48,6 @@ struct dp_kops {
 
 extern const struct dp_kops dp_ktap_ops, dp_kpacket_ops;
 
-static inline void dp_kqueue_count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
 	struct dp_kqueue *q, struct rte_mbuf **out, uint16_t n, dp_cut_read_fn *read)
 {
@@ -59,8 +55,8 @@ static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
 	uint16_t got = dp_cut_rx(&q->cut, q->dev, read, q, out, n, &packets, &bytes);
 
 	if (got) {
-		dp_kqueue_count(&q->rx_packets, packets);
-		dp_kqueue_count(&q->rx_bytes, bytes);
+		dp_count(&q->rx_packets, packets);
+		dp_count(&q->rx_bytes, bytes);
 	}
 	return got;
 }
@@ -105,10 +101,10 @@ static inline __attribute__((always_inline)) uint16_t dp_kqueue_tx(
 			done = (uint16_t)(done + frames);
 		}
 		if (went < 0)
-			dp_kqueue_count(&q->tx_errors, q->join.msg[end - 1].frames);
+			dp_count(&q->tx_errors, q->join.msg[end - 1].frames);
 	}
 	rte_pktmbuf_free_bulk(m, done);
-	dp_kqueue_count(&q->tx_packets, packets);
-	dp_kqueue_count(&q->tx_bytes, bytes);
+	dp_count(&q->tx_packets, packets);
+	dp_count(&q->tx_bytes, bytes);
 	return done;
 }

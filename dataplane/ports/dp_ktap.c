@@ -28,7 +28,7 @@ static bool dp_ktap_take(
 	}
 	memcpy(q->cut.big, frame, len < room ? len : room);
 	if (!dp_gso_is(h) || !dp_cut_begin(&q->cut, h, len))
-		dp_kqueue_count(&q->rx_dropped, 1);
+		dp_count(&q->rx_dropped, 1);
 	return false;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ports/dp_null.h"
 
+#include "tenants/dp_ledger.h"
+
 #include <rte_ethdev.h>
 
 #include <stdlib.h>
@@ -20,11 +22,6 @@ struct dp_null {
 	struct dp_null_queue queue[];
 };
 
-static void dp_null_count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 static uint16_t dp_null_rx(void *queue, struct rte_mbuf **m, uint16_t n)
 {
 	struct dp_null_queue *q = queue;
@@ -34,8 +31,8 @@ static uint16_t dp_null_rx(void *queue, struct rte_mbuf **m, uint16_t n)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		memset(rte_pktmbuf_append(m[i], size), 0, size);
-	dp_null_count(&q->rx_packets, n);
-	dp_null_count(&q->rx_bytes, (uint64_t)n * size);
+	dp_count(&q->rx_packets, n);
+	dp_count(&q->rx_bytes, (uint64_t)n * size);
 	return n;
 }
 
@@ -48,8 +45,8 @@ static uint16_t dp_null_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 		bytes += m[i]->pkt_len;
 		rte_pktmbuf_free(m[i]);
 	}
-	dp_null_count(&q->tx_packets, n);
-	dp_null_count(&q->tx_bytes, bytes);
+	dp_count(&q->tx_packets, n);
+	dp_count(&q->tx_bytes, bytes);
 	return n;
 }
 

@@ -6,6 +6,7 @@
 #include "dp_mbuf.h"
 #include "offload/dp_rawcsum.h"
 #include "ports/dp_vhost_sock.h"
+#include "tenants/dp_ledger.h"
 
 #include <rte_ethdev.h>
 #include <rte_vhost.h>
@@ -46,11 +47,6 @@ struct dp_vhost {
 	struct dp_vhost_queue queue[];
 };
 
-static void dp_vhost_count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 // ---- in
 
 // The segment that `m` is, into q->cut. Takes the buffer.
@@ -69,7 +65,7 @@ static void dp_vhost_segment(struct dp_vhost_queue *q, struct rte_mbuf *m)
 	if (at && at != q->cut.big)
 		memcpy(q->cut.big, at, len);
 	if (!at || !dp_cut_begin(&q->cut, &h, len))
-		dp_vhost_count(&q->rx_dropped, 1);
+		dp_count(&q->rx_dropped, 1);
 	rte_pktmbuf_free(m);
 }
 
@@ -86,7 +82,7 @@ static struct rte_mbuf *dp_vhost_take(struct dp_vhost_queue *q, struct rte_mbuf 
 		return m;
 	flat = dp_mbuf_flatten(m, q->cut.pool);
 	if (!flat) {
-		dp_vhost_count(&q->rx_dropped, 1);
+		dp_count(&q->rx_dropped, 1);
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -120,8 +116,8 @@ static uint16_t dp_vhost_rx(void *queue, struct rte_mbuf **out, uint16_t n)
 		&q->cut, RTE_MBUF_PORT_INVALID, dp_vhost_read, q, out, n, &packets, &bytes);
 
 	if (got) {
-		dp_vhost_count(&q->rx_packets, packets);
-		dp_vhost_count(&q->rx_bytes, bytes);
+		dp_count(&q->rx_packets, packets);
+		dp_count(&q->rx_bytes, bytes);
 	}
 	return got;
 }
@@ -255,8 +251,8 @@ static uint16_t dp_vhost_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 	for (unsigned i = went; i < out; from += q->frames[i++])
 		if (q->frames[i] > 1)
 			dp_vhost_part(m + from, q->frames[i], q->out[i]);
-	dp_vhost_count(&q->tx_packets, sent);
-	dp_vhost_count(&q->tx_bytes, bytes);
+	dp_count(&q->tx_packets, sent);
+	dp_count(&q->tx_bytes, bytes);
 	return (uint16_t)sent;
 }
 
