@@ -36,7 +36,6 @@ struct rte_eth_fp_ops;
 struct rte_mempool;
 
 enum dp_kdev_kind {
-	DP_KDEV_NONE,
 	DP_KDEV_TAP,    // made by us, and gone with us
 	DP_KDEV_PACKET, // an interface of the kernel's; what it sends itself is not heard
 };

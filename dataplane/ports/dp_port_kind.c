@@ -29,15 +29,6 @@ static bool dp_spec_is_value(const char *s)
 	return *s && !strpbrk(s, ", \t\n");
 }
 
-// What a bond's member is to DPDK; the kernel's interface stands behind it.
-static void dp_spec_kdev(struct dp_port_spec *s, enum dp_kdev_kind kind)
-{
-	s->own = DP_OWN_KERNEL;
-	s->kdev = kind;
-	snprintf(s->args, sizeof(s->args), "no-rx=1");
-	snprintf(s->devname, sizeof(s->devname), "net_null");
-}
-
 static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100])
 {
@@ -60,7 +51,9 @@ static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct
 	while (s->slot_len < frame + DP_KDEV_SLOT_HEAD)
 		s->slot_len *= 2;
 	s->kernel_copy = true;
-	dp_spec_kdev(s, DP_KDEV_PACKET);
+	s->own = DP_OWN_PACKET;
+	snprintf(s->args, sizeof(s->args), "no-rx=1");
+	snprintf(s->devname, sizeof(s->devname), "net_null");
 	return WEFT_E_NONE;
 }
 
@@ -85,7 +78,7 @@ static enum weft_error dp_spec_tap(const struct weft_ipc_port *cfg, struct dp_po
 		snprintf(why, 100, "device: interface %.40s exists already", cfg->device);
 		return WEFT_E_DEVICE;
 	}
-	dp_spec_kdev(s, DP_KDEV_TAP);
+	s->own = DP_OWN_TAP;
 	return WEFT_E_NONE;
 }
 

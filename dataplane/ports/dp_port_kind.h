@@ -8,8 +8,8 @@
 
 enum dp_own {
 	DP_OWN_NONE,
-	DP_OWN_KERNEL, // dp_kdev.h; if it is a bond's member, behind a device of DPDK's that
-		       // `devname` tells
+	DP_OWN_TAP,    // dp_kdev.h
+	DP_OWN_PACKET, // likewise; a bond's member is behind a device of DPDK's, named below
 	DP_OWN_VHOST,
 	DP_OWN_NULL,
 };
@@ -21,9 +21,8 @@ struct dp_port_spec {
 	uint16_t queues; // pairs asked for
 	bool kernel_copy;
 	bool raw_csum;
-	enum dp_own own;        // what it is if it is no device of DPDK's
-	enum dp_kdev_kind kdev; // DP_OWN_KERNEL
-	uint32_t slot_len;
+	enum dp_own own;    // what it is if it is no device of DPDK's
+	uint32_t slot_len;  // DP_OWN_PACKET
 	uint16_t null_size; // DP_OWN_NULL: bytes of a frame that comes in; 0: none does
 };
 

@@ -21,7 +21,7 @@ static void dp_own_open_kdev(
 	const struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p)
 {
 	p->kdev = dp_kdev_open(&(struct dp_kdev_conf){
-		.kind = spec->kdev,
+		.kind = spec->own == DP_OWN_TAP ? DP_KDEV_TAP : DP_KDEV_PACKET,
 		.ifname = p->cfg.device,
 		.queues = spec->queues,
 		.pool = dp->pool,
@@ -53,12 +53,12 @@ enum weft_error dp_own_open(
 	if (spec->own == DP_OWN_NONE)
 		return WEFT_E_NONE;
 	p->n_rxq = p->n_txq = spec->queues;
-	if (spec->own == DP_OWN_KERNEL)
-		dp_own_open_kdev(dp, spec, p);
+	if (spec->own == DP_OWN_NULL)
+		p->null = dp_null_open(spec->queues, spec->null_size, dp->pool);
 	else if (spec->own == DP_OWN_VHOST)
 		dp_own_open_vhost(dp, spec, p);
 	else
-		p->null = dp_null_open(spec->queues, spec->null_size, dp->pool);
+		dp_own_open_kdev(dp, spec, p);
 	if (dp_own_is(p))
 		return WEFT_E_NONE;
 	snprintf(why, 100, "%.37s: %.60s", p->cfg.device, strerror(errno));

@@ -278,17 +278,6 @@ static void dp_vhost_used(void *vhost, uint16_t queues)
 
 // ---- control thread
 
-static uint16_t dp_vhost_sock_take(
-	void *end, unsigned queue, struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
-{
-	return dp_vhost_sock_rx(end, queue, pool, m, n);
-}
-
-static uint16_t dp_vhost_sock_give(void *end, unsigned queue, struct rte_mbuf **m, uint16_t n)
-{
-	return dp_vhost_sock_tx(end, queue, m, n);
-}
-
 static bool dp_vhost_connect(struct dp_vhost *v, const struct dp_vhost_conf *conf)
 {
 	const struct dp_vhost_events events = {v, dp_vhost_told, dp_vhost_used};
@@ -297,7 +286,7 @@ static bool dp_vhost_connect(struct dp_vhost *v, const struct dp_vhost_conf *con
 	if (v->wire.end)
 		return true;
 	v->sock = dp_vhost_sock_open(conf->path, conf->queues, &events);
-	v->wire = (struct dp_vhost_wire){v->sock, dp_vhost_sock_take, dp_vhost_sock_give};
+	v->wire = (struct dp_vhost_wire){v->sock, dp_vhost_sock_rx, dp_vhost_sock_tx};
 	return v->sock;
 }
 

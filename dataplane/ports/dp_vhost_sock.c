@@ -212,9 +212,10 @@ static void dp_vhost_leave(struct dp_vhost_sock *s, unsigned ring)
 	__atomic_store_n(&s->ring[ring].busy, false, __ATOMIC_RELEASE);
 }
 
-uint16_t dp_vhost_sock_rx(struct dp_vhost_sock *s, unsigned queue, struct rte_mempool *pool,
-	struct rte_mbuf **m, uint16_t n)
+uint16_t dp_vhost_sock_rx(
+	void *sock, unsigned queue, struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
 {
+	struct dp_vhost_sock *s = sock;
 	unsigned ring = 2 * queue + 1;
 	int vid = dp_vhost_enter(s, ring);
 	uint16_t got;
@@ -226,8 +227,9 @@ uint16_t dp_vhost_sock_rx(struct dp_vhost_sock *s, unsigned queue, struct rte_me
 	return got;
 }
 
-uint16_t dp_vhost_sock_tx(struct dp_vhost_sock *s, unsigned queue, struct rte_mbuf **m, uint16_t n)
+uint16_t dp_vhost_sock_tx(void *sock, unsigned queue, struct rte_mbuf **m, uint16_t n)
 {
+	struct dp_vhost_sock *s = sock;
 	unsigned ring = 2 * queue;
 	int vid = dp_vhost_enter(s, ring);
 	uint16_t took;

@@ -36,11 +36,11 @@ struct dp_vhost_sock *dp_vhost_sock_open(
 void dp_vhost_sock_close(struct dp_vhost_sock *s); // no worker will come any more
 bool dp_vhost_sock_link(const struct dp_vhost_sock *s);
 
-// ---- the worker that has the queue
+// ---- the worker that has the queue; `sock` is a struct dp_vhost_sock (struct dp_vhost_wire)
 
 // Frames that the machine sends, as the library leaves them: a big segment, or a frame whose
 // checksum is to be filled in, is marked so (RTE_MBUF_F_RX_LRO, _L4_CKSUM_NONE).
-uint16_t dp_vhost_sock_rx(struct dp_vhost_sock *s, unsigned queue, struct rte_mempool *pool,
-	struct rte_mbuf **m, uint16_t n);
+uint16_t dp_vhost_sock_rx(
+	void *sock, unsigned queue, struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n);
 // Returns how many the machine took; these are freed.
-uint16_t dp_vhost_sock_tx(struct dp_vhost_sock *s, unsigned queue, struct rte_mbuf **m, uint16_t n);
+uint16_t dp_vhost_sock_tx(void *sock, unsigned queue, struct rte_mbuf **m, uint16_t n);
