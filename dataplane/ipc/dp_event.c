@@ -79,12 +79,21 @@ void dp_event_poll(struct dp *dp)
 	}
 }
 
+// What is told of a rule: `body`, its match, its instructions.
+static void dp_event_rule(struct dp *dp, uint16_t type, const struct dp_tenant *t, const void *body,
+	size_t len, const struct weft_match *match, const struct weft_instructions *instructions)
+{
+	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, t->id, true))
+		return;
+	dp_ipc_add(dp->ipc, body, len);
+	dp_ipc_add_flow(dp->ipc, match, instructions);
+	dp_ipc_end(dp->ipc);
+}
+
 void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
 	const struct weft_flow_stats *stats, const struct weft_match *match,
 	const struct weft_instructions *instructions)
 {
-	struct dp *dp = ctx;
-	const struct dp_tenant *t = sw_ctx;
 	struct weft_ipc_flow_change body = {
 		.monitors = c->monitors,
 		.cause = c->cause,
@@ -94,11 +103,7 @@ void dp_event_flow_changed(void *ctx, void *sw_ctx, const struct ft_change *c,
 		.stats = *stats,
 	};
 
-	if (!dp->ipc || !dp_ipc_begin(dp->ipc, WEFT_IPC_FLOW_CHANGED, 0, 0, t->id, true))
-		return;
-	dp_ipc_add(dp->ipc, &body, sizeof(body));
-	dp_ipc_add_flow(dp->ipc, match, instructions);
-	dp_ipc_end(dp->ipc);
+	dp_event_rule(ctx, WEFT_IPC_FLOW_CHANGED, sw_ctx, &body, sizeof(body), match, instructions);
 }
 
 void dp_event_unwatch(struct dp *dp)
@@ -166,27 +171,18 @@ void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t)
 	dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s));
 }
 
-static void dp_event_rule(struct dp *dp, uint16_t type, const struct dp_tenant *t,
-	const struct weft_flow_stats *stats, const struct weft_match *match,
-	const struct weft_instructions *instructions)
-{
-	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, t->id, true))
-		return;
-	dp_ipc_add(dp->ipc, stats, sizeof(*stats));
-	dp_ipc_add_flow(dp->ipc, match, instructions);
-	dp_ipc_end(dp->ipc);
-}
-
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
 	const struct weft_match *match, const struct weft_instructions *instructions)
 {
-	dp_event_rule(ctx, WEFT_IPC_FLOW_REMOVED, sw_ctx, stats, match, instructions);
+	dp_event_rule(
+		ctx, WEFT_IPC_FLOW_REMOVED, sw_ctx, stats, sizeof(*stats), match, instructions);
 }
 
 void dp_event_flow_triggered(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,
 	const struct weft_match *match, const struct weft_instructions *instructions)
 {
-	dp_event_rule(ctx, WEFT_IPC_FLOW_TRIGGERED, sw_ctx, stats, match, instructions);
+	dp_event_rule(
+		ctx, WEFT_IPC_FLOW_TRIGGERED, sw_ctx, stats, sizeof(*stats), match, instructions);
 }
 
 // Without an agent nothing is looked at, so that nothing is told to nobody.
