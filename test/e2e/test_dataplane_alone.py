@@ -122,12 +122,19 @@ def test_kernel_stays_silent(lab, fabric):
     assert unreachables(mac), 'the silence outlives the data plane'
 
 
-def test_agent_dies_under_traffic(lab, two_bare):
+@pytest.fixture
+def traffic(lab, two_bare):
+    """Two hosts, a VM on each, and echo requests from the first to the second: both hosts, the first VM, the pinger."""
     a, b = two_bare
     pair(a, b)
-    vm1, vm2 = connect_vms(a, b)
+    vm1, _ = connect_vms(a, b)
     wait_ping(vm1, '10.0.0.2')
-    epoch, pinger = a.dp.epoch, Pinger(lab, vm1, '10.0.0.2')
+    return a, b, vm1, Pinger(lab, vm1, '10.0.0.2')
+
+
+def test_agent_dies_under_traffic(traffic):
+    a, _, vm1, pinger = traffic
+    epoch = a.dp.epoch
     for half_done in (False, True):
         if half_done:  # in the middle of an atomic transaction: it must leave no trace
             a.dp.begin(atomic=True)
@@ -142,12 +149,8 @@ def test_agent_dies_under_traffic(lab, two_bare):
     assert a.dp.ports(1)[0]['name'] == 'vm1'
 
 
-def test_agent_dies_and_nothing_is_lost(lab, two_bare):
-    a, b = two_bare
-    pair(a, b)
-    vm1, _ = connect_vms(a, b)
-    wait_ping(vm1, '10.0.0.2')
-    pinger = Pinger(lab, vm1, '10.0.0.2')
+def test_agent_dies_and_nothing_is_lost(traffic):
+    a, b, _, pinger = traffic
     for _ in range(5):
         a.dp.close()
         b.dp.close()
@@ -157,12 +160,8 @@ def test_agent_dies_and_nothing_is_lost(lab, two_bare):
     assert lost(pinger) == []
 
 
-def test_ports_come_and_go_under_traffic(lab, two_bare):
-    a, b = two_bare
-    pair(a, b)
-    vm1, _ = connect_vms(a, b)
-    wait_ping(vm1, '10.0.0.2')
-    pinger = Pinger(lab, vm1, '10.0.0.2')
+def test_ports_come_and_go_under_traffic(traffic):
+    a, _, _, pinger = traffic
     for i in range(40):
         port = 100 + i
         a.dp.port_add(1, 'tap', id=port, ofport=10 + i % 3, device='churn%d' % (i % 3))
