@@ -2,25 +2,9 @@
 // Nicira's multipath and bundle: which link of many a flow takes, and what takes the place of a
 // port that died.
 #include "nx_build.h"
-#include "side.h"
+#include "one_side.h"
 
 #include "flowtable/nx.h"
-
-#define PORTS 4u
-
-static struct side it;
-
-static int setup(void **state)
-{
-	it = side_new(PORTS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	side_free(&it);
-	return 0;
-}
 
 static void random_flow(struct weft_flow_key *k)
 {

@@ -45,14 +45,6 @@ static void on_change(void *ctx, void *sw_ctx, const struct ft_change *c,
 	mirror.cause[t][port] = c->cause;
 }
 
-static struct weft_match match_port(uint32_t in_port)
-{
-	struct pattern p = {0};
-
-	pattern_exact(&p, WEFT_FIELD_IN_PORT, in_port);
-	return pattern_match(&p);
-}
-
 static void put(struct world *w, uint8_t command, uint8_t table, uint32_t port, uint32_t out)
 {
 	struct weft_flow_mod mod = flow_mod_of(command, table, 5);

@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nicira's actions one by one: bounds, what ends what, the controller's words, OpenFlow 1.0.
 #include "nx_build.h"
-#include "side.h"
+#include "one_side.h"
 
 #include "flowtable/nx.h"
-
-#define PORTS 4u
-
-static struct side it;
-
-static int setup(void **state)
-{
-	it = side_new(PORTS);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	side_free(&it);
-	return 0;
-}
 
 static unsigned hits(uint8_t table)
 {

@@ -51,14 +51,6 @@ void *__wrap_aligned_alloc(size_t align, size_t size)
 
 // ---- helpers
 
-static struct weft_match match_port(uint32_t in_port)
-{
-	struct pattern p = {0};
-
-	pattern_exact(&p, WEFT_FIELD_IN_PORT, in_port);
-	return pattern_match(&p);
-}
-
 static enum weft_error put(
 	struct world *w, uint8_t command, uint32_t i, uint16_t flags, uint32_t out)
 {

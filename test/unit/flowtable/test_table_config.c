@@ -41,11 +41,8 @@ static enum weft_error add(unsigned port, uint16_t importance, uint16_t idle, ui
 {
 	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, 0, 1);
 	struct program p = program_out(1);
-	struct pattern pattern = {0};
-	struct weft_match m;
+	struct weft_match m = match_port(port);
 
-	pattern_exact(&pattern, WEFT_FIELD_IN_PORT, port);
-	m = pattern_match(&pattern);
 	mod.importance = importance;
 	mod.idle_timeout = idle;
 	mod.hard_timeout = hard;

@@ -67,11 +67,8 @@ static enum weft_error ask(struct world *w, uint8_t command, uint32_t port, uint
 {
 	struct weft_flow_mod mod = flow_mod_of(command, 0, 5);
 	struct program p = program_out(1);
-	struct pattern at = {0};
-	struct weft_match m;
+	struct weft_match m = match_port(port);
 
-	pattern_exact(&at, WEFT_FIELD_IN_PORT, port);
-	m = pattern_match(&at);
 	program_trigger(&p, t);
 	mod.flags = flags;
 	return ft_flow_mod(w->sw, &mod, &m, &p.instr);

@@ -243,6 +243,15 @@ static inline struct weft_match pattern_match(const struct pattern *p)
 	return m;
 }
 
+// All that comes in at the port.
+static inline struct weft_match match_port(uint32_t in_port)
+{
+	struct pattern p = {0};
+
+	pattern_exact(&p, WEFT_FIELD_IN_PORT, in_port);
+	return pattern_match(&p);
+}
+
 static inline struct weft_flow_mod flow_mod_of(uint8_t command, uint8_t table, uint16_t priority)
 {
 	return (struct weft_flow_mod){
