@@ -175,7 +175,7 @@ static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arriva
 			now->sw = a[i].sw;
 			now->epoch = ft_epoch(a[i].sw);
 			now->fdb_epoch = ft_fdb_epoch(a[i].sw);
-			now->turn = ft_relevance_turn(&a[i].sw->cache.relevance);
+			now->turn = ft_relevance_turn(a[i].sw);
 		}
 		c->at[i] = (uint8_t)(now - c->now);
 	}
@@ -298,7 +298,7 @@ static void limit_alike(struct ft_alike *a, const struct now *now)
 {
 	static const uint64_t nothing[FT_ALIKE_WORDS];
 	uint64_t words[FT_ALIKE_WORDS];
-	bool same = ft_relevance_words(&now->sw->cache.relevance, now->turn, words);
+	bool same = ft_relevance_words(now->sw, now->turn, words);
 
 	ft_alike_limit(a, same ? words : nothing);
 }

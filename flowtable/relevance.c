@@ -116,22 +116,25 @@ static void publish_masks(struct ft_relevance *r)
 }
 
 // Whoever sees one of the new words sees the odd turn, too.
-static void publish(struct ft_relevance *r)
+static void publish(struct ft_switch *sw)
 {
-	uint64_t turn = atomic_load_explicit(&r->turn, memory_order_relaxed);
+	_Atomic uint64_t *at = &sw->cache.turn;
+	uint64_t turn = atomic_load_explicit(at, memory_order_relaxed);
 
-	atomic_store_explicit(&r->turn, turn + 1, memory_order_relaxed);
-	publish_masks(r);
-	publish_words(r);
-	atomic_store_explicit(&r->turn, turn + 2, memory_order_release);
+	atomic_store_explicit(at, turn + 1, memory_order_relaxed);
+	publish_masks(&sw->cache.relevance);
+	publish_words(&sw->cache.relevance);
+	atomic_store_explicit(at, turn + 2, memory_order_release);
 }
 
-bool ft_relevance_words(const struct ft_relevance *r, uint64_t turn, uint64_t words[FT_ALIKE_WORDS])
+bool ft_relevance_words(const struct ft_switch *sw, uint64_t turn, uint64_t words[FT_ALIKE_WORDS])
 {
+	const struct ft_relevance *r = &sw->cache.relevance;
+
 	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
 		words[i] = atomic_load_explicit(&r->word[i], memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
-	return !(turn & 1) && atomic_load_explicit(&r->turn, memory_order_relaxed) == turn;
+	return !(turn & 1) && atomic_load_explicit(&sw->cache.turn, memory_order_relaxed) == turn;
 }
 
 // These say whether anything is new.
@@ -203,19 +206,19 @@ static void add_groups(struct weft_flow_key *fields, const struct ft_switch *sw)
 
 void ft_relevance_init(struct ft_switch *sw)
 {
-	publish(&sw->cache.relevance);
+	publish(sw);
 }
 
 void ft_relevance_grow(struct ft_switch *sw, const struct ft_shape *shape)
 {
 	if (add_shape(&sw->cache.relevance.fields, shape))
-		publish(&sw->cache.relevance);
+		publish(sw);
 }
 
 void ft_relevance_group(struct ft_switch *sw, const struct ft_group *g)
 {
 	if (add_group(&sw->cache.relevance.fields, g))
-		publish(&sw->cache.relevance);
+		publish(sw);
 }
 
 void ft_relevance_shrink(struct ft_switch *sw)
@@ -232,5 +235,5 @@ void ft_relevance_shrink(struct ft_switch *sw)
 		add_shapes(&r->fields, atomic_load_explicit(&t->soft, memory_order_relaxed));
 	}
 	add_groups(&r->fields, sw);
-	publish(r);
+	publish(sw);
 }

@@ -30,10 +30,7 @@ enum ft_frame_kind {
 struct ft_relevance {
 	_Alignas(64) _Atomic uint64_t mask[FT_FRAME_KINDS][8];
 	bool all_tcp6; // rules look at what lies beyond 64 bytes: TCP flags over IPv6
-	// The same as words of the key. They belong to the masks read since ft_relevance_turn()
-	// told `turn`, if it still does.
-	_Atomic uint64_t word[FT_ALIKE_WORDS];
-	_Atomic uint64_t turn; // odd while they change
+	_Atomic uint64_t word[FT_ALIKE_WORDS]; // the same as words of the key
 	// the writer's
 	struct weft_flow_key fields;
 };
@@ -42,13 +39,9 @@ struct ft_group;
 struct ft_shape;
 struct ft_switch;
 
-// Workers. A turn before any mask is read; and then whether it still is the same, so that words[]
-// is what those masks are made of.
-static inline uint64_t ft_relevance_turn(const struct ft_relevance *r)
-{
-	return atomic_load_explicit(&r->turn, memory_order_acquire);
-}
-bool ft_relevance_words(const struct ft_relevance *, uint64_t turn, uint64_t words[FT_ALIKE_WORDS]);
+// Workers. Whether the turn still is the one that ft_relevance_turn() told before any mask was
+// read, so that words[] is what those masks are made of.
+bool ft_relevance_words(const struct ft_switch *, uint64_t turn, uint64_t words[FT_ALIKE_WORDS]);
 
 void ft_relevance_init(struct ft_switch *);
 // A rule of this shape is about to be published.

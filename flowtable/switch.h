@@ -59,6 +59,7 @@ struct ft_switch {
 		_Atomic uint64_t base_epoch; // the latest change that is not in the history
 		_Atomic uint64_t fdb_epoch;  // moves with every change of the FDB
 		struct ft_history *history;  // constant
+		_Atomic uint64_t turn;       // of the relevance; odd while that changes
 		uint32_t serial;             // of all switches there ever were
 		struct ft_relevance relevance;
 	} cache; // for the flow caches (cache.h)
@@ -114,6 +115,12 @@ static inline uint64_t ft_epoch(const struct ft_switch *sw)
 static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->cache.fdb_epoch, memory_order_acquire);
+}
+
+// Beside the epochs, which are asked for just then: one cache line a switch, not two.
+static inline uint64_t ft_relevance_turn(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.turn, memory_order_acquire);
 }
 
 static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
