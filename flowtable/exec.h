@@ -141,6 +141,13 @@ void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, 
 bool ft_output_packet_in(struct ft_burst *, struct ft_run *, const struct ft_packet_in *);
 // The output that waits goes out as a copy, since the packet is about to change.
 void ft_run_flush(struct ft_burst *, struct ft_run *);
+// The same, before the key changes where no frame shows it: a packet-in tells of that, and egress
+// tables match it.
+static inline void ft_run_settle(struct ft_burst *b, struct ft_run *run)
+{
+	if (__builtin_expect(b->egress || run->waiting == FT_WAIT_CONTROLLER, 0))
+		ft_run_flush(b, run);
+}
 // What will be output is this; its port and VTEP are the caller's to set.
 void ft_run_wait(struct ft_burst *, struct ft_run *, enum ft_waiting);
 // The final call.

@@ -7,7 +7,7 @@
 
 // ---- what a change does to an output that waits
 
-// Registers and marks are in no frame: only a packet-in tells them.
+// Registers and marks are in no frame.
 static bool output_sees(enum weft_field f)
 {
 	return f != WEFT_FIELD_METADATA && (f < WEFT_FIELD_REG0 || f > WEFT_FIELD_PKT_MARK);
@@ -15,8 +15,10 @@ static bool output_sees(enum weft_field f)
 
 static void before_write(struct ft_burst *b, struct ft_run *run, unsigned field)
 {
-	if (run->waiting == FT_WAIT_CONTROLLER || output_sees((enum weft_field)field))
+	if (output_sees((enum weft_field)field))
 		ft_run_flush(b, run);
+	else
+		ft_run_settle(b, run);
 }
 
 static bool edited(struct ft_burst *b, struct ft_run *run, enum weft_drop why)

@@ -42,6 +42,14 @@ void ft_run_init(struct ft_run *run, struct ft_packet *pkt, struct ft_budget *bu
 
 // ---- instructions, in the order of OpenFlow 1.3.5, 5.9
 
+static void write_metadata(
+	struct ft_burst *b, struct ft_run *run, const struct weft_instructions *i)
+{
+	if (i->metadata_mask)
+		ft_run_settle(b, run);
+	ft_write_metadata(&run->pkt->key, i);
+}
+
 static bool may_end_early(const struct weft_instructions *i)
 {
 	const uint64_t ends = 1ull << WEFT_ACTION_EXIT | 1ull << WEFT_ACTION_DEC_NW_TTL |
@@ -81,7 +89,7 @@ bool ft_run_instructions(struct ft_burst *b, struct ft_run *run, const struct we
 		ft_set_write(set, weft_instructions_write(i), i->write_len, miss);
 	if (i->write_len || i->flags & WEFT_INSTR_CLEAR)
 		run->pkt->key.actset_output = htonl(ft_set_output(set));
-	ft_write_metadata(&run->pkt->key, i);
+	write_metadata(b, run, i);
 	return true;
 }
 
@@ -103,7 +111,7 @@ static void run_rule(
 	pkt->rule = rule;
 	pkt->table = table;
 	if (ft_only_goes_on(i) && i->goto_table > table) {
-		ft_write_metadata(&pkt->key, i);
+		write_metadata(b, run, i);
 		run->next = i->goto_table;
 		return;
 	}

@@ -134,6 +134,7 @@ static void ref_punt(struct ref *r, uint16_t max_len, uint8_t reason)
 	s->in.max_len = max_len;
 	s->in.table = r->table;
 	s->in.reason = reason;
+	s->metadata = r->s->pkt.key.metadata;
 }
 
 static void ref_output(struct ref *r, uint32_t port, uint16_t max_len, unsigned cut)

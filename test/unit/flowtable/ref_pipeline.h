@@ -85,6 +85,7 @@ static void ref_send(struct ref *r, enum sent_kind kind, uint32_t port, weft_be3
 		s->in.max_len = in->max_len;
 		s->in.table = in->table;
 		s->in.reason = in->reason;
+		s->metadata = r->pkt.key.metadata;
 	}
 	s->len = r->pkt.pkt.len;
 	memcpy(s->bytes, r->pkt.pkt.data, s->len);

@@ -29,6 +29,7 @@ struct sent {
 	unsigned packet, nth; // of that packet's; the test's
 	unsigned len;
 	uint8_t bytes[FRAME_MAX];
+	weft_be64 metadata; // CONTROLLER: as it is told
 	// CONTROLLER: the packet stopped
 	unsigned continuation_len;
 	uint64_t continuation[WEFT_PAUSE_BYTES / 8];
@@ -130,6 +131,7 @@ static void books_packet_in(
 	s->in.reason = in->reason;
 	s->in.controller_id = in->controller_id;
 	s->in.controller = in->controller;
+	s->metadata = p->key.metadata;
 	s->continuation_len = in->continuation_len;
 	if (in->continuation)
 		memcpy(s->continuation, in->continuation, in->continuation_len);

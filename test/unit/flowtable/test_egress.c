@@ -132,6 +132,32 @@ static void copies(void **state)
 	assert_int_equal(left(4, 0x1234), 3);
 }
 
+// What a rule does after an output is not seen in egress, nor told with an earlier packet-in.
+static void as_it_was_output(void **state)
+{
+	struct program p = out_to(2, false), mirror = out_to(4, false), none = {0};
+
+	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_CONTROLLER);
+	program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	program_move(
+		&p, false, bits_of(WEFT_FIELD_ETH_TYPE, 0, 16), bits_of(WEFT_FIELD_REG0, 0, 16));
+	p.instr.metadata = weft_htonll(5);
+	p.instr.metadata_mask = UINT64_MAX;
+	go(&p, 1);
+	assert_int_equal(border(FIRST, 1), WEFT_E_NONE);
+	assert_int_equal(put(0, WEFT_FIELD_MAX, 0, &p), WEFT_E_NONE);
+	assert_int_equal(put(1, WEFT_FIELD_MAX, 0, &none), WEFT_E_NONE);
+	assert_int_equal(put(FIRST, WEFT_FIELD_MAX, 0, &none), WEFT_E_NONE);
+	assert_int_equal(put(FIRST, WEFT_FIELD_METADATA, 5, &mirror), WEFT_E_NONE);
+	assert_int_equal(put(FIRST, WEFT_FIELD_REG0, 0x1234, &mirror), WEFT_E_NONE);
+	receive(1);
+	assert_int_equal(books->n, 3);
+	assert_int_equal(left(2, 0x1234), 1);
+	assert_int_equal(left(3, 0x1234), 1);
+	assert_int_equal(books->sent[1].kind, SENT_CONTROLLER);
+	assert_int_equal(books->sent[1].metadata, 0);
+}
+
 static void borders(void **state)
 {
 	struct program pass = {0}, written = out_to(2, true), group = {0}, none = {0};
@@ -219,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_port_has_its_pass),
 		TEST(copies),
+		TEST(as_it_was_output),
 		TEST(borders),
 		TEST(action_set_is_matched),
 		TEST(packet_types),
