@@ -83,24 +83,19 @@ enum weft_error ft_check_egress(
 
 // ---- a pass
 
-// What waited, and the action set that says it.
-struct ft_egress_pass {
-	enum ft_waiting kind;
-	uint32_t port;
-	struct weft_ip vtep;
-	struct {
-		struct weft_action a;
-		struct weft_action_output out;
-	} output;
+// An action set that says so.
+struct pass_output {
+	struct weft_action a;
+	struct weft_action_output out;
 };
 
-static void pass_start(struct ft_egress_pass *p, const struct ft_run *run)
+static struct weft_egress_pass pass_of(const struct ft_run *run)
 {
-	p->kind = run->waiting;
-	p->port = run->waiting == FT_WAIT_OVERLAY ? WEFT_OFPORT_OVERLAY : run->port;
-	p->vtep = run->vtep;
-	p->output.a = (struct weft_action){WEFT_ACTION_OUTPUT, sizeof(p->output), p->port};
-	p->output.out = (struct weft_action_output){.max_len = WEFT_MAX_LEN_ALL};
+	const struct weft_ip none = {.q = {0, 0}};
+
+	if (run->waiting == FT_WAIT_OVERLAY)
+		return (struct weft_egress_pass){.port = WEFT_OFPORT_OVERLAY, .vtep = run->vtep};
+	return (struct weft_egress_pass){.port = run->port, .vtep = none};
 }
 
 // The packet, or a copy of it; NULL: no buffer, and the sink has counted that.
@@ -118,7 +113,9 @@ static struct ft_packet *pass_packet(struct ft_burst *b, const struct ft_run *ru
 
 __attribute__((noinline)) void ft_egress(struct ft_burst *b, struct ft_run *run, unsigned flags)
 {
-	struct ft_egress_pass pass;
+	const struct weft_egress_pass pass = pass_of(run);
+	const struct pass_output output = {
+		{WEFT_ACTION_OUTPUT, sizeof(output), pass.port}, {.max_len = WEFT_MAX_LEN_ALL}};
 	struct ft_action_set set;
 	struct ft_run out = {
 		.pkt = pass_packet(b, run, flags),
@@ -128,12 +125,11 @@ __attribute__((noinline)) void ft_egress(struct ft_burst *b, struct ft_run *run,
 		.set = &set,
 	};
 
-	pass_start(&pass, run);
 	run->waiting = FT_WAIT_NONE;
 	if (!out.pkt)
 		return;
 	ft_set_clear(&set);
-	ft_set_write(&set, &pass.output, sizeof(pass.output), false);
+	ft_set_write(&set, &output, sizeof(output), false);
 	out.pkt->key.actset_output = htonl(pass.port);
 	b->pass = &pass;
 	if (out.next && ft_budget_steps(run->budget, 1)) {
@@ -147,12 +143,8 @@ __attribute__((noinline)) void ft_egress(struct ft_burst *b, struct ft_run *run,
 
 bool ft_egress_output(struct ft_burst *b, struct ft_run *run, uint32_t ofport)
 {
-	const struct ft_egress_pass *p = b->pass;
-
-	if (ofport != p->port)
+	if (ofport != b->pass->port)
 		return false;
-	ft_run_wait(b, run, p->kind);
-	run->port = p->port;
-	run->vtep = p->vtep;
+	ft_output_pass(b, run, b->pass);
 	return true;
 }

@@ -29,6 +29,8 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/port.h"
 
+#include <weft/continuation.h>
+
 #define FT_MAX_GROUP_DEPTH 16
 #define FT_MAX_BUCKETS 1024
 #define FT_MAX_STEPS 16384
@@ -44,9 +46,9 @@ struct ft_burst {
 	unsigned flags; // FT_SWITCH_*
 	bool overlay;   // the switch has one
 	unsigned stacks_used;
-	struct ft_stack *stacks;     // FT_BURST of them, for packets that push something
-	bool egress;                 // there are egress tables
-	struct ft_egress_pass *pass; // through them; NULL: none is under way
+	struct ft_stack *stacks; // FT_BURST of them, for packets that push something
+	bool egress;             // there are egress tables
+	const struct weft_egress_pass *pass; // through them; NULL: none is under way
 	struct {
 		uint32_t ofport;
 		const struct ft_port_entry *entry;
@@ -135,6 +137,8 @@ static inline bool ft_budget_steps(struct ft_budget *b, unsigned n)
 // OpenFlow 1.3.5, 7.2.1 for the ports with a meaning. A port that can't be reached leaves its
 // reason in run->why.
 void ft_output(struct ft_burst *, struct ft_run *, uint32_t ofport, uint16_t max_len);
+// Where a pass through egress tables leads. The way may have closed while it was paused.
+void ft_output_pass(struct ft_burst *, struct ft_run *, const struct weft_egress_pass *);
 void ft_output_controller(struct ft_burst *, struct ft_run *, uint16_t max_len, uint8_t reason);
 // The same with all that a packet-in may say; cookie and table are filled in.
 // False: its port sends none.

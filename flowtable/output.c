@@ -285,6 +285,14 @@ static void output_in_port(struct ft_burst *b, struct ft_run *run)
 		output_port(b, run, in_port(run));
 }
 
+void ft_output_pass(struct ft_burst *b, struct ft_run *run, const struct weft_egress_pass *pass)
+{
+	if (pass->port == WEFT_OFPORT_OVERLAY)
+		output_overlay(b, run, &pass->vtep);
+	else
+		output_port(b, run, pass->port);
+}
+
 void ft_output(struct ft_burst *b, struct ft_run *run, uint32_t ofport, uint16_t max_len)
 {
 	if (__builtin_expect(b->pass != NULL, 0) && ft_egress_output(b, run, ofport))

@@ -11,7 +11,7 @@ bool ft_pause_start(struct ft_burst *b, struct ft_run *run, const struct weft_ac
 	struct ft_pause *p = b->pause;
 
 	ft_trace_spoil(run->pkt);
-	if (b->pass || p->run) {
+	if (p->run) {
 		ft_run_flush(b, run);
 		run->why = WEFT_DROP_ACTION_ERROR;
 		return false;
@@ -152,14 +152,18 @@ static void write_set(struct sheet *s, const struct ft_action_set *set)
 	}
 }
 
-static bool write_all(struct ft_run *run, struct sheet *s)
+static bool write_all(const struct ft_burst *b, struct ft_run *run, struct sheet *s)
 {
 	const struct ft_pause *p = run->pausing;
 	const struct ft_stack *stack = run->budget->stack;
 	struct weft_continuation *c = (void *)s->at, head = {.n_rules = p->n_rules};
 	const char *set;
 
+	if (b->pass)
+		head.flags = WEFT_PAUSED_EGRESS;
 	write_down(s, &head, sizeof(head));
+	if (b->pass)
+		write_down(s, b->pass, sizeof(*b->pass));
 	c->map = write_key(s, &run->pkt->key);
 	if (stack && stack->n) {
 		c->n_stack = (uint16_t)stack->n;
@@ -169,9 +173,9 @@ static bool write_all(struct ft_run *run, struct sheet *s)
 	if (!p->set_done)
 		write_set(s, run->set);
 	c->set_len = (uint16_t)(s->at - set);
-	c->flags = (uint8_t)((p->set_done ? WEFT_PAUSED_SET_DONE : 0) |
-			     (run->packet_out ? WEFT_PAUSED_PACKET_OUT : 0) |
-			     (!p->set_done && run->set->miss ? WEFT_PAUSED_SET_MISS : 0));
+	c->flags |= (uint8_t)((p->set_done ? WEFT_PAUSED_SET_DONE : 0) |
+			      (run->packet_out ? WEFT_PAUSED_PACKET_OUT : 0) |
+			      (!p->set_done && run->set->miss ? WEFT_PAUSED_SET_MISS : 0));
 	write_down(s, p->rules, p->rules_len);
 	return !s->full && !p->full;
 }
@@ -181,7 +185,7 @@ void ft_pause_end(struct ft_burst *b, struct ft_run *run)
 	struct ft_pause *p = run->pausing;
 	struct sheet s = {(char *)p->bytes, (char *)p->bytes + sizeof(p->bytes), false};
 
-	if (write_all(run, &s)) {
+	if (write_all(b, run, &s)) {
 		run->in.continuation = p->bytes;
 		run->in.continuation_len = (uint16_t)(s.at - (char *)p->bytes);
 	} else {

@@ -12,8 +12,11 @@
 // Going on. ft_switch_resume() is a packet-out whose lists are those written down. Its bounds are
 // counted anew, so a packet may go in circles by way of its controller, at the controller's speed.
 //
-// Not done, and the packet is dropped (WEFT_DROP_ACTION_ERROR): in a pass through egress tables,
-// and if more than WEFT_PAUSE_BYTES would have to be written down. What a packet-in says of the
+// A pass through egress tables (egress.h) stops alone, too, and goes on as that pass: towards the
+// port that it was on its way to, if it is still there.
+//
+// Not done, and the packet is dropped (WEFT_DROP_ACTION_ERROR): if more than WEFT_PAUSE_BYTES would
+// have to be written down. What a packet-in says of the
 // rule (its cookie) is lost with the rule: after going on, outputs to the controller of the lists
 // that were written down have none.
 

@@ -71,6 +71,7 @@ static void restore(struct ft_burst *b, struct ft_run *run, const struct weft_co
 		memcpy(run->budget->stack->at, weft_paused_stack(c), 16u * c->n_stack);
 	}
 	ft_set_write(run->set, weft_paused_set(c), c->set_len, c->flags & WEFT_PAUSED_SET_MISS);
+	b->pass = weft_paused_pass(c);
 	run->packet_out = c->flags & WEFT_PAUSED_PACKET_OUT;
 }
 

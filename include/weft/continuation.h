@@ -10,6 +10,7 @@
 // and so on; its instructions are those that remain, its apply-actions those behind the pause.
 //
 //   struct weft_continuation, then
+//   struct weft_egress_pass, if it stopped in egress tables (WEFT_PAUSED_EGRESS)
 //   popcount(map) words   of the flow key, those that no frame says and that are not zero
 //   n_stack values        of 16 bytes, the lowest of the stack first
 //   set_len bytes         the action set as a list of actions, which write-actions would make it
@@ -26,6 +27,8 @@
 #define WEFT_PAUSED_SET_DONE 1u   // the action set was being executed: nobody will do it again
 #define WEFT_PAUSED_PACKET_OUT 2u // in the actions of a packet-out, which may output to TABLE
 #define WEFT_PAUSED_SET_MISS 4u   // the action set's output is a table-miss rule's
+#define WEFT_PAUSED_EGRESS 8u     // in egress tables, on its way to a port
+#define WEFT_PAUSED_FLAGS 15u
 
 struct weft_continuation {
 	uint64_t map; // bit i: word i of struct weft_flow_key
@@ -36,6 +39,14 @@ struct weft_continuation {
 	uint8_t pad;
 };
 static_assert(sizeof(struct weft_continuation) == 16, "travels");
+
+// A packet, or copy, in egress tables (OpenFlow 1.5.1, 5.1): where it leaves.
+struct weft_egress_pass {
+	uint32_t port; // WEFT_OFPORT_OVERLAY, or one of this host
+	uint32_t pad;
+	struct weft_ip vtep; // of the overlay; none: as the key says
+};
+static_assert(sizeof(struct weft_egress_pass) == 24, "travels");
 
 #define WEFT_PAUSED_CALLED 1u // by a resubmit: after its goto-table its caller goes on
 #define WEFT_PAUSED_LIST 2u   // no rule, but a list of actions: its apply-actions
@@ -59,9 +70,22 @@ static inline uint64_t weft_pause_words(void)
 	return all & ~((1ull << end) - (1ull << first));
 }
 
+static inline size_t weft_paused_pass_bytes(const struct weft_continuation *c)
+{
+	return c->flags & WEFT_PAUSED_EGRESS ? sizeof(struct weft_egress_pass) : 0;
+}
+
+// NULL: it did not stop in egress tables.
+static inline const struct weft_egress_pass *weft_paused_pass(const struct weft_continuation *c)
+{
+	return c->flags & WEFT_PAUSED_EGRESS ? (const void *)(c + 1) : NULL;
+}
+
 static inline const uint64_t *weft_paused_words(const struct weft_continuation *c)
 {
-	return (const uint64_t *)(const void *)(c + 1);
+	const char *pass = (const char *)(c + 1);
+
+	return (const void *)(pass + weft_paused_pass_bytes(c));
 }
 
 static inline const void *weft_paused_stack(const struct weft_continuation *c)
@@ -119,10 +143,11 @@ static inline bool weft_continuation_ok(const void *p, size_t len)
 
 	if (len < sizeof(*c) || len > WEFT_PAUSE_BYTES || len % 8)
 		return false;
-	fixed = sizeof(*c) + 8u * (unsigned)__builtin_popcountll(c->map) + 16u * c->n_stack +
-		c->set_len;
-	if (c->map & ~weft_pause_words() || c->n_stack > WEFT_PAUSE_STACK || c->set_len % 8 ||
-		fixed > len || !weft_actions_ok(weft_paused_set(c), c->set_len))
+	fixed = sizeof(*c) + weft_paused_pass_bytes(c) +
+		8u * (unsigned)__builtin_popcountll(c->map) + 16u * c->n_stack + c->set_len;
+	if (c->flags & ~WEFT_PAUSED_FLAGS || c->map & ~weft_pause_words() ||
+		c->n_stack > WEFT_PAUSE_STACK || c->set_len % 8 || fixed > len ||
+		!weft_actions_ok(weft_paused_set(c), c->set_len))
 		return false;
 	at = (const char *)p + fixed;
 	for (unsigned i = 0; i < c->n_rules; i++, at += n)

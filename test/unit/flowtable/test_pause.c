@@ -10,7 +10,8 @@
 #define PORTS 6u
 #define TABLES 5u
 #define GROUP 9u
-#define MAX_SENT 256u
+#define EGRESS 3u // the first egress table, where there are any
+#define MAX_SENT 65536u
 
 // ---- two switches: `stops` has pauses where `plain` has notes
 
@@ -170,17 +171,79 @@ static void what_is_too_long_is_dropped(void **state)
 	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
 }
 
-static void not_in_egress(void **state)
+// Packets on their way to ports 2 and 3 stop in an egress table.
+static void stop_in_egress(void)
 {
 	struct program out = program_out(2), p = {0};
 
-	assert_int_equal(ft_egress_set(stops.w->sw, 3, true), 0);
+	program_add(&out, false, WEFT_ACTION_OUTPUT, 3);
+	assert_int_equal(ft_egress_set(stops.w->sw, EGRESS, true), 0);
+	put_pause(&p);
+	program_set(&p, false, WEFT_FIELD_ETH_SRC, 7);
+	side_rule(&stops, 0, &out);
+	side_rule(&stops, EGRESS, &p);
+	side_run_ip(&stops, 64);
+	assert_int_equal(stops.books->n, 2);
+	assert_int_equal(side_sent_to(&stops, 2) + side_sent_to(&stops, 3), 0);
+}
+
+static void each_pass_of_egress_stops(void **state)
+{
+	stop_in_egress();
+	assert_int_equal(resume_all(&stops), 2);
+	assert_int_equal(stops.books->n, 4);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
+	assert_int_equal(side_sent_to(&stops, 3), 1);
+	assert_int_equal(stops.books->sent[2].bytes[11], 7); // the rest of the list was run
+}
+
+static void delete_all(void)
+{
+	const struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_DELETE, WEFT_TABLE_ALL, 0);
+
+	assert_int_equal(ft_flow_mod(stops.w->sw, &mod, &(struct weft_match){0}, NULL), 0);
+}
+
+// What it was on its way to may be another meanwhile, or gone, and so may the egress tables.
+static void egress_may_change_meanwhile(void **state)
+{
+	struct sent stopped;
+
+	stop_in_egress();
+	stopped = stops.books->sent[1];
+	assert_int_equal(ft_port_set(stops.w->sw, &(struct ft_port){3, WEFT_PORT_DOWN, false}), 0);
+	assert_int_equal(resume(&stops, &stopped, none, 0), 0);
+	assert_int_equal(stops.books->reasons[WEFT_DROP_PORT_DOWN], 1);
+	ft_port_del(stops.w->sw, 3);
+	assert_int_equal(resume(&stops, &stopped, none, 0), 0);
+	assert_int_equal(stops.books->reasons[WEFT_DROP_NO_PORT], 1);
+	delete_all();
+	assert_int_equal(ft_egress_set(stops.w->sw, EGRESS, false), 0);
+	stopped = stops.books->sent[0];
+	assert_int_equal(resume(&stops, &stopped, none, 0), 0);
+	assert_int_equal(side_sent_to(&stops, 2), 1);
+}
+
+// Into the overlay: to the VTEP that the FDB knew then.
+static void a_pass_into_the_overlay_stops(void **state)
+{
+	const struct weft_ipc_fdb dst = {.mac = {{2, 0, 0, 0, 0, 2}},
+		.ofport = WEFT_OFPORT_OVERLAY,
+		.vtep = weft_ip_from_v4(htonl(0x0a0b0c0d))};
+	struct program out = program_out(WEFT_OFPORT_OVERLAY), p = {0};
+
+	assert_int_equal(
+		ft_port_set(stops.w->sw, &(struct ft_port){WEFT_OFPORT_OVERLAY, 0, true}), 0);
+	assert_int_equal(ft_fdb_add(stops.w->sw, &dst), 0);
+	assert_int_equal(ft_egress_set(stops.w->sw, EGRESS, true), 0);
 	put_pause(&p);
 	side_rule(&stops, 0, &out);
-	side_rule(&stops, 3, &p);
+	side_rule(&stops, EGRESS, &p);
 	side_run_ip(&stops, 64);
-	assert_int_equal(stops.books->n, 0);
-	assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 1);
+	assert_int_equal(resume_all(&stops), 1);
+	assert_int_equal(stops.books->n, 2);
+	assert_int_equal(stops.books->sent[1].port, WEFT_OFPORT_OVERLAY);
+	assert_int_equal(stops.books->sent[1].tun_dst, htonl(0x0a0b0c0d));
 }
 
 static void a_quiet_port_ends_it(void **state)
@@ -257,6 +320,9 @@ static void what_rules_may_not_is_refused(void **state)
 // What may differ when a part goes on later: exit in a copy ends its maker, too, and buckets share
 // the stack. So not both in one switch.
 static bool copies, stacks;
+
+// A pass through egress tables is a copy, too.
+static bool egress;
 
 // Which of the two is built.
 static bool pauses;
@@ -346,6 +412,10 @@ static void put_random(struct program *p, uint8_t table, unsigned depth)
 
 static void put_written(struct program *p, uint8_t table)
 {
+	if (egress && table >= EGRESS) { // no outputs there
+		program_set(p, true, WEFT_FIELD_ETH_SRC, rng());
+		return;
+	}
 	switch (rng() % 5) {
 	case 0:
 		program_add(p, true, WEFT_ACTION_OUTPUT, 2 + rng() % (PORTS - 1));
@@ -368,6 +438,8 @@ static void put_written(struct program *p, uint8_t table)
 
 static void finish_random(struct program *p, uint8_t table)
 {
+	const unsigned end = egress && table < EGRESS ? EGRESS : TABLES;
+
 	for (unsigned i = rng() % 3; i; i--)
 		put_written(p, table);
 	if (rng() % 6 == 0)
@@ -377,9 +449,9 @@ static void finish_random(struct program *p, uint8_t table)
 		p->instr.metadata_mask = UINT64_MAX;
 		p->instr.metadata &= p->instr.metadata_mask;
 	}
-	if (table + 1u < TABLES && rng() % 2) {
+	if (table + 1u < end && rng() % 2) {
 		p->instr.flags |= WEFT_INSTR_GOTO;
-		p->instr.goto_table = (uint8_t)(table + 1 + rng() % (TABLES - table - 1));
+		p->instr.goto_table = (uint8_t)(table + 1 + rng() % (end - table - 1));
 	}
 }
 
@@ -460,13 +532,13 @@ static void compare(void)
 		assert_int_equal(by_port_and_bytes(&a->sent[i], &b->sent[i]), 0);
 }
 
-static void stopped_packets_come_out_alike(void **state)
+static void run_rounds(unsigned rounds)
 {
 	unsigned stopped = 0, sent = 0;
 
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		copies = round % 3 == 0;
-		stacks = round % 3 == 1 || rng() % 2;
+		stacks = !egress && (round % 3 == 1 || rng() % 2);
 		if (copies && round < 3)
 			add_group(&plain), add_group(&stops);
 		random_rules();
@@ -481,7 +553,21 @@ static void stopped_packets_come_out_alike(void **state)
 			compare();
 		}
 	}
-	assert_true(stopped > 1000 && sent > 1000);
+	assert_true(stopped > rounds / 3 && sent > rounds / 3);
+}
+
+static void stopped_packets_come_out_alike(void **state)
+{
+	egress = false;
+	run_rounds(3000);
+}
+
+static void stopped_passes_come_out_alike(void **state)
+{
+	egress = true;
+	assert_int_equal(ft_egress_set(plain.w->sw, EGRESS, true), 0);
+	assert_int_equal(ft_egress_set(stops.w->sw, EGRESS, true), 0);
+	run_rounds(2000);
 }
 
 int main(void)
@@ -493,11 +579,14 @@ int main(void)
 		TEST(a_group_that_went_is_told),
 		TEST(actions_come_before),
 		TEST(what_is_too_long_is_dropped),
-		TEST(not_in_egress),
+		TEST(each_pass_of_egress_stops),
+		TEST(egress_may_change_meanwhile),
+		TEST(a_pass_into_the_overlay_stops),
 		TEST(a_quiet_port_ends_it),
 		TEST(a_packet_out_may_stop),
 		TEST(what_rules_may_not_is_refused),
 		TEST(stopped_packets_come_out_alike),
+		TEST(stopped_passes_come_out_alike),
 	};
 #undef TEST
 
