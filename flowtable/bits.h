@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Bit vectors: a small classifier's second form, for workers alone.
+// Bit vectors: a classifier's second form, for workers alone, while its rules are few.
 //
 // Where rules have many shapes, every tuple is probed for every key, at six cache lines each. A few
 // thousand rules can be had cheaper: one bit a rule, and for each four bits of the key that some
@@ -18,6 +18,15 @@
 // are dropped, and workers go to the tuples meanwhile. In either case not before an eighth of the
 // rules has changed since: so a change costs a bounded time. Vectors are made only if they are
 // expected to be quicker than the tuples.
+//
+// A hundred rules would so have some twenty rows a key, each in a line of its own, which is what
+// counts where a thousand tenants have a hundred rules each. Up to FT_SIEVE_RULES rules therefore
+// have a *sieve*: only the few columns that leave few rules to ask, and of each slot a *record*,
+// one line with all pieces of the key that any rule looks at, as this slot's wants them. The
+// records of the slots that come through are compared, in order, until one fits. Which columns is
+// found by trial (sieve.c): keys made from the rules themselves are to meet few records. With three
+// rules or less there is no column at all. Whatever its packets are, a key costs at most all
+// records.
 //
 // One writer. A slot's bits are set before its rule is, and are never used again for another match;
 // so a reader that finds a bit in all columns has a chain that matches. What a slot's chain has
@@ -45,24 +54,80 @@ struct ft_columns {
 #define FT_BITS_NEAR_COLUMNS 32u
 #define FT_BITS_NEAR_BYTES 128u // of the key
 
-struct ft_bits {
-	struct ft_garbage garbage;
-	uint32_t n_columns;              // the choosiest first
-	bool near;                       // few columns, and of the beginning of the key
-	uint32_t words;                  // of a row: 1, 2, 4 or a multiple of 8
-	uint32_t tail_words;             // likewise
-	uint32_t n;                      // slots but for the tail, which begins at 64 * words
-	_Atomic uint32_t tail;           // slots in it
+#define FT_SIEVE_RULES 128u
+#define FT_SIEVE_COLUMNS 8u
+#define FT_RECORD_PIECES 12u
+
+// Of a sieve: four bits of a piece.
+struct ft_sieve_column {
+	uint8_t piece; // of the key
+	uint8_t shift;
+};
+
+// What a slot's chain wants of the pieces.
+struct ft_record {
+	uint16_t value[FT_RECORD_PIECES]; // 0 where the mask is
+	uint16_t mask[FT_RECORD_PIECES];
+	_Atomic(struct ft_rule *) rule; // the chain's first
+	uint16_t priority;              // the highest of the chain's, when it came
+} __attribute__((aligned(64)));
+
+// Where the columns say all.
+struct ft_bits_full {
+	struct ft_columns columns;
 	_Atomic(struct ft_rule *) *rule; // a slot's chain's first
 	uint16_t *priority;              // the highest of the chain's, when it came
-	uint64_t *bits;
-	_Atomic uint64_t *tail_bits;
-	struct ft_columns columns;
 	// the writer's
-	uint32_t dead; // slots whose chain has gone
-	bool raised;   // some chain has two slots: a rule above what it had came
 	uint16_t covered[sizeof(struct weft_flow_key) / 2];
 };
+
+// The writer's.
+struct ft_bits_own {
+	struct ft_garbage garbage;
+	struct ft_bits *bits;
+	uint32_t dead; // slots whose chain has gone
+	bool raised;   // some chain has two slots: a rule above what it had came
+};
+
+// One line, behind which lie the records of a sieve, or a struct ft_bits_full.
+struct ft_bits {
+	uint32_t n;            // slots but for the tail,
+	uint32_t first_tail;   // which begins at this slot
+	_Atomic uint32_t tail; // slots in it
+	uint16_t words;        // of a row: 1, 2, 4 or a multiple of 8
+	uint16_t tail_words;   // likewise
+	uint16_t tail_room;    // slots
+	uint8_t n_columns;     // the choosiest first
+	uint8_t n_pieces;      // of a record; 0: no sieve
+	bool near;             // few columns, and of the beginning of the key
+	// bytes from here
+	uint32_t rows_at;
+	uint32_t tail_rows_at;
+	uint32_t own_at;
+	struct ft_sieve_column column[FT_SIEVE_COLUMNS];
+	uint8_t piece[FT_RECORD_PIECES];
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct ft_bits) == 64 && sizeof(struct ft_record) == 64, "a line each");
+
+static inline struct ft_bits_full *ft_bits_full(const struct ft_bits *b)
+{
+	return (struct ft_bits_full *)(uintptr_t)(b + 1);
+}
+
+static inline struct ft_record *ft_bits_record(const struct ft_bits *b, uint32_t slot)
+{
+	return (struct ft_record *)(uintptr_t)(b + 1) + slot;
+}
+
+static inline uint64_t *ft_bits_rows(const struct ft_bits *b)
+{
+	return (uint64_t *)(uintptr_t)((const char *)b + b->rows_at);
+}
+
+static inline _Atomic uint64_t *ft_bits_tail_rows(const struct ft_bits *b)
+{
+	return (_Atomic uint64_t *)(uintptr_t)((const char *)b + b->tail_rows_at);
+}
 
 struct ft_classifier;
 
@@ -86,16 +151,16 @@ ft_bits_guess_fn ft_bits_guess_avx2;
 ft_bits_guess_fn ft_bits_guess_avx512;
 extern ft_bits_guess_fn *ft_bits_guess;
 
-// So few rules, and no tail, that they are compared one by one.
+// No records, but so few rules, and no tail, that they are compared one by one.
 static inline bool ft_bits_is_direct(const struct ft_bits *b)
 {
-	return b->n <= FT_BITS_DIRECT && !atomic_load_explicit(&b->tail, memory_order_acquire);
+	return !b->n_pieces && b->n <= FT_BITS_DIRECT &&
+	       !atomic_load_explicit(&b->tail, memory_order_acquire);
 }
 
 static inline void ft_bits_prefetch(const struct ft_bits *b)
 {
 	__builtin_prefetch(b);
-	__builtin_prefetch(&b->n_columns);
 }
 
 // ---- writer; for classifier.c

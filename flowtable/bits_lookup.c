@@ -5,8 +5,7 @@
 // each of them whole, and a bit that a reader misses is of a rule that it must not see yet.
 #include "flowtable/bits.h"
 
-#include "flowtable/flowtable.h"
-#include "flowtable/lookup_key.h"
+#include "flowtable/sieve_lookup.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -28,7 +27,7 @@ struct chosen {
 static inline void choose_near(const struct ft_bits *b, const struct weft_flow_key *key,
 	uint32_t words, struct chosen *chosen)
 {
-	const struct ft_columns *c = &b->columns;
+	const struct ft_columns *c = &ft_bits_full(b)->columns;
 	__m512i stride = _mm512_set1_epi32((int)words), a, z;
 	__m512i low = _mm512_loadu_si512(key), high = _mm512_loadu_si512((const char *)key + 64);
 	__m512i v = _mm512_permutex2var_epi16(low, _mm512_load_si512(c->piece), high);
@@ -50,7 +49,7 @@ static inline void choose_near(const struct ft_bits *b, const struct weft_flow_k
 static inline void choose(const struct ft_bits *b, const struct weft_flow_key *key, uint32_t words,
 	struct chosen *chosen)
 {
-	const struct ft_columns *c = &b->columns;
+	const struct ft_columns *c = &ft_bits_full(b)->columns;
 
 #if defined(__AVX512BW__)
 	if (__builtin_expect(b->near, 1)) {
@@ -170,15 +169,15 @@ static inline const struct ft_rule *best_of(const struct ft_bits *b, uint32_t fi
 	for (; word; word &= word - 1) {
 		uint32_t slot = first + (uint32_t)__builtin_ctzll(word);
 		const struct ft_rule *r =
-			atomic_load_explicit(&b->rule[slot], memory_order_acquire);
+			atomic_load_explicit(&ft_bits_full(b)->rule[slot], memory_order_acquire);
 
-		if (!r || (best && best->priority >= b->priority[slot]))
+		if (!r || (best && best->priority >= ft_bits_full(b)->priority[slot]))
 			continue;
 		r = ft_chain_visible(r, version);
 		if (!r || (best && best->priority >= r->priority))
 			continue;
 		best = r;
-		if (ordered && r->priority == b->priority[slot])
+		if (ordered && r->priority == ft_bits_full(b)->priority[slot])
 			break;
 	}
 	return best;
@@ -192,14 +191,14 @@ static inline uint32_t block_words(uint32_t words)
 static inline const struct ft_rule *find_ordered(
 	const struct ft_bits *b, uint64_t version, const struct chosen *chosen)
 {
-	struct rows rows = {b->bits, block_words(b->words)};
+	struct rows rows = {ft_bits_rows(b), block_words(b->words)};
 	const struct ft_rule *best = NULL;
 	struct block block;
 
 	for (uint32_t from = 0; 64 * from < b->n; from += rows.n) {
-		if (best && best->priority >= b->priority[64 * from])
+		if (best && best->priority >= ft_bits_full(b)->priority[64 * from])
 			break;
-		rows.bits = b->bits + from;
+		rows.bits = ft_bits_rows(b) + from;
 		for (uint32_t some = and_rows(b, chosen, &rows, &block); some; some &= some - 1) {
 			uint32_t w = (uint32_t)__builtin_ctz(some);
 
@@ -218,12 +217,12 @@ static inline const struct ft_rule *find_in_tail(const struct ft_bits *b, uint32
 
 	choose(b, key, b->tail_words, &chosen);
 	for (uint32_t from = 0; 64 * from < tail; from += rows.n) {
-		rows.bits = b->tail_bits + from;
+		rows.bits = (const uint64_t *)(uintptr_t)ft_bits_tail_rows(b) + from;
 		for (uint32_t some = and_rows(b, &chosen, &rows, &block); some; some &= some - 1) {
 			uint32_t w = (uint32_t)__builtin_ctz(some);
 
-			best = best_of(
-				b, 64 * (b->words + from + w), block.word[w], false, version, best);
+			best = best_of(b, b->first_tail + 64 * (from + w), block.word[w], false,
+				version, best);
 		}
 	}
 	return best;
@@ -234,13 +233,13 @@ static inline const struct ft_rule *find_in_tail(const struct ft_bits *b, uint32
 // The slot of the highest priority, or NOWHERE; nearly always that is the rule.
 static inline uint32_t first_slot(const struct ft_bits *b, const struct chosen *chosen)
 {
-	struct rows rows = {b->bits, block_words(b->words)};
+	struct rows rows = {ft_bits_rows(b), block_words(b->words)};
 	struct block block;
 
 	for (uint32_t from = 0; 64 * from < b->n; from += rows.n) {
 		uint32_t some;
 
-		rows.bits = b->bits + from;
+		rows.bits = ft_bits_rows(b) + from;
 		some = and_rows(b, chosen, &rows, &block);
 		if (some) {
 			uint32_t w = (uint32_t)__builtin_ctz(some);
@@ -255,10 +254,13 @@ static inline uint32_t first_slot(const struct ft_bits *b, const struct chosen *
 static inline const struct ft_rule *rule_in(
 	const struct ft_bits *b, uint32_t slot, uint64_t version)
 {
-	const struct ft_rule *r = atomic_load_explicit(&b->rule[slot], memory_order_acquire);
+	const struct ft_rule *r =
+		atomic_load_explicit(&ft_bits_full(b)->rule[slot], memory_order_acquire);
 
-	return r && ft_life_visible(&r->life, version) && r->priority == b->priority[slot] ? r
-											   : NULL;
+	return r && ft_life_visible(&r->life, version) &&
+			       r->priority == ft_bits_full(b)->priority[slot]
+		       ? r
+		       : NULL;
 }
 
 // Without the tail. In stages, so that the misses of all keys overlap: the slot; its rule's
@@ -273,12 +275,13 @@ static inline void find_all(const struct ft_bits *b, uint64_t version,
 		choose(b, keys[i], b->words, &chosen);
 		slot[i] = first_slot(b, &chosen);
 		if (slot[i] != NOWHERE)
-			__builtin_prefetch((const void *)(uintptr_t)&b->rule[slot[i]]);
+			__builtin_prefetch(
+				(const void *)(uintptr_t)&ft_bits_full(b)->rule[slot[i]]);
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (slot[i] != NOWHERE)
-			__builtin_prefetch(
-				atomic_load_explicit(&b->rule[slot[i]], memory_order_relaxed));
+			__builtin_prefetch(atomic_load_explicit(
+				&ft_bits_full(b)->rule[slot[i]], memory_order_relaxed));
 	for (unsigned i = 0; i < n; i++) {
 		rules[i] = slot[i] != NOWHERE ? rule_in(b, slot[i], version) : NULL;
 		if (__builtin_expect(!rules[i] && slot[i] != NOWHERE, 0)) {
@@ -297,7 +300,8 @@ static inline void find_directly(const struct ft_bits *b, uint64_t version,
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		rule[n_rules] = ft_chain_visible(
-			atomic_load_explicit(&b->rule[i], memory_order_acquire), version);
+			atomic_load_explicit(&ft_bits_full(b)->rule[i], memory_order_acquire),
+			version);
 		n_rules += rule[n_rules] != NULL;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -314,53 +318,123 @@ static inline void find_directly(const struct ft_bits *b, uint64_t version,
 // Nearly always the first half of each of the arrays will do.
 static inline void prefetch_columns(const struct ft_bits *b)
 {
-	for (unsigned i = 0; i < sizeof(b->columns); i += sizeof(b->columns.piece))
-		__builtin_prefetch((const char *)&b->columns + i);
+	for (unsigned i = 0; i < sizeof(struct ft_columns); i += sizeof(uint16_t[FT_BITS_COLUMNS]))
+		__builtin_prefetch((const char *)&ft_bits_full(b)->columns + i);
 }
 
 static inline void prefetch_rows(const struct ft_bits *b, const struct chosen *chosen)
 {
 	for (uint32_t i = 0; i < b->n_columns; i++)
-		__builtin_prefetch(b->bits + chosen->at[i]);
+		__builtin_prefetch(ft_bits_rows(b) + chosen->at[i]);
 }
 
 static inline void prefetch_slot(const struct ft_bits *b, uint32_t slot)
 {
-	__builtin_prefetch((const void *)(uintptr_t)&b->rule[slot]);
-	__builtin_prefetch(&b->priority[slot]);
+	__builtin_prefetch((const void *)(uintptr_t)&ft_bits_full(b)->rule[slot]);
+	__builtin_prefetch(&ft_bits_full(b)->priority[slot]);
+}
+
+static inline bool is_full(const struct ft_bits *b)
+{
+	return b && !b->n_pieces;
+}
+
+static inline bool is_sieve(const struct ft_bits *b)
+{
+	return b && b->n_pieces;
 }
 
 // Of so few rules it takes the first.
-void FT_BITS_GUESS(const struct ft_bits *const b[], const struct weft_flow_key *const keys[],
-	unsigned n, const struct ft_rule *rules[])
+static inline void guess_full(const struct ft_bits *const b[],
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
 	struct chosen chosen[FT_BURST];
 	uint32_t slot[FT_BURST];
 
 	for (unsigned i = 0; i < n; i++)
-		if (b[i] && !ft_bits_is_direct(b[i]))
+		if (is_full(b[i]) && !ft_bits_is_direct(b[i]))
 			prefetch_columns(b[i]);
 	for (unsigned i = 0; i < n; i++) {
-		if (!b[i] || ft_bits_is_direct(b[i]))
+		if (!is_full(b[i]) || ft_bits_is_direct(b[i]))
 			continue;
 		choose(b[i], keys[i], b[i]->words, &chosen[i]);
 		prefetch_rows(b[i], &chosen[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		slot[i] = NOWHERE;
-		if (!b[i])
+		if (!is_full(b[i]))
 			continue;
 		slot[i] = ft_bits_is_direct(b[i]) ? 0 : first_slot(b[i], &chosen[i]);
 		if (slot[i] != NOWHERE)
 			prefetch_slot(b[i], slot[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		rules[i] = NULL;
 		if (slot[i] == NOWHERE)
 			continue;
-		rules[i] = atomic_load_explicit(&b[i]->rule[slot[i]], memory_order_acquire);
+		rules[i] = atomic_load_explicit(
+			&ft_bits_full(b[i])->rule[slot[i]], memory_order_acquire);
 		__builtin_prefetch(rules[i]);
 	}
+}
+
+#define RECORDS_AHEAD 2u
+
+static inline void prefetch_records(const struct ft_bits *b, struct ft_sieved s)
+{
+	for (unsigned i = 0; i < RECORDS_AHEAD; i++) {
+		uint32_t slot = ft_sieved_next(&s);
+
+		if (slot == FT_SIEVE_NOWHERE)
+			return;
+		__builtin_prefetch(ft_bits_record(b, slot));
+	}
+}
+
+static inline void guess_sieve(const struct ft_bits *const b[],
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	struct ft_sieved sieved[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		if (is_sieve(b[i]))
+			ft_sieve_prefetch_rows(b[i], keys[i]);
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_sieve(b[i]))
+			continue;
+		sieved[i] = ft_sieve_ordered(b[i], keys[i]);
+		if (b[i]->n_columns)
+			prefetch_records(b[i], sieved[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct ft_sieve_key k;
+		uint32_t slot;
+
+		if (!is_sieve(b[i]))
+			continue;
+		ft_sieve_key(b[i], keys[i], &k);
+		slot = ft_sieve_first(b[i], sieved[i], &k);
+		if (slot == FT_SIEVE_NOWHERE)
+			continue;
+		rules[i] = atomic_load_explicit(
+			&ft_bits_record(b[i], slot)->rule, memory_order_acquire);
+		__builtin_prefetch(rules[i]);
+	}
+}
+
+void FT_BITS_GUESS(const struct ft_bits *const b[], const struct weft_flow_key *const keys[],
+	unsigned n, const struct ft_rule *rules[])
+{
+	bool full = false, sieve = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		rules[i] = NULL;
+		full |= is_full(b[i]);
+		sieve |= is_sieve(b[i]);
+	}
+	if (full)
+		guess_full(b, keys, n, rules);
+	if (sieve)
+		guess_sieve(b, keys, n, rules);
 }
 
 void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_key *const keys[],
@@ -368,6 +442,10 @@ void FT_BITS(const struct ft_bits *b, uint64_t version, const struct weft_flow_k
 {
 	uint32_t tail = atomic_load_explicit(&b->tail, memory_order_acquire);
 
+	if (b->n_pieces) {
+		ft_sieve_lookup(b, version, keys, n, rules);
+		return;
+	}
 	if (ft_bits_is_direct(b)) {
 		find_directly(b, version, keys, n, rules);
 		return;
