@@ -52,13 +52,13 @@ struct dp_poll_list {
 // A worker tells the control thread. Lossy: what does not fit the ring is not told.
 struct dp_event {
 	uint32_t type; // WEFT_IPC_FDB_ADD, _NEIGH_ADD: learned; _NEIGH_WANTED; _VTEP_WANTED;
-		       // _DUMP_BFD: a state; _DUMP_LISTENERS
+		       // _DUMP_LISTENERS
 	uint32_t tenant;
 	struct weft_ip ip;
 	struct weft_mac mac;
 	uint16_t vlan;
 	uint32_t ofport;
-	uint32_t flags;      // WEFT_NEIGH_*, BFD's state, or enum dp_snoop_what
+	uint32_t flags;      // WEFT_NEIGH_*, or enum dp_snoop_what
 	struct weft_ip vtep; // of a listener
 };
 static_assert(sizeof(struct dp_event) % 4 == 0, "an element of an rte_ring");

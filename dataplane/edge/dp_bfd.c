@@ -137,6 +137,9 @@ void dp_bfd_poll(struct dp *dp)
 		dp->bfd.stale |= dp_bfd_is_due(s, now);
 	if (dp->bfd.stale || dp->tenants_stale)
 		dp_tenants_refresh(dp);
+	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
+		if (t->overlay_untold)
+			dp_event_overlay_status(dp, t);
 }
 
 void dp_bfd_refresh(struct dp *dp)
@@ -196,20 +199,38 @@ static const char *dp_bfd_state_name(uint32_t state)
 	return state < 4 ? names[state] : "?";
 }
 
-void dp_bfd_changed(struct dp *dp, const struct dp_event *e)
+static void dp_bfd_heed_one(struct dp *dp, const struct dp_bfd_session *s)
 {
 	char ip[INET6_ADDRSTRLEN];
 
-	if (weft_ip_is_v4(&e->ip))
-		inet_ntop(AF_INET, &e->ip.b[12], ip, sizeof(ip));
+	if (weft_ip_is_v4(&s->remote))
+		inet_ntop(AF_INET, &s->remote.b[12], ip, sizeof(ip));
 	else
-		inet_ntop(AF_INET6, e->ip.b, ip, sizeof(ip));
-	DP_LOG(NOTICE, "BFD with %s: %s", ip, dp_bfd_state_name(e->flags));
+		inet_ntop(AF_INET6, s->remote.b, ip, sizeof(ip));
+	DP_LOG(NOTICE, "BFD with %s: %s", ip,
+		dp_bfd_state_name(__atomic_load_n(&s->state, __ATOMIC_RELAXED)));
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (!t->hidden && dp_tenant_has_vtep(t, &e->ip)) {
+		if (!t->hidden && dp_tenant_has_vtep(t, &s->remote)) {
 			ft_switch_changed(t->sw); // groups choose by it
 			dp_tenant_overlay_live(dp, t);
 		}
+}
+
+void dp_bfd_heed(struct dp *dp)
+{
+	uint32_t all = __atomic_load_n(&dp->bfd.changes, __ATOMIC_ACQUIRE);
+
+	if (all == dp->bfd.heeded)
+		return;
+	dp->bfd.heeded = all;
+	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next) {
+		uint32_t changes = __atomic_load_n(&s->changes, __ATOMIC_ACQUIRE);
+
+		if (changes == s->heeded)
+			continue;
+		s->heeded = changes;
+		dp_bfd_heed_one(dp, s);
+	}
 }
 
 // ---- dump

@@ -22,8 +22,10 @@
 // mark where they encapsulate: packets for it are dropped (vtep-down), head-end replication passes
 // it by, and fast failover takes the next bucket, all without waiting for anybody. A VTEP whose
 // session never came up is not down: it may not speak BFD. Nor is one that says that it was taken
-// down by its operator (RFC 5882, 4.2). The control thread is told by an event, and tells the
-// agent; when all VTEPs of a tenant are down, so is the overlay port.
+// down by its operator (RFC 5882, 4.2). The control thread hears of it by counts of changes, which
+// it compares with those that it has heeded: no change can be lost, as a message in a full ring
+// would be. It lets groups choose anew, and tells the agent; when all VTEPs of a tenant are down,
+// so is the overlay port.
 
 #include "edge/dp_vtep.h"
 
@@ -32,7 +34,6 @@
 
 #include <rte_ring.h>
 
-struct dp_event;
 struct dp_worker;
 struct rte_mbuf;
 
@@ -48,8 +49,11 @@ struct dp_bfd_session {
 	struct weft_ip remote;
 	uint32_t discr;
 	uint16_t src_port;
-	uint8_t down; // atomic: the VTEP is
+	uint8_t down;     // atomic: the VTEP is
+	uint8_t state;    // atomic: the machine's, as of the latest change
+	uint32_t changes; // atomic: how often the state has changed
 	// The control thread's.
+	uint32_t heeded; // of these changes
 	bool wanted;
 	bool over;         // it goes with the next table
 	uint64_t leave_ns; // since when it has been leaving; 0: it stays
@@ -81,11 +85,13 @@ struct dp_bfd {
 	struct rte_ring *received;       // to worker 0, struct dp_bfd_received
 	struct dp_bfd_session *sessions; // the control thread's
 	uint32_t next_discr;
-	bool stale; // VTEPs have come or gone
+	bool stale;      // VTEPs have come or gone
+	uint32_t heeded; // of the changes below
 	// worker 0's
 	const struct dp_bfd_table *adopted;
 	uint64_t last_ns;
 	uint64_t next_ns;
+	uint32_t changes; // atomic: how often some session's state has changed
 };
 
 // ---- workers
@@ -108,7 +114,8 @@ static inline bool dp_vtep_is_down(const struct dp_remote *r)
 
 // Sessions and links again, from settings, VTEPs and next hops. With no memory all stays as it was.
 void dp_bfd_refresh(struct dp *dp);
-// Once a second: what had no memory is tried again, sessions that have left are freed.
+// Once a second: what had no memory is tried again, what the agent could not be told as well;
+// sessions that have left are freed.
 void dp_bfd_poll(struct dp *dp);
 void dp_bfd_free(struct dp *dp); // no readers left
 // A table of the `n` sessions that are not over. NULL: no memory. dp_bfd_table.c
@@ -118,7 +125,8 @@ void dp_bfd_strike(const struct dp *dp, struct dp_bfd_table *t);
 // NULL: no session. Its mark lives as long as a set of VTEPs may point to it.
 const uint8_t *dp_bfd_down_mark(const struct dp *dp, const struct weft_ip *vtep);
 enum weft_error dp_bfd_check(const struct weft_bfd_settings *, char why[static 100]);
-void dp_bfd_changed(struct dp *dp, const struct dp_event *e);
+// Acts on what has changed since it was called last. Cheap if nothing has.
+void dp_bfd_heed(struct dp *dp);
 // Whether the tenant's overlay has a VTEP that is not down (or none at all).
 bool dp_bfd_overlay_live(const struct dp *dp, const struct dp_tenant *t);
 void dp_bfd_walk(

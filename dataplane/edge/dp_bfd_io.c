@@ -30,11 +30,12 @@ static struct dp_bfd_session *dp_bfd_find(const struct dp_bfd_table *t, const st
 
 // ---- worker 0: state
 
-static void dp_bfd_tell(struct dp_worker *w, const struct dp_bfd_session *s)
+// The session's count before the one of all, so that who sees this sees that.
+static void dp_bfd_tell(struct dp_bfd *b, struct dp_bfd_session *s)
 {
-	struct dp_event e = {.type = WEFT_IPC_DUMP_BFD, .ip = s->remote, .flags = s->m.state};
-
-	rte_ring_sp_enqueue_elem(w->events, &e, sizeof(e));
+	__atomic_store_n(&s->state, s->m.state, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->changes, s->changes + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->changes, b->changes + 1, __ATOMIC_RELEASE);
 }
 
 // The machine was in `before`.
@@ -51,7 +52,7 @@ static void dp_bfd_follow(struct dp_worker *w, struct dp_bfd_session *s, uint8_t
 			m->diag == OVERLAY_BFD_DIAG_EXPIRED ||
 				m->remote_state != OVERLAY_BFD_ADMIN_DOWN,
 			__ATOMIC_RELAXED);
-	dp_bfd_tell(w, s);
+	dp_bfd_tell(&w->dp->bfd, s);
 }
 
 static void dp_bfd_judge(

@@ -14,12 +14,13 @@
 #define DP_EVENT_TRIGGERS 1024u // rules of one switch that are looked at in a turn
 #define DP_EVENT_WANTED_NS 1000000000u
 
-void dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
+bool dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len)
 {
 	if (!dp->ipc || !dp_ipc_begin(dp->ipc, type, 0, 0, tenant, true))
-		return;
+		return false;
 	dp_ipc_add(dp->ipc, body, len);
 	dp_ipc_end(dp->ipc);
+	return true;
 }
 
 static void dp_event_learned(struct dp *dp, const struct dp_event *e)
@@ -56,6 +57,7 @@ void dp_event_poll(struct dp *dp)
 	uint64_t now = dp_now_ns();
 	struct dp_event e;
 
+	dp_bfd_heed(dp);
 	for (unsigned i = 0; i < dp->opt.workers; i++) {
 		// Bounded by the ring's size: workers may be filling it meanwhile.
 		for (unsigned n = 0; n < DP_EVENTS_SIZE; n++) {
@@ -71,8 +73,6 @@ void dp_event_poll(struct dp *dp)
 				dp_provider_wanted(dp, &e);
 			else if (e.type == WEFT_IPC_DUMP_LISTENERS)
 				dp_snoop_told(dp, &e);
-			else if (e.type == WEFT_IPC_DUMP_BFD)
-				dp_bfd_changed(dp, &e);
 			else
 				dp_event_wanted(dp, &e, now);
 		}
@@ -164,11 +164,13 @@ struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t)
 	};
 }
 
-void dp_event_overlay_status(struct dp *dp, const struct dp_tenant *t)
+// Without an agent there is nobody to tell: who comes asks for all ports.
+void dp_event_overlay_status(struct dp *dp, struct dp_tenant *t)
 {
 	struct weft_ipc_port_status s = dp_event_overlay_port(t);
 
-	dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s));
+	t->overlay_untold = !dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s)) &&
+			    dp->ipc && dp_ipc_connected(dp->ipc);
 }
 
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,

@@ -59,6 +59,7 @@ struct dp_tenant {
 	struct dp_tenant *txn_next;     // of those in it
 	struct dp_stage *stage;         // or its own (dp_stage.h); NULL: none
 	bool overlay_down;              // all of its VTEPs are
+	bool overlay_untold;            // and the agent could not be told that this has changed
 	struct dp_tenant *next, **prev; // prev: what points to it
 	struct dp_tenant *id_next;      // in dp->tenant_by_id
 	struct dp_tenant *stale_next, *behind_next, *provider_next;
