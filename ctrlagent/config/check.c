@@ -313,6 +313,9 @@ static void check_bond(struct config_reader *r, const struct config_uplink *u)
 {
 	bool mode = config_is_set(r, &u->mode), members = config_is_set(r, &u->members);
 
+	if (config_is_set(r, &u->lacp_rate) &&
+		(u->kind != WEFT_PORT_KIND_BOND || !mode || u->mode != WEFT_BOND_LACP))
+		config_error(r, &u->lacp_rate, NULL, "goes with mode lacp only");
 	if (u->kind != WEFT_PORT_KIND_BOND) {
 		if (mode)
 			config_error(r, &u->mode, NULL, "goes with kind bond only");

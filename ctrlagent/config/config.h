@@ -46,6 +46,11 @@ struct config_member {
 	char name[WEFT_BOND_MEMBER_MAX + 1];
 };
 
+enum config_lacp_rate {
+	CONFIG_LACP_SLOW,
+	CONFIG_LACP_FAST,
+};
+
 enum config_offload {
 	CONFIG_OFFLOAD_AUTO,
 	CONFIG_OFFLOAD_OFF,
@@ -55,7 +60,8 @@ struct config_uplink {
 	char name[WEFT_NAME_MAX + 1];
 	uint32_t kind; // enum weft_port_kind
 	char device[WEFT_DEVICE_MAX + 1];
-	uint32_t mode; // of a bond: enum weft_bond_mode
+	uint32_t mode;      // of a bond: enum weft_bond_mode
+	uint32_t lacp_rate; // enum config_lacp_rate
 	struct config_member *members;
 	size_t member_count;
 	char kernel_interface[WEFT_NAME_MAX + 1];

@@ -15,6 +15,7 @@ static const char *const bond_modes[] = {
 #undef WEFT_X
 		NULL};
 
+static const char *const lacp_rates[] = {"slow", "fast", NULL};
 static const char *const tenant_kinds[] = {"tenant", "provider", NULL};
 static const char *const encaps[] = {"none", "vxlan", "nvgre", NULL};
 static const char *const zero_checksums[] = {"accept", "ipv4", "refuse", NULL};
@@ -84,6 +85,8 @@ static const struct schema_field uplink_fields[] = {
 	 .help = "interface, PCI address, file or socket, as the kind wants it"},
 	{"mode", CHOICE(bond_modes, UINT32_MAX), .offset = AT(config_uplink, mode),
 	 .help = "of a bond: how its members are one"},
+	{"lacp_rate", CHOICE(lacp_rates, CONFIG_LACP_SLOW), .offset = AT(config_uplink, lacp_rate),
+	 .help = "of mode lacp: fast asks for a LACPDU a second, and misses a silent partner after 3"},
 	{"members", SCHEMA_STRINGS, LIST(config_uplink, members, member_count),
 	 .max = WEFT_BOND_MEMBER_MAX,
 	 .help = "of a bond: interfaces of the kernel, or PCI addresses"},

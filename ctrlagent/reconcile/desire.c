@@ -57,13 +57,15 @@ static void desire_host(const struct config_host *h, struct model *desired)
 	copy_name(out->name, h->name);
 }
 
-// A bond's mode comes first; other members it may have while it lives.
+// A bond's mode comes first; other members, and another timeout of LACP's, it may have while it
+// lives.
 static bool is_same_device(const struct weft_ipc_port *want, const struct weft_ipc_port *have)
 {
-	size_t n = want->kind == WEFT_PORT_KIND_BOND ? strcspn(want->device, ",") + 1
-						     : sizeof(want->device);
+	size_t n = strcspn(want->device, ",:");
 
-	return strncmp(want->device, have->device, n) == 0;
+	if (want->kind != WEFT_PORT_KIND_BOND)
+		return strncmp(want->device, have->device, sizeof(want->device)) == 0;
+	return n == strcspn(have->device, ",:") && strncmp(want->device, have->device, n) == 0;
 }
 
 // As it was asked for, not as it came out: what a device made of an MTU, or of none, is no
@@ -94,7 +96,9 @@ static void desire_port(const struct model *current, struct model_ids *ids, stru
 
 static void bond_device(const struct config_uplink *u, char out[WEFT_DEVICE_MAX + 1])
 {
-	size_t n = (size_t)snprintf(out, WEFT_DEVICE_MAX + 1, "%s", bond_mode_name(u->mode));
+	bool fast = u->mode == WEFT_BOND_LACP && u->lacp_rate == CONFIG_LACP_FAST;
+	size_t n = (size_t)snprintf(
+		out, WEFT_DEVICE_MAX + 1, "%s%s", bond_mode_name(u->mode), fast ? ":fast" : "");
 
 	for (size_t i = 0; i < u->member_count; i++)
 		n += (size_t)snprintf(out + n, WEFT_DEVICE_MAX + 1 - n, ",%s", u->members[i].name);

@@ -97,6 +97,7 @@ static void dp_bond_close_device(struct dp_port *dev)
 
 static void dp_bond_free_member(struct dp_bond_member *m)
 {
+	dp_bond_lacp_unhook(m->dev->dev, m->lacp);
 	dp_bond_close_device(m->dev);
 	if (m->ifindex)
 		dp_unmute(&m->mute, m->name);
@@ -123,13 +124,15 @@ static struct dp_bond_member *dp_bond_new_member(struct dp *dp, const struct dp_
 
 // ---- in and out of net_bond's hands
 
-static int dp_bond_join(const struct dp_port *p, struct dp_bond_member *m)
+static int dp_bond_join(struct dp_port *p, struct dp_bond_member *m)
 {
 	int rc = rte_eth_bond_slave_add(p->dev, m->dev->dev);
 
 	m->in = !rc;
 	if (!rc)
 		dp_port_dev_attach(m->dev); // it may have been started anew
+	if (!rc && p->bond->mode == WEFT_BOND_LACP)
+		dp_bond_lacp_hook(p, m->dev->dev, m->lacp);
 	return rc;
 }
 
@@ -200,6 +203,8 @@ enum weft_error dp_bond_open(
 		rc = dp_bond_join(p, p->bond->member[i]);
 	rte_eth_bond_xmit_policy_set(p->dev, BALANCE_XMIT_POLICY_LAYER34);
 	rte_eth_bond_link_monitoring_set(p->dev, DP_BOND_POLL_MS);
+	if (!rc && spec.mode == WEFT_BOND_LACP)
+		rc = dp_bond_lacp_start(p, spec.fast);
 	return rc ? dp_bond_failed(why, "bond", rc) : WEFT_E_NONE;
 }
 
@@ -207,8 +212,11 @@ void dp_bond_started(struct dp_port *p)
 {
 	struct dp_bond *b = p->bond;
 
-	for (unsigned i = 0; i < b->n; i++)
+	for (unsigned i = 0; i < b->n; i++) {
 		dp_port_dev_attach(b->member[i]->dev);
+		if (b->mode == WEFT_BOND_LACP)
+			dp_bond_lacp_hook(p, b->member[i]->dev->dev, b->member[i]->lacp);
+	}
 	dp_bond_set_drain(b, true);
 }
 
@@ -371,6 +379,7 @@ enum weft_error dp_bond_set_members(
 	b->n = spec.n;
 	dp_bond_retire(dp, p, old, n_old);
 	dp_bond_set_drain(b, true);
+	dp_bond_lacp_set(p, spec.fast);
 	snprintf(p->cfg.device, sizeof(p->cfg.device), "%s", device);
 	return WEFT_E_NONE;
 }
@@ -390,6 +399,7 @@ static bool dp_bond_reopen(struct dp *dp, struct dp_port *p, struct dp_bond_memb
 		return false;
 	dp_mute(&m->mute, m->name);
 	dp_bond_add_stats(&(struct dp_bond_member){.dev = old}, &p->bond->gone);
+	dp_bond_lacp_unhook(old->dev, m->lacp);
 	dp_bond_close_device(old);
 	return true;
 }
@@ -404,6 +414,7 @@ static void dp_bond_return(struct dp *dp, struct dp_port *p, struct dp_bond_memb
 
 void dp_bond_watch(struct dp *dp, struct dp_port *p)
 {
+	dp_bond_lacp_watch(p);
 	for (unsigned i = 0; i < p->bond->n; i++) {
 		struct dp_bond_member *m = p->bond->member[i];
 		bool up = dp_port_dev_link(m->dev);
@@ -493,6 +504,8 @@ static void dp_bond_tell(
 		return;
 	out->flags |= WEFT_BOND_HAS_LACP;
 	out->actor_state = info.actor_state;
+	if (__atomic_load_n(&p->bond->lacp.asks, __ATOMIC_RELAXED))
+		out->actor_state |= STATE_LACP_SHORT_TIMEOUT;
 	out->partner_state = info.partner_state;
 	memcpy(out->partner.b, info.partner.system.addr_bytes, sizeof(out->partner.b));
 	out->partner_priority = ntohs(info.partner.system_priority);

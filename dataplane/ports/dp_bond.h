@@ -18,6 +18,7 @@
 //   - In mode lacp net_bond wants to be asked to send at least every 100 ms, be it nothing: a
 //   worker
 //     does so as it polls.
+//   - LACP's timeout can be the short one (dp_bond_lacp.h).
 //   - In mode active_backup nobody reads what the others than the active one receive. When one of
 //     these becomes active, its queue would be full of old frames, of which many had come by the
 //     former, too: so the worker reads and frees them. And the switch out there does not know that
@@ -25,6 +26,7 @@
 //
 // A member's counters are its own; the uplink's are their sum, and those of members that have left.
 
+#include "ports/dp_bond_lacp.h"
 #include "ports/dp_bond_spec.h"
 #include "ports/dp_mute.h"
 
@@ -44,6 +46,7 @@ struct dp_bond_member {
 	bool up;             // it had a link when that was looked at last
 	uint32_t losses;     // of its link
 	struct dp_mute mute;
+	const struct rte_eth_rxtx_callback *lacp[DP_BOND_LACP_QUEUES];
 };
 
 struct dp_bond {
@@ -51,6 +54,7 @@ struct dp_bond {
 	unsigned n;
 	struct dp_bond_member *member[WEFT_BOND_MEMBERS];
 	struct weft_port_stats gone; // of members that have left for good
+	struct dp_bond_lacp lacp;
 	// Workers'.
 	uint16_t drain[WEFT_BOND_MEMBERS]; // atomic; DPDK's numbers of members, or DP_BOND_NO_DEV
 	// Of the worker that polls queue 0.

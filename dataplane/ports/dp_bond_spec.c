@@ -27,6 +27,9 @@ bool dp_bond_spec_has(const struct dp_bond_spec *s, const char *member)
 
 static bool dp_bond_mode(const char *name, struct dp_bond_spec *out)
 {
+	out->fast = !strcmp(name, "lacp:fast");
+	if (out->fast)
+		name = "lacp";
 	for (unsigned i = 0; i < WEFT_BOND_MODE_MAX; i++)
 		if (!strcmp(name, dp_bond_modes[i])) {
 			out->mode = (enum weft_bond_mode)i;
@@ -64,7 +67,8 @@ bool dp_bond_parse(const char *device, struct dp_bond_spec *out, char why[static
 	snprintf(copy, sizeof(copy), "%s", device);
 	word = strsep(&rest, ",");
 	if (!dp_bond_mode(word, out)) {
-		snprintf(why, 100, "device: want lacp, active_backup or balance, then members");
+		snprintf(why, 100,
+			"device: want lacp[:fast], active_backup or balance, then members");
 		return false;
 	}
 	while ((word = strsep(&rest, ",")))

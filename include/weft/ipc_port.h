@@ -26,7 +26,7 @@ enum weft_port_kind {
 #define WEFT_DEVICE_MAX 127
 
 // An uplink whose members are several devices. Its `device` is MODE,MEMBER[,MEMBER…]: interfaces of
-// the kernel or PCI addresses. X(ID, name)
+// the kernel or PCI addresses; lacp:fast is lacp with the short timeout. X(ID, name)
 #define WEFT_BOND_MODES(X)                                                                         \
 	X(LACP, lacp)                                                                              \
 	X(ACTIVE_BACKUP, active_backup)                                                            \
@@ -97,7 +97,8 @@ struct weft_ipc_port {
 };
 static_assert(sizeof(struct weft_ipc_port) == 256, "travels");
 
-// Other members of a bond that is there; its mode and their kind stay.
+// Other members of a bond that is there; its mode and their kind stay,
+// LACP's timeout may change.
 struct weft_ipc_port_members {
 	uint32_t id;
 	uint32_t pad;

@@ -9,6 +9,7 @@ switch, behind which is a Linux VXLAN host:
                          switch --- fabric --- linux2
            --- a1 --- b1 /
 """
+import re
 import time
 
 import pytest
@@ -139,6 +140,43 @@ def test_lacp_with_open_vswitch(lab, fabric, hosts):
     bonded.wait_states(a0='down', a1='down')
     port = next(p for p in weft.json('port') if p['name'] == 'up0')
     assert port['state'] == 'down'
+
+
+def test_a_silent_partner_is_missed_after_three_seconds(lab, fabric, hosts):
+    """lacp_rate: fast, with a partner that itself asks for the long timeout: all it does fast, we have asked for."""
+    ovs = OvsHost(lab, fabric, 3)
+    bonded = Bonded(lab, fabric, hosts, ovs.ns, 'lacp')
+    bonded.uplink['lacp_rate'] = 'fast'
+    ovs.vsctl('add-bond', 'br-phy', 'bond0', 'b0', 'b1', 'lacp=active', 'bond_mode=balance-tcp',
+              'other_config:lacp-time=slow')
+    bonded.up()
+    bonded.wait_states(a0='active', a1='active')
+    for row in bonded.members().values():
+        assert 'short-timeout' in row['actor_state'] and 'short-timeout' not in row['partner_state']
+    wait_until(lambda: len(re.findall(r'partner state:.* timeout', ovs.appctl('lacp/show'))) == 2, 10,
+               'OVS has been asked')
+    # Its links stay, and it says nothing any more.
+    began = time.monotonic()
+    ovs.pause()
+    bonded.wait_states(a0='standby', a1='standby', timeout=60)
+    print(f'missed after {time.monotonic() - began:.1f} s')
+    assert all(row['link'] and row['losses'] == 0 for row in bonded.members().values())
+    assert next(p for p in bonded.weft.json('port') if p['name'] == 'up0')['state'] == 'down'
+    ovs.resume()
+    bonded.wait_states(a0='active', a1='active')
+    traffic.wait_ping(bonded.vm1.ns, '10.0.0.2', 15)
+
+    flow = bonded.stream()
+    flow.wait_flowing(200)
+    del bonded.uplink['lacp_rate']
+    assert 'uplink up0: lacp:fast,a0,a1 -> lacp,a0,a1' in bonded.weft.apply()
+    wait_until(lambda: not re.search(r'partner state:.* timeout', ovs.appctl('lacp/show')), 60, 'OVS has heard')
+    bonded.uplink['lacp_rate'] = 'fast'
+    bonded.weft.apply()
+    flow.wait_flowing(200)
+    lost, twice = flow.stop()
+    assert not lost and not twice, (lost[:3], twice[:3])
+    assert bonded.states() == {'a0': 'active', 'a1': 'active'}
 
 
 def test_active_backup(lab, fabric, hosts):

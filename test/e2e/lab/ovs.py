@@ -4,6 +4,8 @@
 The instance is private: own database, own sockets, in a namespace of its own. `br-phy` holds the
 underlay's device and its address, `br-int` the VMs and tunnels, as an operator would set it up.
 """
+import signal
+
 from .netns import veth
 from .process import run
 from .wait import wait_until
@@ -46,6 +48,13 @@ class OvsHost:
                    'fail_mode=secure')
         self.ns.address('br-phy', f'{self.vtep}/24')
         self.ofctl('add-flow', 'br-int', 'priority=0,actions=NORMAL')
+
+    def pause(self):
+        """The switch stands still; its interfaces keep their links."""
+        self._switch.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._switch.signal(signal.SIGCONT)
 
     def vsctl(self, *args):
         """ovs-vsctl; OSError while the database is not there yet."""

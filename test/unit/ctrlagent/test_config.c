@@ -276,6 +276,10 @@ static const struct {
 		"weft.yaml:2:67: uplinks[0].device: a bond has members instead"},
 	{HOST "uplinks: [{name: u, kind: af_packet, device: a, mode: lacp}]\n",
 		"weft.yaml:2:55: uplinks[0].mode: goes with kind bond only"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: balance, members: [a], lacp_rate: fast}]\n",
+		"weft.yaml:2:73: uplinks[0].lacp_rate: goes with mode lacp only"},
+	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: [a], lacp_rate: 1s}]\n",
+		"weft.yaml:2:70: uplinks[0].lacp_rate: expected one of slow, fast, got \"1s\""},
 	{TENANT "ports: [{name: a, number: 1, kind: bond}]}\n",
 		AT2 "25: tenants[0].ports[0].kind: a bond is an uplink, not a port"},
 	// switches
