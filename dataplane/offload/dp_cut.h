@@ -46,6 +46,15 @@ struct rte_mbuf *dp_cut_next(struct dp_cut *c);
 uint32_t dp_cut_frames(const struct rte_mbuf *big);
 uint32_t dp_cut_bytes(const struct rte_mbuf *big);
 
+// Whether what waits, and was not begun, has more frames than there is room for. It is not torn
+// apart then: frames that come in one burst leave as one (dp_join.h), and a segment that goes in
+// two pieces costs two ways through a kernel, as does the next one, which it leaves too little
+// room.
+static inline bool dp_cut_starts_later(const struct dp_cut *c, uint32_t room)
+{
+	return !c->keep && !c->gso.n && c->gso.tcp.len > (uint64_t)room * c->gso.mss;
+}
+
 // Receives once. False: there is nothing, or no buffer. True: *m is a frame, or NULL if what came
 // was none or waits in the queue's dp_cut. A burst has room for `n` frames more.
 typedef bool dp_cut_read_fn(void *queue, unsigned n, struct rte_mbuf **m);
@@ -62,6 +71,8 @@ static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c
 	while (got < n) {
 		struct rte_mbuf *m;
 
+		if (c->busy && got && dp_cut_starts_later(c, n - got))
+			break;
 		if (c->busy) {
 			m = dp_cut_next(c);
 			if (!m && c->busy)

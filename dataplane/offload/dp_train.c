@@ -5,6 +5,12 @@
 
 #define DP_TRAIN_UDP 8u
 
+#define DP_TRAIN_BYTES (65535u - 20 - DP_TRAIN_UDP) // of payload, under an IPv4 header
+#define DP_TRAIN_AROUND 30u                         // each packet: VXLAN, Ethernet, two tags
+#define DP_TRAIN_WITHIN 52u  // IPv4, and TCP with time stamps: the rest of the MTU is payload
+#define DP_TRAIN_KEPT 321u   // Linux keeps that of the size for headers (sk_dst_gso_max_size())
+#define DP_TRAIN_MOST 65536u // what Linux gives out when nothing is said
+
 static bool dp_train_csum_ok(const uint8_t *frame, const struct dp_tcp *t)
 {
 	uint32_t len = DP_TRAIN_UDP + t->len;
@@ -74,4 +80,16 @@ void dp_train_end(struct dp_gro *g, struct virtio_net_hdr *h)
 		.csum_start = (uint16_t)g->tcp.l4,
 		.csum_offset = 6,
 	};
+}
+
+uint32_t dp_train_segment(uint32_t mtu)
+{
+	uint32_t frames = DP_TRAIN_BYTES / (mtu + DP_TRAIN_AROUND), bytes;
+
+	if (frames > DP_GRO_MAX)
+		frames = DP_GRO_MAX;
+	if (!frames || mtu <= DP_TRAIN_WITHIN)
+		return DP_TRAIN_MOST;
+	bytes = frames * (mtu - DP_TRAIN_WITHIN) + DP_TRAIN_KEPT;
+	return bytes < DP_TRAIN_MOST ? bytes : DP_TRAIN_MOST;
 }

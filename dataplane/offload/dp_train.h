@@ -25,3 +25,7 @@ bool dp_train_begin(struct dp_gro *g, const uint8_t *frame, uint32_t len);
 bool dp_train_add(
 	struct dp_gro *g, const uint8_t *frame, uint32_t len, uint32_t *data, uint32_t *data_len);
 void dp_train_end(struct dp_gro *g, struct virtio_net_hdr *h);
+
+// The most that a kernel may give out as one segment (IFLA_GSO_MAX_SIZE) to an interface of this
+// MTU if the frames of it, each in a tunnel of its own, shall be one train.
+uint32_t dp_train_segment(uint32_t mtu);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ports/dp_kdev.h"
 
+#include "offload/dp_train.h"
+#include "ports/dp_klink.h"
 #include "ports/dp_kqueue.h"
 
 #include <rte_ethdev.h>
@@ -38,6 +40,15 @@ int dp_kdev_set_mtu(const char *ifname, unsigned mtu)
 	struct ifreq ifr = {.ifr_mtu = (int)mtu};
 
 	return dp_kdev_ioctl(ifname, SIOCSIFMTU, &ifr);
+}
+
+int dp_kdev_tap_mtu(const char *ifname, unsigned mtu)
+{
+	int rc = dp_kdev_set_mtu(ifname, mtu);
+
+	if (!rc)
+		dp_klink_set_gso_max(ifname, dp_train_segment(mtu));
+	return rc;
 }
 
 int dp_kdev_mac(const char *ifname, struct weft_mac *mac)

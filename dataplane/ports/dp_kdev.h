@@ -71,4 +71,7 @@ void dp_kdev_close(struct dp_kdev *k);
 void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s);
 // Of an interface in the calling thread's network namespace; 0 or -errno.
 int dp_kdev_set_mtu(const char *ifname, unsigned mtu);
+// The same of a TAP of ours, whose kernel is also told how much it may give us as one: a kernel
+// that does not let itself be told (before Linux 4.16) gives more.
+int dp_kdev_tap_mtu(const char *ifname, unsigned mtu);
 int dp_kdev_mac(const char *ifname, struct weft_mac *mac);

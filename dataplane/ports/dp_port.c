@@ -209,7 +209,7 @@ static void dp_port_follow_mtu(const struct dp *dp, struct dp_port *p, const str
 	uint32_t mtu = dp_port_default_mtu(dp, t);
 
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && p->kdev && !p->cfg.mtu &&
-		dp_kdev_set_mtu(p->cfg.device, mtu) == 0)
+		dp_kdev_tap_mtu(p->cfg.device, mtu) == 0)
 		p->mtu = mtu;
 }
 

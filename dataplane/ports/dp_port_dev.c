@@ -75,8 +75,10 @@ static enum weft_error dp_dev_configure(
 static int dp_dev_set_mtu(const struct dp_port *p)
 {
 	// net_tap knows of no MTU above 1500, but the kernel does.
-	if (p->role == DP_KERNEL || p->cfg.kind == WEFT_PORT_KIND_TAP)
+	if (p->role == DP_KERNEL)
 		return dp_kdev_set_mtu(p->cfg.device, p->cfg.mtu);
+	if (p->cfg.kind == WEFT_PORT_KIND_TAP)
+		return dp_kdev_tap_mtu(p->cfg.device, p->cfg.mtu);
 	return p->dev == DP_NO_DEV ? 0 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
 }
 

@@ -2,6 +2,7 @@
 """Big segments between a machine's kernel and Weft: cut on the way in, joined on the way out, right on the wire."""
 import hashlib
 import os
+import re
 import socket
 import struct
 
@@ -134,6 +135,8 @@ def test_trains_over_the_underlay(lab, fabric, hosts, family, settings):
     data = hashlib.shake_256(b'trains').digest(3_000_000)
     for source, sink, to in ((*vms, '10.0.0.2'), (*vms, VM2), (*reversed(vms), '10.0.0.1')):
         assert transfer(lab, source.ns, sink.ns, to, data) == data
+    for vm in vms:  # segments that are one train each
+        assert int(re.search(r' gso_max_size (\d+) ', vm.ns.ip('-d', 'link', 'show', vm.device))[1]) < 65536
     lengths = [int(r[0]) for r in tshark.read(wire.stop(whole=False), 'udp', ('frame.len',))]
     assert max(lengths) > 3000  # of an underlay whose MTU is 1600
     for host in built:
