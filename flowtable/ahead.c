@@ -55,7 +55,7 @@ static void see_what_switches_have(const struct ahead *a)
 		__builtin_prefetch(ft_table_of(sw, 0));
 		__builtin_prefetch(&sw->table_counters[a->worker], 1);
 		__builtin_prefetch(atomic_load_explicit(&sw->counters, memory_order_acquire));
-		__builtin_prefetch(atomic_load_explicit(&sw->ports.array, memory_order_acquire));
+		ft_idmap_prefetch(&sw->ports);
 	}
 }
 
@@ -80,6 +80,13 @@ static void see_rules(struct ahead *a, const struct ft_bits *bits[])
 	ft_bits_guess(bits, keys, a->n, a->rule);
 }
 
+// It may straddle lines.
+static void see_counter(const struct ft_counter *c)
+{
+	__builtin_prefetch(c, 1);
+	__builtin_prefetch((const char *)(c + 1) - 1, 1);
+}
+
 static void see_programs(const struct ahead *a, const struct ft_bits *const bits[])
 {
 	for (unsigned i = 0; i < a->n; i++) {
@@ -94,8 +101,33 @@ static void see_programs(const struct ahead *a, const struct ft_bits *const bits
 			__builtin_prefetch(r->shape);
 			__builtin_prefetch(r->shape->mask);
 		}
-		__builtin_prefetch(ft_rule_counter(a->sw[i], r, a->worker), 1);
+		see_counter(ft_rule_counter(a->sw[i], r, a->worker));
 	}
+}
+
+// Where the packets most likely go that end here.
+struct exits {
+	unsigned n;
+	const struct ft_idmap *ports[FT_BURST];
+	uint32_t ofport[FT_BURST];
+};
+
+static void see_exit(struct exits *e, const struct ft_switch *sw, const struct weft_instructions *i)
+{
+	const struct weft_action *first = weft_instructions_apply(i);
+
+	if (!i->apply_len || first->type != WEFT_ACTION_OUTPUT)
+		return;
+	e->ports[e->n] = &sw->ports;
+	e->ofport[e->n] = first->arg;
+	ft_idmap_prefetch_slot(&sw->ports, first->arg);
+	e->n++;
+}
+
+static void see_ports(const struct exits *e)
+{
+	for (unsigned i = 0; i < e->n; i++)
+		__builtin_prefetch(ft_idmap_find(e->ports[i], e->ofport[i]));
 }
 
 static void keep(struct ahead *a, unsigned to, unsigned from)
@@ -105,7 +137,7 @@ static void keep(struct ahead *a, unsigned to, unsigned from)
 }
 
 // Keeps those that go on to another table.
-static void go_on(struct ahead *a)
+static void go_on(struct ahead *a, struct exits *e)
 {
 	unsigned left = 0;
 
@@ -115,8 +147,10 @@ static void go_on(struct ahead *a)
 		if (!a->rule[i])
 			continue;
 		go = ft_rule_instructions(a->rule[i]);
-		if (!ft_only_goes_on(go))
+		if (!ft_only_goes_on(go)) {
+			see_exit(e, a->sw[i], go);
 			continue;
+		}
 		keep(a, left, i);
 		ft_write_metadata(a->key[left], go);
 		a->table[left] = go->goto_table;
@@ -131,6 +165,7 @@ void ft_look_ahead(
 {
 	const struct ft_bits *bits[FT_BURST];
 	struct ahead a = {.n = n, .worker = worker};
+	struct exits exits = {.n = 0};
 
 	for (unsigned i = 0; i < n; i++) {
 		a.sw[i] = sws[i];
@@ -144,6 +179,7 @@ void ft_look_ahead(
 		see_tables(&a, bits);
 		see_rules(&a, bits);
 		see_programs(&a, bits);
-		go_on(&a);
+		go_on(&a, &exits);
 	}
+	see_ports(&exits);
 }

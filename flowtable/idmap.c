@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/idmap.h"
 
+#include "flowtable/lines.h"
 #include "flowtable/txn.h"
 
 #include <stdlib.h>
 
+// A lookup that hits at once takes two lines.
 struct ft_idmap_array {
 	struct ft_garbage garbage;
 	uint32_t size; // a power of two
 	uint64_t key;
-	struct ft_idmap_slot slot[];
+	_Alignas(64) struct ft_idmap_slot slot[];
 };
 
 #define FT_IDMAP_MIN 8u
@@ -53,6 +55,19 @@ void *ft_idmap_find(const struct ft_idmap *m, uint32_t id)
 	return atomic_load_explicit(&idmap_probe(a, id)->ptr, memory_order_acquire);
 }
 
+void ft_idmap_prefetch(const struct ft_idmap *m)
+{
+	__builtin_prefetch(idmap_array(m));
+}
+
+void ft_idmap_prefetch_slot(const struct ft_idmap *m, uint32_t id)
+{
+	const struct ft_idmap_array *a = idmap_array(m);
+
+	if (a)
+		__builtin_prefetch((const char *)(a->slot + (idmap_hash(a, id) & (a->size - 1))));
+}
+
 static void idmap_free(struct ft_garbage *g)
 {
 	free(g); // the first member
@@ -75,7 +90,7 @@ bool ft_idmap_reserve(struct ft_idmap *m, struct ft_garbage_list *garbage)
 		return true;
 	while ((m->live + 1) * 2ull > size)
 		size *= 2;
-	a = calloc(1, sizeof(*a) + size * sizeof(a->slot[0]));
+	a = ft_alloc_lines(sizeof(*a) + size * sizeof(a->slot[0]));
 	if (!a)
 		return false;
 	a->size = size;

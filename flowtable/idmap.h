@@ -30,6 +30,9 @@ void ft_idmap_init(struct ft_idmap *, uint64_t seed);
 
 // Workers and writer. NULL: not there. Numbers up to 0xfffffffe.
 void *ft_idmap_find(const struct ft_idmap *, uint32_t id);
+// Before that: what it looks at first, and then, once that is there.
+void ft_idmap_prefetch(const struct ft_idmap *);
+void ft_idmap_prefetch_slot(const struct ft_idmap *, uint32_t id);
 // Writer. Makes room so that the next ft_idmap_set() of a new number can't fail. False: no memory.
 bool ft_idmap_reserve(struct ft_idmap *, struct ft_garbage_list *);
 // ptr not NULL. The number is there already, or room was reserved.

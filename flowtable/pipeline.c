@@ -220,14 +220,17 @@ void ft_run_tables(struct ft_burst *b, struct ft_run *run)
 // FT_EDITED, or why the packet may not come in.
 static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt)
 {
-	const struct ft_port_entry *from;
+	const uint32_t closed = WEFT_PORT_DOWN | WEFT_PORT_NO_RECV;
 
 	if (pkt->pkt.len < 14)
 		return WEFT_DROP_RX_TRUNCATED;
 	ft_extract(&pkt->pkt, &pkt->key);
-	from = ft_burst_port(b, 0, ntohl(pkt->key.in_port));
-	if (from && (ft_port_config(from) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV)))
-		return WEFT_DROP_RX_PORT_DOWN;
+	if (atomic_load_explicit(&b->sw->port_configs, memory_order_relaxed) & closed) {
+		const struct ft_port_entry *from = ft_burst_port(b, 0, ntohl(pkt->key.in_port));
+
+		if (from && (ft_port_config(from) & closed))
+			return WEFT_DROP_RX_PORT_DOWN;
+	}
 	if (pkt->key.ip_frag && (b->flags & FT_SWITCH_FRAG_DROP))
 		return WEFT_DROP_IP_REASSEMBLY;
 	return FT_EDITED;

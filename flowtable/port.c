@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/port.h"
 
+#include "flowtable/lines.h"
 #include "flowtable/switch.h"
 
 #include <stdlib.h>
@@ -44,6 +45,17 @@ static void list_replace(struct ft_switch *sw, struct ft_port_list *list)
 	ft_garbage_add(&sw->garbage, &old->garbage, list_garbage);
 }
 
+// So that a packet's port need not be looked for where nothing depends on it.
+static void configs_gather(struct ft_switch *sw)
+{
+	const struct ft_port_list *list = ft_ports(sw);
+	uint32_t any = 0;
+
+	for (uint32_t i = 0; i < list->n; i++)
+		any |= ft_port_config(list->port[i]);
+	atomic_store_explicit(&sw->port_configs, any, memory_order_relaxed);
+}
+
 static void list_insert(
 	struct ft_port_list *list, const struct ft_port_list *old, const struct ft_port_entry *p)
 {
@@ -60,7 +72,7 @@ static enum weft_error port_add(struct ft_switch *sw, const struct ft_port *port
 {
 	const struct ft_port_list *old = ft_ports(sw);
 	struct ft_port_list *list = list_new(old->n + 1);
-	struct ft_port_entry *p = calloc(1, sizeof(*p));
+	struct ft_port_entry *p = ft_alloc_lines(sizeof(*p));
 
 	if (!list || !p || !ft_idmap_reserve(&sw->ports, &sw->garbage)) {
 		free(list);
@@ -74,6 +86,7 @@ static enum weft_error port_add(struct ft_switch *sw, const struct ft_port *port
 	list_insert(list, old, p);
 	ft_idmap_set(&sw->ports, p->ofport, p);
 	list_replace(sw, list);
+	configs_gather(sw);
 	ft_switch_changed(sw);
 	return WEFT_E_NONE;
 }
@@ -94,6 +107,7 @@ enum weft_error ft_port_set(struct ft_switch *sw, const struct ft_port *port)
 		atomic_store_explicit(&p->config, port->config, memory_order_relaxed);
 		atomic_store_explicit(&p->live, port->live, memory_order_relaxed);
 		p->max_macs = port->max_macs;
+		configs_gather(sw);
 		ft_switch_changed(sw);
 		return WEFT_E_NONE;
 	}
@@ -117,6 +131,7 @@ void ft_port_del(struct ft_switch *sw, uint32_t ofport)
 		atomic_store_explicit(&p->live, false, memory_order_relaxed);
 		atomic_store_explicit(
 			&p->config, WEFT_PORT_DOWN | WEFT_PORT_NO_FWD, memory_order_relaxed);
+		configs_gather(sw);
 		ft_switch_changed(sw);
 		return;
 	}
@@ -126,6 +141,7 @@ void ft_port_del(struct ft_switch *sw, uint32_t ofport)
 			list->port[list->n++] = old->port[i];
 	ft_idmap_del(&sw->ports, ofport);
 	list_replace(sw, list);
+	configs_gather(sw);
 	ft_switch_changed(sw);
 	ft_garbage_add(&sw->garbage, &p->garbage, entry_garbage);
 	ft_fdb_flush_port(sw, ofport);

@@ -40,9 +40,10 @@ static_assert(sizeof(struct ft_table_counters) % 64 == 0, "no line is shared by 
 struct ft_switch {
 	// ---- workers read
 	_Atomic uint64_t version;
-	_Atomic unsigned flags;      // FT_SWITCH_*
-	_Atomic uint32_t network_id; // VNI or VSID
-	_Atomic uint8_t first_egress; // egress.h; 0: there is none
+	_Atomic unsigned flags;        // FT_SWITCH_*
+	_Atomic uint32_t network_id;   // VNI or VSID
+	_Atomic uint32_t port_configs; // WEFT_PORT_*: what any port has
+	_Atomic uint8_t first_egress;  // egress.h; 0: there is none
 	struct ft_env env;
 	_Atomic(struct ft_counter_dir *) counters;
 	struct ft_table_counters *table_counters; // one a worker
