@@ -41,8 +41,6 @@ static void see_switches(const struct ahead *a)
 		const struct ft_switch *sw = a->sw[i];
 
 		__builtin_prefetch(sw);
-		__builtin_prefetch((const void *)(uintptr_t)&sw->counters);
-		__builtin_prefetch((const void *)(uintptr_t)&sw->ports);
 		__builtin_prefetch((const void *)(uintptr_t)&sw->tables[0]);
 	}
 }
@@ -94,8 +92,7 @@ static void see_programs(const struct ahead *a, const struct ft_bits *const bits
 
 		if (!r)
 			continue;
-		__builtin_prefetch(r->program);
-		__builtin_prefetch((const char *)r->program + 64);
+		__builtin_prefetch(&r->program->instr);
 		if (ft_bits_is_direct(bits[i])) {
 			__builtin_prefetch(r->value);
 			__builtin_prefetch(r->shape);

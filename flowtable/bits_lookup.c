@@ -373,7 +373,7 @@ static inline void guess_full(const struct ft_bits *const b[],
 			continue;
 		rules[i] = atomic_load_explicit(
 			&ft_bits_full(b[i])->rule[slot[i]], memory_order_acquire);
-		__builtin_prefetch(rules[i]);
+		ft_rule_prefetch(rules[i]);
 	}
 }
 
@@ -417,7 +417,7 @@ static inline void guess_sieve(const struct ft_bits *const b[],
 			continue;
 		rules[i] = atomic_load_explicit(
 			&ft_bits_record(b[i], slot)->rule, memory_order_acquire);
-		__builtin_prefetch(rules[i]);
+		ft_rule_prefetch(rules[i]);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "flowtable/conjunction.h"
 #include "flowtable/hash.h"
+#include "flowtable/lines.h"
 #include "flowtable/switch.h"
 
 #include <stdlib.h>
@@ -157,11 +158,10 @@ static bool programs_grow(struct ft_programs *ps)
 static struct ft_program *program_new(
 	const struct ft_program_spec *spec, uint64_t hash, size_t size)
 {
-	struct ft_program *p = malloc(sizeof(*p) - sizeof(p->instr) + size);
+	struct ft_program *p = ft_alloc_lines(offsetof(struct ft_program, instr) + size);
 
 	if (!p)
 		return NULL;
-	memset(p, 0, offsetof(struct ft_program, instr));
 	p->hash = hash;
 	p->size = (uint32_t)size;
 	p->idle_timeout = spec->idle_timeout;

@@ -30,25 +30,33 @@ struct ft_program {
 	bool triggers;                  // trigger.h
 	uint32_t size;                  // bytes of instr and its actions
 	struct ft_program_users *users; // NULL: names no group and no meter
-	struct weft_instructions instr; // the actions follow
+	// The actions follow: a line for most.
+	_Alignas(64) struct weft_instructions instr;
 };
 
 struct ft_rule {
 	_Atomic(struct ft_rule *) next; // same match, same or lower priority
 	struct ft_life life;
 	struct ft_program *program;
-	uint64_t cookie;
-	uint64_t created_ns;
-	struct ft_shape *shape; // has the mask
-	uint32_t id;            // of its counters
+	uint32_t id; // of its counters
 	uint16_t priority;
 	uint8_t table;
-	uint8_t flags; // FT_RULE_*
+	uint8_t flags;          // FT_RULE_*
+	struct ft_shape *shape; // has the mask
+	uint64_t cookie;
+	uint64_t created_ns;
 	uint64_t value[];
 };
 static_assert(sizeof(struct ft_rule) == 64, "one line before the values");
 
 #define FT_RULE_COUNTER_BASE 1u // counters were reset: subtract what counter_base has for the id
+
+// Workers: all that they nearly always read of it, which may straddle two lines.
+static inline void ft_rule_prefetch(const struct ft_rule *r)
+{
+	__builtin_prefetch(r);
+	__builtin_prefetch((const char *)r + offsetof(struct ft_rule, shape) - 1);
+}
 
 // Workers: what to do. Lives as long as the rule.
 static inline const struct weft_instructions *ft_rule_instructions(const struct ft_rule *r)

@@ -38,22 +38,22 @@ struct ft_table_counters {
 static_assert(sizeof(struct ft_table_counters) % 64 == 0, "no line is shared by workers");
 
 struct ft_switch {
-	// ---- workers read
+	// ---- workers read; what nearly every packet needs first, in one line and the tables'
 	_Atomic uint64_t version;
 	_Atomic unsigned flags;        // FT_SWITCH_*
 	_Atomic uint32_t network_id;   // VNI or VSID
 	_Atomic uint32_t port_configs; // WEFT_PORT_*: what any port has
 	_Atomic uint8_t first_egress;  // egress.h; 0: there is none
-	struct ft_env env;
 	_Atomic(struct ft_counter_dir *) counters;
-	struct ft_table_counters *table_counters; // one a worker
-	struct ft_learners learners;              // their memory
-	struct ft_idmap groups;                   // to struct ft_group, the newest
-	struct ft_idmap meters;                   // to struct ft_meter, the newest
-	struct ft_idmap ports;                    // to struct ft_port_entry
+	struct ft_table_counters *table_counters;                    // one a worker
+	struct ft_idmap ports;                                       // to struct ft_port_entry
+	_Alignas(64) _Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
 	_Atomic(struct ft_port_list *) port_list;
 	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
-	_Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
+	struct ft_env env;
+	struct ft_learners learners; // their memory
+	struct ft_idmap groups;      // to struct ft_group, the newest
+	struct ft_idmap meters;      // to struct ft_meter, the newest
 	struct {
 		_Alignas(64) _Atomic uint64_t
 			epoch;               // moves with every change that a path depends on
@@ -138,6 +138,8 @@ static inline void ft_fdb_changed(struct ft_switch *sw)
 {
 	atomic_fetch_add_explicit(&sw->cache.fdb_epoch, 1, memory_order_release);
 }
+
+static_assert(offsetof(struct ft_switch, tables) == 64, "one line before the tables");
 
 // With no worker left and nothing handed to env.retire.
 void ft_switch_destroy(struct ft_switch *);
