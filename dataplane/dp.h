@@ -32,7 +32,7 @@ struct dp_tenant;
 struct dp_worker;
 
 #define DP_NEXTHOP_BUCKETS 4096u
-#define DP_TENANT_BUCKETS 1024u // by id; ids are consecutive, as a rule
+#define DP_TENANT_BUCKETS 16384u // ids and networks are consecutive, as a rule
 
 struct dp {
 	struct dp_options opt;
@@ -48,6 +48,7 @@ struct dp {
 	struct dp_ports ports;
 	struct dp_tenant *tenants; // list
 	struct dp_tenant *tenant_by_id[DP_TENANT_BUCKETS];
+	struct dp_tenant *tenant_by_network[DP_TENANT_BUCKETS];
 	struct dp_tenant *tenants_stale;  // list: those that are
 	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
 	struct dp_tenant *providers;      // list: those that are

@@ -96,15 +96,18 @@ struct dp_tenant *dp_tenant_find(struct dp *dp, weft_tenant_id id)
 
 static void dp_tenant_link(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_tenant **bucket = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
+	struct dp_tenant **by_id = &dp->tenant_by_id[t->id % DP_TENANT_BUCKETS];
+	struct dp_tenant **by_network = &dp->tenant_by_network[t->network % DP_TENANT_BUCKETS];
 
 	t->next = dp->tenants;
 	t->prev = &dp->tenants;
 	if (t->next)
 		t->next->prev = &t->next;
 	dp->tenants = t;
-	t->id_next = *bucket;
-	*bucket = t;
+	t->id_next = *by_id;
+	*by_id = t;
+	t->network_next = *by_network;
+	*by_network = t;
 	if (t->provider) {
 		t->provider_next = dp->providers;
 		dp->providers = t;
@@ -125,6 +128,7 @@ static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	DP_TENANT_LEAVE(dp->tenant_by_id[t->id % DP_TENANT_BUCKETS], t, id_next);
+	DP_TENANT_LEAVE(dp->tenant_by_network[t->network % DP_TENANT_BUCKETS], t, network_next);
 	if (t->stale)
 		DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
 	if (t->behind)
@@ -319,8 +323,9 @@ static void dp_tenant_release_network(struct dp *dp, const struct dp_tenant *t)
 
 	if (!map || dp_radix_get(map, t->network) != dp->nobody)
 		return;
-	for (const struct dp_tenant *o = dp->tenants; o; o = o->next)
-		if (o != t && o->cfg.encap == t->cfg.encap && o->network == t->network)
+	for (const struct dp_tenant *o = dp->tenant_by_network[t->network % DP_TENANT_BUCKETS]; o;
+		o = o->network_next)
+		if (o->cfg.encap == t->cfg.encap && o->network == t->network)
 			return;
 	dp_radix_set(map, t->network, NULL);
 	dp_networks_changed(dp);

@@ -62,6 +62,7 @@ struct dp_tenant {
 	bool overlay_untold;            // and the agent could not be told that this has changed
 	struct dp_tenant *next, **prev; // prev: what points to it
 	struct dp_tenant *id_next;      // in dp->tenant_by_id
+	struct dp_tenant *network_next; // in dp->tenant_by_network
 	struct dp_tenant *stale_next, *behind_next, *provider_next;
 };
 
