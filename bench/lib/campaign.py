@@ -83,7 +83,7 @@ class Campaign:
 
     def _best(self, outcome, switch):
         """Samples at the best setting; in later rounds only the one that won the first."""
-        settings = (outcome.setting,) if outcome.cycles else switch.settings(self._o.quick)
+        settings = (outcome.setting,) if outcome.cycles else switch.settings(self._o.every_setting)
         tried = {setting: self._at(outcome, switch, setting) for setting in settings}
         outcome.setting = min(tried, key=lambda s: median([x.per_packet for x in tried[s]]))
         return tried[outcome.setting]

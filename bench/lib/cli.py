@@ -46,6 +46,7 @@ def parse(p):
     if hasattr(o, 'seconds'):
         if not 0 < o.seconds < 0.8:
             p.error('--seconds: the kernel takes the core from a real-time thread for some of each second')
+        o.every_setting = not o.quick
         o.windows = o.windows or (3 if o.quick else 5)
         o.warm_limit = o.warm_limit or (15 if o.quick else 120)
     return o

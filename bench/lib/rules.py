@@ -6,7 +6,7 @@ rules, as long as there is one tenant. Many tenants are many switches in Weft; i
 share one, as is usual there: table 0 tells them by `tun_id` and writes the tenant's number into the
 metadata, and the rules of all other tables match that number too.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .filters import bits16, bits32
 from .frames import TCP, UDP, ip_text
@@ -27,6 +27,19 @@ class Rule:
         return f'{match},actions={",".join(self.actions) or "drop"}'
 
 
+_BUNDLE_MIN, _BUNDLE_MAX = 20000, 100000
+
+
+def portions(path, rule_list):
+    """Writes the rules as `ovs-ofctl add-flows` reads them, portion by portion, for each of which it is to be
+    run with the options that are yielded: very many rules in bundles, or it would await a barrier after each."""
+    options = ('--bundle',) if len(rule_list) >= _BUNDLE_MIN else ()
+    for first in range(0, len(rule_list), _BUNDLE_MAX):
+        with open(path, 'w', encoding='ascii') as file:
+            file.writelines(rule.text() + '\n' for rule in rule_list[first:first + _BUNDLE_MAX])
+        yield options
+
+
 def drops_all(rule):
     return not rule.match and not rule.actions
 
@@ -39,6 +52,23 @@ def shared(rule, tenant, tun_id):
     if any(action.startswith('goto_table') for action in actions):
         actions = (f'write_metadata:{tenant}', *actions)
     return Rule(0, rule.priority, (*rule.match, f'tun_id={tun_id}'), actions)
+
+
+def _of_tenant(rule, tenant, several):
+    """What stands for the rule; in table 0 of a tenant that lists its VTEPs one for each of them."""
+    if several:
+        rule = shared(rule, tenant.number, tenant.vni)
+        if rule.actions == ('output:1',):  # port 1 of the tenant
+            rule = replace(rule, actions=(f'output:{tenant.number}',))
+    if rule.table or not tenant.vteps:
+        return [rule]
+    return [replace(rule, match=(*rule.match, f'tun_src={vtep}')) for vtep in tenant.vteps]
+
+
+def in_one_switch(tenants):
+    """The rules of all tenants (scenarios.Tenant), for a switch that they share."""
+    return [rule for tenant in tenants for one in tenant.rules
+            for rule in _of_tenant(one, tenant, len(tenants) > 1)]
 
 
 def _port(key, value, bits):
@@ -85,8 +115,9 @@ def to_port():
 
 
 def pipeline(rng, filter_list, dst_mac, drop=False):
-    """Admission, security rules that permit, forwarding by MAC address: one table each."""
-    order = rng.sample(range(10, 10 + len(filter_list)), len(filter_list))
+    """Admission, security rules that permit, forwarding by MAC address: one table each. More rules than
+    there are priorities share them, and it does not matter which of two permits."""
+    order = [10 + n % 65000 for n in rng.sample(range(len(filter_list)), len(filter_list))]
     return [Rule(0, 1, (f'in_port={OVERLAY}',), ('goto_table:1',)),
             *(Rule(1, priority, match(f), ('goto_table:2',))
               for priority, f in zip(order, filter_list)),

@@ -2,7 +2,6 @@
 """Weft as a user runs it: data plane, agent, a configuration file, rules by ovs-ofctl."""
 import json
 import os
-import re
 import time
 
 from . import measure, rules, scenarios
@@ -126,10 +125,9 @@ class Weft:
         end = time.monotonic() + deadline
         path = self._path('rules')
         for tenant in self._inputs.tenants:
-            with open(path, 'w', encoding='ascii') as file:
-                file.writelines(rule.text() + '\n' for rule in tenant.rules)
-            run(['ovs-ofctl', '-O', 'OpenFlow13', 'add-flows', f'unix:{self._switch(tenant)}', path],
-                timeout=max(1, end - time.monotonic()))
+            for options in rules.portions(path, tenant.rules):
+                run(['ovs-ofctl', '-O', 'OpenFlow13', *options, 'add-flows',
+                     f'unix:{self._switch(tenant)}', path], timeout=max(1, end - time.monotonic()))
 
     def feed(self, path, deadline):
         """The file's flow mods, over one session of the first tenant's."""
@@ -148,7 +146,7 @@ class Weft:
 
     # ---- measurement
 
-    def settings(self, _quick):
+    def settings(self, _every):
         return ('',)
 
     def choose(self, setting):

@@ -15,7 +15,7 @@ sys.path.append(f'{ROOT}/test/e2e')
 import weftipc  # noqa: E402
 
 _UPLINK = 10  # a port number of ours
-_AT_ONCE = 100  # tenants in a transaction
+_AT_ONCE = 1000  # tenants in a transaction
 
 
 class _Cork:

@@ -147,6 +147,31 @@ class Rules(Bench):
         for text in texts[1:]:
             self.assertIn('metadata=9', text)
 
+    def test_tenants_and_their_vteps_in_one_switch(self):
+        tenant = scenarios.Tenant(1, 5001, rules.to_port(), ('198.19.0.1', '198.19.0.2'))
+        other = scenarios.Tenant(2, 5002, rules.to_port())
+        port = f'table=0,priority=1,in_port={rules.OVERLAY}'
+        self.assertEqual([r.text() for r in rules.in_one_switch([tenant])],
+                         [f'{port},tun_src=198.19.0.{n},actions=output:1' for n in (1, 2)])
+        self.assertEqual([r.text() for r in rules.in_one_switch([tenant, other])],
+                         [f'{port},tun_id=5001,tun_src=198.19.0.{n},actions=output:1' for n in (1, 2)]
+                         + [f'{port},tun_id=5002,actions=output:2'])
+
+    def test_many_rules_come_in_bundles_and_all_of_them(self):
+        for count, bundles in ((0, []), (5, [()]), (200001, [('--bundle',)] * 3)):
+            made, options = [rules.Rule(0, n % 100) for n in range(count)], []
+            read = []
+            for option in rules.portions(self.path('r'), made):
+                options.append(option)
+                with open(self.path('r'), encoding='ascii') as file:
+                    read += file.read().splitlines()
+            self.assertEqual((options, read), (bundles, [r.text() for r in made]))
+
+    def test_more_rules_than_priorities(self):
+        made = filters.generate(self.rng, 200, filters.shapes(self.rng, 10), filters.Site(self.rng))
+        priorities = {r.priority for r in rules.pipeline(self.rng, made * 330, '02:00:00:00:00:01')}
+        self.assertEqual((min(priorities), max(priorities)), (0, 65009))
+
     def test_the_first_filter_has_the_highest_priority(self):
         made = filters.generate(self.rng, 20, filters.shapes(self.rng, 10), filters.Site(self.rng))
         priorities = [r.priority for r in rules.access_list([[f] for f in made])]
