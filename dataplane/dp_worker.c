@@ -18,32 +18,45 @@
 
 #define DP_IDLE_POLLS 100u
 
+// Frames of one queue, each to its end.
+static inline unsigned dp_worker_receive(
+	struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
+{
+	struct rte_mbuf *m[DP_RX_BURST];
+	unsigned n =
+		dp_port_rx(port, queue, m, port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC);
+
+	if (unlikely(port->bond && tend))
+		dp_bond_tend(w, port, queue);
+	if (!n)
+		return 0;
+	dp_count(&w->stats.bursts, 1);
+	w->now_ns = w->drops.now_ns = dp_now_ns();
+	dp_rx_burst(w, port, m, n);
+	dp_encap_flush(w);
+	dp_tx_flush(w);
+	return n;
+}
+
 static unsigned dp_worker_poll(struct dp_worker *w)
 {
-	const struct dp_poll_list *list = __atomic_load_n(&w->polls, __ATOMIC_ACQUIRE);
-	bool tend = w->turn++ % DP_BOND_TURNS == 0;
-	unsigned total = 0;
+	struct dp_poll_list *list = __atomic_load_n(&w->polls, __ATOMIC_ACQUIRE);
+	unsigned turn = w->turn++, total = 0;
 
-	for (unsigned i = 0; i < list->n; i++) {
-		struct dp_port *port = __atomic_load_n(&list->poll[i].port, __ATOMIC_ACQUIRE);
-		struct rte_mbuf *m[DP_RX_BURST];
-		unsigned n;
+	for (unsigned word = 0; 64 * word < list->n; word++) {
+		for (uint64_t due = dp_poll_due(list, word, turn, w->idle); due; due &= due - 1) {
+			unsigned i = 64 * word + (unsigned)__builtin_ctzll(due), n;
+			const struct dp_poll *p = &list->poll[i];
+			struct dp_port *port = __atomic_load_n(&p->port, __ATOMIC_ACQUIRE);
 
-		if (unlikely(!port))
-			continue; // dp_unpublish.h
-		n = dp_port_rx(port, list->poll[i].queue, m,
-			port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC);
-		if (unlikely(port->bond && tend))
-			dp_bond_tend(w, port, list->poll[i].queue);
-		if (!n)
-			continue;
-		total += n;
-		dp_count(&w->stats.bursts, 1);
-		w->now_ns = w->drops.now_ns = dp_now_ns();
-		dp_rx_burst(w, port, m, n);
-		dp_encap_flush(w);
-		dp_tx_flush(w);
+			if (unlikely(!port))
+				continue; // dp_unpublish.h
+			n = dp_worker_receive(w, port, p->queue, turn % DP_BOND_TURNS == 0);
+			dp_poll_brought(list, i, n);
+			total += n;
+		}
 	}
+	w->idle = !total;
 	return total;
 }
 
@@ -159,7 +172,7 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 	w->dp = dp;
 	w->id = id;
 	w->drops.thread = id;
-	w->polls = calloc(1, sizeof(*w->polls));
+	w->polls = dp_poll_list_new(0);
 	w->inbox = dp_worker_ring("inbox", id, 8, DP_INBOX_SIZE, RING_F_SC_DEQ);
 	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);
 	w->punts = dp_worker_ring("punt", id, 8, DP_PUNTS_SIZE, spsc);
@@ -201,7 +214,7 @@ static void dp_worker_deal(struct dp *dp, unsigned id, struct dp_poll_list *list
 			continue;
 		for (uint16_t q = 0; q < p->n_rxq; q++)
 			if ((p->first_worker + q) % dp->opt.workers == id)
-				list->poll[list->n++] = (struct dp_poll){p, q};
+				dp_poll_list_add(list, p, q, p->bond != NULL);
 	}
 }
 
@@ -213,7 +226,7 @@ bool dp_workers_spread(struct dp *dp)
 	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
 		queues += p->n_rxq;
 	for (unsigned i = 0; i < n; i++) {
-		fresh[i] = calloc(1, sizeof(*fresh[i]) + queues * sizeof(struct dp_poll));
+		fresh[i] = dp_poll_list_new(queues);
 		if (!fresh[i])
 			goto fail;
 		dp_worker_deal(dp, i, fresh[i]);

@@ -18,6 +18,7 @@
 #include "tenants/dp_drop.h"
 #include "tenants/dp_learn.h"
 #include "dp_mbuf.h"
+#include "dp_poll.h"
 #include "tenants/dp_tenant.h"
 
 #include "flowtable/ahead.h"
@@ -38,16 +39,6 @@
 #define DP_PACKET_OUTS_SIZE 4096u
 
 static_assert(DP_COPIES >= DP_VTEPS_MAX, "a tenant's broadcast reaches all of its VTEPs");
-
-struct dp_poll {
-	struct dp_port *port;
-	uint16_t queue;
-};
-
-struct dp_poll_list {
-	unsigned n;
-	struct dp_poll poll[];
-};
 
 // A worker tells the control thread. Lossy: what does not fit the ring is not told.
 struct dp_event {
@@ -127,8 +118,9 @@ struct dp_worker {
 	unsigned id;
 	uint16_t ip_id;
 	unsigned turn; // of the loop
+	bool idle;     // the latest turn received nothing
 	uint64_t now_ns;
-	struct dp_poll_list *polls;   // RCU
+	struct dp_poll_list *polls;   // RCU; dp_poll.h
 	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped
 	struct rte_ring *inbox;       // frames, for devices whose tx queue is ours
 	struct rte_ring *packet_outs; // from the control thread
