@@ -78,7 +78,7 @@ static unsigned dp_worker_rings(struct dp_worker *w)
 		dp_tx_inbox(w);
 		n++;
 	}
-	if (w->n_tx_used)
+	if (w->tx.n)
 		dp_tx_flush(w);
 	return n;
 }

@@ -9,7 +9,7 @@
 //	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
 //	dp_encap.c    frames for the overlay, collected and encapsulated as a burst
-//	dp_tx.c       tx buffers, and the rings to the worker that owns a device's queue
+//	dp_tx.c       sending, port by port, and the rings to the worker that owns a device's queue
 //
 // In the loop nothing locks, allocates memory other than packet buffers, calls the kernel (save for
 // the idle sleep and what a PMD must), or writes to a line that another thread writes.
@@ -28,7 +28,8 @@
 
 #define DP_RX_BURST 64u     // at most, so that what a kernel gave as one stays together
 #define DP_RX_BURST_NIC 32u // of a device of DPDK's
-#define DP_TX_BURST 64u
+#define DP_TX_BURST 64u     // that a device is given at once
+#define DP_TX_LIST 256u
 #define DP_CLONES 512u  // packets that groups may copy at once
 #define DP_COPIES 4096u // of one packet received, all floods, groups and VTEPs together
 #define DP_INBOX_SIZE 2048u
@@ -64,11 +65,14 @@ struct dp_packet_out {
 	uint64_t tail[]; // actions, continuation
 };
 
-struct dp_tx_buffer {
-	struct dp_port *port;
+// What a burst sends, in the order in which it comes to be, by whatever ports.
+struct dp_tx_list {
 	unsigned n;
-	struct rte_mbuf *frame[DP_TX_BURST];
-	struct dp_tenant *tenant[DP_TX_BURST]; // in whose ledger the frames stand
+	bool mine; // whoever else these queues belong to by now: what came by the inbox
+	struct rte_mbuf *frame[DP_TX_LIST];
+	struct dp_tenant *tenant[DP_TX_LIST]; // in whose ledger the frames stand
+	struct dp_port *port[DP_TX_LIST];
+	uint16_t last[DP_PORT_LIVE_MAX]; // of dp_tx_flush(), which leaves it zero
 };
 
 // A burst that is about to enter the tables: packet i is at[i], in m[i], of tenant[i].
@@ -134,9 +138,7 @@ struct dp_worker {
 	uint64_t port_drops[DP_PORT_LIVE_MAX]; // not taken by the device
 	uint64_t rx_drops[DP_PORT_LIVE_MAX];   // refused before the tables
 
-	unsigned n_tx_used;
-	uint16_t tx_used[DP_PORT_LIVE_MAX]; // the ports whose buffers are not empty, each once
-	struct dp_tx_buffer tx[DP_PORT_LIVE_MAX];
+	struct dp_tx_list tx;
 	struct dp_encap_queue encap;
 	struct ft_cache *cache; // NULL: every packet goes the full way
 	struct ft_ahead ahead;
@@ -177,37 +179,22 @@ bool dp_path_steps(struct dp_worker *w, const struct ft_path *path, unsigned i);
 // Frames of a machine's, each whole, into its tenant's switch.
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 void dp_sink_init(struct dp_worker *w);
-// `m` goes to `port`, in `t`'s ledger. Takes the buffer. dp_tx_slowly() is for what is not sent by
-// this worker from its buffer as it is.
-void dp_tx_slowly(
-	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port);
-// There is room.
-static inline void dp_tx_put(struct dp_worker *w, struct dp_tx_buffer *b, struct dp_tenant *t,
-	struct rte_mbuf *m, struct dp_port *port)
-{
-	if (!b->n)
-		w->tx_used[w->n_tx_used++] = port->index;
-	b->port = port;
-	b->tenant[b->n] = t;
-	b->frame[b->n++] = m;
-}
+void dp_tx_flush(struct dp_worker *w);
+// `m` goes to `port`, in `t`'s ledger, at dp_tx_flush(). Takes the buffer.
 static inline void dp_tx(
 	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
 {
-	struct dp_tx_buffer *b = &w->tx[port->index];
+	struct dp_tx_list *l = &w->tx;
 
-	if (__builtin_expect(b->n == DP_TX_BURST || port->one_segment ||
-				     w->id >= __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED),
-		    0)) {
-		dp_tx_slowly(w, t, m, port);
-		return;
-	}
-	dp_tx_put(w, b, t, m, port);
+	if (__builtin_expect(l->n == DP_TX_LIST, 0))
+		dp_tx_flush(w);
+	l->frame[l->n] = m;
+	l->tenant[l->n] = t;
+	l->port[l->n++] = port;
 }
 // Behind what waits for the port, whose queue must be this worker's; the ledger is the caller's.
 // Returns how many the device took.
 uint16_t dp_tx_at_once(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], uint16_t n);
-void dp_tx_flush(struct dp_worker *w);
 void dp_tx_inbox(struct dp_worker *w);
 // The frame to one of the tenant's VTEPs. Takes the buffer; sent at dp_encap_flush().
 // False: dropped.

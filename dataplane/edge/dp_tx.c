@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sending. A frame waits in its port's buffer until the burst it came with is done, then goes to
-// the device in one call. A device with fewer tx queues than there are workers gives queue q to
-// worker q; the others pass their frames through that worker's inbox. So queue q is worker q's
-// alone, also while the number of queues changes.
+// Sending. Frames wait in the worker's list until the burst that they came with is done; then each
+// device gets its own in one call, in their order. Nothing of a port is looked at before that, so
+// that a burst for many ports meets the lines of each once, and asks for all of them before it
+// needs the first.
+//
+// A device with fewer tx queues than there are workers gives queue q to worker q; the others pass
+// their frames through that worker's inbox. So queue q is worker q's alone, also while the number
+// of queues changes.
 
 #include "dp_worker.h"
 
@@ -11,53 +15,6 @@ static unsigned dp_tx_owner(const struct dp_port *port, const struct dp_worker *
 	uint16_t n = __atomic_load_n(&port->n_txq, __ATOMIC_RELAXED);
 
 	return w->id < n ? w->id : w->id % n;
-}
-
-static void dp_tx_refused(struct dp_worker *w, const struct dp_tx_buffer *b, unsigned i)
-{
-	dp_count(&w->port_drops[b->port->index], 1);
-	dp_worker_drop(w, b->tenant[i], b->frame[i], WEFT_DROP_TX_FULL, NULL);
-}
-
-static void dp_tx_flush_port(struct dp_worker *w, struct dp_tx_buffer *b)
-{
-	unsigned n = b->n, sent;
-
-	sent = dp_port_tx(b->port, (uint16_t)w->id, b->frame, (uint16_t)n);
-	for (unsigned i = 0, same; i < sent; i += same) {
-		for (same = 1; i + same < sent && b->tenant[i + same] == b->tenant[i]; same++)
-			;
-		dp_count(&dp_counters(w, b->tenant[i])->sent, same);
-	}
-	for (unsigned i = sent; i < n; i++)
-		dp_tx_refused(w, b, i);
-	b->n = 0;
-}
-
-uint16_t dp_tx_at_once(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], uint16_t n)
-{
-	struct dp_tx_buffer *b = &w->tx[port->index];
-
-	if (b->n)
-		dp_tx_flush(w);
-	return dp_port_tx(port, (uint16_t)w->id, m, n);
-}
-
-void dp_tx_flush(struct dp_worker *w)
-{
-	for (unsigned i = 0; i < w->n_tx_used; i++)
-		dp_tx_flush_port(w, &w->tx[w->tx_used[i]]);
-	w->n_tx_used = 0;
-}
-
-static void dp_tx_buffer(
-	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
-{
-	struct dp_tx_buffer *b = &w->tx[port->index];
-
-	if (b->n == DP_TX_BURST)
-		dp_tx_flush(w);
-	dp_tx_put(w, b, t, m, port);
 }
 
 static void dp_tx_pass(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m,
@@ -72,30 +29,169 @@ static void dp_tx_pass(struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf
 	}
 }
 
-void dp_tx_slowly(
-	struct dp_worker *w, struct dp_tenant *t, struct rte_mbuf *m, struct dp_port *port)
+// Frames of one port, one after the other.
+struct dp_tx_run {
+	struct dp_port *port;
+	struct rte_mbuf **frame;
+	struct dp_tenant **tenant;
+	unsigned n;
+};
+
+// Drops what does not fit one segment.
+static void dp_tx_flatten(struct dp_worker *w, struct dp_tx_run *r)
 {
-	unsigned owner = dp_tx_owner(port, w);
+	unsigned kept = 0;
 
-	if (port->one_segment && m->nb_segs > 1) {
-		struct rte_mbuf *flat = dp_mbuf_flatten(m, w->dp->pool);
+	for (unsigned i = 0; i < r->n; i++) {
+		struct rte_mbuf *m = r->frame[i];
 
-		if (!flat) {
-			dp_worker_drop(w, t, m, WEFT_DROP_NO_BUFFER, NULL);
-			return;
+		if (m->nb_segs > 1 && !(m = dp_mbuf_flatten(m, w->dp->pool))) {
+			dp_worker_drop(w, r->tenant[i], r->frame[i], WEFT_DROP_NO_BUFFER, NULL);
+			continue;
 		}
-		m = flat;
+		r->frame[kept] = m;
+		r->tenant[kept++] = r->tenant[i];
 	}
-	if (owner == w->id)
-		dp_tx_buffer(w, t, m, port);
+	r->n = kept;
+}
+
+static inline void dp_tx_sent(
+	struct dp_worker *w, const struct dp_tx_run *r, unsigned from, unsigned n)
+{
+	struct dp_tenant *const *tenant = r->tenant + from;
+
+	if (r->port->role == DP_LOCAL) { // all of its tenant's
+		dp_count(&dp_counters(w, *tenant)->sent, n);
+		return;
+	}
+	for (unsigned i = 0, same; i < n; i += same) {
+		for (same = 1; i + same < n && tenant[i + same] == tenant[i]; same++)
+			;
+		dp_count(&dp_counters(w, tenant[i])->sent, same);
+	}
+}
+
+static void dp_tx_refused(
+	struct dp_worker *w, const struct dp_tx_run *r, unsigned from, unsigned to)
+{
+	dp_count(&w->port_drops[r->port->index], to - from);
+	for (unsigned i = from; i < to; i++)
+		dp_worker_drop(w, r->tenant[i], r->frame[i], WEFT_DROP_TX_FULL, NULL);
+}
+
+static void dp_tx_send(struct dp_worker *w, const struct dp_tx_run *r)
+{
+	for (unsigned done = 0, n, sent; done < r->n; done += n) {
+		n = r->n - done < DP_TX_BURST ? r->n - done : DP_TX_BURST;
+		sent = dp_port_tx(r->port, (uint16_t)w->id, r->frame + done, (uint16_t)n);
+		dp_tx_sent(w, r, done, sent);
+		if (__builtin_expect(sent < n, 0))
+			dp_tx_refused(w, r, done + sent, done + n);
+	}
+}
+
+static void dp_tx_run(struct dp_worker *w, struct dp_tx_run *r)
+{
+	unsigned owner = w->tx.mine ? w->id : dp_tx_owner(r->port, w);
+
+	if (__builtin_expect(r->port->one_segment, 0))
+		dp_tx_flatten(w, r);
+	if (__builtin_expect(owner == w->id, 1)) {
+		dp_tx_send(w, r);
+		return;
+	}
+	for (unsigned i = 0; i < r->n; i++)
+		dp_tx_pass(w, r->tenant[i], r->frame[i], r->port, owner);
+}
+
+// ---- many ports
+
+// The frames of a list by port. A frame is its place in the list + 1, 0 none.
+struct dp_tx_chains {
+	unsigned n;
+	uint16_t first[DP_TX_LIST];    // of each port
+	uint16_t next[DP_TX_LIST + 1]; // of the same port's
+};
+
+// Without a branch on whether a port was met before: in a burst for many ports that is anybody's
+// guess.
+static void dp_tx_chain(struct dp_tx_list *l, struct dp_tx_chains *c)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		__builtin_prefetch(l->port[i]);
+	c->n = 0;
+	for (unsigned i = 0; i < l->n; i++) {
+		uint16_t *last = &l->last[l->port[i]->index];
+
+		c->first[c->n] = (uint16_t)(i + 1);
+		c->n += !*last;
+		c->next[*last] = (uint16_t)(i + 1);
+		c->next[i + 1] = 0;
+		*last = (uint16_t)(i + 1);
+	}
+	for (unsigned i = 0; i < c->n; i++) {
+		struct dp_port *port = l->port[c->first[i] - 1];
+
+		__builtin_prefetch(&port->io->tx_pkt_burst);
+		l->last[port->index] = 0;
+	}
+}
+
+static __attribute__((noinline)) void dp_tx_flush_ports(struct dp_worker *w)
+{
+	struct dp_tx_list *l = &w->tx;
+	struct dp_tx_chains c;
+	struct rte_mbuf *frame[DP_TX_LIST];
+	struct dp_tenant *tenant[DP_TX_LIST];
+
+	dp_tx_chain(l, &c);
+	for (unsigned i = 0; i < c.n; i++) {
+		struct dp_tx_run r = {l->port[c.first[i] - 1], frame, tenant, 0};
+
+		for (unsigned at = c.first[i]; at; at = c.next[at]) {
+			frame[r.n] = l->frame[at - 1];
+			tenant[r.n++] = l->tenant[at - 1];
+		}
+		dp_tx_run(w, &r);
+	}
+}
+
+static inline bool dp_tx_is_one_port(const struct dp_tx_list *l)
+{
+	uintptr_t differ = 0;
+
+	for (unsigned i = 1; i < l->n; i++)
+		differ |= (uintptr_t)l->port[i] ^ (uintptr_t)l->port[0];
+	return !differ;
+}
+
+void dp_tx_flush(struct dp_worker *w)
+{
+	struct dp_tx_list *l = &w->tx;
+
+	if (!l->n)
+		return;
+	if (dp_tx_is_one_port(l))
+		dp_tx_run(w, &(struct dp_tx_run){l->port[0], l->frame, l->tenant, l->n});
 	else
-		dp_tx_pass(w, t, m, port, owner);
+		dp_tx_flush_ports(w);
+	l->n = 0;
+}
+
+// ----
+
+uint16_t dp_tx_at_once(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], uint16_t n)
+{
+	dp_tx_flush(w);
+	return dp_port_tx(port, (uint16_t)w->id, m, n);
 }
 
 void dp_tx_inbox(struct dp_worker *w)
 {
 	struct rte_mbuf *m;
 
+	dp_tx_flush(w);
+	w->tx.mine = true;
 	// All that is there now: a grace period relies on that (dp_rcu.h). What others put in
 	// meanwhile waits, or a worker whose device is slower than they are would never leave.
 	for (unsigned n = rte_ring_count(w->inbox); n; n--) {
@@ -109,6 +205,8 @@ void dp_tx_inbox(struct dp_worker *w)
 		if (unlikely(__atomic_load_n(&meta->port->hidden, __ATOMIC_RELAXED)))
 			dp_worker_drop(w, meta->tenant, m, WEFT_DROP_TENANT_GONE, NULL);
 		else
-			dp_tx_buffer(w, meta->tenant, m, meta->port);
+			dp_tx(w, meta->tenant, m, meta->port);
 	}
+	dp_tx_flush(w);
+	w->tx.mine = false;
 }

@@ -105,6 +105,76 @@ static void frames_are_sent_in_order(void **state)
 	}
 }
 
+// Ports of many, whose devices note what they are given; the last one takes one frame in two calls.
+#define PORTS 9u
+struct noting {
+	struct rte_eth_fp_ops io;
+	void *queue;
+	unsigned next; // number that its next frame must have, or a later one
+	unsigned took, calls;
+	bool lazy;
+};
+
+static uint16_t takes_notes(void *queue, struct rte_mbuf **m, uint16_t n)
+{
+	struct noting *d = queue;
+	uint16_t takes = d->lazy && d->calls % 2 ? 0 : n;
+
+	assert_in_range(n, 1, DP_TX_BURST);
+	d->calls++;
+	for (uint16_t i = 0; i < takes; i++) {
+		unsigned number = *rte_pktmbuf_mtod(m[i], unsigned *);
+
+		assert_true(number >= d->next);
+		d->next = number + 1;
+		rte_pktmbuf_free(m[i]);
+	}
+	d->took += takes;
+	return takes;
+}
+
+static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
+{
+	static struct noting device[PORTS];
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_port port[PORTS];
+	unsigned given[PORTS] = {0}, took = 0;
+	struct weft_ipc_ledger l;
+
+	for (unsigned i = 0; i < PORTS; i++) {
+		device[i] = (struct noting){.queue = &device[i], .lazy = i == PORTS - 1};
+		device[i].io.tx_pkt_burst = takes_notes;
+		device[i].io.txq.data = &device[i].queue;
+		port[i] = eal_port;
+		port[i].io = &device[i].io;
+		port[i].index = (uint16_t)(100 * i);
+		port[i].role = i % 2 ? DP_LOCAL : DP_UPLINK;
+		w->port_drops[port[i].index] = 0;
+	}
+	for (unsigned number = 0, left = 0; number < 20000; number++) {
+		unsigned to = rng() % (1 + number / 1000 % PORTS);
+		struct rte_mbuf *m = eal_frame(60, 60, 0);
+
+		memcpy(rte_pktmbuf_mtod(m, void *), &number, sizeof(number));
+		dp_count(&eal_dp.nobody->counters[0].received, 1);
+		dp_tx(w, eal_dp.nobody, m, &port[to]);
+		given[to]++;
+		if (left--)
+			continue;
+		dp_tx_flush(w);
+		left = rng() % (number % 7 ? 40 : 700);
+	}
+	dp_tx_flush(w);
+	for (unsigned i = 0; i < PORTS; i++) {
+		assert_int_equal(device[i].took + w->port_drops[port[i].index], given[i]);
+		took += device[i].took;
+	}
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(l.sent, took);
+	assert_int_equal(l.drops[WEFT_DROP_TX_FULL], 20000 - took);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+}
+
 static struct ft_packet *received(struct dp_worker *w, uint32_t len)
 {
 	struct ft_packet *p = &w->rx[0];
@@ -388,6 +458,7 @@ int main(void)
 		T(segments_become_one),
 		T(what_the_device_does_not_take_is_dropped),
 		T(frames_are_sent_in_order),
+		T(a_burst_for_many_ports_goes_out_port_by_port),
 		T(segments_are_joined_for_a_device_that_knows_none),
 		T(tags_are_not_counted_without_end),
 		T(frames_come_through_the_inbox),
