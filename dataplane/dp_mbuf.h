@@ -61,6 +61,26 @@ static inline bool dp_mbuf_is_sound(const struct rte_mbuf *m)
 	return (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
 
+// Frees them; what most are, whole buffers of one pool that nobody else has, in one go.
+static inline void dp_mbuf_free_all(struct rte_mbuf *const m[], unsigned n)
+{
+	struct rte_mempool *pool = n ? m[0]->pool : NULL;
+	struct rte_mbuf *whole[64];
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (__builtin_expect(k == 64 || m[i]->pool != pool || m[i]->next ||
+					     rte_mbuf_refcnt_read(m[i]) != 1 ||
+					     !RTE_MBUF_DIRECT(m[i]),
+			    0))
+			rte_pktmbuf_free(m[i]);
+		else
+			whole[k++] = m[i];
+	}
+	if (k)
+		rte_mempool_put_bulk(pool, (void *const *)whole, k);
+}
+
 // Cuts a chain of segments to its pkt_len, after that was lowered.
 void dp_mbuf_cut(struct rte_mbuf *m);
 

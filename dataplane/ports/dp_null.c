@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ports/dp_null.h"
 
+#include "dp_mbuf.h"
 #include "tenants/dp_ledger.h"
 
 #include <rte_ethdev.h>
@@ -41,10 +42,9 @@ static uint16_t dp_null_tx(void *queue, struct rte_mbuf **m, uint16_t n)
 	struct dp_null_queue *q = queue;
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		bytes += m[i]->pkt_len;
-		rte_pktmbuf_free(m[i]);
-	}
+	dp_mbuf_free_all(m, n);
 	dp_count(&q->tx_packets, n);
 	dp_count(&q->tx_bytes, bytes);
 	return n;
