@@ -197,10 +197,20 @@ static void reconsider_luck(struct ft_cache *c)
 	c->seen = c->hits = c->learned = 0;
 }
 
+void ft_cache_prefetch(const struct ft_switch *sw)
+{
+	if (!sw)
+		return;
+	__builtin_prefetch(&sw->cache);
+	__builtin_prefetch(&sw->cache.relevance.mask[FT_FRAME_TCP4]);
+	__builtin_prefetch(&sw->cache.relevance.mask[FT_FRAME_UDP4]);
+}
+
 void ft_cache_lookup(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
 	struct ft_path *path[FT_BURST];
+	unsigned hits = 0;
 
 	c->traced = 0;
 	look_at_the_clocks(c, a, n);
@@ -219,10 +229,11 @@ void ft_cache_lookup(
 	}
 	for (unsigned i = 0; i < n; i++) {
 		paths[i] = path[i] && holds(c, path[i], now_of(c, i)) ? path[i] : NULL;
-		c->hits += paths[i] != NULL;
+		hits += paths[i] != NULL;
 		if (!path[i])
 			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
 	}
+	c->hits += hits;
 	c->seen += n;
 	if (c->seen >= WINDOW)
 		reconsider_luck(c);

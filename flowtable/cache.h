@@ -79,6 +79,8 @@ uint32_t ft_switch_number(const struct ft_switch *);
 size_t ft_cache_bytes(unsigned flows);
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed);
 
+// A packet for this switch is about to be looked up; NULL: none.
+void ft_cache_prefetch(const struct ft_switch *sw);
 // What is known of n (at most FT_BURST) packets. paths[i] NULL: the full way, and then a packet for
 // which ft_cache_trace() gives a trace should carry it.
 void ft_cache_lookup(

@@ -183,8 +183,7 @@ static void dp_rx_enter(struct dp_worker *w)
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
 	struct dp_arrivals *in = &w->in;
-	struct ft_from from = {
-		.sw_number = ft_switch_number(port->tenant->sw), .in_port = port->ofport};
+	struct ft_from from = {.sw_number = port->tenant->sw_number, .in_port = port->ofport};
 
 	if (dp_storm_is_limited(port))
 		n = dp_storm_admit(w, port, m, n);
@@ -247,7 +246,7 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 	const struct dp_vtep_set *set = __atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE);
 	uint32_t flags = __atomic_load_n(&t->flags, __ATOMIC_RELAXED);
 
-	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_find(set, &rx->src) &&
+	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_has(set, &rx->src) &&
 		!(t->provider && !weft_ip_equal(&rx->src, &rx->dst) &&
 			dp_provider_takes(t->provider, &rx->src)))
 		return WEFT_DROP_UNKNOWN_VTEP;
@@ -309,7 +308,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		.encap = rx->encap,
 		.src = rx->src,
 		.dst = rx->dst,
-		.from = {ft_switch_number(t->sw), in_port, 0, 0},
+		.from = {t->sw_number, in_port, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {
 		last->from.tun_src = weft_ip_v4(&rx->src);
@@ -382,6 +381,38 @@ static void dp_rx_pullup(struct dp_worker *w, const struct overlay_vtep *vtep,
 	}
 }
 
+// The frames are of ever other tenants: each step asks for what the next one needs of all of them,
+// and nobody waits. What is not in the map is left to be found missing.
+static __attribute__((noinline)) void dp_rx_look_ahead_tenants(
+	const struct dp_worker *w, const struct overlay_rx rx[], unsigned n)
+{
+	const struct dp_radix *map;
+	const struct dp_tenant *t[DP_RX_BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		map = rx[i].encap == WEFT_ENCAP_VXLAN ? &w->dp->vxlan : &w->dp->nvgre;
+		t[i] = dp_radix_get(map, rx[i].vni);
+		__builtin_prefetch(t[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (!t[i])
+			continue;
+		__builtin_prefetch(t[i]->vteps);
+		__builtin_prefetch(&t[i]->counters[w->id], 1);
+		ft_cache_prefetch(t[i]->sw);
+	}
+}
+
+// Whether a quarter of the frames are another network's than the one before.
+static inline bool dp_rx_are_mixed(const struct overlay_rx rx[], unsigned n)
+{
+	unsigned changes = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		changes += rx[i].vni != rx[i - 1].vni;
+	return changes > n / 4;
+}
+
 static void dp_rx_uplink(
 	struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
@@ -402,6 +433,8 @@ static void dp_rx_uplink(
 	if (__builtin_expect(port->offloads & DP_OFFLOAD_RX, 0))
 		dp_offload_hints(m, n, hints);
 	overlay_decap_burst(vtep, view, hints, rx, n);
+	if (dp_rx_are_mixed(rx, n))
+		dp_rx_look_ahead_tenants(w, rx, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (rx[i].verdict == OVERLAY_PULLUP)
 			dp_rx_pullup(w, vtep, &view[i], &rx[i]);

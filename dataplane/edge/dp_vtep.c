@@ -14,6 +14,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void dp_vtep_put(struct dp_vtep_set *set, const struct weft_ip *ip, unsigned i)
+{
+	bool v4 = weft_ip_is_v4(ip);
+	uint32_t hash = dp_ip_hash(ip), at = hash;
+
+	while (set->slot[at & set->mask].at)
+		at++;
+	set->slot[at & set->mask] = (struct dp_vtep_slot){
+		.tag = v4 ? weft_ip_v4(ip) : hash,
+		.at = (uint16_t)(i + 1),
+		.v6 = !v4,
+	};
+	set->remote[i].ip = *ip;
+	if (v4 && i < DP_VTEPS_NEAR)
+		set->near[i] = weft_ip_v4(ip);
+}
+
 struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsigned ways)
 {
 	unsigned slots = 4;
@@ -29,15 +46,9 @@ struct dp_vtep_set *dp_vtep_set_new(const struct weft_ip *ips, unsigned n, unsig
 	memset(set, 0, bytes);
 	set->n = n;
 	set->mask = slots - 1;
-	set->slot = (uint16_t *)(void *)&set->remote[n + ways];
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t h = dp_ip_hash(&ips[i]);
-
-		while (set->slot[h & set->mask])
-			h++;
-		set->slot[h & set->mask] = (uint16_t)(i + 1);
-		set->remote[i].ip = ips[i];
-	}
+	set->slot = (struct dp_vtep_slot *)(void *)&set->remote[n + ways];
+	for (unsigned i = 0; i < n; i++)
+		dp_vtep_put(set, &ips[i], i);
 	return set;
 }
 

@@ -17,6 +17,10 @@
 
 #include "overlay/encap.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 struct dp;
 struct dp_port;
 struct dp_tenant;
@@ -36,13 +40,25 @@ struct dp_remote {
 #define DP_REMOTE_OK 0xffu
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
 
+// Of the hash table behind the remotes. An IPv4 VTEP is known by its slot alone.
+struct dp_vtep_slot {
+	uint32_t tag; // the IPv4 address (weft_be32), or the hash of an IPv6 one
+	uint16_t at;  // its index + 1; 0: free
+	bool v6;
+};
+static_assert(sizeof(struct dp_vtep_slot) == 8, "eight to a line");
+
+#define DP_VTEPS_NEAR 8u
+
 struct dp_vtep_set {
 	unsigned n;
-	unsigned mask;                 // of the hash table behind the remotes
-	uint16_t *slot;                // index + 1; 0: free
-	const struct dp_remote *group; // where broadcasts go instead; NULL: to each
+	unsigned mask; // of the hash table
+	struct dp_vtep_slot *slot;
+	const struct dp_remote *group;              // where broadcasts go instead; NULL: to each
+	_Alignas(16) weft_be32 near[DP_VTEPS_NEAR]; // IPv4 ones among the first, in this very line
 	struct dp_remote remote[];
 };
+static_assert(offsetof(struct dp_vtep_set, remote) == 64, "one line before them");
 #define DP_VTEPS_MAX 4096u // a tenant's
 
 struct dp_nexthop {
@@ -64,18 +80,54 @@ static inline uint32_t dp_ip_hash(const struct weft_ip *ip)
 	return (uint32_t)(h >> 32);
 }
 
+static inline bool dp_vtep_slot_is(const struct dp_vtep_set *set, const struct dp_vtep_slot *s,
+	const struct weft_ip *ip, uint32_t hash)
+{
+	if (weft_ip_is_v4(ip))
+		return s->tag == weft_ip_v4(ip) && !s->v6;
+	return s->tag == hash && s->v6 && weft_ip_equal(&set->remote[s->at - 1].ip, ip);
+}
+
 // Any thread, inside a read-side section.
 static inline const struct dp_remote *dp_vtep_find(
 	const struct dp_vtep_set *set, const struct weft_ip *ip)
 {
-	for (uint32_t i = dp_ip_hash(ip);; i++) {
-		uint16_t s = set->slot[i & set->mask];
+	uint32_t hash = dp_ip_hash(ip);
 
-		if (!s)
+	for (uint32_t i = hash;; i++) {
+		const struct dp_vtep_slot *s = &set->slot[i & set->mask];
+
+		if (!s->at)
 			return NULL;
-		if (weft_ip_equal(&set->remote[s - 1].ip, ip))
-			return &set->remote[s - 1];
+		if (dp_vtep_slot_is(set, s, ip, hash))
+			return &set->remote[s->at - 1];
 	}
+}
+
+static inline bool dp_vtep_is_near(const struct dp_vtep_set *set, weft_be32 v4)
+{
+#if defined(__SSE2__)
+	const __m128i *near = (const void *)set->near;
+	__m128i is = _mm_set1_epi32((int)v4);
+
+	is = _mm_or_si128(_mm_cmpeq_epi32(_mm_load_si128(near), is),
+		_mm_cmpeq_epi32(_mm_load_si128(near + 1), is));
+	return _mm_movemask_epi8(is);
+#else
+	for (unsigned i = 0; i < DP_VTEPS_NEAR; i++)
+		if (set->near[i] == v4)
+			return true;
+	return false;
+#endif
+}
+
+// Whether it is there. Of most that are it takes no look at the table.
+static inline bool dp_vtep_has(const struct dp_vtep_set *set, const struct weft_ip *ip)
+{
+	// Never 0.0.0.0, which would be near wherever there is room: no such address is received
+	// from.
+	return (weft_ip_is_v4(ip) && weft_ip_v4(ip) && dp_vtep_is_near(set, weft_ip_v4(ip))) ||
+	       dp_vtep_find(set, ip);
 }
 
 // The way of several that a flow takes, by its hash. Another function of it than the entropy in the

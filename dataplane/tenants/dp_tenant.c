@@ -9,6 +9,8 @@
 #include "tenants/dp_punt.h"
 #include "ipc/dp_stage.h"
 
+#include "flowtable/cache.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,7 +41,6 @@ static void dp_tenant_free(void *obj)
 
 	free(t->ports);
 	free(t->vteps);
-	free(t->counters);
 	free(t->punts);
 	free(t->learns);
 	free(t->tells);
@@ -53,27 +54,28 @@ static void dp_tenant_free(void *obj)
 
 static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 {
-	struct dp_tenant *t = calloc(1, sizeof(*t));
 	unsigned threads = dp_threads(dp);
+	size_t bytes = sizeof(struct dp_tenant) + threads * sizeof(struct dp_counters);
+	struct dp_tenant *t = aligned_alloc(64, bytes);
 
 	if (!t)
 		return NULL;
+	memset(t, 0, bytes);
+	t->counters = (struct dp_counters *)(void *)(t + 1);
 	t->dp = dp;
 	t->id = id;
 	t->ports = dp_portmap_new(0);
 	t->vteps = dp_vtep_set_new(NULL, 0, 0);
-	t->counters = aligned_alloc(64, threads * sizeof(*t->counters));
 	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
 	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
 	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
 	t->rules = aligned_alloc(64, threads * sizeof(*t->rules));
 	t->neighs = dp_neigh_new(dp->seed);
-	if (!t->ports || !t->vteps || !t->counters || !t->punts || !t->learns || !t->tells ||
-		!t->rules || !t->neighs || !dp_snoop_init(t)) {
+	if (!t->ports || !t->vteps || !t->punts || !t->learns || !t->tells || !t->rules ||
+		!t->neighs || !dp_snoop_init(t)) {
 		dp_tenant_free(t);
 		return NULL;
 	}
-	memset(t->counters, 0, threads * sizeof(*t->counters));
 	memset(t->punts, 0, threads * sizeof(*t->punts));
 	memset(t->learns, 0, threads * sizeof(*t->learns));
 	memset(t->tells, 0, threads * sizeof(*t->tells));
@@ -234,6 +236,7 @@ static enum weft_error dp_tenant_start(
 	t->sw = ft_switch_new(&dp->env, &limits, t);
 	if (!t->sw)
 		return WEFT_E_NO_MEMORY;
+	t->sw_number = ft_switch_number(t->sw);
 	dp_tenant_apply(t, cfg);
 	map = dp_tenant_radix(dp, t);
 	if (map) { // the overlay is a port of the switch

@@ -25,27 +25,29 @@ struct dp_port;
 struct dp_provider;
 
 struct dp_tenant {
-	// What workers read.
+	// What workers read of it for each packet, in one line,
 	struct ft_switch *sw;
-	uint32_t id;
-	uint32_t flags;               // WEFT_TENANT_*; atomic
-	uint32_t mtu;                 // atomic; 0: no limit
-	bool dscp_uniform;            // atomic
-	uint8_t too_big;              // enum weft_too_big; atomic
-	uint32_t network;             // VNI or VSID
-	uint32_t punt_rate;           // atomic
-	uint32_t punt_burst;          // atomic
-	struct dp_portmap *ports;     // RCU
 	struct dp_vtep_set *vteps;    // RCU
+	struct dp_counters *counters; // one a thread; behind the tenant
+	struct dp_portmap *ports;     // RCU
 	struct dp_provider *provider; // NULL: an ordinary tenant; never changes
-	struct dp_counters *counters; // one a thread
-	struct dp_neigh *neighs;      // bindings; never NULL
-	struct dp_snoop *snoop;       // listeners of multicast; never NULL
-	struct dp_snoop_own *snoops;  // one a thread
-	struct dp_punt_limit *punts;  // packet-ins, one a thread
-	struct dp_bucket *learns;     // of learned addresses, one a thread
-	struct dp_bucket *tells;      // of ICMP messages, one a thread
-	struct dp_bucket *rules;      // of rules that packets ask for, one a thread
+	uint32_t sw_number;           // ft_switch_number()
+	uint32_t id;
+	uint32_t flags;    // WEFT_TENANT_*; atomic
+	uint32_t mtu;      // atomic; 0: no limit
+	uint32_t network;  // VNI or VSID
+	bool dscp_uniform; // atomic
+	uint8_t too_big;   // enum weft_too_big; atomic
+	// and for some.
+	uint32_t punt_rate;          // atomic
+	uint32_t punt_burst;         // atomic
+	struct dp_neigh *neighs;     // bindings; never NULL
+	struct dp_snoop *snoop;      // listeners of multicast; never NULL
+	struct dp_snoop_own *snoops; // one a thread
+	struct dp_punt_limit *punts; // packet-ins, one a thread
+	struct dp_bucket *learns;    // of learned addresses, one a thread
+	struct dp_bucket *tells;     // of ICMP messages, one a thread
+	struct dp_bucket *rules;     // of rules that packets ask for, one a thread
 	// The control thread's own.
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;
@@ -64,7 +66,8 @@ struct dp_tenant {
 	struct dp_tenant *id_next;      // in dp->tenant_by_id
 	struct dp_tenant *network_next; // in dp->tenant_by_network
 	struct dp_tenant *stale_next, *behind_next, *provider_next;
-};
+} __attribute__((aligned(64)));
+static_assert(offsetof(struct dp_tenant, punt_rate) <= 64, "one line");
 
 // ---- control thread
 

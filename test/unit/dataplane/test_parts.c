@@ -40,6 +40,7 @@ static void vtep_sets_find_what_is_in_them(void **state)
 			struct weft_ip ip = an_ip(i);
 			const struct dp_remote *r = dp_vtep_find(set, &ip);
 
+			assert_int_equal(dp_vtep_has(set, &ip), r != NULL);
 			assert_ptr_equal(r, i < n ? &set->remote[i] : NULL);
 		}
 		free(set);
