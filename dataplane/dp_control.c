@@ -12,6 +12,7 @@
 #include "tenants/dp_meter.h"
 #include "ports/dp_mute.h"
 #include "edge/dp_provider.h"
+#include "edge/dp_vtep_learn.h"
 #include "tenants/dp_punt.h"
 #include "tenants/dp_tenant.h"
 #include "dp_worker.h"
@@ -177,6 +178,7 @@ static void dp_control_second(struct dp *dp)
 	dp_pmtu_age(dp);
 	dp_bfd_poll(dp);
 	dp_provider_age(dp);
+	dp_vtep_age(dp);
 	dp_expiry_second(dp);
 }
 

@@ -152,9 +152,20 @@ void command_switch_list(struct request *r)
 
 // ---- vtep, underlay
 
+// Of a tenant; a provider's may lie in a prefix alone.
+static const char *vtep_kind(const struct model *m, const struct model_vtep *v)
+{
+	const struct model_tenant *t = model_tenant_by_id(m, v->tenant);
+
+	if (v->flags & WEFT_VTEP_LEARNED)
+		return "learned";
+	return t && t->set.kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : "configured";
+}
+
 void command_vtep_list(struct request *r)
 {
-	static const struct column columns[] = {{"TENANT", "tenant"}, {"VTEP", "vtep"}, {0}};
+	static const struct column columns[] = {
+		{"TENANT", "tenant"}, {"VTEP", "vtep"}, {"KIND", "kind"}, {0}};
 	json_t *rows = json_array();
 
 	if (!request_any_tenant(r)) {
@@ -163,9 +174,10 @@ void command_vtep_list(struct request *r)
 	}
 	VEC_FOR_EACH (v, &r->agent->model.vteps)
 		if (!r->tenant || v->tenant == r->tenant)
-			json_array_append_new(rows, json_pack("{s:s*, s:o}", "tenant",
-							    request_tenant_name(r, v->tenant),
-							    "vtep", ip_json(&v->ip)));
+			json_array_append_new(rows,
+				json_pack("{s:s*, s:o, s:s}", "tenant",
+					request_tenant_name(r, v->tenant), "vtep", ip_json(&v->ip),
+					"kind", vtep_kind(&r->agent->model, v)));
 	request_end_rows(r, rows, columns, "no remote VTEPs");
 }
 
@@ -176,6 +188,17 @@ static json_t *uplink_name(const struct model *m, weft_port_id id)
 	return p ? json_string(p->status.port.name) : json_null();
 }
 
+// Of all tenants that have it: what any of them has configured is.
+static const char *way_kind(const struct model *m, const struct weft_ip *vtep)
+{
+	const char *kind = weft_ip_is_multicast(vtep) ? "group" : NULL;
+
+	VEC_FOR_EACH (v, &m->vteps)
+		if (weft_ip_equal(&v->ip, vtep) && (!kind || !(v->flags & WEFT_VTEP_LEARNED)))
+			kind = vtep_kind(m, v);
+	return kind;
+}
+
 static void add_way(void *arg, const struct resolve_result *way, const char *interface)
 {
 	struct request *r = arg;
@@ -184,8 +207,9 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 	char mac[MAC_TEXT_MAX];
 
 	json_array_append_new(r->rows,
-		json_pack("{s:o, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:i}", "vtep",
-			ip_json(&n->vtep), "path", n->path, "source", ip_json(&n->src), "state",
+		json_pack("{s:o, s:s?, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:i}", "vtep",
+			ip_json(&n->vtep), "kind", way_kind(&r->agent->model, &n->vtep), "path",
+			n->path, "source", ip_json(&n->src), "state",
 			resolved                           ? "resolved"
 			: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
 							   : "unresolved",
@@ -198,10 +222,10 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 
 void command_underlay_list(struct request *r)
 {
-	static const struct column columns[] = {{"VTEP", "vtep"}, {"STATE", "state"},
-		{"UPLINK", "uplink"}, {"INTERFACE", "interface"}, {"NEXT HOP", "gateway"},
-		{"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"}, {"SOURCE", "source"},
-		{"WHY", "why", UNIT_NONE, true}, {0}};
+	static const struct column columns[] = {{"VTEP", "vtep"}, {"KIND", "kind"},
+		{"STATE", "state"}, {"UPLINK", "uplink"}, {"INTERFACE", "interface"},
+		{"NEXT HOP", "gateway"}, {"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"},
+		{"SOURCE", "source"}, {"WHY", "why", UNIT_NONE, true}, {0}};
 	json_t *rows = r->rows = json_array();
 
 	underlay_each(r->agent->underlay, add_way, r);

@@ -33,7 +33,7 @@ static void check_device(
 
 // ---- addresses
 
-static bool is_unicast(const struct weft_ip *ip)
+bool config_is_unicast(const struct weft_ip *ip)
 {
 	if (weft_ip_is_v4(ip)) {
 		uint32_t v4 = ntohl(weft_ip_v4(ip));
@@ -47,7 +47,7 @@ static void check_unicast(struct config_reader *r, const struct weft_ip *ip)
 {
 	char text[IP_TEXT_MAX];
 
-	if (!weft_ip_is_none(ip) && !is_unicast(ip))
+	if (!weft_ip_is_none(ip) && !config_is_unicast(ip))
 		config_error(r, ip, NULL, "expected a unicast address of a host, got \"%s\"",
 			ip_format(ip, text));
 }
@@ -152,11 +152,15 @@ static void check_fdb(struct config_reader *r, const struct config_tenant *t)
 	config_values_finish(r, &seen);
 }
 
-static void check_group(
-	struct config_reader *r, const struct config *c, const struct config_tenant *t)
+static void check_group(struct config_reader *r, const struct config *c, struct config_tenant *t)
 {
 	char text[IP_TEXT_MAX];
 
+	if (!config_is_set(r, &t->learn_vteps))
+		t->learn_vteps =
+			weft_ip_is_none(&t->group) || t->vtep_count ? 0 : CONFIG_LEARN_VTEPS;
+	else if (t->learn_vteps && weft_ip_is_none(&t->group))
+		config_error(r, &t->learn_vteps, NULL, "goes with group only");
 	if (weft_ip_is_none(&t->group))
 		return;
 	if (!weft_ip_is_multicast(&t->group))

@@ -14,6 +14,8 @@ void config_check_provider(
 // That each network has one owner.
 void config_check_networks(struct config_reader *r, const struct config *config);
 
+// Whether it can be a host's address; check.c.
+bool config_is_unicast(const struct weft_ip *ip);
 // Whether the host has a VTEP address of the other's family; check.c.
 bool config_has_family(const struct config_host *host, const struct weft_ip *remote);
 

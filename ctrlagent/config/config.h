@@ -25,6 +25,7 @@ struct config_bfd {
 	uint32_t interval_ms;
 	uint32_t multiplier;
 	uint32_t vni;
+	bool learned;
 };
 
 struct config_host {
@@ -156,6 +157,9 @@ struct config_switch {
 	struct config_tls tls;
 };
 
+// VTEPs that a tenant with a group and no list of them may learn.
+#define CONFIG_LEARN_VTEPS 256u
+
 struct config_tenant {
 	char name[WEFT_NAME_MAX + 1];
 	uint32_t kind;  // enum weft_tenant_kind
@@ -167,6 +171,7 @@ struct config_tenant {
 	bool any_vtep;
 	bool suppress;
 	struct weft_ip group; // none: broadcasts go to each VTEP
+	uint32_t learn_vteps; // so many; 0: none
 	struct config_multicast multicast;
 	uint32_t mtu;
 	struct config_moves moves;

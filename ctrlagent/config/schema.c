@@ -44,6 +44,8 @@ static const struct schema_field bfd_fields[] = {
 	 .help = "so many intervals of silence are an alarm"},
 	{"vni", NUMBER(0, WEFT_VNI_MAX, 1), .offset = AT(config_bfd, vni),
 	 .help = "VXLAN network of the sessions in mode vxlan; of no tenant"},
+	{"learned", YES_NO(0), .offset = AT(config_bfd, learned),
+	 .help = "also with VTEPs that were learned"},
 	{0}};
 static const struct schema bfd = {sizeof(struct config_bfd), bfd_fields};
 
@@ -275,9 +277,11 @@ static const struct schema_field tenant_fields[] = {
 	{"quotas", SCHEMA_MAP, .offset = AT(config_tenant, quotas), .sub = &quotas,
 	 .help = "what it may use"},
 	{"vteps", SCHEMA_IPS, LIST(config_tenant, vteps, vtep_count),
-	 .help = "remote VTEPs: where broadcasts go, and who may send"},
+	 .help = "remote VTEPs: where broadcasts go, and who may send; with group they may be learned"},
 	{"group", SCHEMA_IP, .offset = AT(config_tenant, group),
 	 .help = "multicast group of the underlay, where broadcasts go instead of to each VTEP"},
+	{"learn_vteps", NUMBER(0, 4096, 0), .offset = AT(config_tenant, learn_vteps),
+	 .help = "of a tenant with group: so many VTEPs it learns from what they send; if absent, 256 without vteps, 0 with them"},
 	{"multicast", SCHEMA_MAP, .offset = AT(config_tenant, multicast), .sub = &multicast,
 	 .help = "of the tenant's machines: to whom it goes"},
 	{"fdb", SCHEMA_MAPS, LIST(config_tenant, fdb, fdb_count), .sub = &fdb,

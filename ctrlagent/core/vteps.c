@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// VTEPs of provider's switches that come and go: a rule has sent a packet to one, or none has for
-// long. The data plane says so, and only here is it made a change of state.
+// VTEPs that come and go: a rule of a provider's switch has sent a packet to one, or none has for
+// long; a tenant with a group has heard one, or has not for long. The data plane says so, and only
+// here is it made a change of state.
 #include <stdio.h>
 
 #include "core/core.h"
 #include "core/internal.h"
+#include "reconcile/learned.h"
 #include "reconcile/provider.h"
 #include "text/address.h"
 
@@ -46,40 +48,59 @@ static void on_done(void *arg, enum weft_error error, const char *text)
 	free(r);
 }
 
-static const struct config_tenant *provider_named(const struct config *c, const char *name)
+static const struct config_tenant *tenant_named(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->tenant_count; i++)
-		if (c->tenants[i].kind == WEFT_TENANT_KIND_PROVIDER &&
-			strcmp(c->tenants[i].name, name) == 0)
+		if (strcmp(c->tenants[i].name, name) == 0)
 			return &c->tenants[i];
 	return NULL;
 }
 
-static bool may_pass(const struct agent *a, weft_tenant_id tenant, const struct weft_ip *vtep)
+// Whether the VTEP may come and go; `flags` are set as such a one's of this tenant.
+static bool may_pass(
+	const struct agent *a, weft_tenant_id tenant, const struct weft_ip *vtep, uint32_t *flags)
 {
 	const struct model_tenant *t = model_tenant_by_id(&a->model, tenant);
-	const struct config_tenant *config = t ? provider_named(a->config, t->set.name) : NULL;
+	const struct config_tenant *config = t ? tenant_named(a->config, t->set.name) : NULL;
 
-	return config && provider_is_passing(config, vtep);
+	if (!config)
+		return false;
+	if (config->kind == WEFT_TENANT_KIND_PROVIDER)
+		return provider_is_passing(config, vtep);
+	*flags = WEFT_VTEP_LEARNED;
+	return learned_may(a->config, config, vtep);
+}
+
+static void log_news(const struct agent *a, const struct model_vtep *v, bool wanted)
+{
+	const struct model_tenant *t = model_tenant_by_id(&a->model, v->tenant);
+	bool learned = v->flags & WEFT_VTEP_LEARNED;
+	char ip[IP_TEXT_MAX];
+
+	log_info("%s %s: VTEP %s %s", learned ? "tenant" : "provider", t->set.name,
+		ip_format(&v->ip, ip),
+		learned  ? wanted ? "is learned" : "is not heard any more"
+		: wanted ? "is wanted"
+			 : "is not used any more");
 }
 
 void agent_vtep_event(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted)
 {
 	struct agent *a = arg;
-	struct model_vtep v = {tenant, *vtep};
+	struct model_vtep v = {tenant, *vtep, 0};
+	struct weft_ipc_vtep body = {.ip = *vtep};
 	struct vtep_request *r;
-	char ip[IP_TEXT_MAX];
 
 	// While a configuration is applied nobody knows which one will hold; packets will ask
 	// again.
-	if (!a->ready || a->applying || model_has_vtep(&a->model, &v) == wanted ||
-		!may_pass(a, tenant, vtep))
+	if (!a->ready || a->applying || !may_pass(a, tenant, vtep, &v.flags) ||
+		model_has_vtep(&a->model, &v) == wanted)
 		return;
-	log_info("provider %s: VTEP %s %s", model_tenant_by_id(&a->model, tenant)->set.name,
-		ip_format(vtep, ip), wanted ? "is wanted" : "is not used any more");
+	log_news(a, &v, wanted);
+	body.flags = v.flags;
 	r = agent_zalloc(sizeof(*r));
 	*r = (struct vtep_request){a, v, wanted};
-	dpc_op(a->dpc, wanted ? WEFT_IPC_VTEP_ADD : WEFT_IPC_VTEP_DEL, tenant, vtep, sizeof(*vtep),
+	dpc_op(a->dpc, wanted ? WEFT_IPC_VTEP_ADD : WEFT_IPC_VTEP_DEL, tenant, &body, sizeof(body),
 		on_done, r);
 	if (!wanted) {
 		forget(a, &v);

@@ -37,6 +37,7 @@
 	X(TABLE_MATCHED, "weft_table_matched_total", "counter", "Lookups that a rule matched")     \
 	X(CONTROLLER, "weft_controller_connected", "gauge", "Is the controller connected?")        \
 	X(VTEP, "weft_vtep_resolved", "gauge", "Is the way to the remote VTEP known?") \
+	X(VTEPS, "weft_vteps", "gauge", "Remote VTEPs of a tenant, configured and learned") \
 	X(BOND_LINK, "weft_bond_member_link", "gauge", "Has the bond's member a link?") \
 	X(BOND_ACTIVE, "weft_bond_member_active", "gauge", "Are packets sent by the bond's member?") \
 	X(BOND_LOSSES, "weft_bond_member_losses_total", "counter", "Times that the member lost its link") \

@@ -35,6 +35,19 @@ static void add_vtep(void *arg, const struct resolve_result *way, const char *in
 		ip_format(&way->nexthop.vtep, ip));
 }
 
+static void add_vteps(struct scrape *s)
+{
+	VEC_FOR_EACH (t, &s->agent->model.tenants) {
+		uint64_t learned = 0, all = 0;
+		VEC_FOR_EACH (v, &s->agent->model.vteps) {
+			all += v->tenant == t->id;
+			learned += v->tenant == t->id && v->flags & WEFT_VTEP_LEARNED;
+		}
+		METRIC(&s->set, VTEPS, all - learned, "tenant", t->set.name, "kind", "configured");
+		METRIC(&s->set, VTEPS, learned, "tenant", t->set.name, "kind", "learned");
+	}
+}
+
 static void add_controllers(struct scrape *s)
 {
 	VEC_FOR_EACH (ts, &s->agent->switches.all) {
@@ -70,6 +83,7 @@ static void add_agent(struct scrape *s)
 	METRIC(&s->set, READY, s->agent->ready, NULL);
 	add_controllers(s);
 	add_missing(s);
+	add_vteps(s);
 	underlay_each(s->agent->underlay, add_vtep, s);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "reconcile/learned.h"
 #include "reconcile/provider.h"
 #include "reconcile/snoop.h"
 #include "text/names.h"
@@ -53,6 +54,7 @@ static void desire_host(const struct config_host *h, struct model *desired)
 			.mult = (uint8_t)h->bfd.multiplier,
 			.interval_us = h->bfd.interval_ms * 1000,
 			.vni = h->bfd.mode == WEFT_BFD_VXLAN ? h->bfd.vni : 0,
+			.learned = h->bfd.learned,
 		};
 	copy_name(out->name, h->name);
 }
@@ -186,6 +188,7 @@ static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
 		.move_hold_s = t->moves.hold_s,
 		.too_big = (uint8_t)t->too_big,
 		.group = t->group,
+		.max_vteps = t->learn_vteps,
 		.snoop = snoop_settings(t),
 		.dscp = (uint8_t)t->dscp,
 		.tos = (uint8_t)((t->dscp_mode ? WEFT_TOS_UNIFORM : 0) |
@@ -225,7 +228,8 @@ static void desire_tenant(const struct config_tenant *t, const struct model *cur
 	if (t->kind == WEFT_TENANT_KIND_PROVIDER)
 		provider_desire(t, current, desired, id);
 	for (size_t i = 0; i < t->vtep_count; i++)
-		vec_add(&desired->vteps, (struct model_vtep){id, t->vteps[i]});
+		vec_add(&desired->vteps, (struct model_vtep){id, t->vteps[i], 0});
+	learned_desire(t, current, desired, id);
 	for (size_t i = 0; i < t->port_count; i++)
 		desire_tenant_port(&t->ports[i], current, ids, desired, id);
 	for (size_t i = 0; i < t->fdb_count; i++)

@@ -50,10 +50,10 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 
 static void on_vtep(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
-	struct model_vtep *v = vec_new(&((struct fetch *)arg)->model->vteps);
+	struct weft_ipc_vtep v;
 
-	v->tenant = tenant;
-	memcpy(&v->ip, body, sizeof(v->ip));
+	memcpy(&v, body, sizeof(v));
+	vec_add(&((struct fetch *)arg)->model->vteps, (struct model_vtep){tenant, v.ip, v.flags});
 }
 
 static void on_provider(void *arg, weft_tenant_id tenant, const void *body, size_t len)

@@ -48,7 +48,7 @@ const struct model_provider *model_provider_of(const struct model *m, weft_tenan
 static struct model_vtep *find_vtep(const struct model *m, const struct model_vtep *v)
 {
 	VEC_FOR_EACH (o, &m->vteps)
-		if (o->tenant == v->tenant && weft_ip_equal(&o->ip, &v->ip))
+		if (o->tenant == v->tenant && o->flags == v->flags && weft_ip_equal(&o->ip, &v->ip))
 			return o;
 	return NULL;
 }

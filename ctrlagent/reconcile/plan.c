@@ -99,6 +99,14 @@ static bool has_neigh(const struct model *m, const struct model_neigh *n)
 	return false;
 }
 
+static void vtep_operation(
+	struct planner *p, enum weft_ipc_type type, const struct model_vtep *v, char *what)
+{
+	struct weft_ipc_vtep body = {.ip = v->ip, .flags = v->flags};
+
+	operation(p, type, v->tenant, &body, sizeof(body), what);
+}
+
 // ---- removals
 
 static void remove_fdb(struct planner *p)
@@ -130,7 +138,7 @@ static void remove_vteps(struct planner *p)
 			continue;
 		char *what = vtep_name(p->current, v);
 		line(p->plan, "- %s", what);
-		operation(p, WEFT_IPC_VTEP_DEL, v->tenant, &v->ip, sizeof(v->ip), what);
+		vtep_operation(p, WEFT_IPC_VTEP_DEL, v, what);
 	}
 }
 
@@ -174,8 +182,8 @@ static char *bfd_text(const struct weft_bfd_settings *b)
 {
 	if (b->mode == WEFT_BFD_NONE)
 		return agent_strdup("off");
-	return agent_format(
-		"%s %u ms x %u", bfd_mode_name(b->mode), b->interval_us / 1000, b->mult);
+	return agent_format("%s %u ms x %u%s", bfd_mode_name(b->mode), b->interval_us / 1000,
+		b->mult, b->learned ? ", with learned VTEPs, too" : "");
 }
 
 static void set_host(struct planner *p)
@@ -282,6 +290,7 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "mtu", old->mtu, new->mtu);
 	setting(&text, "suppress", !!(of & WEFT_TENANT_SUPPRESS), !!(nf & WEFT_TENANT_SUPPRESS));
 	setting_ip(&text, "group", &old->group, &new->group);
+	setting(&text, "learn_vteps", old->max_vteps, new->max_vteps);
 	snoop_changes(&text, old, new);
 	setting(&text, "moves.most", old->max_moves, new->max_moves);
 	setting(&text, "moves.within", old->move_within_s, new->move_within_s);
@@ -395,7 +404,7 @@ static void add_vteps(struct planner *p)
 			continue;
 		char *what = vtep_name(p->desired, v);
 		line(p->plan, "+ %s", what);
-		operation(p, WEFT_IPC_VTEP_ADD, v->tenant, &v->ip, sizeof(v->ip), what);
+		vtep_operation(p, WEFT_IPC_VTEP_ADD, v, what);
 	}
 }
 

@@ -59,7 +59,7 @@ void provider_desire(const struct config_tenant *t, const struct model *current,
 	vec_add(&desired->providers, want);
 	for (size_t i = 0; i < t->peer_count; i++)
 		if (!t->peers[i].any && t->peers[i].prefix.len == SINGLE)
-			vec_add(&desired->vteps, (struct model_vtep){id, t->peers[i].prefix.ip});
+			vec_add(&desired->vteps, (struct model_vtep){id, t->peers[i].prefix.ip, 0});
 	VEC_FOR_EACH (v, &current->vteps)
 		if (v->tenant == id && covers(&want.set, &v->ip) && !model_has_vtep(desired, v))
 			vec_add(&desired->vteps, *v);

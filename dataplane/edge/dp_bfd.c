@@ -23,6 +23,8 @@ enum weft_error dp_bfd_check(const struct weft_bfd_settings *b, char why[static 
 		snprintf(why, 100, "bfd: multiplier: want 1 to 255");
 	else if (b->vni > WEFT_VNI_MAX)
 		snprintf(why, 100, "bfd: vni: want at most %u", WEFT_VNI_MAX);
+	else if (b->learned > 1)
+		snprintf(why, 100, "bfd: learned: want 0 or 1");
 	else
 		return WEFT_E_NONE;
 	return WEFT_E_MALFORMED;
@@ -82,10 +84,12 @@ static void dp_bfd_mark_wanted(struct dp *dp)
 
 	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
 		s->wanted = false;
-	for (const struct dp_tenant *t = dp->tenants; dp->host.bfd.mode && t; t = t->next)
-		for (unsigned i = 0; !t->hidden && (t->cfg.encap || t->provider) && i < t->n_vteps;
-			i++)
+	for (const struct dp_tenant *t = dp->tenants; dp->host.bfd.mode && t; t = t->next) {
+		unsigned vteps = dp->host.bfd.learned ? t->n_vteps : t->n_fixed;
+
+		for (unsigned i = 0; !t->hidden && (t->cfg.encap || t->provider) && i < vteps; i++)
 			dp_bfd_add(dp, &t->vtep_list[i], &n);
+	}
 }
 
 // ---- farewells

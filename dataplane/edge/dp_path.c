@@ -72,7 +72,7 @@ static void dp_path_encap(struct dp_worker *w, const struct ft_path *path, unsig
 		overlay_encap_flip_tos(t, frame, flip);
 	if (__builtin_expect(t->any_network, 0)) {
 		overlay_encap_set_network(t, frame, path->network);
-		dp_provider_used(to);
+		dp_remote_used(to);
 	}
 	m->data_off = (uint16_t)(m->data_off - t->len);
 	m->data_len = (uint16_t)(m->data_len + t->len);

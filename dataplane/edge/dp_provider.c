@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "edge/dp_provider.h"
 
+#include "edge/dp_vtep_learn.h"
 #include "ipc/dp_event.h"
 #include "dp_worker.h"
 
@@ -84,7 +85,7 @@ enum weft_drop dp_provider_route(struct dp_worker *w, struct dp_tenant *t,
 	*network = (uint32_t)id;
 	if (!*to)
 		return dp_provider_miss(w, t, set, &dst);
-	dp_provider_used(*to);
+	dp_remote_used(*to);
 	return WEFT_DROP_MAX;
 }
 
@@ -269,16 +270,6 @@ enum weft_error dp_provider_set(struct dp *dp, struct dp_tenant *t,
 
 // ---- control thread: VTEPs
 
-// In its first round a VTEP counts as used.
-static void dp_provider_keep_marks(struct dp_vtep_set *set, const struct dp_vtep_set *old)
-{
-	for (unsigned i = 0; i < set->n; i++) {
-		const struct dp_remote *was = dp_vtep_find(old, &set->remote[i].ip);
-
-		set->remote[i].used = !was || __atomic_load_n(&was->used, __ATOMIC_RELAXED);
-	}
-}
-
 bool dp_provider_rebuild(struct dp *dp, struct dp_tenant *t, struct dp_vtep_set *vxlan)
 {
 	struct dp_vtep_set *old = t->provider->nvgre;
@@ -286,8 +277,8 @@ bool dp_provider_rebuild(struct dp *dp, struct dp_tenant *t, struct dp_vtep_set 
 
 	if (!set)
 		return false;
-	dp_provider_keep_marks(vxlan, t->vteps);
-	dp_provider_keep_marks(set, old);
+	dp_vtep_keep_marks(vxlan, t->vteps);
+	dp_vtep_keep_marks(set, old);
 	__atomic_store_n(&t->provider->nvgre, set, __ATOMIC_RELEASE);
 	dp_rcu_retire(dp->rcu, free, old);
 	return true;
@@ -296,7 +287,7 @@ bool dp_provider_rebuild(struct dp *dp, struct dp_tenant *t, struct dp_vtep_set 
 void dp_provider_wanted(struct dp *dp, const struct dp_event *e)
 {
 	struct dp_tenant *t = dp_tenant_find(dp, e->tenant);
-	struct weft_ipc_vtep body = {e->ip};
+	struct weft_ipc_vtep body = {.ip = e->ip};
 
 	if (!t || !t->provider || !dp_provider_takes(t->provider, &e->ip) ||
 		dp_tenant_has_vtep(t, &e->ip))
@@ -306,20 +297,12 @@ void dp_provider_wanted(struct dp *dp, const struct dp_event *e)
 		dp_event_send(dp, WEFT_IPC_VTEP_WANTED, t->id, &body, sizeof(body));
 }
 
-// Takes the mark away.
-static bool dp_provider_was_used(struct dp_vtep_set *set, const struct weft_ip *ip)
-{
-	struct dp_remote *r = (struct dp_remote *)(uintptr_t)dp_vtep_find(set, ip);
-
-	return !r || __atomic_exchange_n(&r->used, 0, __ATOMIC_RELAXED);
-}
-
 static void dp_provider_round(struct dp *dp, struct dp_tenant *t)
 {
 	for (unsigned i = 0; i < t->n_vteps; i++) {
-		struct weft_ipc_vtep v = {t->vtep_list[i]};
-		bool vxlan = dp_provider_was_used(t->vteps, &v.ip);
-		bool nvgre = dp_provider_was_used(t->provider->nvgre, &v.ip);
+		struct weft_ipc_vtep v = {.ip = t->vtep_list[i]};
+		bool vxlan = dp_vtep_was_used(t->vteps, &v.ip);
+		bool nvgre = dp_vtep_was_used(t->provider->nvgre, &v.ip);
 
 		if (!vxlan && !nvgre)
 			dp_event_send(dp, WEFT_IPC_VTEP_IDLE, t->id, &v, sizeof(v));

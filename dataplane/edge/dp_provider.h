@@ -69,15 +69,6 @@ bool dp_provider_takes(const struct dp_provider *p, const struct weft_ip *vtep);
 enum weft_drop dp_provider_route(struct dp_worker *w, struct dp_tenant *t,
 	const struct ft_packet *p, uint32_t ofport, const struct dp_remote **to, uint32_t *network);
 
-// Something was sent there.
-static inline void dp_provider_used(const struct dp_remote *r)
-{
-	uint8_t *used = (uint8_t *)(uintptr_t)&r->used;
-
-	if (!__atomic_load_n(used, __ATOMIC_RELAXED))
-		__atomic_store_n(used, 1, __ATOMIC_RELAXED);
-}
-
 // ---- control thread
 
 struct dp_provider *dp_provider_new(void); // NULL: out of memory

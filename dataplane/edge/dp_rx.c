@@ -18,6 +18,7 @@
 #include "edge/dp_provider.h"
 #include "offload/dp_rawcsum.h"
 #include "edge/dp_reasm.h"
+#include "edge/dp_vtep_learn.h"
 #include "tenants/dp_storm.h"
 #include "tenants/dp_suppress.h"
 
@@ -241,12 +242,14 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 }
 
 // From the tunnel into the tenant's switch: why not? WEFT_DROP_MAX: it may.
-static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overlay_rx *rx)
+static enum weft_drop dp_rx_admit(
+	struct dp_worker *w, const struct dp_tenant *t, const struct overlay_rx *rx)
 {
 	const struct dp_vtep_set *set = __atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE);
 	uint32_t flags = __atomic_load_n(&t->flags, __ATOMIC_RELAXED);
+	bool learns = set->max_learned;
 
-	if (!(flags & WEFT_TENANT_ANY_VTEP) && !dp_vtep_has(set, &rx->src) &&
+	if (!(flags & WEFT_TENANT_ANY_VTEP) && !learns && !dp_vtep_has(set, &rx->src) &&
 		!(t->provider && !weft_ip_equal(&rx->src, &rx->dst) &&
 			dp_provider_takes(t->provider, &rx->src)))
 		return WEFT_DROP_UNKNOWN_VTEP;
@@ -255,7 +258,7 @@ static enum weft_drop dp_rx_admit(const struct dp_tenant *t, const struct overla
 		return WEFT_DROP_UNKNOWN_VNI; // another tenant's group
 	if (rx->inner_vlan && !(flags & WEFT_TENANT_INNER_VLAN))
 		return WEFT_DROP_INNER_VLAN;
-	return WEFT_DROP_MAX;
+	return learns ? dp_vtep_heard(w, t, set, rx) : WEFT_DROP_MAX;
 }
 
 // Where the latest inner frame came from: the next one's tenant need not be looked for if it came
@@ -291,7 +294,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	struct dp_tenant *t = dp_networks_owner(w->dp, (enum weft_encap)rx->encap, rx->vni);
 	uint32_t in_port = t ? dp_tenant_tunnel_port(t, (enum weft_encap)rx->encap) : 0;
 	struct dp_cause cause = {.in_port = in_port};
-	enum weft_drop reason = t ? dp_rx_admit(t, rx) : WEFT_DROP_UNKNOWN_VNI;
+	enum weft_drop reason = t ? dp_rx_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
 
 	dp_rx_received(w, last);
 	if (!t)

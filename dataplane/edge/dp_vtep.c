@@ -240,6 +240,8 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum
 
 	if (!set)
 		return NULL;
+	set->learned = tunnels ? t->n_vteps - t->n_fixed : 0;
+	set->max_learned = t->cfg.max_vteps;
 	for (unsigned i = 0; i < set->n; i++)
 		used += dp_vtep_fill(dp, t, encap, &set->remote[i], &set->remote[n + used]);
 	if (tunnels && !weft_ip_is_none(&t->cfg.group))

@@ -34,8 +34,8 @@ struct dp_remote {
 	uint32_t max_len;            // bytes of the outer frame from its IP header on
 	uint8_t drop;                // enum weft_drop of what is sent there, or DP_REMOTE_OK
 	uint8_t ways;                // 0 or 1: this one
-	uint8_t used; // of a provider's; atomic: not for its packets, but written seldom
-		      // (dp_provider.h)
+	uint8_t used; // of those that may be forgotten; atomic: not for their packets, but
+		      // written seldom (dp_provider.h, dp_vtep_learn.h)
 };
 #define DP_REMOTE_OK 0xffu
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
@@ -55,6 +55,8 @@ struct dp_vtep_set {
 	unsigned mask; // of the hash table
 	struct dp_vtep_slot *slot;
 	const struct dp_remote *group;              // where broadcasts go instead; NULL: to each
+	unsigned learned;                           // of these
+	unsigned max_learned;                       // that there may be; 0: the tenant learns none
 	_Alignas(16) weft_be32 near[DP_VTEPS_NEAR]; // IPv4 ones among the first, in this very line
 	struct dp_remote remote[];
 };
@@ -137,6 +139,15 @@ static inline const struct dp_remote *dp_remote_way(const struct dp_remote *r, u
 	if (__builtin_expect(r->ways < 2, 1))
 		return r;
 	return &r->way[(uint64_t)(hash * 0x9e3779b1u) * r->ways >> 32];
+}
+
+// Something was sent there, or came from there.
+static inline void dp_remote_used(const struct dp_remote *r)
+{
+	uint8_t *used = (uint8_t *)(uintptr_t)&r->used;
+
+	if (!__atomic_load_n(used, __ATOMIC_RELAXED))
+		__atomic_store_n(used, 1, __ATOMIC_RELAXED);
 }
 
 // ---- control thread

@@ -4,7 +4,7 @@
 #include "dp.h"
 #include "ipc/dp_ipc.h"
 #include "edge/dp_pmtu.h"
-#include "edge/dp_provider.h"
+#include "edge/dp_vtep_learn.h"
 #include "tenants/dp_tenant.h"
 #include "dp_worker.h"
 
@@ -70,7 +70,7 @@ void dp_event_poll(struct dp *dp)
 			else if (e.type == WEFT_IPC_NEIGH_ADD)
 				dp_event_neigh(dp, &e);
 			else if (e.type == WEFT_IPC_VTEP_WANTED)
-				dp_provider_wanted(dp, &e);
+				dp_vtep_wanted(dp, &e);
 			else if (e.type == WEFT_IPC_DUMP_LISTENERS)
 				dp_snoop_told(dp, &e);
 			else

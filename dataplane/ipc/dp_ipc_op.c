@@ -140,20 +140,19 @@ static enum weft_error dp_op_port_mod(struct dp_op *op)
 static enum weft_error dp_op_vtep_add(struct dp_op *op)
 {
 	const struct weft_ipc_vtep *v = op->r->body;
-	enum weft_error e = dp_tenant_vtep_add(op->tenant, &v->ip);
+	enum weft_error e = dp_tenant_vtep_add(op->tenant, v);
 
 	if (!e && op->undo)
-		op->undo->ip = v->ip;
+		op->undo->vtep = *v;
 	return e ? e : dp_op_noted(op, DP_UNDO_VTEP_ADD);
 }
 
 static enum weft_error dp_op_vtep_del(struct dp_op *op)
 {
 	const struct weft_ipc_vtep *v = op->r->body;
-	enum weft_error e = dp_tenant_vtep_del(op->tenant, &v->ip);
+	enum weft_error e =
+		dp_tenant_vtep_del(op->tenant, &v->ip, op->undo ? &op->undo->vtep : NULL);
 
-	if (!e && op->undo)
-		op->undo->ip = v->ip;
 	if (!e)
 		ft_fdb_flush_vtep(op->tenant->sw, &v->ip); // undone, they are learned again
 	return e ? e : dp_op_noted(op, DP_UNDO_VTEP_DEL);

@@ -85,8 +85,11 @@ static void dp_dump_nexthops(struct dp_dump *d)
 
 static void dp_dump_vteps(struct dp_dump *d, struct dp_tenant *t)
 {
-	for (unsigned i = 0; i < t->n_vteps; i++)
-		dp_dump_item(d, t->id, &t->vtep_list[i], sizeof(t->vtep_list[i]));
+	for (unsigned i = 0; i < t->n_vteps; i++) {
+		struct weft_ipc_vtep v = dp_tenant_vtep(t, i);
+
+		dp_dump_item(d, t->id, &v, sizeof(v));
+	}
 }
 
 static void dp_dump_provider(struct dp_dump *d, struct dp_tenant *t)

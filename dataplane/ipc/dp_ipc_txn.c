@@ -221,10 +221,10 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 		dp_undo_port_mod(dp, u);
 		return;
 	case DP_UNDO_VTEP_ADD:
-		dp_tenant_vtep_del(u->tenant, &u->ip);
+		dp_tenant_vtep_del(u->tenant, &u->vtep.ip, NULL);
 		return;
 	case DP_UNDO_VTEP_DEL:
-		dp_tenant_vtep_add(u->tenant, &u->ip);
+		dp_tenant_vtep_add(u->tenant, &u->vtep);
 		return;
 	case DP_UNDO_NEXTHOP:
 		dp_undo_nexthop(dp, u);

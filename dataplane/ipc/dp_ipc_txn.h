@@ -47,7 +47,7 @@ enum dp_undo_type {
 	DP_UNDO_PORT_ADD,   // port_cfg.id: remove
 	DP_UNDO_PORT_DEL,   // port: show again; NULL: open again by port_cfg
 	DP_UNDO_PORT_MOD,   // port_cfg.id, port_cfg.config: as it was
-	DP_UNDO_VTEP_ADD,   // tenant, ip
+	DP_UNDO_VTEP_ADD,   // tenant, vtep
 	DP_UNDO_VTEP_DEL,
 	DP_UNDO_NEXTHOP,      // nexthop: as it was; flags UINT32_MAX: there was none
 	DP_UNDO_PORT_SET,     // port_cfg.id, port_cfg.limits: as it was
@@ -66,7 +66,7 @@ struct dp_undo {
 		struct weft_ipc_host host;
 		struct weft_ipc_tenant tenant_cfg;
 		struct weft_ipc_port port_cfg;
-		struct weft_ip ip;
+		struct weft_ipc_vtep vtep;
 		struct weft_ipc_nexthop nexthop;
 		struct weft_ipc_fdb fdb;
 		struct weft_ipc_neigh neigh;

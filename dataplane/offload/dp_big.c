@@ -306,7 +306,7 @@ static void dp_big_go(struct dp_big *b, const struct ft_path *path)
 	way.hash = overlay_flow_hash(b->gso.frame, b->gso.tcp.data, b->w->dp->seed);
 	way.remote = dp_remote_way(to, way.hash);
 	if (way.remote->tmpl.any_network)
-		dp_provider_used(to);
+		dp_remote_used(to);
 	dp_encap_flush(b->w); // what came before it goes before it
 	uplink = way.remote->uplink;
 	mine = b->w->id < __atomic_load_n(&uplink->n_txq, __ATOMIC_RELAXED);

@@ -185,6 +185,13 @@ static void dp_port_discard(struct dp *dp, struct dp_port *p)
 	free(p);
 }
 
+// What the overlay puts before a frame's IP header on the way there.
+static uint32_t dp_port_headers(const struct dp_tenant *t, const struct weft_ip *to)
+{
+	return (weft_ip_is_v4(to) ? 20u : 40u) + RTE_ETHER_HDR_LEN +
+	       (t->cfg.encap == WEFT_ENCAP_VXLAN ? 16u : 8u);
+}
+
 // What the tenant's frames may have on every way out of here; at most Ethernet's own 1500, for more
 // is for the configuration to say.
 static uint32_t dp_port_default_mtu(const struct dp *dp, const struct dp_tenant *t)
@@ -192,9 +199,9 @@ static uint32_t dp_port_default_mtu(const struct dp *dp, const struct dp_tenant 
 	uint32_t mtu = RTE_ETHER_MTU, headers = 0;
 
 	for (unsigned i = 0; t->cfg.encap && i < t->n_vteps; i++)
-		headers = RTE_MAX(headers, (weft_ip_is_v4(&t->vtep_list[i]) ? 20u : 40u) +
-						   RTE_ETHER_HDR_LEN +
-						   (t->cfg.encap == WEFT_ENCAP_VXLAN ? 16u : 8u));
+		headers = RTE_MAX(headers, dp_port_headers(t, &t->vtep_list[i]));
+	if (!weft_ip_is_none(&t->cfg.group)) // and those who are in it
+		headers = RTE_MAX(headers, dp_port_headers(t, &t->cfg.group));
 	if (t->provider) // to whom its rules will say
 		headers = (weft_ip_is_none(&dp->host.vtep6) ? 20u : 40u) + RTE_ETHER_HDR_LEN + 16u;
 	for (const struct dp_port *p = dp->ports.head; headers && p; p = p->next)

@@ -9,6 +9,7 @@
 
 #include "edge/dp_oversize.h"
 #include "edge/dp_provider.h"
+#include "edge/dp_vtep_learn.h"
 #include "tenants/dp_punt.h"
 #include "tenants/dp_suppress.h"
 
@@ -354,7 +355,7 @@ static void dp_sink_again(
 
 		view.network = step->network;
 		if (r->tmpl.any_network)
-			dp_provider_used(r);
+			dp_remote_used(r);
 		dp_encap_push(s->worker, s->tenant, r, &view, &cause);
 	}
 	if (!(flags & FT_KEEP))
@@ -441,11 +442,13 @@ static void dp_sink_learn(struct ft_sink *sink, const struct ft_packet *p)
 		.ofport = ntohl(p->key.in_port),
 	};
 
-	if (!dp_bucket_take(allowance, DP_LEARN_RATE, DP_LEARN_BURST, s->worker->now_ns))
-		return;
 	if (e.ofport ==
 		WEFT_OFPORT_OVERLAY) // of a provider's tunnels the port is all that is learned
 		dp_sink_from(&p->key, &e.ip);
+	if (e.ofport == WEFT_OFPORT_OVERLAY && !dp_vtep_takes_macs(s->tenant, &e.ip))
+		return;
+	if (!dp_bucket_take(allowance, DP_LEARN_RATE, DP_LEARN_BURST, s->worker->now_ns))
+		return;
 	rte_ring_sp_enqueue_elem(s->worker->events, &e, sizeof(e));
 }
 

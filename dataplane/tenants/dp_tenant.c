@@ -6,6 +6,7 @@
 #include "ipc/dp_ipc.h"
 #include "dp_log.h"
 #include "edge/dp_provider.h"
+#include "edge/dp_vtep_learn.h"
 #include "tenants/dp_punt.h"
 #include "ipc/dp_stage.h"
 
@@ -167,6 +168,8 @@ static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char w
 	else if (!weft_ip_is_none(&cfg->group) &&
 		 (!weft_ip_is_multicast(&cfg->group) || cfg->encap == WEFT_ENCAP_NONE))
 		snprintf(why, 100, "group: want a multicast address, and an overlay");
+	else if (cfg->max_vteps > DP_VTEPS_MAX || (cfg->max_vteps && weft_ip_is_none(&cfg->group)))
+		snprintf(why, 100, "max_vteps: want at most %u, and a group", DP_VTEPS_MAX);
 	else if (cfg->kind > WEFT_TENANT_KIND_PROVIDER ||
 		 (cfg->kind && cfg->encap != WEFT_ENCAP_NONE))
 		snprintf(why, 100, "kind: unknown, or a provider with a network of its own");
@@ -385,42 +388,67 @@ bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
 	return true;
 }
 
-bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip)
+// Its place in the list; n_vteps: none.
+static unsigned dp_tenant_vtep_at(const struct dp_tenant *t, const struct weft_ip *ip)
 {
-	for (unsigned i = 0; i < t->n_vteps; i++)
-		if (weft_ip_equal(&t->vtep_list[i], ip))
-			return true;
-	return false;
+	unsigned i = 0;
+
+	while (i < t->n_vteps && !weft_ip_equal(&t->vtep_list[i], ip))
+		i++;
+	return i;
 }
 
-enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip)
+bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip)
 {
+	return dp_tenant_vtep_at(t, ip) < t->n_vteps;
+}
+
+struct weft_ipc_vtep dp_tenant_vtep(const struct dp_tenant *t, unsigned i)
+{
+	return (struct weft_ipc_vtep){
+		.ip = t->vtep_list[i], .flags = i < t->n_fixed ? 0 : WEFT_VTEP_LEARNED};
+}
+
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ipc_vtep *v)
+{
+	bool learned = v->flags & WEFT_VTEP_LEARNED;
 	struct weft_ip *list;
 
-	if (weft_ip_is_none(ip))
+	if (weft_ip_is_none(&v->ip) || v->flags & ~WEFT_VTEP_LEARNED)
 		return WEFT_E_MALFORMED;
-	if (dp_tenant_has_vtep(t, ip))
+	if (dp_tenant_has_vtep(t, &v->ip))
 		return WEFT_E_EXISTS;
-	if (t->n_vteps == DP_VTEPS_MAX)
+	if (t->n_vteps == DP_VTEPS_MAX || (learned && t->n_vteps - t->n_fixed >= t->cfg.max_vteps))
 		return WEFT_E_TABLE_FULL;
 	list = realloc(t->vtep_list, (t->n_vteps + 1) * sizeof(*list));
 	if (!list)
 		return WEFT_E_NO_MEMORY;
 	t->vtep_list = list;
-	list[t->n_vteps++] = *ip;
+	list[t->n_vteps++] = v->ip;
+	if (!learned) { // before those that are
+		list[t->n_vteps - 1] = list[t->n_fixed];
+		list[t->n_fixed++] = v->ip;
+	}
 	dp_tenant_stale(t);
 	return WEFT_E_NONE;
 }
 
-enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip)
+enum weft_error dp_tenant_vtep_del(
+	struct dp_tenant *t, const struct weft_ip *ip, struct weft_ipc_vtep *was)
 {
-	for (unsigned i = 0; i < t->n_vteps; i++)
-		if (weft_ip_equal(&t->vtep_list[i], ip)) {
-			t->vtep_list[i] = t->vtep_list[--t->n_vteps];
-			dp_tenant_stale(t);
-			return WEFT_E_NONE;
-		}
-	return WEFT_E_NOT_FOUND;
+	unsigned i = dp_tenant_vtep_at(t, ip);
+
+	if (i == t->n_vteps)
+		return WEFT_E_NOT_FOUND;
+	if (was)
+		*was = dp_tenant_vtep(t, i);
+	if (i < t->n_fixed) {
+		t->vtep_list[i] = t->vtep_list[--t->n_fixed];
+		i = t->n_fixed;
+	}
+	t->vtep_list[i] = t->vtep_list[--t->n_vteps];
+	dp_tenant_stale(t);
+	return WEFT_E_NONE;
 }
 
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
@@ -465,6 +493,8 @@ void dp_tenants_refresh(struct dp *dp)
 			dp_tenant_stale(t);
 			continue;
 		}
+		if (set->learned)
+			dp_vtep_keep_marks(set, old);
 		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
 		ft_switch_changed(t->sw);
 		dp_rcu_retire(dp->rcu, free, old);

@@ -52,8 +52,11 @@ struct dp_tenant {
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;
 	const struct dp_portmap *snoop_ports; // the ports that were asked last (dp_snoop.h)
-	struct weft_ip *vtep_list;
-	unsigned n_vteps;
+	struct weft_ip *vtep_list;      // first those of the configuration, then those learned
+	unsigned n_fixed;               // of the former
+	unsigned n_vteps;               // of both
+	struct dp_bucket vteps_wanted;  // dp_vtep_learn.h
+	uint64_t vteps_round_ns;        // the marks of those learned were looked at
 	bool stale;                     // its VTEP set must be rebuilt: it is in dp->tenants_stale
 	bool behind;                    // it is in dp->tenants_behind
 	bool hidden;                    // removed, but its transaction may yet be undone
@@ -87,9 +90,13 @@ void dp_tenant_del(struct dp *dp, struct dp_tenant *t);
 // changed.
 bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t);
 
-enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ip *ip);
-enum weft_error dp_tenant_vtep_del(struct dp_tenant *t, const struct weft_ip *ip);
+enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ipc_vtep *v);
+// `was`, unless NULL, is what it was.
+enum weft_error dp_tenant_vtep_del(
+	struct dp_tenant *t, const struct weft_ip *ip, struct weft_ipc_vtep *was);
 bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
+// One of its VTEPs, as the agent knows it.
+struct weft_ipc_vtep dp_tenant_vtep(const struct dp_tenant *t, unsigned i);
 // Marks tenants whose VTEP set may have changed: those with `ip` as VTEP or group, or all if NULL.
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
 // Tells the switch, and the agent if it has changed, whether the overlay port is alive.

@@ -64,7 +64,7 @@
 	WEFT_DROP(OUTER_REASSEMBLY, "outer-reassembly", "outer fragment whose others did not come, or found no room") \
 	WEFT_DROP(NO_TUNNEL_DST, "no-tunnel-destination", "for a provider's tunnel, and no rule has set tun_dst") \
 	WEFT_DROP(FOREIGN_NETWORK, "foreign-network", "for a provider's tunnel, and tun_id is no network of the provider's") \
-	WEFT_DROP(VTEPS_FULL, "vteps-full", "tunnel destination is new, and the switch has as many as it may") \
+	WEFT_DROP(VTEPS_FULL, "vteps-full", "a VTEP is new, and the switch has as many as it may") \
 	WEFT_DROP(NO_LISTENER, "no-listener", "multicast, or a report of it, that nobody else is to have")
 
 #define WEFT_CONSUMPTIONS(WEFT_CONSUMED)                                                           \

@@ -48,7 +48,7 @@
 #include <weft/ipc_port.h>
 #include <weft/ipc_status.h>
 
-#define WEFT_IPC_VERSION 7u
+#define WEFT_IPC_VERSION 8u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -137,8 +137,8 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(NEIGH_WANTED, 82, weft_ipc_nexthop) /* packets wait for this VTEP's next hop */          \
 	X(TABLE_STATUS, 83, weft_table_desc)  /* vacancy went below or above its threshold */      \
 	X(FLOW_CHANGED, 84, weft_ipc_flow_change) /* match, instructions */                        \
-	X(VTEP_WANTED, 85, weft_ipc_vtep)     /* a provider's packets name it: VTEP_ADD */         \
-	X(VTEP_IDLE, 86, weft_ipc_vtep)       /* of a provider's, unused for its age: VTEP_DEL */  \
+	X(VTEP_WANTED, 85, weft_ipc_vtep)     /* a packet names it, or comes from it: VTEP_ADD */   \
+	X(VTEP_IDLE, 86, weft_ipc_vtep)       /* of these, unused for its age: VTEP_DEL */          \
 	X(FLOW_TRIGGERED, 87, weft_flow_stats) /* a threshold; match, instructions */              \
 	/* the punt socket */                                                                      \
 	X(PUNT, 96, weft_ipc_punt)            /* the frame's first bytes, padding; weft_ipc_punt_more */

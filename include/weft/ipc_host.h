@@ -24,7 +24,8 @@ enum weft_bfd_mode {
 struct weft_bfd_settings {
 	uint8_t mode; // enum weft_bfd_mode
 	uint8_t mult; // silence of so many intervals is an alarm
-	uint8_t pad[2];
+	uint8_t learned; // 1: with VTEPs that were learned, too
+	uint8_t pad;
 	uint32_t interval_us; // to send at, and to receive at, at most
 	uint32_t vni;         // WEFT_BFD_VXLAN: the network, of no tenant
 	uint32_t pad2;
@@ -96,8 +97,10 @@ struct weft_ipc_tenant {
 	uint8_t kind;        // enum weft_tenant_kind; cannot change
 	struct weft_ip group; // underlay multicast group of its broadcasts; none: to each VTEP
 	struct weft_snoop_settings snoop;
+	uint32_t max_vteps; // that may be learned from what comes; 0: none
+	uint32_t pad;
 };
-static_assert(sizeof(struct weft_ipc_tenant) == 240, "travels");
+static_assert(sizeof(struct weft_ipc_tenant) == 248, "travels");
 
 // A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a port
 // for each encapsulation, and the networks and VTEPs that its rules set for each packet.

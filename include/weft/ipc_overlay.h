@@ -6,9 +6,13 @@
 #include <assert.h>
 #include <weft/types.h>
 
+#define WEFT_VTEP_LEARNED 1u // from what it sent, not named by the configuration
 struct weft_ipc_vtep {
 	struct weft_ip ip;
+	uint32_t flags; // WEFT_VTEP_*; VTEP_DEL does not look at them
+	uint32_t pad;
 };
+static_assert(sizeof(struct weft_ipc_vtep) == 24, "travels");
 
 #define WEFT_NEXTHOP_RESOLVED 1u // dst_mac is known
 #define WEFT_NEXTHOP_NO_ROUTE 2u

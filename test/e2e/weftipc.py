@@ -103,10 +103,11 @@ ERR = Struct(120, "error:I", "_:4x", "text:112s")
 HOST = Struct(128, "vtep4:16s", "vtep6:16s", "vxlan_port:H", "udp_csum:B", "ttl:B", "fdb_age_s:I",
               "name:64s", "udp6_csum:B", "zero_csum:B", "reassemble:H", "path_mtu_age_s:I", "bfd_mode:B",
               "bfd_mult:B", "_:2x", "bfd_interval_us:I", "bfd_vni:I", "_:4x")
-TENANT = Struct(240, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
+TENANT = Struct(248, "name:64s", "encap:I", "vni:I", "flags:I", "max_rules:I", "max_groups:I",
                 "max_meters:I", "max_fdb:I", "punt_rate:I", "punt_burst:I", "mtu:I", "max_moves:I",
                 "move_within_s:I", "move_hold_s:I", "dscp:B", "tos:B", "too_big:B", "_:1x", "group:16s",
-                "snoop_age_s:I", "snoop_leave_s:I", "snoop_groups:I", "snoop_port_groups:I", "_:88x")
+                "snoop_age_s:I", "snoop_leave_s:I", "snoop_groups:I", "snoop_port_groups:I", "_:88x", "max_vteps:I",
+                "_:4x")
 PORT = Struct(256, "id:I", "ofport:I", "kind:I", "config:I", "mtu:I", "queues:H", "_:2x", "name:64s",
               "device:128s", "kernel_if:16s", "max_macs:I", "storm_broadcast:I", "storm_multicast:I",
               "storm_unknown:I", "no_offload:I", "_:4x")
@@ -365,10 +366,10 @@ class Client:
                                           mac=mac_bytes(mac)), tenant)
 
     def vtep_add(self, tenant, ip):
-        self.op("VTEP_ADD", ip_bytes(ip), tenant)
+        self.op("VTEP_ADD", ip_bytes(ip) + bytes(8), tenant)
 
     def vtep_del(self, tenant, ip):
-        self.op("VTEP_DEL", ip_bytes(ip), tenant)
+        self.op("VTEP_DEL", ip_bytes(ip) + bytes(8), tenant)
 
     def nexthop_set(self, vtep, src="", port=0, flags=RESOLVED, src_mac="", dst_mac="", vlan=0,
                     mtu=0, path=0):

@@ -211,6 +211,10 @@ static const struct {
 		"weft.yaml:4:38: tenants[1].vsid: \"5000\" is taken by tenants[0].vsid"},
 	{TENANT "}\n  - {name: red}\n",
 		"weft.yaml:4:12: tenants[1].name: \"red\" is taken by tenants[0].name"},
+	{TENANT "encap: vxlan, vni: 1, learn_vteps: 5}\n",
+		AT2 "52: tenants[0].learn_vteps: goes with group only"},
+	{TENANT "encap: vxlan, vni: 1, group: 239.1.1.1, learn_vteps: 4097}\n",
+		AT2 "70: tenants[0].learn_vteps: expected a number from 0 to 4096, got \"4097\""},
 	// forwarding database
 	{TENANT "fdb: [{mac: '03:00:00:00:00:01', port: x}], ports: [{name: x, number: 1, kind: "
 		"null}]}\n",
@@ -342,7 +346,7 @@ static void test_all_errors_are_told(void **state)
 		"encap, "
 		"vni, vsid, vnis, vsids, peers, vtep_age, "
 		"learn, inner_vlan, any_vtep, suppress, moves, mtu, too_big, dscp, dscp_mode, ecn, "
-		"quotas, vteps, group, multicast, fdb, neighbours, switch, ports\n"
+		"quotas, vteps, group, learn_vteps, multicast, fdb, neighbours, switch, ports\n"
 		"weft.yaml:4:3: tenants[1].name: missing, expected a name of 1 to 63 letters, "
 		"digits, dots, underscores and hyphens");
 }

@@ -118,7 +118,8 @@ class Programs(unittest.TestCase):
         self.assertEqual(self.json('tenant', 'show', 'red')[0]['network'], 5001)
         ports = [(p['tenant'], p['name'], p['number']) for p in self.json('port')]
         self.assertEqual(ports, [(None, 'up0', None), ('red', 'vm1', 1)])
-        self.assertEqual(self.json('vtep', 'list', 'red'), [{'tenant': 'red', 'vtep': '172.31.255.2'}])
+        self.assertEqual(self.json('vtep', 'list', 'red'), [
+            {'tenant': 'red', 'vtep': '172.31.255.2', 'kind': 'configured'}])
         self.assertEqual(self.json('underlay')[0]['state'], 'no-route')
         switch = self.json('switch', 'show', 'red')[0]
         self.assertEqual(switch['dpid'], '00000000000000ab')

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #define VTEPS 8u
+#define LEARNED 3u // of these at once, at most
 #define LONG_NS (2ull * DP_BFD_LEAVE_NS)
 
 static unsigned percent_fails;
@@ -50,7 +51,9 @@ static int up(void **state)
 		.encap = WEFT_ENCAP_VXLAN,
 		.vni = 5000,
 		.max_rules = 10,
-		.max_fdb = 10};
+		.max_fdb = 10,
+		.group = weft_ip_from_v4(htonl(0xef010101u)),
+		.max_vteps = LEARNED};
 	char why[100];
 
 	if (eal_up(state))
@@ -58,7 +61,8 @@ static int up(void **state)
 	rte_log_set_level(dp_logtype, RTE_LOG_CRIT);
 	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1};
 	eal_dp.host.vtep4 = weft_ip_from_v4(htonl(0xac100001u));
-	eal_dp.host.bfd = (struct weft_bfd_settings){WEFT_BFD_MULTIHOP, 3, {0}, 10000, 0, 0};
+	eal_dp.host.bfd = (struct weft_bfd_settings){
+		.mode = WEFT_BFD_MULTIHOP, .mult = 3, .interval_us = 10000};
 	return dp_tenant_add(&eal_dp, 1, &cfg, why) ? -1 : 0;
 }
 
@@ -75,6 +79,30 @@ static int down(void **state)
 		}
 	}
 	return eal_down(state);
+}
+
+// What the tenant must have; a learned one only has a session if that is asked for.
+static enum {
+	NOT_THERE,
+	CONFIGURED,
+	IS_LEARNED
+} oracle[VTEPS];
+
+static unsigned count(unsigned what)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VTEPS; i++)
+		n += oracle[i] == what;
+	return n;
+}
+
+static bool wants_session(const struct dp_tenant *t, const struct weft_ip *ip)
+{
+	for (unsigned i = 0; i < t->n_vteps; i++)
+		if (weft_ip_equal(&t->vtep_list[i], ip))
+			return i < t->n_fixed || eal_dp.host.bfd.learned;
+	return false;
 }
 
 static bool is_session(const struct dp_bfd_session *want)
@@ -120,12 +148,17 @@ static void as_wanted(const struct dp_tenant *t)
 
 	for (const struct dp_bfd_session *s = eal_dp.bfd.sessions; s; s = s->next, n++) {
 		assert_int_equal(s->leave_ns, 0);
-		assert_true(dp_tenant_has_vtep(t, &s->remote));
+		assert_true(wants_session(t, &s->remote));
 	}
-	assert_int_equal(n, eal_dp.host.bfd.mode ? t->n_vteps : 0);
+	if (eal_dp.host.bfd.mode)
+		assert_int_equal(n, eal_dp.host.bfd.learned ? t->n_vteps : t->n_fixed);
+	else
+		assert_int_equal(n, 0);
 	assert_int_equal(t->vteps->n, t->n_vteps);
+	assert_int_equal(t->vteps->learned, t->n_vteps - t->n_fixed);
 	for (unsigned i = 0; i < t->vteps->n; i++)
-		assert_int_equal(!t->vteps->remote[i].down, !eal_dp.host.bfd.mode);
+		assert_int_equal(t->vteps->remote[i].down != NULL,
+			eal_dp.host.bfd.mode && wants_session(t, &t->vteps->remote[i].ip));
 	assert_int_equal(eal_dp.bfd.table ? eal_dp.bfd.table->n : 0, n);
 }
 
@@ -135,13 +168,13 @@ static void a_mark_outlives_a_set_that_could_not_be_rebuilt(void **state)
 	struct weft_ip one = vtep(0);
 	const uint8_t *mark;
 
-	assert_int_equal(dp_tenant_vtep_add(t, &one), WEFT_E_NONE);
+	assert_int_equal(dp_tenant_vtep_add(t, &(struct weft_ipc_vtep){.ip = one}), WEFT_E_NONE);
 	dp_tenants_refresh(&eal_dp);
 	mark = dp_bfd_down_mark(&eal_dp, &one);
 	assert_non_null(mark);
 	assert_ptr_equal(t->vteps->remote[0].down, mark);
 	percent_fails = 100;
-	assert_int_equal(dp_tenant_vtep_del(t, &one), WEFT_E_NONE);
+	assert_int_equal(dp_tenant_vtep_del(t, &one, NULL), WEFT_E_NONE);
 	dp_tenants_refresh(&eal_dp);
 	for (unsigned i = 0; i < 5; i++) {
 		eal_dp.bfd.sessions->leave_ns = dp_now_ns() - LONG_NS;
@@ -156,12 +189,48 @@ static void a_mark_outlives_a_set_that_could_not_be_rebuilt(void **state)
 	assert_null(eal_dp.bfd.sessions);
 }
 
+static void list_is_as_the_oracle(const struct dp_tenant *t)
+{
+	assert_int_equal(t->n_fixed, count(CONFIGURED));
+	assert_int_equal(t->n_vteps - t->n_fixed, count(IS_LEARNED));
+	for (unsigned i = 0; i < VTEPS; i++) {
+		struct weft_ip ip = vtep(i);
+
+		assert_int_equal(dp_tenant_has_vtep(t, &ip), oracle[i] != NOT_THERE);
+	}
+	for (unsigned i = 0; i < t->n_vteps; i++) {
+		struct weft_ipc_vtep v = dp_tenant_vtep(t, i);
+		unsigned at = ntohl(weft_ip_v4(&v.ip)) - 0xac100002u;
+
+		assert_int_equal(oracle[at], v.flags ? IS_LEARNED : CONFIGURED);
+	}
+}
+
+static void change_vtep(struct dp_tenant *t, unsigned i)
+{
+	struct weft_ipc_vtep was, v = {.ip = vtep(i), .flags = rng() % 2 ? WEFT_VTEP_LEARNED : 0};
+	bool full = v.flags && count(IS_LEARNED) == LEARNED;
+	enum weft_error e;
+
+	if (oracle[i] == NOT_THERE) {
+		e = dp_tenant_vtep_add(t, &v);
+		assert_int_equal(e, full ? WEFT_E_TABLE_FULL : WEFT_E_NONE);
+		if (!e)
+			oracle[i] = v.flags ? IS_LEARNED : CONFIGURED;
+		return;
+	}
+	assert_int_equal(dp_tenant_vtep_add(t, &v), WEFT_E_EXISTS);
+	assert_int_equal(dp_tenant_vtep_del(t, &v.ip, &was), WEFT_E_NONE);
+	assert_int_equal(was.flags, oracle[i] == IS_LEARNED ? WEFT_VTEP_LEARNED : 0);
+	assert_int_equal(dp_tenant_vtep_del(t, &v.ip, NULL), WEFT_E_NOT_FOUND);
+	oracle[i] = NOT_THERE;
+}
+
 static void one_change(struct dp_tenant *t)
 {
-	struct weft_ip ip = vtep(rng() % VTEPS);
-
 	switch (rng() % 4) {
 	case 0:
+		eal_dp.host.bfd.learned = rng() % 2;
 		eal_dp.host.bfd.mode = rng() % 4 ? WEFT_BFD_MULTIHOP : WEFT_BFD_NONE;
 		eal_dp.bfd.stale = true;
 		dp_tenants_stale(&eal_dp, NULL);
@@ -173,10 +242,8 @@ static void one_change(struct dp_tenant *t)
 		dp_bfd_poll(&eal_dp);
 		return;
 	default:
-		if (dp_tenant_has_vtep(t, &ip))
-			assert_int_equal(dp_tenant_vtep_del(t, &ip), WEFT_E_NONE);
-		else
-			assert_int_equal(dp_tenant_vtep_add(t, &ip), WEFT_E_NONE);
+		change_vtep(t, rng() % VTEPS);
+		list_is_as_the_oracle(t);
 	}
 }
 
@@ -220,8 +287,8 @@ static void no_change_is_lost(void **state)
 	eal_dp.bfd.stale = true;
 	settle();
 	while (t->n_vteps)
-		assert_int_equal(dp_tenant_vtep_del(t, &t->vtep_list[0]), WEFT_E_NONE);
-	assert_int_equal(dp_tenant_vtep_add(t, &ip), WEFT_E_NONE);
+		assert_int_equal(dp_tenant_vtep_del(t, &t->vtep_list[0], NULL), WEFT_E_NONE);
+	assert_int_equal(dp_tenant_vtep_add(t, &(struct weft_ipc_vtep){.ip = ip}), WEFT_E_NONE);
 	dp_tenants_refresh(&eal_dp);
 	settle();
 	for (unsigned i = 0; i < 3 * 4096; i++) // more than any ring has

@@ -202,7 +202,7 @@ static struct dp_tenant *a_tenant(
 	ft_port_set(t->sw, &(struct ft_port){.ofport = 1, .live = true});
 	a_rule(t->sw, edits);
 	a_next_hop(v6, mtu);
-	assert_int_equal(dp_tenant_vtep_add(t, &remote), WEFT_E_NONE);
+	assert_int_equal(dp_tenant_vtep_add(t, &(struct weft_ipc_vtep){.ip = remote}), WEFT_E_NONE);
 	dp_tenants_refresh(&eal_dp);
 	return t;
 }
