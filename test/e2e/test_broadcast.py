@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broadcast, unknown unicast and multicast (docs/broadcast.md): underlay multicast groups, with Linux's
 VXLAN device in the same group and a fabric that delivers to members alone."""
+import ipaddress
 import time
 
 import pytest
@@ -58,6 +59,43 @@ def test_broadcasts_go_to_the_group(lab, fabric, hosts, family):
     # Known unicast goes to the VTEP.
     assert tshark.count(pcap, f'vxlan && icmp && {field} == {both.linux.vtep}') >= 1
     assert tshark.count(pcap, f'vxlan && icmp && {field} == {both.group}') == 0
+
+
+@pytest.mark.parametrize('family, setting, at, report', [
+    (4, 'net.ipv4.conf.eth0.force_igmp_version=2', 14 + 24, 0x16),
+    (4, 'net.ipv4.conf.eth0.force_igmp_version=3', 14 + 24, 0x22),
+    (6, 'net.ipv6.conf.eth0.force_mld_version=2', 14 + 40 + 8, 143)])
+def test_the_kernel_joins_as_it_is_told(fabric, hosts, family, setting, at, report):
+    """IGMPv2, IGMPv3 or MLDv2 on the wire when the tenant gets its group, and the group in it."""
+    weft = hosts(1)
+    if family == 6:
+        weft.add_ipv6(alone=True)
+    red = weft.tenant('red', vni=5001)
+    weft.up()
+    weft.ns.run('sysctl', '-qw', setting)
+    red['group'] = GROUPS[family][0]
+    group = ipaddress.ip_address(red['group']).packed
+    with fabric.ns.raw(fabric.cables['h1']) as cable:
+        weft.apply()
+        cable.expect(lambda f: len(f) > at and f[at] == report and group in f[at:], 15, 'report')
+
+
+def test_what_came_from_the_overlay_does_not_go_back(lab, fabric, hosts):
+    """Whatever a rule says: else two hosts that replicate to each other would loop for ever."""
+    linux = LinuxVxlanHost(lab, fabric, 2, 5001, ['172.16.0.1'])
+    vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2)
+    weft = hosts(1)
+    weft.switch('red', vms=1, vni=5001, vteps=[linux.vtep], dpid=1)
+    weft.up()
+    for kind, output in ((0x88b5, 'output:65000'), (0x88b6, 'in_port')):
+        weft.ofctl('red', 'add-flow', f'in_port=65000,dl_type={kind},actions={output}')
+    wait_until(lambda: weft.json('underlay')[0]['state'] == 'resolved', 10, 'the way to host 2')
+    capture = fabric.capture('h1', 'back')
+    with vm2.raw('eth0') as there:
+        for n, kind in enumerate(('88b5', '88b6'), 1):
+            there.send(bytes.fromhex('ffffffffffff' + MAC2.replace(':', '') + kind) + bytes(46))
+            wait_until(lambda: weft.drops('red').get('split-horizon', 0) == n, 5, 'dropped')
+    assert tshark.count(capture.stop(), 'vxlan && (eth.type == 0x88b5 || eth.type == 0x88b6)') == 0
 
 
 def test_the_group_is_heard_while_the_agent_is_away(lab, fabric, hosts):

@@ -117,6 +117,21 @@ def test_who_is_heard_is_known(lab, fabric, hosts, family):
     assert traffic.ping(here.vm1.ns, '10.0.0.2', count=5) == 5
 
 
+def test_nvgre(fabric, hosts):
+    """Two Weft hosts, each with nothing but the group."""
+    fabric.ns.ip('link', 'set', 'fabric', 'type', 'bridge', 'mcast_snooping', 1, 'mcast_querier', 1)
+    a, b = hosts(1), hosts(2)
+    for host, mac in ((a, MAC1), (b, MAC2)):
+        host.tenant('red', vsid=5001, group='239.1.1.7')
+        host.vm('red', f'vm{host.number}', 1, f'10.0.0.{host.number}/24', mac)
+        host.up()
+    traffic.wait_ping(a.vms['vm1'].ns, '10.0.0.2', 15)
+    for host, other in ((a, b), (b, a)):
+        wait_until(lambda: [(row['vtep'], row['kind']) for row in host.json('vtep')] == [(other.vtep, 'learned')], 5,
+                   f'{host.label} has learned')
+    assert traffic.ping(a.vms['vm1'].ns, '10.0.0.2', count=5) == 5
+
+
 def test_learning_changes_live(lab, fabric, hosts):
     here = Learning(lab, fabric, hosts, 4)
     weft = here.weft
