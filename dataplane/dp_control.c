@@ -56,6 +56,20 @@ static void dp_env_retire(void *ctx, void (*fn)(void *obj), void *obj)
 	dp_rcu_retire(dp->rcu, fn, obj);
 }
 
+static uint64_t dp_env_counted(void *ctx)
+{
+	struct dp *dp = ctx;
+
+	return dp_rcu_pulsed_ns(dp->rcu);
+}
+
+static void dp_env_count(void *ctx)
+{
+	struct dp *dp = ctx;
+
+	dp_rcu_synchronize(dp->rcu);
+}
+
 // One without a route is as dead as one that BFD has lost; a next hop that is being asked for is
 // not: it would flap at every start.
 static bool dp_env_vtep_live(void *ctx, void *sw_ctx, const struct weft_ip *vtep)
@@ -92,6 +106,8 @@ static void dp_control_env(struct dp *dp)
 		.ctx = dp,
 		.retire = dp_env_retire,
 		.now_ns = dp_env_now,
+		.counted_ns = dp_env_counted,
+		.count = dp_env_count,
 		.seed = dp->seed,
 		.workers = dp->opt.workers,
 		.meter_new = dp_meter_new,
@@ -194,6 +210,7 @@ void dp_control_loop(struct dp *dp)
 
 		if (poll(fds, ipc + punt, more || expires ? 0 : DP_CONTROL_TICK_MS) < 0)
 			continue; // a signal
+		dp_rcu_pulse(dp->rcu, dp_now_ns());
 		dp_expiry_turn(dp);
 		more = dp_ipc_run(dp->ipc, fds, ipc);
 		dp_punt_run(dp->punt, fds + ipc, punt);

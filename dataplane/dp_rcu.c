@@ -18,6 +18,8 @@ struct dp_rcu {
 	struct rte_rcu_qsbr *qs;
 	struct dp_rcu_item *head; // oldest first; tokens rise
 	struct dp_rcu_item **tail;
+	uint64_t pulse; // a grace period; 0: none is under way
+	uint64_t pulse_ns, pulsed_ns;
 };
 
 struct dp_rcu *dp_rcu_new(unsigned workers)
@@ -56,9 +58,14 @@ void dp_rcu_unregister(struct dp_rcu *r, unsigned worker)
 	rte_rcu_qsbr_thread_unregister(r->qs, worker);
 }
 
-struct rte_rcu_qsbr *dp_rcu_qsbr(struct dp_rcu *r)
+uint64_t dp_rcu_asked(const struct dp_rcu *r)
 {
-	return r->qs;
+	return __atomic_load_n(&r->qs->token, __ATOMIC_ACQUIRE);
+}
+
+void dp_rcu_quiescent(struct dp_rcu *r, unsigned worker)
+{
+	rte_rcu_qsbr_quiescent(r->qs, worker);
 }
 
 void dp_rcu_retire(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
@@ -143,10 +150,37 @@ bool dp_rcu_run(struct dp_rcu *r, uint64_t (*now_ns)(void))
 	return dp_rcu_is_due(r);
 }
 
+uint64_t dp_rcu_begin(struct dp_rcu *r)
+{
+	return rte_rcu_qsbr_start(r->qs);
+}
+
+bool dp_rcu_ended(const struct dp_rcu *r, uint64_t begun)
+{
+	return rte_rcu_qsbr_check(r->qs, begun, false);
+}
+
 void dp_rcu_synchronize(struct dp_rcu *r)
 {
-	uint64_t token = rte_rcu_qsbr_start(r->qs);
+	uint64_t begun = dp_rcu_begin(r);
 
-	while (!rte_rcu_qsbr_check(r->qs, token, false))
+	while (!dp_rcu_ended(r, begun))
 		usleep(20);
+}
+
+void dp_rcu_pulse(struct dp_rcu *r, uint64_t now_ns)
+{
+	if (r->pulse && dp_rcu_ended(r, r->pulse)) {
+		r->pulsed_ns = r->pulse_ns;
+		r->pulse = 0;
+	}
+	if (r->pulse || now_ns - r->pulse_ns < DP_RCU_PULSE_NS)
+		return;
+	r->pulse_ns = now_ns;
+	r->pulse = dp_rcu_begin(r);
+}
+
+uint64_t dp_rcu_pulsed_ns(const struct dp_rcu *r)
+{
+	return r->pulsed_ns;
 }

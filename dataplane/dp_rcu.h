@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Grace periods: when may memory go that a worker might still be looking at?
+// Grace periods: when may memory go that a worker might still be looking at? And when has all been
+// counted that a worker keeps back (flowtable/pending.h)?
 //
-// Each worker reports a quiescent state once per loop, when it holds no pointer to anything shared
-// (rte_rcu_qsbr). What the control thread has unpublished it hands to dp_rcu_retire(); some loops
+// Each worker is in a quiescent state at the end of its loop, where it holds no pointer to anything
+// shared, once it has nothing pending either; it reports one (rte_rcu_qsbr) when it is asked for.
+// What the control thread has unpublished it hands to dp_rcu_retire(); some loops
 // later dp_rcu_poll() calls the function, on the control thread. Nothing is ever freed by a worker.
 //
 // Frames that travel in rings between workers carry pointers to their port and tenant. In each loop
@@ -22,10 +24,12 @@ typedef void dp_rcu_fn(void *obj);
 struct dp_rcu *dp_rcu_new(unsigned workers);
 void dp_rcu_free(struct dp_rcu *); // no readers left; runs all that waits
 
-// Worker. Online from register to unregister; it tells dp_rcu_qsbr() of itself once per loop.
+// Worker. Online from register to unregister. Once per loop it looks whether dp_rcu_asked() is
+// another number than before its latest quiescent state; if so, it is to get into one and say so.
 void dp_rcu_register(struct dp_rcu *, unsigned worker);
 void dp_rcu_unregister(struct dp_rcu *, unsigned worker);
-struct rte_rcu_qsbr *dp_rcu_qsbr(struct dp_rcu *);
+uint64_t dp_rcu_asked(const struct dp_rcu *);
+void dp_rcu_quiescent(struct dp_rcu *, unsigned worker);
 
 // Control thread.
 void dp_rcu_retire(struct dp_rcu *, dp_rcu_fn *fn, void *obj);
@@ -36,5 +40,13 @@ bool dp_rcu_poll(struct dp_rcu *);
 // DP_RCU_NS by this clock the rest does, too. True: some of it is due, go on at once.
 #define DP_RCU_NS 500000u
 bool dp_rcu_run(struct dp_rcu *, uint64_t (*now_ns)(void));
+// A grace period begins, or has ended.
+uint64_t dp_rcu_begin(struct dp_rcu *);
+bool dp_rcu_ended(const struct dp_rcu *, uint64_t begun);
 // Waits for one grace period: as long as the slowest worker's loop, its idle sleep included.
 void dp_rcu_synchronize(struct dp_rcu *);
+// Begins one every DP_RCU_PULSE_NS, as long as it is called often; when the latest of them to have
+// ended had begun, by the caller's clock. What workers counted before is in the counters.
+#define DP_RCU_PULSE_NS 50000000u
+void dp_rcu_pulse(struct dp_rcu *, uint64_t now_ns);
+uint64_t dp_rcu_pulsed_ns(const struct dp_rcu *);

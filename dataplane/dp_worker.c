@@ -7,7 +7,6 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_malloc.h>
-#include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
 #include <stdio.h>
@@ -103,10 +102,23 @@ static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned pac
 	return now;
 }
 
+// If somebody waits for it. False: it comes in one of the next turns.
+static bool dp_worker_quiescent(struct dp_worker *w)
+{
+	uint64_t asked = dp_rcu_asked(w->dp->rcu);
+
+	if (asked == w->answered)
+		return true;
+	if (w->cache && ft_cache_fold(w->cache))
+		return false;
+	dp_rcu_quiescent(w->dp->rcu, w->id);
+	w->answered = asked;
+	return true;
+}
+
 int dp_worker_main(void *arg)
 {
 	struct dp_worker *w = arg;
-	struct rte_rcu_qsbr *qs = dp_rcu_qsbr(w->dp->rcu);
 	unsigned idle = 0, sleep_us = w->dp->opt.idle_sleep_us;
 	uint64_t began = rte_rdtsc();
 
@@ -124,7 +136,7 @@ int dp_worker_main(void *arg)
 
 		if (__builtin_expect(w->reasm != NULL, 0))
 			dp_reasm_sweep(w);
-		rte_rcu_qsbr_quiescent(qs, w->id);
+		work += !dp_worker_quiescent(w);
 		idle = work ? 0 : idle + 1;
 		if (sleep_us && idle > DP_IDLE_POLLS)
 			dp_worker_sleep(sleep_us);

@@ -121,8 +121,9 @@ struct dp_worker {
 	struct dp *dp;
 	unsigned id;
 	uint16_t ip_id;
-	unsigned turn; // of the loop
-	bool idle;     // the latest turn received nothing
+	unsigned turn;     // of the loop
+	bool idle;         // the latest turn received nothing
+	uint64_t answered; // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_poll_list *polls;   // RCU; dp_poll.h
 	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped

@@ -3,6 +3,7 @@
 
 #include "flowtable/cache_key.h"
 #include "flowtable/hash.h"
+#include "flowtable/pending.h"
 #include "flowtable/switch.h"
 #include "flowtable/table.h"
 #include "flowtable/trace.h"
@@ -56,6 +57,8 @@ struct ft_cache {
 	uint32_t seen, hits, learned;
 	unsigned luck; // one new flow in 1 << luck is taken unseen
 	unsigned worker;
+	bool full; // is to be forgotten
+	struct ft_pending pending;
 	struct line *line;
 	struct ft_path *path;
 	struct ft_alike *alike; // of each path
@@ -84,7 +87,7 @@ size_t ft_cache_bytes(unsigned flows)
 	size_t n = rounded(flows);
 
 	return lines(sizeof(struct ft_cache)) + n / WAYS * sizeof(struct line) +
-	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + sizeof(uint32_t));
+	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + 2 * sizeof(uint32_t));
 }
 
 static void new_keys(struct ft_cache *c)
@@ -102,6 +105,7 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 	c->path = (void *)(c->line + n / WAYS);
 	c->alike = (void *)(c->path + n);
 	c->known = (void *)(c->alike + n);
+	c->pending.list = c->known + n;
 	c->mask = n / WAYS - 1;
 	c->room = n;
 	c->worker = worker;
@@ -222,10 +226,8 @@ void ft_cache_lookup(
 		unsigned way = c->printed >> i & 1 ? find(l, &c->print[i]) : WAYS;
 
 		path[i] = way == WAYS ? NULL : &c->path[l->path[way] - 1];
-		if (path[i]) {
-			__builtin_prefetch(path[i]);
-			__builtin_prefetch(path[i]->counter);
-		}
+		if (path[i])
+			__builtin_prefetch(path[i], 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		paths[i] = path[i] && holds(c, path[i], now_of(c, i)) ? path[i] : NULL;
@@ -237,6 +239,29 @@ void ft_cache_lookup(
 	c->seen += n;
 	if (c->seen >= WINDOW)
 		reconsider_luck(c);
+}
+
+// ---- counting
+
+void ft_cache_count(
+	struct ft_cache *c, const struct ft_path *path, unsigned n, uint64_t bytes, uint64_t now_ns)
+{
+	struct ft_path *p = &c->path[path - c->path];
+
+	if (__builtin_expect(c->pending.folding, 0)) {
+		ft_path_count(p, c->worker, n, bytes, now_ns);
+		return;
+	}
+	if (!p->packets)
+		c->pending.list[c->pending.n++] = (uint32_t)(p - c->path);
+	p->packets += n;
+	p->bytes += bytes;
+	p->used_ns = now_ns;
+}
+
+bool ft_cache_fold(struct ft_cache *c)
+{
+	return ft_pending_fold(&c->pending, c->path, c->worker);
 }
 
 // ---- learning
@@ -267,20 +292,25 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 	return t;
 }
 
-// Is it like this one, but for the epoch, and does it hold as of now or can be made to?
+// Is it like this one, but for the epoch and what is pending, and does it hold as of now or can be
+// made to?
 static bool is_like(
 	const struct ft_cache *c, struct ft_path *known, struct ft_path *p, const struct now *now)
 {
 	bool like;
 
 	p->epoch = known->epoch;
+	p->packets = known->packets;
+	p->bytes = known->bytes;
+	p->used_ns = known->used_ns;
 	like = !memcmp(known, p, ft_path_places(p) * sizeof(*p)) && holds(c, known, now);
 	p->epoch = now->epoch;
+	p->packets = p->bytes = p->used_ns = 0;
 	return like;
 }
 
-// The number + 1 of a path like this one, which from now on has the packets of `alike`, too. All
-// paths being used, all is forgotten.
+// The number + 1 of a path like this one, which from now on has the packets of `alike`, too. 0: all
+// paths are used.
 static uint32_t path_number(
 	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, const struct now *now)
 {
@@ -360,16 +390,24 @@ static bool learn(struct ft_cache *c, unsigned i)
 	return true;
 }
 
+// What is pending is in the paths.
+static void forget_all(struct ft_cache *c)
+{
+	c->full = c->pending.n && ft_cache_fold(c);
+	if (c->full)
+		return; // at the next call
+	new_keys(c);
+	c->printed = 0; // by the old ones
+}
+
 unsigned ft_cache_learn(struct ft_cache *c)
 {
 	uint32_t before = c->learned;
 
-	for (uint64_t left = c->traced; left; left &= left - 1)
-		if (!learn(c, (unsigned)__builtin_ctzll(left))) {
-			new_keys(c);
-			c->printed = 0; // by the old ones
-			break;
-		}
+	for (uint64_t left = c->traced; left && !c->full; left &= left - 1)
+		c->full = !learn(c, (unsigned)__builtin_ctzll(left));
+	if (c->full)
+		forget_all(c);
 	c->traced = 0;
 	return c->learned - before;
 }

@@ -10,6 +10,8 @@
 //	lookup      a burst of arrivals to paths (ft_cache_lookup()); NULL: the full way
 //	record      on the full way a packet may carry a trace (trace.h), in which the pipeline
 //	            writes what it did, or that it can't be repeated
+//	count       a known way's packets are added up in its path (ft_cache_count()), and told to
+//	            rules and tables later (ft_cache_fold(); pending.h says when)
 //	learn       a good trace becomes a path, and the print leads to it (ft_cache_learn())
 //
 // What can't be repeated: packet-ins, what egress tables do, and whatever the recorder has not been
@@ -25,10 +27,11 @@
 //
 // Memory. Sixteen bytes a flow, four flows a cache line, at which a lookup looks once: 96 of the
 // print's bits and the number of a path (the line's own number is 16 bits more). Paths are four
-// lines each (for more than eight tables or three steps a multiple), of which two or three are
-// looked at, and four more of which something is read when rules change; flows that met the same
-// rules share one: in an ordinary switch there are few. They are handed out one after the other;
-// when all are used the print's keys are changed, by which all is forgotten at once, at no cost.
+// lines each (for more than seven tables or three steps a multiple), of which a packet looks at
+// one, or at three if there are steps, and four more of which something is read when rules change;
+// flows that met the same rules share one: in an ordinary switch there are few. They are handed out
+// one after the other; when all are used, and what is pending is folded, the print's keys are
+// changed, by which all is forgotten at once.
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
@@ -87,6 +90,14 @@ void ft_cache_lookup(
 	struct ft_cache *, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[]);
 // Of the latest lookup's packet i. NULL: not worth recording.
 struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
+// n packets, `bytes` in all as they came, went this path, which a lookup has given since the
+// worker's latest quiescent state: counters of rules and tables, ages.
+void ft_cache_count(
+	struct ft_cache *, const struct ft_path *, unsigned n, uint64_t bytes, uint64_t now_ns);
+// A step of telling the counters. A worker that is asked for a quiescent state calls it once a
+// turn, and is in one when it has returned false. True: more is pending, and some 10 microseconds'
+// worth was done.
+bool ft_cache_fold(struct ft_cache *);
 // Takes in what the traces given since the lookup, or since this was called last, say. Returns how
 // many flows were.
 unsigned ft_cache_learn(struct ft_cache *);

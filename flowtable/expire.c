@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Idle and hard timeouts: OpenFlow 1.3.5, 5.5.
+// Idle and hard timeouts: OpenFlow 1.3.5, 5.5. As things stood when the counters were told last: a
+// rule that has not been used for so long until then is due, whether it was since or not.
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
 
@@ -28,7 +29,7 @@ static bool stage(struct ft_switch *sw, struct ft_rule *r, uint8_t reason, size_
 
 unsigned ft_expire(struct ft_switch *sw, unsigned *looks)
 {
-	uint64_t now_ns = sw->env.now_ns(sw->env.ctx), due_ns;
+	uint64_t now_ns = ft_counted_ns(sw), due_ns;
 	unsigned gone = 0;
 	uint8_t reason;
 	size_t mark;

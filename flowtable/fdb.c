@@ -487,7 +487,7 @@ static bool condition_holds(const struct ft_fdb *fdb, const struct condition *c,
 static unsigned sweep(struct ft_switch *sw, const struct condition *c)
 {
 	const struct array *a = writer_array(sw->fdb);
-	uint32_t now = now_s(sw);
+	uint32_t now = (uint32_t)(ft_counted_ns(sw) / 1000000000u);
 	unsigned n = 0;
 
 	ft_enter(sw);

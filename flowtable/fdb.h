@@ -57,11 +57,11 @@ const struct ft_fdb_entry *ft_fdb_find(
 // Workers: a packet from elsewhere than a static or held entry says.
 void ft_fdb_conflict(struct ft_fdb *, unsigned worker);
 
-// Workers: the entry was used at this second of env's clock.
+// Workers: the entry was used at this second of env's clock, and maybe later.
 static inline void ft_fdb_touch(const struct ft_fdb_entry *e, unsigned worker, uint32_t now_s)
 {
 	_Atomic uint32_t *used = e->used_s + worker * FT_FDB_SLAB;
 
-	if (atomic_load_explicit(used, memory_order_relaxed) != now_s)
+	if (atomic_load_explicit(used, memory_order_relaxed) < now_s)
 		atomic_store_explicit(used, now_s, memory_order_relaxed);
 }

@@ -35,10 +35,16 @@ struct ft_change;
 
 struct ft_env {
 	void *ctx;
-	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent state.
+	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent state, in
+	// which it has nothing pending either (ft_cache_fold()).
 	void (*retire)(void *ctx, void (*fn)(void *obj), void *obj);
 	// Monotonic nanoseconds; the only clock. Writer's thread.
 	uint64_t (*now_ns)(void *ctx);
+	// What workers had counted at that time is in the counters: some of it they keep back, until a grace
+	// period ends (ft_cache_fold()). Monotonic nanoseconds as now_ns; NULL: nothing is kept back.
+	uint64_t (*counted_ns)(void *ctx);
+	// Returns after a grace period. Writer's thread, rarely; NULL: as above.
+	void (*count)(void *ctx);
 	uint64_t seed;    // keys every hash
 	unsigned workers; // worker numbers are 0 to workers - 1
 	// Meters run outside (rte_meter): make, free (called after the grace period) and run one. `run`
@@ -212,6 +218,9 @@ bool ft_changes_tell(struct ft_switch *, unsigned max);
 bool ft_changes_wait(const struct ft_switch *);
 
 // ---- reading back (writer)
+//
+// Of what packets on known ways have counted, the latest may be missing; not what they had counted when
+// a grace period began that has ended since.
 
 typedef void ft_flow_fn(void *arg, const struct weft_flow_stats *, const struct weft_match *,
 	const struct weft_instructions *);

@@ -6,9 +6,9 @@
 #include "flowtable/extract.h"
 #include "flowtable/switch.h"
 
-static_assert(
-	offsetof(struct ft_path, counter) == 64 && sizeof(struct ft_path) == 256, "four lines");
-static_assert(offsetof(struct ft_path, rule_at) <= 192, "the steps are in the third line");
+static_assert(offsetof(struct ft_path, sw) == 64 && sizeof(struct ft_path) == 256, "four lines");
+static_assert(offsetof(struct ft_path, at) == 128 && offsetof(struct ft_path, rule) == 192,
+	"the counters have the second line, the steps the third");
 static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path) &&
 		      FT_PATH_STEPS_MORE * sizeof(struct ft_step) == sizeof(struct ft_path),
 	"a place each");
@@ -16,9 +16,16 @@ static_assert(FT_PATH_TABLES < FT_STEP_NO_RULE, "rules of steps");
 
 // ---- counters
 
+// What was pending may be older than what was counted since.
+static inline void rule_used(struct ft_counter *c, uint64_t used_ns)
+{
+	if (atomic_load_explicit(&c->used_ns, memory_order_relaxed) < used_ns)
+		atomic_store_explicit(&c->used_ns, used_ns, memory_order_relaxed);
+}
+
 // Its first rules and tables.
 static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tables,
-	unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
+	unsigned worker, uint64_t n, uint64_t bytes, uint64_t used_ns)
 {
 	struct ft_table_counters *tables = &p->sw->table_counters[worker];
 
@@ -27,7 +34,7 @@ static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tab
 
 		ft_counter_bump(&c->packets, n);
 		ft_counter_bump(&c->bytes, bytes);
-		atomic_store_explicit(&c->used_ns, now_ns, memory_order_relaxed);
+		rule_used(c, used_ns);
 	}
 	for (unsigned i = 0; i < n_tables; i++) {
 		uint8_t at = *ft_path_table(p, i);
@@ -37,13 +44,26 @@ static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tab
 			ft_counter_bump(&tables->table[at].matched, n);
 	}
 	if (p->asks_fdb && p->source)
-		ft_fdb_touch(p->source, worker, (uint32_t)(now_ns / 1000000000u));
+		ft_fdb_touch(p->source, worker, (uint32_t)(used_ns / 1000000000u));
+}
+
+// n packets got as far as this step: some of the rules met them longer or shorter than they came.
+static void count_lengths(const struct ft_path *p, unsigned end, uint64_t n)
+{
+	for (unsigned i = 0; i < end; i++) {
+		const struct ft_step *s = ft_path_step(p, i);
+
+		if (s->type == FT_STEP_LENGTH)
+			ft_counter_bump(&(*ft_path_counter(p, s->rule))->bytes,
+				n * (uint64_t)(int64_t)s->bytes);
+	}
 }
 
 void ft_path_count(
-	const struct ft_path *p, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns)
+	const struct ft_path *p, unsigned worker, uint64_t n, uint64_t bytes, uint64_t used_ns)
 {
-	count(p, p->rules, p->tables, worker, n, bytes, now_ns);
+	count(p, p->rules, p->tables, worker, n, bytes, used_ns);
+	count_lengths(p, p->steps, n);
 }
 
 // ---- steps
@@ -127,8 +147,9 @@ static void output(struct walk *w, const struct ft_step *s)
 }
 
 // False: dropped.
-static bool meter(struct walk *w, const struct ft_step *s)
+static bool meter(struct walk *w, unsigned i)
 {
+	const struct ft_step *s = ft_path_step(w->path, i);
 	const struct ft_meter *m = s->what;
 	struct ft_packet *p = current(w);
 	int band = ft_meter_run(w->path->sw, m, w->worker, w->now_ns, p->pkt.total_len);
@@ -137,6 +158,7 @@ static bool meter(struct walk *w, const struct ft_step *s)
 		return true;
 	if (m->band[band].type == WEFT_BAND_DROP) {
 		count(w->path, s->tables, s->tables, w->worker, 1, w->came, w->now_ns);
+		count_lengths(w->path, i, 1);
 		w->sink->drop(w->sink, blame(w, s), WEFT_DROP_METER);
 		return false;
 	}
@@ -145,8 +167,10 @@ static bool meter(struct walk *w, const struct ft_step *s)
 	return true;
 }
 
-static bool step(struct walk *w, const struct ft_step *s)
+static bool step(struct walk *w, unsigned i)
 {
+	const struct ft_step *s = ft_path_step(w->path, i);
+
 	switch ((enum ft_step_type)s->type) {
 	case FT_STEP_EDIT:
 		want_key(w);
@@ -160,18 +184,15 @@ static bool step(struct walk *w, const struct ft_step *s)
 		w->depth--;
 		break;
 	case FT_STEP_METER:
-		return meter(w, s);
+		return meter(w, i);
 	case FT_STEP_GROUP:
 		ft_group_count(s->what, w->worker, current(w)->pkt.total_len);
 		break;
 	case FT_STEP_BUCKET:
 		ft_bucket_count(s->what, s->bucket, w->worker, current(w)->pkt.total_len);
 		break;
-	case FT_STEP_LENGTH:
-		ft_counter_bump(
-			&(*ft_path_counter(w->path, s->rule))->bytes, (uint64_t)(int64_t)s->bytes);
-		break;
-	case FT_STEP_CLONE: // the caller's
+	case FT_STEP_LENGTH: // count_lengths()
+	case FT_STEP_CLONE:  // the caller's
 		break;
 	}
 	return true;
@@ -191,12 +212,10 @@ bool ft_path_run(const struct ft_path *path, unsigned worker, uint64_t now_ns, s
 
 	p->trace = NULL;
 	for (unsigned i = 0; i < path->steps; i++) {
-		const struct ft_step *s = ft_path_step(path, i);
-
-		if (s->type == FT_STEP_CLONE) {
+		if (ft_path_step(path, i)->type == FT_STEP_CLONE) {
 			if (!copy(&w))
 				i = end_of_copy(path, i);
-		} else if (!step(&w, s)) {
+		} else if (!step(&w, i)) {
 			return false;
 		}
 	}

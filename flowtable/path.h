@@ -28,8 +28,8 @@
 struct ft_counter;
 struct ft_fdb_entry;
 
-#define FT_PATH_RULES 8 // in a path itself,
-#define FT_PATH_MORE 14 // and in each of up to
+#define FT_PATH_RULES 7 // in a path itself,
+#define FT_PATH_MORE 15 // and in each of up to
 #define FT_PATH_MORES 4 // so many pieces behind it
 #define FT_PATH_TABLES (FT_PATH_RULES + FT_PATH_MORE * FT_PATH_MORES)
 #define FT_PATH_STEPS_HERE 3  // in a path itself,
@@ -72,30 +72,34 @@ struct ft_step {
 };
 static_assert(sizeof(struct ft_step) == 16, "four to a line");
 
-// What becomes of a packet. The data plane reads what lies above the line; all of it is good until
-// the worker's next quiescent state.
+// What becomes of a packet. All but the switch is good until the worker's next quiescent state. A
+// packet that needs no steps touches the first line alone; what it counts there is *pending* until
+// it goes to the counters of the second (pending.h).
 struct ft_path {
-	struct ft_switch *sw;
-	const void *target;         // what the sink said at ft_trace_target()
-	const struct ft_rule *rule; // the latest that matched, or that asked for the output
-	uint32_t max_len;           // bytes: a longer packet goes the full way
-	uint8_t end;                // enum ft_path_end
-	uint8_t why;                // enum weft_drop
-	uint8_t flags;              // as the sink said
-	uint8_t table;              // of the rule
-	uint8_t steps;              // to be made first
-	// ---- ours
+	const void *target; // what the sink said at ft_trace_target()
+	uint64_t epoch;     // ours
+	uint64_t fdb_epoch; // ours
+	uint32_t max_len;   // bytes: a longer packet goes the full way
+	uint32_t network;   // as the sink said
+	uint8_t end;        // enum ft_path_end
+	uint8_t why;        // enum weft_drop
+	uint8_t flags;      // as the sink said
+	uint8_t table;      // of `rule`
+	uint8_t steps;      // to be made first
 	uint8_t rules, tables;
 	bool asks_fdb;
-	uint32_t network; // theirs again: as the sink said
-	uint64_t epoch;
-	uint64_t fdb_epoch;
+	uint64_t packets, bytes; // pending
+	uint64_t used_ns;        // by the latest of them
+	// ---- for counting
+	struct ft_switch *sw;
+	struct ft_counter *counter[FT_PATH_RULES]; // ft_path_counter()
 	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed; ft_path_table()
-	struct ft_counter *counter[FT_PATH_RULES];
+	uint8_t room;              // bytes that the steps push before the packet
 	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
+	// ---- for those that do more
 	struct ft_step step[FT_PATH_STEPS_HERE];
+	const struct ft_rule *rule; // the latest that matched, or that asked for the output
 	const struct ft_rule *rule_at[FT_PATH_RULES];
-	uint8_t room; // theirs again: bytes that the steps push before the packet
 } __attribute__((aligned(64)));
 
 // Of a path that looks at more tables: what it has of the next ones.
@@ -162,11 +166,12 @@ static inline bool ft_path_fits(const struct ft_path *p, uint32_t total_len, uin
 // Whether all that its steps do is to write fields of the packet itself: it stays as long as it is.
 bool ft_path_only_writes(const struct ft_path *);
 
-// n packets, `bytes` in all as they came, went this path: counters of rules and tables, ages.
+// n packets, `bytes` in all as they came, went this path, the latest at used_ns: counters of rules
+// and tables, ages.
 void ft_path_count(
-	const struct ft_path *, unsigned worker, unsigned n, uint64_t bytes, uint64_t now_ns);
+	const struct ft_path *, unsigned worker, uint64_t n, uint64_t bytes, uint64_t used_ns);
 // The steps, on a packet as for ft_switch_process(); copies leave by the sink's again(), clone()
 // and drop(). False: the packet has ended by a meter, and what it met until then is counted. True:
-// it is to be counted, and goes to the path's end as it is now.
+// it is to be counted (ft_cache_count()), and goes to the path's end as it is now.
 bool ft_path_run(const struct ft_path *, unsigned worker, uint64_t now_ns, struct ft_packet *,
 	struct ft_sink *);

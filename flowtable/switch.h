@@ -129,6 +129,12 @@ static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
 	return atomic_load_explicit(&sw->cache.base_epoch, memory_order_relaxed);
 }
 
+// Writer: as of when the counters are told.
+static inline uint64_t ft_counted_ns(const struct ft_switch *sw)
+{
+	return sw->env.counted_ns ? sw->env.counted_ns(sw->env.ctx) : sw->env.now_ns(sw->env.ctx);
+}
+
 // Writer: around the publication of a version.
 void ft_epoch_commit_begins(struct ft_switch *, const struct ft_txn *);
 void ft_epoch_commit_ends(struct ft_switch *);

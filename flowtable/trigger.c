@@ -150,7 +150,7 @@ static bool any_reached(struct ft_trigger *t, const uint64_t value[WEFT_STATS])
 // ---- looking
 
 // False: this is no rule with a trigger any more, and has lost its place.
-static bool look_at(struct ft_switch *sw, struct ft_trigger *t, uint64_t now_ns)
+static bool look_at(struct ft_switch *sw, struct ft_trigger *t, uint64_t counted_ns)
 {
 	const struct ft_rule *r = ft_ids_rule(sw, t->id);
 	const struct weft_trigger *set = r ? weft_instructions_trigger(&r->program->instr) : NULL;
@@ -164,7 +164,7 @@ static bool look_at(struct ft_switch *sw, struct ft_trigger *t, uint64_t now_ns)
 	}
 	if (t->created_ns != r->created_ns || memcmp(&t->set, set, sizeof(*set)))
 		arm(t, r, set);
-	ft_rule_stats(sw, r, now_ns, &stats);
+	ft_rule_stats(sw, r, counted_ns, &stats);
 	values_of(&stats, value);
 	next_silence(t, stats.idle_ns);
 	if (any_reached(t, value) && sw->env.triggered) {
@@ -177,7 +177,7 @@ static bool look_at(struct ft_switch *sw, struct ft_trigger *t, uint64_t now_ns)
 bool ft_triggers_tell(struct ft_switch *sw, unsigned max)
 {
 	struct ft_triggers *ts = &sw->triggers;
-	uint64_t now_ns;
+	uint64_t now_ns, counted_ns = ft_counted_ns(sw);
 
 	if (!ts->n)
 		return false;
@@ -189,7 +189,7 @@ bool ft_triggers_tell(struct ft_switch *sw, unsigned max)
 	if (!ts->looking)
 		ts->due_ns = now_ns + FT_TRIGGERS_NS;
 	while (ts->look < ts->n && max--)
-		ts->look += look_at(sw, ts->list[ts->look], now_ns);
+		ts->look += look_at(sw, ts->list[ts->look], counted_ns);
 	ts->looking = ts->look < ts->n;
 	if (!ts->looking)
 		ts->look = 0;

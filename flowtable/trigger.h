@@ -4,8 +4,8 @@
 //
 // No packet pays for them: what workers count anyway is looked at by the writer, ten times a
 // second, rule by rule for those that have a trigger and for no other. So an event comes up to a
-// tenth of a second after the packet that caused it, and one event stands for all thresholds, and
-// all multiples of them, that were reached since the look before.
+// tenth of a second after what caused it was counted (ft_env.counted_ns), and one event stands for
+// all thresholds, and all multiples of them, that were reached since the look before.
 //
 // A rule's place in the list (struct ft_trigger) belongs to its number, as its counters do, and
 // remembers what it was made for: if the rule says something else now, or was added anew in its

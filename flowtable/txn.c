@@ -196,6 +196,8 @@ static void commit(struct ft_switch *sw)
 	if (sw->learners.orphans)
 		ft_learn_orphans(sw);
 	ft_tables_publish(sw);
+	if (t->resets && sw->env.count)
+		sw->env.count(sw->env.ctx); // what came before is not to come after
 	for (size_t i = 0; t->resets && i < t->n; i++)
 		if (ft_txn_op(t, i)->type == FT_OP_RULE_RESET)
 			ft_ids_reset(sw, ft_txn_op(t, i)->obj);

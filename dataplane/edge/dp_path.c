@@ -20,7 +20,7 @@ static void dp_run_end(struct dp_worker *w, const struct dp_run *r)
 {
 	if (!r->n)
 		return;
-	ft_path_count(r->path, w->id, r->n, r->bytes, w->now_ns);
+	ft_cache_count(w->cache, r->path, r->n, r->bytes, w->now_ns);
 	dp_count(&dp_counters(w, r->tenant)->cache_hits, r->n);
 }
 

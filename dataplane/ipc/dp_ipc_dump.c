@@ -3,21 +3,25 @@
 // there may be a million, their sums, all groups or meters, and the FDB come in pieces: a job each,
 // which goes on when what it wrote last is out, so that other requests are served in between. Jobs
 // take turns. One that is paced stands still when the bytes it was given are used up, and holds
-// nothing meanwhile but a number in a table.
+// nothing meanwhile but a number in a table. A job begins when the workers have told all that they
+// had counted when it was asked for, that is after a grace period (dp_rcu.h).
 
 #include "ipc/dp_ipc_dump.h"
 
 #include "dp.h"
+#include "dp_rcu.h"
 #include "tenants/dp_tenant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define DP_DUMP_PIECE 64u // rules at a time
 #define DP_DUMP_SUM 1024u // that are only added up
 #define DP_DUMP_MANY 8u   // groups or meters
 #define DP_DUMP_FDB 256u  // addresses
 #define DP_DUMP_FREELY INT64_MAX
+#define DP_DUMP_WAIT_US 20u
 
 // The connection's, whose turn is next first; the control thread's alone.
 static TAILQ_HEAD(dp_dump_list, dp_dump) dp_dump_jobs = TAILQ_HEAD_INITIALIZER(dp_dump_jobs);
@@ -157,6 +161,7 @@ static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t)
 	*job = *like;
 	job->of = t;
 	job->credit = DP_DUMP_FREELY;
+	job->begun = dp_rcu_begin(like->dp->rcu);
 	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
 	return job;
 }
@@ -229,9 +234,8 @@ static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_req
 	case WEFT_IPC_DUMP_TABLE_DESC:
 		dp_dump_table_desc(d, t);
 		return WEFT_E_NONE;
-	default:
-		dp_dump_table_stats(d, t);
-		return WEFT_E_NONE;
+	default: // tables
+		return dp_dump_job(d, t) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 	}
 }
 
@@ -325,6 +329,10 @@ static bool dp_dump_some(struct dp_dump *job)
 		return dp_dump_addresses(job);
 	if (job->number)
 		return dp_dump_numbers(job);
+	if (job->type == WEFT_IPC_DUMP_TABLES) {
+		dp_dump_table_stats(job, job->of);
+		return false;
+	}
 	if (job->type == WEFT_IPC_DUMP_FLOWS)
 		return ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job);
 	if (ft_flow_walk_next(job->walk, DP_DUMP_SUM, dp_dump_sum, job))
@@ -351,7 +359,7 @@ static void dp_dump_piece(struct dp_dump *job)
 bool dp_ipc_dump_run(struct dp *dp)
 {
 	struct dp_dump *last = TAILQ_LAST(&dp_dump_jobs, dp_dump_list), *job, *next;
-	bool more = false;
+	bool more = false, waits = false;
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = job == last ? NULL : TAILQ_NEXT(job, link);
@@ -359,10 +367,16 @@ bool dp_ipc_dump_run(struct dp *dp)
 			continue;
 		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
 			return true;
+		if (!dp_rcu_ended(dp->rcu, job->begun)) {
+			waits = true;
+			continue;
+		}
 		more = true;
 		dp_dump_piece(job);
 	}
-	return more;
+	if (waits && !more)
+		usleep(DP_DUMP_WAIT_US); // a worker may want this core
+	return more || waits;
 }
 
 void dp_ipc_dump_cancel(const struct ft_switch *sw)

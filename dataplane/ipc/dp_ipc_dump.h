@@ -27,6 +27,7 @@ struct dp_dump {
 	uint32_t *number;                // of groups or meters: n, of which `next` were told
 	struct dp_dump_address *address; // of the FDB, likewise
 	uint32_t n, next;
+	uint64_t begun;       // a grace period, when it was asked for
 	struct dp_tenant *of; // NULL: not one switch's
 	int64_t credit;       // bytes that may be written; 0 or less: it waits
 	TAILQ_ENTRY(dp_dump) link;

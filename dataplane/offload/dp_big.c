@@ -298,7 +298,7 @@ static void dp_big_go(struct dp_big *b, const struct ft_path *path)
 	bool mine;
 
 	dp_count(&dp_counters(b->w, b->port->tenant)->received, b->n);
-	ft_path_count(path, b->w->id, b->n, dp_cut_bytes(b->m), b->w->now_ns);
+	ft_cache_count(b->w->cache, path, b->n, dp_cut_bytes(b->m), b->w->now_ns);
 	dp_count(&dp_counters(b->w, b->port->tenant)->cache_hits, b->n);
 	dp_count(&b->w->stats.cache_hits, b->n);
 	if (path->steps)

@@ -304,6 +304,8 @@ static struct weft_aggregate rules_of(const struct dp_tenant *t)
 	struct weft_match any = {0};
 	struct weft_aggregate sum;
 
+	while (ft_cache_fold(eal_dp.worker[0]->cache))
+		;
 	ft_aggregate(t->sw, &all, &any, &sum);
 	return sum;
 }

@@ -7,8 +7,6 @@
 #include "tenants/dp_neigh.h"
 #include "ports/dp_port_kind.h"
 
-#include <rte_rcu_qsbr.h>
-
 #include "../rng.h"
 
 #include <setjmp.h>
@@ -360,10 +358,10 @@ static void grace_periods_end_when_workers_pass(void **state)
 	dp_rcu_retire2(rcu, count_freed, NULL);
 	assert_true(dp_rcu_poll(rcu));
 	assert_int_equal(freed, 0);
-	rte_rcu_qsbr_quiescent(dp_rcu_qsbr(rcu), 1);
+	dp_rcu_quiescent(rcu, 1);
 	assert_true(dp_rcu_poll(rcu)); // the second one begins its second period
 	assert_int_equal(freed, 1);
-	rte_rcu_qsbr_quiescent(dp_rcu_qsbr(rcu), 1);
+	dp_rcu_quiescent(rcu, 1);
 	assert_false(dp_rcu_poll(rcu));
 	assert_int_equal(freed, 2);
 	dp_rcu_retire(rcu, count_freed, NULL);

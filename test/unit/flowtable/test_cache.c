@@ -135,6 +135,8 @@ static void one_burst(struct twin s[2], const struct pool *pool)
 	cached_burst(&s[0], pkts[0], n);
 	ft_switch_process(s[1].w->sw, 0, s[1].w->now, pkts[1], n, &s[1].b->sink);
 	compare_sent(s[0].b, s[1].b);
+	if (rng() % 4 == 0)
+		ft_cache_fold(s[0].cache); // some of what is pending
 }
 
 // Of the kind of step that came by least.
@@ -182,6 +184,8 @@ static void same_with_and_without(void **state)
 			one_burst(s, &pool);
 			if (rng() % 3 == 0)
 				random_change(s);
+			if (rng() % 16 == 0)
+				compare_state(s);
 			if (rng() % 4 == 0)
 				pool_renew(&pool, rng() % POOL);
 			s[0].w->now += n % 7 * SECOND / 4;

@@ -340,6 +340,36 @@ static inline void random_delete(struct twin s[2])
 		flow_mod(s, WEFT_FLOW_DELETE, (uint8_t)(rng() % 3), 0, &pattern, &none, 0);
 }
 
+// Another rule in its place, or the same with other instructions; the counts go on or start again.
+static inline void random_replacement(struct twin s[2])
+{
+	const struct made *old = &made[rng() % n_made];
+	uint16_t reset = rng() % 2 ? WEFT_FLOW_RESET_COUNTS : 0;
+	struct program p = {0};
+
+	if (old->table > 2)
+		return;
+	random_output(&p, true);
+	if (rng() % 2)
+		flow_mod_flags(s, WEFT_FLOW_MODIFY_STRICT, old->table, old->priority, &old->pattern,
+			&p, 0, reset);
+	else
+		flow_mod_flags(s, WEFT_FLOW_ADD, old->table, old->priority, &old->pattern, &p, 7,
+			reset | WEFT_FLOW_SEND_REMOVED);
+}
+
+// What is due goes, and what is removed is told.
+static inline void random_grace(struct twin s[2])
+{
+	bool expire = rng() % 2;
+
+	twin_fold(&s[0]);
+	if (expire)
+		assert_int_equal(world_expire(s[0].w), world_expire(s[1].w));
+	for (unsigned i = 0; i < 2; i++)
+		world_grace(s[i].w);
+}
+
 static inline void random_port(struct twin s[2])
 {
 	static const uint32_t configs[] = {
@@ -361,6 +391,7 @@ static inline void random_address(struct twin s[2])
 		.ofport = rng() % 2 ? rng() % PORTS + 1 : tunnel};
 	unsigned what = rng() % 6;
 
+	twin_fold(&s[0]); // the ages
 	if (f.ofport == WEFT_OFPORT_OVERLAY)
 		f.vtep = weft_ip_from_v4(htonl(0x0a000001 + rng() % 2));
 	for (unsigned i = 0; i < 2; i++) {
@@ -377,7 +408,10 @@ static inline void random_change(struct twin s[2])
 {
 	unsigned flags;
 
-	switch (rng() % 14) {
+	switch (rng() % 16) {
+	case 14:
+		random_replacement(s);
+		break;
 	case 0:
 		random_port(s);
 		break;
@@ -406,8 +440,8 @@ static inline void random_change(struct twin s[2])
 		random_delete(s);
 		break;
 	case 7:
-		for (unsigned i = 0; i < 2; i++)
-			world_grace(s[i].w);
+	case 15:
+		random_grace(s);
 		break;
 	default:
 		random_rule(s);

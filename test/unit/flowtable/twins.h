@@ -41,6 +41,8 @@ struct twin {
 	unsigned steps[FT_STEP_LENGTH + 1]; // of each type, on known ways
 };
 
+static struct twin *counting; // the side with a cache
+
 static struct target targets[64];
 static unsigned n_targets;
 
@@ -114,6 +116,18 @@ static inline void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum wef
 	books_drop(sink, p, why);
 }
 
+// All that it has counted is told, as at the end of a grace period.
+static inline void twin_fold(struct twin *s)
+{
+	while (s->cache && ft_cache_fold(s->cache))
+		;
+}
+
+static inline void twin_count(void *ctx)
+{
+	twin_fold(counting);
+}
+
 static inline void go_path(struct twin *s, const struct ft_path *path, struct ft_packet *p)
 {
 	uint32_t came = p->pkt.total_len;
@@ -123,7 +137,7 @@ static inline void go_path(struct twin *s, const struct ft_path *path, struct ft
 		s->steps[ft_path_step(path, i)->type]++;
 	if (path->steps && !ft_path_run(path, 0, s->w->now, p, &s->b->sink))
 		return;
-	ft_path_count(path, 0, 1, came, s->w->now);
+	ft_cache_count(s->cache, path, 1, came, s->w->now);
 	p->rule = path->rule;
 	p->table = path->table;
 	if (path->end == FT_PATH_DROP) {
@@ -137,7 +151,7 @@ static inline void go_path(struct twin *s, const struct ft_path *path, struct ft
 static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsigned n)
 {
 	const struct ft_path *path[FT_BURST];
-	struct ft_arrival a[FT_BURST];
+	struct ft_arrival a[FT_BURST] = {{0}};
 	struct ft_tunnel from[FT_BURST];
 	struct ft_trace *trace[FT_BURST];
 	struct ft_packet *left[FT_BURST];
@@ -178,15 +192,26 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	ft_cache_learn(s->cache);
 }
 
-static inline void flow_mod(struct twin s[2], uint8_t command, uint8_t table, uint16_t priority,
-	const struct pattern *pattern, const struct program *p, uint64_t cookie)
+static inline void flow_mod_flags(struct twin s[2], uint8_t command, uint8_t table,
+	uint16_t priority, const struct pattern *pattern, const struct program *p, uint64_t cookie,
+	uint16_t flags)
 {
 	struct weft_flow_mod mod = flow_mod_of(command, table, priority);
 	struct weft_match match = pattern_match(pattern);
 
 	mod.cookie = cookie;
+	mod.flags = flags;
+	if (command == WEFT_FLOW_ADD)
+		mod.idle_timeout = cookie % 8 == 0;
 	assert_int_equal(ft_flow_mod(s[0].w->sw, &mod, &match, &p->instr),
 		ft_flow_mod(s[1].w->sw, &mod, &match, &p->instr));
+}
+
+static inline void flow_mod(struct twin s[2], uint8_t command, uint8_t table, uint16_t priority,
+	const struct pattern *pattern, const struct program *p, uint64_t cookie)
+{
+	flow_mod_flags(s, command, table, priority, pattern, p, cookie,
+		command == WEFT_FLOW_ADD ? WEFT_FLOW_SEND_REMOVED : 0);
 }
 
 // ---- comparing
@@ -270,6 +295,16 @@ static inline void tell_meter(void *arg, const struct weft_meter_stats *m,
 	add_up(arg, c, m->meter.band_count * sizeof(*c));
 }
 
+// What was told as removed, with its last counts.
+static inline void compare_removed(const struct twin s[2])
+{
+	const struct world *a = s[0].w, *b = s[1].w;
+
+	assert_int_equal(a->told_n, b->told_n);
+	for (size_t i = 0; i < a->told_n; i++)
+		assert_memory_equal(&a->told[i].stats, &b->told[i].stats, sizeof(a->told[i].stats));
+}
+
 static inline void compare_state(struct twin s[2])
 {
 	static struct told_all told[2];
@@ -279,6 +314,8 @@ static inline void compare_state(struct twin s[2])
 	unsigned n[2];
 	uint64_t fdb[2] = {0}, groups[2] = {0}, meters[2] = {0};
 
+	twin_fold(&s[0]);
+	compare_removed(s);
 	for (unsigned i = 0; i < 2; i++) {
 		struct ft_flow_walk *walk = ft_flow_walk_new(s[i].w->sw, &all, &any);
 
@@ -342,11 +379,14 @@ static inline void twin_init(struct twin *s, unsigned flows, uint64_t seed)
 	assert_non_null(s->memory);
 	memset(s->memory, 0, ft_cache_bytes(flows));
 	s->cache = ft_cache_init(s->memory, flows, 0, rng());
+	counting = s;
+	s->w->sw->env.count = twin_count;
 }
 
 static inline void twin_end(struct twin *s)
 {
 	books_free(s->b);
+	twin_fold(s);
 	world_free(s->w);
 	free(s->memory);
 }
