@@ -5,6 +5,7 @@
 //
 //	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
 //	dp_rx.c       a burst from a port, one stage at a time, up to the tables
+//	dp_uplink.c   the same for an uplink's: out of the tunnel, and whose?
 //	dp_big.c      a machine's big segments, where an uplink's card may cut them
 //	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
@@ -143,7 +144,6 @@ struct dp_worker {
 	struct dp_encap_queue encap;
 	struct ft_cache *cache; // NULL: every packet goes the full way
 	struct ft_ahead ahead;
-	struct weft_packet outer[DP_RX_BURST]; // of an uplink's burst
 	struct dp_arrivals in;
 	struct ft_packet rx[FT_BURST];
 	uint16_t copies[FT_BURST];    // made of each so far
@@ -168,12 +168,21 @@ static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, stru
 
 int dp_worker_main(void *worker); // until dp->stop
 void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
+void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
+// Drops what cannot be handled, and makes the headers contiguous. Returns how many are left in m[].
+unsigned dp_rx_sound(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
+// Drops a frame that the port brought, which is in t's ledger.
+void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_tenant *t,
+	struct rte_mbuf *m, enum weft_drop reason);
+// All of w->in, which is not empty: those whose way is known first, the others through the tables
+// of their tenants.
+void dp_rx_enter(struct dp_worker *w);
 void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po);
 // Packet i's place before the tables, from what w->in says of it.
 void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
-// Sends those of w->in that have a path[] on it, and takes them out: path[i] stays NULL or becomes
-// so for those that have to go through the tables.
-void dp_path_go(struct dp_worker *w, const struct ft_path *path[]);
+// Sends those of w->in that have a path[] on it. Returns a bit for each of the others, which have
+// to go through the tables.
+uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[]);
 // The path's copies and edits, of packet i of w->in, which is what is left to go where the path
 // ends. False: it has ended, by a meter.
 bool dp_path_steps(struct dp_worker *w, const struct ft_path *path, unsigned i);

@@ -2,6 +2,7 @@
 #include "overlay/decap.h"
 
 #include "overlay/checksum.h"
+#include "overlay/decap_plain.h"
 #include "overlay/wire.h"
 
 // A walk down the outer headers: `at` is where the next one begins, `end` where the enclosing one
@@ -371,54 +372,15 @@ static enum overlay_verdict parse_ethernet(struct walk *w)
 	return type == OVERLAY_ETHERTYPE_IPV6 ? parse_ipv6(w) : OVERLAY_FOREIGN;
 }
 
-enum {
-	PLAIN_IP = OVERLAY_ETH_LEN,
-	PLAIN_UDP = PLAIN_IP + OVERLAY_IPV4_LEN,
-	PLAIN_VXLAN = PLAIN_UDP + OVERLAY_UDP_LEN,
-	PLAIN_INNER = PLAIN_VXLAN + OVERLAY_VXLAN_LEN
-};
-
-// What most packets are, at one go: VXLAN over IPv4 with neither tag, option nor a UDP checksum
-// that is to be looked at, and nothing wrong. Leaves all else, the slightest doubt included, to the
-// walk, which says the same. `hints`: none, or OVERLAY_HINT_UDP_GOOD.
 static inline bool plain_vxlan(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
 	unsigned hints, struct overlay_rx *rx)
 {
-	const uint8_t *d = pkt->data, *ip = d + PLAIN_IP, *udp = d + PLAIN_UDP;
-	uint32_t total, len;
-	weft_be32 src, dst;
-	uint16_t type;
+	struct overlay_plain_vtep against = overlay_plain_vtep(vtep);
+	struct overlay_plain plain;
 
-	if (pkt->len < PLAIN_INNER + OVERLAY_ETH_LEN ||
-		overlay_get16(d + 12) != OVERLAY_ETHERTYPE_IPV4 || ip[0] != 0x45 ||
-		ip[9] != OVERLAY_PROTO_UDP)
+	if (!overlay_decap_plain(&against, pkt->data, pkt->len, pkt->total_len, hints, &plain))
 		return false;
-	memcpy(&src, ip + 12, 4);
-	memcpy(&dst, ip + 16, 4);
-	total = overlay_get16(ip + 2);
-	len = overlay_get16(udp + 4);
-	if (!weft_ip_is_v4(&vtep->ipv4) || dst != weft_ip_v4(&vtep->ipv4) || !vtep->vxlan_port ||
-		overlay_get16(udp + 2) != vtep->vxlan_port ||
-		(udp[6] | udp[7] ? !hints : vtep->udp4_zero_csum_bad) ||
-		!(d[PLAIN_VXLAN] & OVERLAY_VXLAN_I) ||
-		(overlay_get16(ip + 6) & (OVERLAY_IPV4_MF | OVERLAY_IPV4_OFFSET)) ||
-		total > pkt->total_len - PLAIN_IP || len + OVERLAY_IPV4_LEN > total ||
-		len < OVERLAY_UDP_LEN + OVERLAY_VXLAN_LEN + OVERLAY_ETH_LEN ||
-		!overlay_ipv4_csum_ok(ip, OVERLAY_IPV4_LEN))
-		return false;
-	type = overlay_get16(d + PLAIN_INNER + 12);
-	*rx = (struct overlay_rx){
-		.src = weft_ip_from_v4(src),
-		.dst = vtep->ipv4,
-		.vni = overlay_get32(d + PLAIN_VXLAN + 4) >> 8,
-		.inner_ofs = PLAIN_INNER,
-		.inner_len = len - OVERLAY_UDP_LEN - OVERLAY_VXLAN_LEN,
-		.verdict = OVERLAY_INNER,
-		.encap = WEFT_ENCAP_VXLAN,
-		.tos = ip[1],
-		.ttl = ip[8],
-		.inner_vlan = type == OVERLAY_ETHERTYPE_VLAN || type == OVERLAY_ETHERTYPE_SVLAN,
-	};
+	overlay_plain_tell(&plain, &vtep->ipv4, rx);
 	return true;
 }
 

@@ -119,19 +119,18 @@ static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsign
 	dp_worker_drop(w, w->in.tenant[i], w->in.m[i], (enum weft_drop)path->why, &cause);
 }
 
-void dp_path_go(struct dp_worker *w, const struct ft_path *path[])
+uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[])
 {
 	struct dp_arrivals *in = &w->in;
 	struct dp_run run = {0};
+	uint64_t left = 0;
 
 	for (unsigned i = 0; i < in->n; i++) {
 		const struct ft_path *p = path[i];
 		uint32_t bytes = in->at[i].total_len;
 
-		if (!p)
-			continue;
-		if (__builtin_expect(!dp_path_fits(p, in, i), 0)) {
-			path[i] = NULL;
+		if (!p || __builtin_expect(!dp_path_fits(p, in, i), 0)) {
+			left |= 1ull << i;
 			continue;
 		}
 		if (__builtin_expect(p->steps, 0) && !dp_path_steps(w, p, i)) {
@@ -147,4 +146,5 @@ void dp_path_go(struct dp_worker *w, const struct ft_path *path[])
 			dp_path_encap(w, p, i);
 	}
 	dp_run_end(w, &run);
+	return left;
 }

@@ -134,6 +134,25 @@ static void ipv4_header(void **state)
 	assert_false(overlay_ipv4_csum_ok(ip, 60));
 }
 
+// The short sum against the bytewise one: right headers, those that miss by a little, and the two
+// that sum to nothing.
+static void plain_ipv4_headers(void **state)
+{
+	uint8_t ip[20] = {0};
+
+	assert_false(overlay_ipv4_csum_ok(ip, 20));
+	memset(ip, 0xff, sizeof(ip));
+	assert_true(overlay_ipv4_csum_ok(ip, 20));
+	for (unsigned round = 0; round < 100000; round++) {
+		for (unsigned i = 0; i < sizeof(ip); i++)
+			ip[i] = rng() % 4 ? (uint8_t)rng() : (uint8_t)(rng() % 2 ? 0 : 0xff);
+		put_be16(ip + 10, 0);
+		if (rng() % 8)
+			put_be16(ip + 10, (uint16_t)(~slow_sum(ip, 20, 0) + rng() % 2));
+		assert_int_equal(overlay_ipv4_csum_ok(ip, 20), slow_sum(ip, 20, 0) == 0xffff);
+	}
+}
+
 // The datagrams in frames.h carry right checksums, so pseudo header and datagram sum to ones.
 static void pseudo_headers(void **state)
 {
@@ -193,6 +212,7 @@ int main(void)
 		cmocka_unit_test(update32_equals_bytes),
 		cmocka_unit_test(udp_zero_means_none),
 		cmocka_unit_test(ipv4_header),
+		cmocka_unit_test(plain_ipv4_headers),
 		cmocka_unit_test(pseudo_headers),
 		cmocka_unit_test(crc32c_vectors),
 		cmocka_unit_test(crc32c_in_pieces),

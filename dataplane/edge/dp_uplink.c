@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+// A burst from the underlay: each frame out of its tunnel and to whose it is.
+//
+// Most frames are plain (overlay/decap_plain.h) and of a network that the burst has had already, so
+// that is the short way. All else goes the long one: a frame at a time through overlay_decap().
+
+#include "dp_worker.h"
+
+#include "offload/dp_offload.h"
+#include "edge/dp_pmtu.h"
+#include "edge/dp_provider.h"
+#include "offload/dp_rawcsum.h"
+#include "edge/dp_reasm.h"
+#include "edge/dp_vtep_learn.h"
+
+#include "overlay/decap_plain.h"
+#include "overlay/ecn.h"
+
+#define DP_RX_AHEAD 4u // frames
+
+// What is known of the outer UDP checksum; _NONE: nobody calculated it, for the datagram is sound.
+static inline uint64_t dp_rx_l4(const struct rte_mbuf *m)
+{
+	return m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+}
+
+// Not overlay: the kernel's.
+static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
+{
+	struct dp_tenant *nobody = port->tenant;
+
+	dp_count(&dp_counters(w, nobody)->received, 1);
+	if (dp_bfd_take_plain(w, m))
+		return;
+	dp_pmtu_listen(w, m);
+	if (port->kernel_copy) {
+		dp_count(&dp_counters(w, nobody)->consumed[WEFT_CONSUMED_KERNEL], 1);
+		rte_pktmbuf_free(m);
+	} else if (port->peer) {
+		if (dp_rx_l4(m) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+			dp_rawcsum_fix(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+		dp_tx(w, nobody, m, port->peer);
+	} else {
+		dp_rx_refuse(w, port, nobody, m, WEFT_DROP_NOT_OURS);
+	}
+}
+
+// From the tunnel into the tenant's switch: why not? WEFT_DROP_MAX: it may.
+static enum weft_drop dp_rx_admit(
+	struct dp_worker *w, const struct dp_tenant *t, const struct overlay_rx *rx)
+{
+	const struct dp_vtep_set *set = __atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE);
+	uint32_t flags = __atomic_load_n(&t->flags, __ATOMIC_RELAXED);
+	bool learns = set->max_learned;
+
+	if (!(flags & WEFT_TENANT_ANY_VTEP) && !learns && !dp_vtep_has(set, &rx->src) &&
+		!(t->provider && !weft_ip_equal(&rx->src, &rx->dst) &&
+			dp_provider_takes(t->provider, &rx->src)))
+		return WEFT_DROP_UNKNOWN_VTEP;
+	if (weft_ip_is_multicast(&rx->dst) &&
+		!(set->group && weft_ip_equal(&set->group->ip, &rx->dst)))
+		return WEFT_DROP_UNKNOWN_VNI; // another tenant's group
+	if (rx->inner_vlan && !(flags & WEFT_TENANT_INNER_VLAN))
+		return WEFT_DROP_INNER_VLAN;
+	return learns ? dp_vtep_heard(w, t, set, rx) : WEFT_DROP_MAX;
+}
+
+// Where the latest inner frame came from: the next one's tenant need not be looked for if it came
+// from there too.
+struct dp_rx_tunnel {
+	struct dp_tenant *tenant; // NULL: no frame yet
+	unsigned received;        // not in its ledger yet
+	uint32_t vni;
+	uint8_t encap;
+	struct weft_ip src, dst;
+	uint64_t plain; // dp_rx_plain_way() of a plain frame from there; DP_RX_NO_WAY: not known
+	struct ft_from from;
+};
+#define DP_RX_NO_WAY UINT64_MAX
+
+static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
+{
+	if (last->tenant)
+		dp_count(&dp_counters(w, last->tenant)->received, last->received);
+	last->tenant = NULL;
+	last->received = 0;
+	last->plain = DP_RX_NO_WAY;
+}
+
+static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
+{
+	return last->tenant && last->vni == rx->vni && last->encap == rx->encap &&
+	       weft_ip_equal(&last->src, &rx->src) && weft_ip_equal(&last->dst, &rx->dst) &&
+	       !rx->inner_vlan;
+}
+
+// Whose frame it is; NULL: nobody's who may have it, and it is gone.
+static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m,
+	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
+{
+	struct dp_tenant *t = dp_networks_owner(w->dp, (enum weft_encap)rx->encap, rx->vni);
+	uint32_t in_port = t ? dp_tenant_tunnel_port(t, (enum weft_encap)rx->encap) : 0;
+	struct dp_cause cause = {.in_port = in_port};
+	enum weft_drop reason = t ? dp_rx_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
+
+	dp_rx_received(w, last);
+	if (!t)
+		t = port->tenant;
+	if (reason != WEFT_DROP_MAX) {
+		dp_count(&dp_counters(w, t)->received, 1);
+		if (reason != WEFT_DROP_UNKNOWN_VNI || !dp_bfd_take_inner(w, m, rx))
+			dp_worker_drop(w, t, m, reason, &cause);
+		return NULL;
+	}
+	*last = (struct dp_rx_tunnel){
+		.tenant = t,
+		.vni = rx->vni,
+		.encap = rx->encap,
+		.src = rx->src,
+		.dst = rx->dst,
+		.plain = DP_RX_NO_WAY,
+		.from = {t->sw_number, in_port, 0, 0},
+	};
+	if (weft_ip_is_v4(&rx->src)) {
+		last->from.tun_src = weft_ip_v4(&rx->src);
+		last->from.tun_dst = weft_ip_v4(&rx->dst);
+	}
+	return t;
+}
+
+static inline struct ft_arrival *dp_rx_arrive(struct dp_worker *w, const struct dp_rx_tunnel *last,
+	struct rte_mbuf *m, const uint8_t *data)
+{
+	struct dp_arrivals *in = &w->in;
+	unsigned i = in->n++;
+
+	in->m[i] = m;
+	in->tenant[i] = last->tenant;
+	in->at[i] = (struct ft_arrival){
+		.data = data,
+		.sw = last->tenant->sw,
+		.len = m->data_len,
+		.total_len = m->pkt_len,
+		.from = last->from,
+	};
+	return &in->at[i];
+}
+
+// What `from` can't say of it.
+static inline void dp_rx_arrive_by(
+	struct dp_worker *w, const struct dp_rx_tunnel *last, struct ft_arrival *a, uint32_t vni)
+{
+	struct ft_tunnel *tunnel = &w->in.tunnel[a - w->in.at];
+
+	if (__builtin_expect(last->from.tun_src && last->from.in_port == WEFT_OFPORT_OVERLAY, 1))
+		return;
+	*tunnel = (struct ft_tunnel){last->src, last->dst, weft_htonll(vni), 0};
+	a->tunnel = tunnel;
+}
+
+// The outer DSCP and ECN go into the inner header, where they matter. False: dropped.
+static inline bool dp_rx_tos(struct dp_worker *w, const struct dp_rx_tunnel *last,
+	struct rte_mbuf *m, uint8_t *data, uint32_t len, uint8_t tos)
+{
+	bool uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
+	struct dp_cause cause = {.in_port = last->from.in_port};
+
+	if (!overlay_tos_egress_matters(tos, uniform) ||
+		overlay_tos_egress(data, len, tos, uniform))
+		return true;
+	dp_worker_drop(w, last->tenant, m, WEFT_DROP_ECN, &cause);
+	return false;
+}
+
+// An inner frame: into its tenant's switch, or it ends here.
+static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_packet *p,
+	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
+{
+	struct rte_mbuf *m = p->owner;
+
+	if (__builtin_expect(!dp_rx_is_from(last, rx), 0) && !dp_rx_whose(w, port, m, rx, last))
+		return;
+	last->received++;
+	overlay_strip(p, rx);
+	if (!dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
+		return;
+	dp_packet_to_mbuf(p);
+	if (m->nb_segs > 1)
+		dp_mbuf_cut(m);
+	else if (port->raw_csum)
+		dp_rawcsum_fix(p->data, p->len);
+	dp_rx_arrive_by(w, last, dp_rx_arrive(w, last, m, p->data), rx->vni);
+}
+
+// Parsing met the end of the first segment: once more with all of it in one piece.
+static void dp_rx_pullup(struct dp_worker *w, const struct overlay_vtep *vtep,
+	struct weft_packet *p, struct overlay_rx *rx)
+{
+	struct rte_mbuf *flat = dp_mbuf_flatten(p->owner, w->dp->pool);
+
+	if (flat) {
+		dp_packet_from_mbuf(p, flat);
+		overlay_decap(vtep, p, 0, rx);
+	}
+	if (rx->verdict == OVERLAY_PULLUP) {
+		rx->verdict = OVERLAY_DROP;
+		rx->drop = WEFT_DROP_RX_OVERSIZED;
+	}
+}
+
+// A frame as it came, by the long way.
+static void dp_rx_one(struct dp_worker *w, struct dp_port *port, const struct overlay_vtep *vtep,
+	struct rte_mbuf *m, struct dp_rx_tunnel *last)
+{
+	struct weft_packet view;
+	struct overlay_rx rx;
+	uint8_t hints;
+
+	if (!dp_rx_sound(w, port, &m, 1))
+		return;
+	if (port->raw_csum && m->nb_segs == 1)
+		dp_rawcsum_fix(rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	dp_packet_from_mbuf(&view, m);
+	hints = dp_rx_l4(m) == RTE_MBUF_F_RX_L4_CKSUM_NONE ? OVERLAY_HINT_UDP_GOOD : 0;
+	if (__builtin_expect(port->offloads & DP_OFFLOAD_RX, 0))
+		dp_offload_hints(&m, 1, &hints);
+	if (overlay_decap(vtep, &view, hints, &rx) == OVERLAY_PULLUP)
+		dp_rx_pullup(w, vtep, &view, &rx);
+	if (rx.verdict == OVERLAY_FRAGMENT && !dp_reasm_take(w, port, vtep, &view, &rx))
+		return;
+	if (rx.verdict == OVERLAY_INNER) {
+		dp_rx_inner(w, port, &view, &rx, last);
+	} else if (rx.verdict == OVERLAY_FOREIGN) {
+		dp_rx_foreign(w, port, view.owner);
+	} else {
+		dp_count(&dp_counters(w, port->tenant)->received, 1);
+		dp_rx_refuse(w, port, port->tenant, view.owner, rx.drop);
+	}
+}
+
+// ---- the short way
+
+// Network and source in one word.
+static inline uint64_t dp_rx_plain_way(const struct overlay_plain *p)
+{
+	return (uint64_t)p->vni << 32 | p->src;
+}
+
+// Fills plain[] for those that are. Returns a bit for each.
+static inline uint64_t dp_rx_plain_burst(const struct dp_port *port,
+	const struct overlay_vtep *vtep, struct rte_mbuf *m[], unsigned n,
+	struct overlay_plain plain[])
+{
+	struct overlay_plain_vtep against = overlay_plain_vtep(vtep);
+	uint64_t are = 0;
+
+	if (port->raw_csum || port->offloads & DP_OFFLOAD_RX ||
+		dp_port_config(port) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV))
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		bool good = dp_rx_l4(m[i]) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+
+		if (i + DP_RX_AHEAD < n)
+			__builtin_prefetch(rte_pktmbuf_mtod(m[i + DP_RX_AHEAD], void *));
+		if (__builtin_expect(m[i]->nb_segs == 1, 1) &&
+			overlay_decap_plain(&against, rte_pktmbuf_mtod(m[i], uint8_t *),
+				m[i]->data_len, m[i]->pkt_len, good, &plain[i]))
+			are |= 1ull << i;
+	}
+	return are;
+}
+
+static __attribute__((noinline)) bool dp_rx_plain_whose(struct dp_worker *w, struct dp_port *port,
+	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
+	struct dp_rx_tunnel *last)
+{
+	struct overlay_rx rx;
+
+	overlay_plain_tell(p, &vtep->ipv4, &rx);
+	if (!dp_rx_whose(w, port, m, &rx, last))
+		return false;
+	last->plain = dp_rx_plain_way(p);
+	return true;
+}
+
+static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
+	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
+	struct dp_rx_tunnel *last)
+{
+	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, OVERLAY_PLAIN_INNER);
+
+	if (__builtin_expect(dp_rx_plain_way(p) != last->plain || p->inner_vlan, 0) &&
+		!dp_rx_plain_whose(w, port, vtep, m, p, last))
+		return;
+	last->received++;
+	if (!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
+		return;
+	m->data_off = (uint16_t)(m->data_off + OVERLAY_PLAIN_INNER);
+	m->data_len = (uint16_t)p->inner_len;
+	m->pkt_len = p->inner_len;
+	dp_rx_arrive_by(w, last, dp_rx_arrive(w, last, m, data), p->vni);
+}
+
+// The frames are of ever other tenants: each step asks for what the next one needs of all of them,
+// and nobody waits. What is not in the map is left to be found missing.
+static __attribute__((noinline)) void dp_rx_look_ahead_tenants(
+	const struct dp_worker *w, const struct overlay_plain plain[], uint64_t which)
+{
+	const struct dp_tenant *t[DP_RX_BURST];
+
+	for (uint64_t left = which; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		t[i] = dp_radix_get(&w->dp->vxlan, plain[i].vni);
+		__builtin_prefetch(t[i]);
+	}
+	for (uint64_t left = which; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (!t[i])
+			continue;
+		__builtin_prefetch(t[i]->vteps);
+		__builtin_prefetch(&t[i]->counters[w->id], 1);
+		ft_cache_prefetch(t[i]->sw);
+	}
+}
+
+// Whether a quarter of the frames are another network's than the plain one before.
+static inline bool dp_rx_are_mixed(const struct overlay_plain plain[], uint64_t which)
+{
+	unsigned changes = 0, n = (unsigned)__builtin_popcountll(which);
+
+	if (which & (which + 1)) // not the first n: unusual, and not worth it
+		return false;
+	for (unsigned i = 1; i < n; i++)
+		changes += plain[i].vni != plain[i - 1].vni;
+	return changes > n / 4;
+}
+
+void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
+{
+	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
+	struct overlay_plain plain[DP_RX_BURST];
+	uint64_t are_plain = dp_rx_plain_burst(port, vtep, m, n, plain);
+	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY};
+
+	w->in.n = 0;
+	if (dp_rx_are_mixed(plain, are_plain))
+		dp_rx_look_ahead_tenants(w, plain, are_plain);
+	for (unsigned i = 0; i < n; i++) {
+		if (__builtin_expect(are_plain >> i & 1, 1))
+			dp_rx_plain(w, port, vtep, m[i], &plain[i], &last);
+		else
+			dp_rx_one(w, port, vtep, m[i], &last);
+	}
+	dp_rx_received(w, &last);
+	if (w->in.n)
+		dp_rx_enter(w);
+}
