@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offload/dp_gso.h"
 
+#include "offload/dp_gso_tunnel.h"
+
 #include <weft/crc32c.h>
 
 #define DP_GSO_SCTP 8u // where the checksum is; of all that leave theirs to the hardware it alone
@@ -43,6 +45,32 @@ bool dp_gso_csum_is_udp(const struct virtio_net_hdr *h, const uint8_t *frame, ui
 	       dp_udp_parse(frame, len, false, &t) && h->csum_start == t.l4;
 }
 
+// Whether what is to be cut begins behind this TCP or UDP header, and not within what it bears.
+static bool dp_gso_is_outermost(const struct dp_gso *g, const struct virtio_net_hdr *h)
+{
+	return !(h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || h->csum_start <= g->tcp.l4;
+}
+
+static bool dp_gso_begin_tcp(
+	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
+{
+	bool v6 = (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_TCPV6;
+
+	if (dp_tcp_parse(frame, len, true, &g->tcp))
+		return dp_gso_is_outermost(g, h) && g->tcp.v6 == v6 &&
+		       g->tcp.data <= DP_TCP_HEAD_MAX;
+	return dp_gso_tunnel_begin(g, h, frame, len) && g->tcp.v6 == v6;
+}
+
+static bool dp_gso_begin_udp(
+	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
+{
+	g->udp = true;
+	if (dp_udp_parse(frame, len, true, &g->tcp) && dp_gso_is_outermost(g, h))
+		return true;
+	return dp_gso_tunnel_begin(g, h, frame, len);
+}
+
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
 {
@@ -51,14 +79,10 @@ bool dp_gso_begin(
 	*g = (struct dp_gso){.frame = frame, .mss = h->gso_size};
 	if (!g->mss)
 		return false;
-	if (type == VIRTIO_NET_HDR_GSO_UDP_L4) {
-		g->udp = true;
-		return dp_udp_parse(frame, len, true, &g->tcp);
-	}
-	if ((type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) ||
-		!dp_tcp_parse(frame, len, true, &g->tcp))
-		return false;
-	return g->tcp.v6 == (type == VIRTIO_NET_HDR_GSO_TCPV6) && g->tcp.data <= DP_TCP_HEAD_MAX;
+	if (type == VIRTIO_NET_HDR_GSO_UDP_L4)
+		return dp_gso_begin_udp(g, h, frame, len);
+	return (type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6) &&
+	       dp_gso_begin_tcp(g, h, frame, len);
 }
 
 static void dp_gso_ip(const struct dp_gso *g, uint8_t *out, uint32_t total)
@@ -122,6 +146,8 @@ void dp_gso_head(struct dp_gso *g, uint8_t *out, uint32_t data)
 		dp_gso_udp(g, out, data);
 	else
 		dp_gso_tcp(g, out, data, g->at + data == g->tcp.len);
+	if (g->tunnel)
+		dp_gso_tunnel_head(g, out, g->tcp.data + data);
 	g->at += data;
 	g->n++;
 }

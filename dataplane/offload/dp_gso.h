@@ -25,6 +25,9 @@ struct dp_gso {
 	const uint8_t *frame;
 	struct dp_tcp tcp;
 	bool udp; // datagrams of one socket and size, each to be one again
+	// Within a tunnel (dp_gso_tunnel.h), whose headers are copied, too.
+	bool tunnel, outer_udp;
+	struct dp_tcp outer;
 	// The caller's, after dp_gso_begin(): no sums over payloads, which are known to be sound or
 	// left to a card. Each gets that of its pseudo header, for whoever may finish it
 	// (dp_rawcsum.h, dp_offload.h).
@@ -48,7 +51,7 @@ static inline bool dp_gso_is(const struct virtio_net_hdr *h)
 }
 
 // Begins to cut `frame`, which must stay as it is. False: it is neither TCP nor datagrams of UDP,
-// or the header does not fit.
+// be it within a tunnel, or the header does not fit. No more of it is read than the headers.
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len);
 

@@ -176,6 +176,32 @@ def test_with_linux_and_its_own_offloads(lab, fabric, hosts):
     there_and_back()
 
 
+@pytest.mark.parametrize('udp_csum', [False, True])
+def test_what_linux_leaves_uncut_within_its_tunnel(lab, fabric, hosts, udp_csum):
+    """Over cables that take it Linux' VXLAN device cuts nothing, and one frame stands for many tunnel packets: cut by the
+    headers inside, both ways whole, and each counted."""
+    linux = LinuxVxlanHost(lab, fabric, 2, VNI, ['172.16.0.1'], udp_csum=udp_csum)
+    weft = hosts(1, capture=False)
+    weft.tenant('red', vni=VNI, vteps=[linux.vtep])
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, kind='tap')
+    vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2)
+    weft.up()
+    fabric.offloads_on(weft, linux)
+    for device in ('vx', 'br0', 'p-vm2'):
+        linux.ns.offloads_on(device)
+    vm2.offloads_on('eth0')
+    traffic.wait_ping(vm1.ns, '10.0.0.2')
+    data = hashlib.shake_256(b'uncut').digest(1_000_000)
+    wire = fabric.capture('linux2', 'uncut')
+    assert transfer(lab, vm1.ns, vm2, '10.0.0.2', data) == data
+    assert transfer(lab, vm2, vm1.ns, '10.0.0.1', data) == data
+    from_linux = tshark.read(wire.stop(whole=False), 'vxlan && ip.src == 172.16.0.2', ('frame.len',))
+    assert max(int(row[0]) for row in from_linux) > 3000
+    up, = [p for p in weft.json('port') if p['name'] == 'up0']
+    assert up['rx_packets'] > 600 and up['rx_dropped'] == 0, up
+    assert not {reason for reason in weft.drops() if reason.startswith('outer-')}, weft.drops()
+
+
 def test_tagged_big_segment(lab, hosts):
     """A VM hands over a segment with a VLAN tag as for its card to cut; on one host, from a cable to a cable and a
     TAP. What comes out is whole and tagged."""
