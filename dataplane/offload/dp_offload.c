@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "dp_log.h"
+#include "ports/dp_bond.h"
 
 #include <errno.h>
 
@@ -51,10 +52,11 @@ void dp_offload_ask(
 	struct dp_port *p, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 {
 	p->offloads = 0;
-	p->tx_offloads = 0;
-	p->tx_segments = info->tx_desc_lim.nb_seg_max;
-	// A kernel's interface has ways of its own (dp_kdev.h), and a bond's members are not asked.
-	if (p->role != DP_UPLINK || p->bond || p->kernel_copy)
+	p->tx_offloads = p->rx_offloads = 0;
+	p->tx_segments = p->bond ? dp_bond_tx_segments(p) : info->tx_desc_lim.nb_seg_max;
+	// A kernel's interface has ways of its own (dp_kdev.h). A bond's members are asked by it,
+	// for what all of them have.
+	if (p->role != DP_UPLINK || p->kernel_copy)
 		return;
 	for (unsigned i = 0; i < RTE_DIM(dp_offload_wants); i++) {
 		bool rx = dp_offload_wants[i].rx;
@@ -65,7 +67,7 @@ void dp_offload_ask(
 			continue;
 		p->offloads |= dp_offload_wants[i].what;
 		if (rx)
-			conf->rxmode.offloads |= bits;
+			p->rx_offloads |= bits;
 		else
 			p->tx_offloads |= bits;
 	}
@@ -73,19 +75,35 @@ void dp_offload_ask(
 	if (p->offloads & WEFT_OFFLOAD_TX_INNER)
 		p->tx_offloads |= info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM;
 	conf->txmode.offloads |= p->tx_offloads;
+	conf->rxmode.offloads |= p->rx_offloads;
 }
 
-static void dp_offload_vxlan_is(const struct dp_port *p, uint16_t port, bool is)
+static void dp_offload_dev_vxlan_is(const struct dp_port *p, uint16_t dev, uint16_t port, bool is)
 {
 	struct rte_eth_udp_tunnel tunnel = {
 		.udp_port = port, .prot_type = RTE_ETH_TUNNEL_TYPE_VXLAN};
-	int rc = is ? rte_eth_dev_udp_tunnel_port_add(p->dev, &tunnel)
-		    : rte_eth_dev_udp_tunnel_port_delete(p->dev, &tunnel);
+	int rc = is ? rte_eth_dev_udp_tunnel_port_add(dev, &tunnel)
+		    : rte_eth_dev_udp_tunnel_port_delete(dev, &tunnel);
 
 	// Many know 4789 by themselves, or do not have to know.
 	if (rc && rc != -ENOTSUP)
 		DP_LOG(WARNING, "port %s: device refuses UDP port %u for VXLAN: %s", p->cfg.name,
 			port, rte_strerror(-rc));
+}
+
+// net_bond passes on no such word.
+static void dp_offload_vxlan_is(const struct dp_port *p, uint16_t port, bool is)
+{
+	if (!p->bond)
+		dp_offload_dev_vxlan_is(p, p->dev, port, is);
+	for (unsigned i = 0; p->bond && i < p->bond->n; i++)
+		dp_offload_dev_vxlan_is(p, p->bond->member[i]->dev->dev, port, is);
+}
+
+void dp_offload_tell_device(const struct dp *dp, const struct dp_port *p, uint16_t dev)
+{
+	if (p->offloads)
+		dp_offload_dev_vxlan_is(p, dev, dp->host.vxlan_port, true);
 }
 
 void dp_offload_tell_port(const struct dp *dp, const struct dp_port *p)

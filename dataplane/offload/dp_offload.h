@@ -36,6 +36,8 @@ void dp_offload_ask(
 // Tells devices by which UDP port they know VXLAN: one that has been started, or all when the
 // port's number changes from `old`.
 void dp_offload_tell_port(const struct dp *dp, const struct dp_port *p);
+// The same of a bond's member that came later.
+void dp_offload_tell_device(const struct dp *dp, const struct dp_port *p, uint16_t dev);
 void dp_offload_change_port(const struct dp *dp, uint16_t old);
 // Whether machines' segments are worth keeping in one, after uplinks came or went.
 void dp_offload_refresh(struct dp *dp);

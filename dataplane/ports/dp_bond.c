@@ -5,6 +5,7 @@
 
 #include "dp.h"
 #include "dp_log.h"
+#include "offload/dp_offload.h"
 #include "ports/dp_port_dev.h"
 
 #include <rte_alarm.h>
@@ -279,6 +280,18 @@ static bool dp_bond_has(const struct dp_bond *b, const char *name)
 	return false;
 }
 
+// Whether a device can do what net_bond will ask of it.
+static bool dp_bond_can(const struct dp_port *p, const struct dp_bond_member *m)
+{
+	uint64_t tx = p->tx_offloads | (p->one_segment ? 0 : RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(m->dev->dev, &info))
+		return false;
+	return !(tx & ~info.tx_offload_capa) && !(p->rx_offloads & ~info.rx_offload_capa) &&
+	       (!info.tx_desc_lim.nb_seg_max || info.tx_desc_lim.nb_seg_max >= p->tx_segments);
+}
+
 static void dp_bond_free_fresh(struct dp_bond_member *const fresh[], unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -294,9 +307,13 @@ static bool dp_bond_open_new(struct dp *dp, const struct dp_port *p,
 		if (dp_bond_has(p->bond, spec->member[i]))
 			continue;
 		fresh[i] = dp_bond_new_member(dp, p, spec->member[i], p->n_rxq, spec->pci, why);
-		if (fresh[i])
+		if (fresh[i] && dp_bond_can(p, fresh[i]))
 			continue;
-		dp_bond_free_fresh(fresh, i);
+		if (fresh[i])
+			snprintf(why, 100,
+				"%.31s cannot do what the members were asked for: offload: off",
+				spec->member[i]);
+		dp_bond_free_fresh(fresh, i + 1);
 		return false;
 	}
 	return true;
@@ -371,7 +388,9 @@ enum weft_error dp_bond_set_members(
 		if (fresh[i] && dp_bond_join(p, fresh[i]))
 			DP_LOG(ERR, "bond %s: member %s does not join; tried again", p->cfg.name,
 				fresh[i]->name);
-		else if (!fresh[i])
+		else if (fresh[i])
+			dp_offload_tell_device(dp, p, fresh[i]->dev->dev);
+		else
 			fresh[i] = dp_bond_take(b, spec.member[i]);
 	n_old = b->n;
 	memcpy(old, b->member, sizeof(old));
@@ -479,6 +498,20 @@ uint32_t dp_bond_mtu(const struct dp_port *p)
 	for (unsigned i = 0; i < p->bond->n; i++)
 		mtu = RTE_MIN(mtu, p->bond->member[i]->dev->mtu);
 	return mtu;
+}
+
+uint16_t dp_bond_tx_segments(const struct dp_port *p)
+{
+	uint16_t most = UINT16_MAX;
+
+	for (unsigned i = 0; i < p->bond->n; i++) {
+		struct rte_eth_dev_info info;
+
+		if (rte_eth_dev_info_get(p->bond->member[i]->dev->dev, &info) == 0 &&
+			info.tx_desc_lim.nb_seg_max)
+			most = RTE_MIN(most, info.tx_desc_lim.nb_seg_max);
+	}
+	return most;
 }
 
 void dp_bond_stats(const struct dp_port *p, struct weft_port_stats *s)

@@ -24,6 +24,11 @@
 //     former, too: so the worker reads and frees them. And the switch out there does not know that
 //     the address has moved: the worker sends it a few RARP requests, which every switch learns by.
 //
+//   - Offloads (dp_offload.h). net_bond offers what all its members can and configures each for
+//   what
+//     is asked of the bond; it does not ask their drivers to prepare packets, nor tell them VXLAN's
+//     UDP port. A member that comes later must be able to do what the others were asked for.
+//
 // A member's counters are its own; the uplink's are their sum, and those of members that have left.
 
 #include "ports/dp_bond_lacp.h"
@@ -82,6 +87,8 @@ void dp_bond_watch(struct dp *dp, struct dp_port *p);
 // Can anything be sent by it?
 bool dp_bond_link(const struct dp_port *p);
 uint32_t dp_bond_mtu(const struct dp_port *p);
+// Of one frame, that each member takes.
+uint16_t dp_bond_tx_segments(const struct dp_port *p);
 void dp_bond_stats(const struct dp_port *p, struct weft_port_stats *s);
 void dp_bond_walk(
 	const struct dp *dp, void (*fn)(void *arg, const struct weft_ipc_bond *), void *arg);

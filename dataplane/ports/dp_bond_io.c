@@ -57,6 +57,23 @@ static void dp_bond_announce(struct dp_worker *w, struct dp_port *p)
 	dp_tx(w, w->dp->nobody, m, p);
 }
 
+// Which member a packet leaves by only net_bond knows, so each must find it right; what they write
+// into it is the same. While members change none is known, and nothing is prepared.
+uint16_t dp_bond_prepare(const struct dp_bond *b, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	bool known = false;
+
+	for (unsigned i = 0; i < WEFT_BOND_MEMBERS; i++) {
+		uint16_t dev = __atomic_load_n(&b->drain[i], __ATOMIC_ACQUIRE);
+
+		if (dev == DP_BOND_NO_DEV)
+			continue;
+		known = true;
+		n = rte_eth_tx_prepare(dev, queue, m, n);
+	}
+	return known ? n : 0;
+}
+
 void dp_bond_tend(struct dp_worker *w, struct dp_port *p, uint16_t queue)
 {
 	struct dp_bond *b = p->bond;

@@ -64,6 +64,7 @@ struct dp_port {
 	// The control thread's own.
 	struct weft_ipc_port cfg;
 	uint64_t tx_offloads; // RTE_ETH_TX_OFFLOAD_* that it was configured with
+	uint64_t rx_offloads; // RTE_ETH_RX_OFFLOAD_*, the same
 	char devname[64];     // of the vdev or PCI device
 	struct dp_kdev *kdev; // NULL: the device is DPDK's
 	struct dp_vhost *vhost;
@@ -102,10 +103,15 @@ static inline uint16_t dp_port_tx(
 	return p->io->tx_pkt_burst(p->io->txq.data[queue], m, n);
 }
 
+// dp_bond.h
+uint16_t dp_bond_prepare(const struct dp_bond *b, uint16_t queue, struct rte_mbuf **m, uint16_t n);
+
 // As rte_eth_tx_prepare().
 static inline uint16_t dp_port_prepare(
 	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
+	if (p->bond)
+		return dp_bond_prepare(p->bond, queue, m, n);
 	return p->io->tx_pkt_prepare ? p->io->tx_pkt_prepare(p->io->txq.data[queue], m, n) : n;
 }
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The card on paper before a real data plane: preloaded, it stands before each device of DPDK's
 // net_pcap, says that it can do what WEFT_CARD names (tso, sums, judge), and is strict: a packet
-// that it does not take ends the program. What it has done is in the file WEFT_CARD_TELLS when the
+// that it does not take ends the program. WEFT_CARD_PCI gives such devices the addresses of PCI
+// devices, so that bonds have them: "0000:ff:00.0=eth0 0000:ff:00.4=eth1"; those of function 4 and
+// above can do nothing. What it has done is in the file WEFT_CARD_TELLS when the
 // program ends.
 
 #include "card.h"
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +74,66 @@ __attribute__((destructor)) static void tell(void)
 	fclose(out);
 }
 
+// ---- addresses
+
+#define PCI_ADDRESS 12u // characters of one
+
+// The interface at this address. False: there is none.
+static bool at(const char *address, char iface[static 16])
+{
+	const char *all = getenv("WEFT_CARD_PCI"), *found = all ? strstr(all, address) : NULL;
+
+	return found && strlen(address) == PCI_ADDRESS && found[PCI_ADDRESS] == '=' &&
+	       sscanf(found + PCI_ADDRESS + 1, "%15s", iface) == 1;
+}
+
+static void name_of(const char *address, char name[static 32])
+{
+	snprintf(name, 32, "net_pcap_%s%c", address[PCI_ADDRESS - 1] < '4' ? "card" : "plain",
+		address[PCI_ADDRESS - 1]);
+}
+
+int rte_eal_hotplug_add(const char *bus, const char *device, const char *args)
+{
+	int (*real)(const char *, const char *, const char *) = next("rte_eal_hotplug_add");
+	char iface[16], name[32], what[32];
+
+	if (strcmp(bus, "pci") != 0 || !at(device, iface))
+		return real(bus, device, args);
+	name_of(device, name);
+	snprintf(what, sizeof(what), "iface=%s", iface);
+	return real("vdev", name, what);
+}
+
+int rte_eal_hotplug_remove(const char *bus, const char *device)
+{
+	int (*real)(const char *, const char *) = next("rte_eal_hotplug_remove");
+	char iface[16], name[32];
+
+	if (strcmp(bus, "pci") != 0 || !at(device, iface))
+		return real(bus, device);
+	name_of(device, name);
+	return real("vdev", name);
+}
+
+int rte_eth_dev_get_port_by_name(const char *device, uint16_t *id)
+{
+	int (*real)(const char *, uint16_t *) = next("rte_eth_dev_get_port_by_name");
+	char iface[16], name[32];
+
+	if (!at(device, iface))
+		return real(device, id);
+	name_of(device, name);
+	return real(name, id);
+}
+
+static bool is_plain(uint16_t id)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	return rte_eth_dev_get_name_by_port(id, name) == 0 && strstr(name, "_plain");
+}
+
 // ---- what a data plane asks
 
 int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
@@ -77,7 +141,7 @@ int rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
 	int (*real)(uint16_t, struct rte_eth_dev_info *) = next("rte_eth_dev_info_get");
 	int rc = real(id, info);
 
-	if (rc || !stands_before(info))
+	if (rc || !stands_before(info) || is_plain(id))
 		return rc;
 	info->tx_offload_capa |= can("tso") ? TSO : can("sums") ? SUMS : 0;
 	info->rx_offload_capa |= can("judge") ? JUDGE : 0;
@@ -102,6 +166,15 @@ int rte_eth_dev_configure(uint16_t id, uint16_t rx, uint16_t tx, const struct rt
 	conf.txmode.offloads &= ~TSO;
 	conf.rxmode.offloads &= ~JUDGE;
 	return real(id, rx, tx, &conf);
+}
+
+// A card takes another address, as bonds ask of it; net_pcap does not.
+int rte_eth_dev_default_mac_addr_set(uint16_t id, struct rte_ether_addr *mac)
+{
+	int (*real)(uint16_t, struct rte_ether_addr *) = next("rte_eth_dev_default_mac_addr_set");
+	int rc = real(id, mac);
+
+	return rc == -ENOTSUP ? 0 : rc;
 }
 
 int rte_eth_dev_udp_tunnel_port_add(uint16_t id, struct rte_eth_udp_tunnel *tunnel)

@@ -9,11 +9,13 @@ import pytest
 from lab import traffic, tshark, weft
 from lab.linuxvx import LinuxVxlanHost
 from lab.wait import wait_until
+from test_bond import Bonded, plain_switch
 from test_offload import transfer
 
 MACS = [f'02:00:00:00:00:0{n}' for n in range(5)]
 ALL = ['rx-outer-csum', 'rx-csum', 'tx-outer-csum', 'tx-csum', 'tso-vxlan', 'tso-nvgre']
 SUMS = ['tx-outer-csum', 'tx-csum']
+CARDS = ['0000:ff:00.0', '0000:ff:00.1', '0000:ff:00.4']  # the last one can do nothing
 DATA = hashlib.shake_256(b'card').digest(2_000_000)
 
 
@@ -28,6 +30,25 @@ def with_card(lab, hosts, can):
     host.ns.ip('link', 'set', 'eth0', 'arp', 'off')
     host.ns.ip('link', 'set', 'eth0', 'up')
     return host
+
+
+def with_cards(lab, fabric, hosts, can, members):
+    """A bond of cards, each at the end of a cable to one switch, and the Linux host beyond."""
+    switch = plain_switch(lab, fabric)
+    rig = Bonded(lab, fabric, hosts, switch, 'balance', members, cables=3)
+    host = rig.weft
+    host.tells = lab.path('card.json')
+    host.environment = {'LD_PRELOAD': os.path.join(os.path.realpath(weft.BUILD), 'test', 'card', 'weft-card.so'),
+                        'WEFT_CARD': can, 'WEFT_CARD_TELLS': host.tells,
+                        'WEFT_CARD_PCI': ' '.join(f'{address}=a{n}' for n, address in enumerate(CARDS))}
+    for n in range(3):
+        switch.ip('link', 'set', f'b{n}', 'master', 'hub')
+        host.ns.ip('link', 'set', f'a{n}', 'arp', 'off', 'up')
+    host.ns.offloads_on('p-vm1')
+    rig.vm1.ns.offloads_on('eth0')
+    rig.up()
+    traffic.wait_ping(rig.vm1.ns, '10.0.0.2')
+    return rig
 
 
 def uplink(host):
@@ -95,3 +116,23 @@ def test_turned_off_and_on_by_apply(lab, fabric, hosts):
     with pytest.raises(weft.CommandError, match=r'h1.yaml:\d+.*offload: expected one of auto, off'):
         host.weft('apply', host.config_path)
     assert told(host)['cut'] > 10
+
+
+def test_a_bond_asks_for_what_all_its_cards_have(lab, fabric, hosts):
+    """Two cards that cut and sum: so does the bond. A third that cannot may not join; a bond with it from the start asks
+    for nothing."""
+    rig = with_cards(lab, fabric, hosts, 'tso judge', CARDS[:2])
+    assert uplink(rig.weft)['offload'] == ALL
+    assert transfer(lab, rig.vm1.ns, rig.vm2, '10.0.0.2', DATA) == DATA
+    assert transfer(lab, rig.vm2, rig.vm1.ns, '10.0.0.1', DATA) == DATA
+    rig.uplink['members'] = CARDS
+    rig.weft.write_config()
+    with pytest.raises(weft.CommandError, match='0000:ff:00.4 cannot do what the members were asked for'):
+        rig.weft.weft('apply', rig.weft.config_path)
+    assert transfer(lab, rig.vm1.ns, rig.vm2, '10.0.0.2', DATA) == DATA
+    did = told(rig.weft)
+    assert did['frames'] > 2000 and did['cut'] < did['frames'] / 5 and did['judged'] > 1000, did
+    rig.up()
+    traffic.wait_ping(rig.vm1.ns, '10.0.0.2')
+    assert uplink(rig.weft)['offload'] == []
+    assert transfer(lab, rig.vm1.ns, rig.vm2, '10.0.0.2', DATA) == DATA
