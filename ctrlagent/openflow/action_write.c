@@ -62,6 +62,8 @@ static int write_action(struct of_writer *w, const struct weft_action *a)
 				      : of_action_meter_write(w, &(struct of_action_meter){a->arg});
 	case WEFT_ACTION_SET_FIELD:
 		return write_set_field(w, a);
+	case WEFT_ACTION_LOAD: // since 1.5 a set-field may say it
+		return w->version < 6 ? of_nx_action_put(w, a) : write_set_field(w, a);
 	case WEFT_ACTION_PUSH_VLAN:
 		return of_action_push_vlan_write(w, &(struct of_action_push_vlan){arg16});
 	case WEFT_ACTION_POP_VLAN:

@@ -5,6 +5,7 @@
 #include "openflow/nx_learn.h"
 
 #include "openflow/action_sink.h"
+#include "openflow/header.h"
 #include "openflow/oxm.h"
 
 #define SRC_IMMEDIATE 0x2000u
@@ -86,6 +87,8 @@ static int put_field(struct of_writer *w, const struct weft_subfield *f)
 
 	if (of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
+	if (id.experimenter) // ovs-ofctl reads four bytes here, the name of NXM
+		of_oxm_id(f, OF_VERSION_1_0, &id);
 	of_oxm_id_write(w, &id);
 	of_put_u16(w, f->ofs);
 	return w->error;
