@@ -84,6 +84,8 @@ static void now_eth_type(struct ft_known *k, uint32_t ethertype)
 
 void ft_known_forget(struct ft_known *k, uint32_t field)
 {
+	if (field == WEFT_FIELD_VLAN_TCI)
+		k->vlan = FT_TAG_OPEN;
 	if (field == WEFT_FIELD_ETH_TYPE)
 		k->has_eth_type = k->open = false;
 	if (field == WEFT_FIELD_ETH_TYPE || field == WEFT_FIELD_IP_PROTO)
@@ -98,6 +100,8 @@ static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
 {
 	if (field == WEFT_FIELD_ETH_TYPE) {
 		now_eth_type(k, (uint32_t)value[0] << 8 | value[1]);
+	} else if (field == WEFT_FIELD_VLAN_TCI) {
+		k->vlan = FT_TAG_OPEN; // if it has gone, there may have been two
 	} else if (field == WEFT_FIELD_IP_PROTO) {
 		k->has_ip_proto = true;
 		k->ip_proto = value[0];
@@ -112,7 +116,7 @@ static void learn_set(struct ft_known *k, uint32_t field, const uint8_t *value)
 // needs none.
 static enum weft_error check_settable(const struct ft_known *k, uint32_t field)
 {
-	if (field >= WEFT_FIELD_MAX || !(weft_field_infos[field].flags & WEFT_FIELD_S))
+	if (field >= WEFT_FIELDS_ALL || !(weft_field_infos[field].flags & WEFT_FIELD_S))
 		return WEFT_E_ACTION_SET_TYPE;
 	if ((field == WEFT_FIELD_VLAN_VID && k->vlan == FT_TAG_ABSENT) ||
 		!ft_known_allows(k, weft_field_infos[field].prereq))
@@ -220,7 +224,8 @@ static enum weft_error check_action(const struct ft_switch *sw, struct ft_known 
 	case WEFT_ACTION_METER:
 		return ft_meter_staged(sw, a->arg) ? WEFT_E_NONE : WEFT_E_METER_UNKNOWN;
 	case WEFT_ACTION_SET_FIELD:
-		return ft_check_set_field(sw, k, a);
+		return a->arg < WEFT_FIELD_MAX ? ft_check_set_field(sw, k, a)
+					       : WEFT_E_ACTION_SET_TYPE;
 	case WEFT_ACTION_PUSH_VLAN:
 	case WEFT_ACTION_PUSH_MPLS:
 	case WEFT_ACTION_PUSH_PBB:

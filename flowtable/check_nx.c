@@ -10,7 +10,7 @@
 
 static enum weft_error check_bits(const struct weft_subfield *f)
 {
-	if (f->field >= WEFT_FIELD_MAX || !f->n_bits ||
+	if (f->field >= WEFT_FIELDS_ALL || !f->n_bits ||
 		f->ofs + f->n_bits > weft_field_infos[f->field].bits)
 		return WEFT_E_ACTION_ARG;
 	return WEFT_E_NONE;

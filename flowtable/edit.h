@@ -33,6 +33,10 @@
 
 enum weft_drop ft_push_vlan(struct weft_packet *, struct weft_flow_key *, uint16_t tpid);
 enum weft_drop ft_pop_vlan(struct weft_packet *, struct weft_flow_key *);
+// The outermost tag as WEFT_FIELD_VLAN_TCI has it.
+uint16_t ft_vlan_tci(const struct weft_flow_key *);
+// A tag (0x8100) where there is none, none where `tci` lacks WEFT_VLAN_PRESENT.
+enum weft_drop ft_set_vlan_tci(struct weft_packet *, struct weft_flow_key *, uint16_t tci);
 enum weft_drop ft_push_mpls(struct weft_packet *, struct weft_flow_key *, uint16_t eth_type);
 // `eth_type`: of what lies below the popped label.
 enum weft_drop ft_pop_mpls(struct weft_packet *, struct weft_flow_key *, uint16_t eth_type);

@@ -241,9 +241,14 @@ enum weft_drop ft_set_field(struct weft_packet *p, struct weft_flow_key *k, enum
 {
 	const struct weft_field_info *info = &weft_field_infos[f];
 	uint8_t *field = weft_key_field(k, f), new[16];
-	enum presence there = field_present(p, k, f);
+	enum presence there;
 	enum weft_drop why;
 
+	if (__builtin_expect(f == WEFT_FIELD_VLAN_TCI, 0))
+		return ft_set_vlan_tci(p, k,
+			(uint16_t)((ft_vlan_tci(k) & ~number(mask, 2)) |
+				   (number(value, 2) & number(mask, 2))));
+	there = field_present(p, k, f);
 	if (there != PRESENT)
 		return there == IGNORED ? FT_EDITED : WEFT_DROP_ACTION_ERROR;
 	for (unsigned i = 0; i < info->bytes; i++)

@@ -71,6 +71,26 @@ enum weft_drop ft_pop_vlan(struct weft_packet *p, struct weft_flow_key *k)
 	return FT_EDITED;
 }
 
+uint16_t ft_vlan_tci(const struct weft_flow_key *k)
+{
+	return k->vlan_vid ? (uint16_t)(ntohs(k->vlan_vid) | k->vlan_pcp << 13) : 0;
+}
+
+enum weft_drop ft_set_vlan_tci(struct weft_packet *p, struct weft_flow_key *k, uint16_t tci)
+{
+	static const uint8_t ones[16] = {0xff, 0xff};
+	const uint8_t vid[16] = {tci >> 8 & 0x1f, tci & 0xff}, pcp[16] = {(uint8_t)(tci >> 13)};
+	enum weft_drop why = FT_EDITED;
+
+	if (!(tci & WEFT_VLAN_PRESENT))
+		return k->vlan_vid ? ft_pop_vlan(p, k) : FT_EDITED;
+	if (!k->vlan_vid)
+		why = ft_push_vlan(p, k, FT_ETH_VLAN);
+	if (why == FT_EDITED)
+		why = ft_set_field(p, k, WEFT_FIELD_VLAN_VID, vid, ones);
+	return why == FT_EDITED ? ft_set_field(p, k, WEFT_FIELD_VLAN_PCP, pcp, ones) : why;
+}
+
 // ---- MPLS
 
 // Whether the type at the end of l2_len is that of SNAP, inside an 802.3 length.

@@ -47,6 +47,20 @@ static void place(
 	}
 }
 
+// A tag that is not there has no priority.
+static void match_tci(struct draft *d, const struct ft_value *v, const struct weft_subfield *f)
+{
+	uint8_t value[2] = {0}, mask[2] = {0};
+	bool none;
+
+	place(v, f, value, mask);
+	none = mask[0] & 0x10 && !(value[0] & 0x10);
+	d->value.vlan_vid |= htons((uint16_t)((value[0] & 0x1f) << 8 | value[1]));
+	d->mask.vlan_vid |= htons((uint16_t)((mask[0] & 0x1f) << 8 | mask[1]));
+	d->value.vlan_pcp |= none ? 0 : value[0] >> 5;
+	d->mask.vlan_pcp |= none ? 0 : mask[0] >> 5;
+}
+
 // A port of 16 bits is the port, whole.
 static void match(struct draft *d, const struct ft_value *v, const struct weft_subfield *f)
 {
@@ -55,7 +69,11 @@ static void match(struct draft *d, const struct ft_value *v, const struct weft_s
 		d->mask.in_port = UINT32_MAX;
 		return;
 	}
-	place(v, f, weft_key_field(&d->value, f->field), weft_key_field(&d->mask, f->field));
+	if (f->field == WEFT_FIELD_VLAN_TCI)
+		match_tci(d, v, f);
+	else
+		place(v, f, weft_key_field(&d->value, f->field),
+			weft_key_field(&d->mask, f->field));
 }
 
 static void *put_action(struct draft *d, enum weft_action_type type, uint32_t arg, size_t payload)

@@ -11,7 +11,7 @@
 
 static bool bits_ok(const struct weft_subfield *f, unsigned n_bits)
 {
-	return f->field < WEFT_FIELD_MAX && n_bits && f->n_bits == n_bits &&
+	return f->field < WEFT_FIELDS_ALL && n_bits && f->n_bits == n_bits &&
 	       f->ofs + n_bits <= weft_field_infos[f->field].bits;
 }
 
@@ -36,9 +36,12 @@ static enum weft_error check_spec(const struct weft_learn_spec *s)
 static uint64_t words_of(const struct weft_learn_spec *s)
 {
 	const struct weft_field_info *f = &weft_field_infos[s->dst.field];
+	const uint64_t more = s->dst.field == WEFT_FIELD_VLAN_TCI
+				      ? 1ull << offsetof(struct weft_flow_key, vlan_pcp) / 8
+				      : 0;
 	unsigned first = f->offset / 8, last = (f->offset + f->bytes - 1u) / 8;
 
-	return (UINT64_MAX >> (63 - (last - first))) << first;
+	return (UINT64_MAX >> (63 - (last - first))) << first | more;
 }
 
 static size_t action_bytes(const struct weft_learn_spec *s)

@@ -29,7 +29,9 @@ static wide ones(unsigned n)
 
 static wide read_wide(const struct weft_flow_key *k, const struct weft_subfield *f)
 {
-	wide v = wide_from(weft_key_field_const(k, f->field), weft_field_infos[f->field].bytes);
+	wide v = f->field == WEFT_FIELD_VLAN_TCI ? ft_vlan_tci(k)
+						 : wide_from(weft_key_field_const(k, f->field),
+							   weft_field_infos[f->field].bytes);
 
 	return v >> f->ofs & ones(f->n_bits);
 }

@@ -54,6 +54,13 @@ void of_sink_set_nxm(
 {
 	unsigned bits = of_nxm_bits(header), n;
 
+	if (header == OF_NXM_VLAN_TCI && mask & WEFT_VLAN_PRESENT) {
+		const uint8_t v[16] = {(uint8_t)(value >> 8), (uint8_t)value};
+		const uint8_t m[16] = {(uint8_t)(mask >> 8), (uint8_t)mask};
+
+		of_sink_set(s, WEFT_ACTION_LOAD, WEFT_FIELD_VLAN_TCI, v, m);
+		return;
+	}
 	for (unsigned i = 0; i < bits; i += n) {
 		uint8_t v[16] = {0}, m[16] = {0};
 		struct weft_subfield f;
@@ -75,7 +82,8 @@ static bool nxm_subfield(struct of_action_sink *s, uint32_t header, unsigned ofs
 	struct weft_subfield *out)
 {
 	if (!n_bits || ofs + n_bits > of_nxm_bits(header) ||
-		of_nxm_part(header, ofs, n_bits, out) != n_bits || !out->n_bits)
+		(!of_nxm_whole(header, ofs, n_bits, out) &&
+			(of_nxm_part(header, ofs, n_bits, out) != n_bits || !out->n_bits)))
 		of_sink_fail(s, OFPBAC_BAD_ARGUMENT);
 	return s->code < 0;
 }
@@ -202,7 +210,7 @@ static void set_parted(
 		of_sink_fail(s, masked ? OFPBAC_BAD_SET_MASK : OFPBAC_BAD_SET_TYPE);
 	else if (!mask)
 		of_sink_fail(s, OFPBAC_BAD_SET_MASK);
-	else if (value & ~mask || (header == OF_NXM_VLAN_TCI && ~value & mask & WEFT_VLAN_PRESENT))
+	else if (value & ~mask)
 		of_sink_fail(s, OFPBAC_BAD_SET_ARGUMENT);
 	else
 		of_sink_set_nxm(s, WEFT_ACTION_SET_FIELD, header, value, mask);

@@ -41,7 +41,9 @@ static unsigned move_end(struct of_action_sink *s, const struct of_oxm_id *id, u
 	unsigned bits = id->experimenter ? 0 : of_nxm_bits(id->header);
 
 	if (bits && n_bits && ofs + n_bits <= bits)
-		return of_nxm_part(id->header, ofs, n_bits, out);
+		return of_nxm_whole(id->header, ofs, n_bits, out)
+			       ? n_bits
+			       : of_nxm_part(id->header, ofs, n_bits, out);
 	of_sink_subfield(s, id, ofs, n_bits, write, out);
 	return n_bits;
 }

@@ -27,6 +27,16 @@ unsigned of_nxm_bits(uint32_t header)
 	return 0;
 }
 
+#define CFI 12u // the bit of vlan_tci that says whether there is a tag
+
+bool of_nxm_whole(uint32_t header, unsigned ofs, unsigned n_bits, struct weft_subfield *out)
+{
+	if (header != OF_NXM_VLAN_TCI || ofs > CFI || ofs + n_bits <= CFI)
+		return false;
+	*out = (struct weft_subfield){WEFT_FIELD_VLAN_TCI, (uint16_t)ofs, (uint16_t)n_bits, 0};
+	return true;
+}
+
 unsigned of_nxm_part(uint32_t header, unsigned ofs, unsigned n_bits, struct weft_subfield *out)
 {
 	unsigned end = ofs + n_bits;
@@ -52,6 +62,8 @@ unsigned of_nxm_part(uint32_t header, unsigned ofs, unsigned n_bits, struct weft
 
 uint32_t of_nxm_name(const struct weft_subfield *f)
 {
+	if (f->field == WEFT_FIELD_VLAN_TCI)
+		return OF_NXM_VLAN_TCI;
 	for (unsigned i = 0; i < PARTS; i++)
 		if (parts[i].field == f->field && f->ofs + f->n_bits <= parts[i].named)
 			return parts[i].header;

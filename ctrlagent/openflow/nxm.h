@@ -14,6 +14,9 @@
 // Bits that the header has; 0: it is none of these.
 unsigned of_nxm_bits(uint32_t header);
 
+// Whether they are bits of WEFT_FIELD_VLAN_TCI, the tag's presence among them: *out.
+bool of_nxm_whole(uint32_t header, unsigned ofs, unsigned n_bits, struct weft_subfield *out);
+
 // How many of its bits from `ofs` on lie together, `n_bits` (not 0) at most: *out is where, of the
 // same number of bits. out->n_bits is 0 if no field has them: they read as zero, and stay so.
 unsigned of_nxm_part(uint32_t header, unsigned ofs, unsigned n_bits, struct weft_subfield *out);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "openflow/oxm.h"
 
+#include "openflow/header.h"
+
 int of_oxm_read(struct of_reader *it, struct of_oxm *out)
 {
 	const uint8_t *h = of_take(it, 4);
@@ -127,6 +129,8 @@ int of_oxm_write_set(
 {
 	if (f == WEFT_FIELD_IN_PORT && !mask && fits_nxm(of_load32(value)))
 		return write_form(w, of_oxm_form(0, 0, 0, w->version), value, NULL);
+	if (f == WEFT_FIELD_VLAN_TCI)
+		return write_form(w, of_oxm_form(0, 4, 0, w->version), value, mask);
 	return of_oxm_write(w, f, value, mask);
 }
 
@@ -142,13 +146,16 @@ int of_oxm_id_of_field(struct of_writer *w, enum weft_field f, bool hasmask)
 
 int of_oxm_id(const struct weft_subfield *f, uint8_t version, struct of_oxm_id *out)
 {
-	const struct of_oxm_form *form = of_oxm_form_of_field(f->field, version);
+	const struct of_oxm_form *form;
 
-	if (!form)
-		return -ENOTSUP;
 	*out = (struct of_oxm_id){.header = of_nxm_name(f)};
 	if (out->header)
 		return 0;
+	form = of_oxm_form_of_field(f->field, version);
+	if (form && f->ofs + f->n_bits > 8u * form->bytes) // in_port of 16 bits
+		form = of_oxm_form_of_field(f->field, OF_VERSION_1_3);
+	if (!form)
+		return -ENOTSUP;
 	*out = (struct of_oxm_id){
 		.header = (uint32_t)form->class_ << 16 | (uint32_t)form->number << 9 |
 			  (form->bytes + (form->experimenter ? 4u : 0u)),

@@ -355,7 +355,7 @@ static void add_set_field(
 {
 	const struct weft_action_set_field *set = weft_action_payload(a);
 
-	if (a->arg >= WEFT_FIELD_MAX) {
+	if (a->arg >= WEFT_FIELDS_ALL) {
 		text_add(t, "set_field:?");
 		return;
 	}

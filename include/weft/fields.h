@@ -114,7 +114,12 @@ enum weft_field {
 #define WEFT_X(id, name, member, skip, bits, flags, prereq) WEFT_FIELD_##id,
 	WEFT_FIELDS(WEFT_X)
 #undef WEFT_X
-		WEFT_FIELD_MAX
+		WEFT_FIELD_MAX,
+	// The outermost tag whole, vlan_vid with WEFT_VLAN_PRESENT below and vlan_pcp above, or zero.
+	// No match and no set-field names it, but whatever reads or writes bits of fields may
+	// (ovs-fields(7), vlan_tci): a tag comes and goes with WEFT_VLAN_PRESENT.
+	WEFT_FIELD_VLAN_TCI = WEFT_FIELD_MAX,
+	WEFT_FIELDS_ALL
 };
 
 // What must be matched besides, by exact values. IP: eth_type 0x0800 or 0x86dd. TCP and the like:
@@ -150,7 +155,7 @@ struct weft_field_info {
 };
 
 // A table for whoever needs one; `static const`, so that no folder must link another for it.
-static const struct weft_field_info weft_field_infos[WEFT_FIELD_MAX] __attribute__((unused)) = {
+static const struct weft_field_info weft_field_infos[WEFT_FIELDS_ALL] __attribute__((unused)) = {
 #define WEFT_X(id, name_, member, skip, bits_, flags_, prereq_)                                    \
 	[WEFT_FIELD_##id] = {                                                                      \
 		.name = #name_,                                                                    \
@@ -162,4 +167,12 @@ static const struct weft_field_info weft_field_infos[WEFT_FIELD_MAX] __attribute
 	},
 	WEFT_FIELDS(WEFT_X)
 #undef WEFT_X
+	[WEFT_FIELD_VLAN_TCI] = {
+		.name = "vlan_tci",
+		.offset = offsetof(struct weft_flow_key, vlan_vid),
+		.bytes = 2,
+		.bits = 16,
+		.flags = WEFT_FIELD_S,
+		.prereq = WEFT_PREREQ_NONE,
+	},
 };

@@ -40,7 +40,7 @@ static uint32_t below(struct input *in, uint32_t n)
 
 static struct weft_subfield subfield(struct input *in)
 {
-	uint16_t f = (uint16_t)below(in, WEFT_FIELD_MAX), bits = weft_field_infos[f].bits;
+	uint16_t f = (uint16_t)below(in, WEFT_FIELDS_ALL), bits = weft_field_infos[f].bits;
 	uint16_t n = (uint16_t)(1 + below(in, bits));
 
 	return (struct weft_subfield){f, (uint16_t)below(in, bits - n + 1u), n, 0};
@@ -119,7 +119,7 @@ static size_t payload(struct input *in, struct weft_action *a, union payload *p)
 	switch ((enum weft_action_type)a->type) {
 	case WEFT_ACTION_SET_FIELD:
 	case WEFT_ACTION_LOAD:
-		a->arg = below(in, WEFT_FIELD_MAX);
+		a->arg = below(in, WEFT_FIELDS_ALL);
 		p->set = set_field(in, a->arg);
 		break;
 	case WEFT_ACTION_MOVE:

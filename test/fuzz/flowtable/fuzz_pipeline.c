@@ -61,7 +61,7 @@ static void edit(struct weft_packet *p, struct weft_flow_key *k, const uint8_t o
 		ft_remark_dscp(p, k, op[1]);
 		break;
 	default:
-		ft_set_field(p, k, (enum weft_field)(op[1] % WEFT_FIELD_MAX), value, mask);
+		ft_set_field(p, k, (enum weft_field)(op[1] % WEFT_FIELDS_ALL), value, mask);
 	}
 }
 

@@ -364,6 +364,32 @@ static void push_and_pop(void **state)
 }
 
 // A backbone VLAN tag goes with the I-TAG.
+// The tag as one number: it comes, changes and goes, and nothing else does.
+static void whole_tag(void **state)
+{
+	static const uint8_t ones16[16] = {0xff, 0xff};
+	static struct subject s, t;
+
+	for (int i = 0; i < 50000; i++) {
+		uint16_t tci = (uint16_t)rng(), want = tci & WEFT_VLAN_PRESENT ? tci : 0;
+		unsigned was;
+
+		make(&s);
+		t = s;
+		t.p.data = t.frame.bytes;
+		was = ft_vlan_tci(&t.k) ? 4 : 0;
+		if (ft_set_field(&t.p, &t.k, WEFT_FIELD_VLAN_TCI,
+			    (uint8_t[16]){(uint8_t)(tci >> 8), (uint8_t)tci}, ones16) != FT_EDITED)
+			continue; // no room
+		check_key(&t);
+		if (want || was) // else a tag of two that went shows the other
+			assert_true(!want || ft_vlan_tci(&t.k) == want);
+		assert_int_equal(t.p.len + was, s.p.len + (want ? 4u : 0u));
+		assert_memory_equal(t.p.data, s.p.data, 12);
+		assert_memory_equal(t.p.data + (want ? 16 : 12), s.p.data + 12 + was, 2);
+	}
+}
+
 static void pop_pbb_with_b_tag(void **state)
 {
 	static struct subject s;
@@ -560,6 +586,7 @@ int main(void)
 		cmocka_unit_test(damage_stays_visible),
 		cmocka_unit_test(ttl),
 		cmocka_unit_test(push_and_pop),
+		cmocka_unit_test(whole_tag),
 		cmocka_unit_test(pop_pbb_with_b_tag),
 		cmocka_unit_test(no_headroom),
 		cmocka_unit_test(routing_header),

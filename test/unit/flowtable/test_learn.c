@@ -276,7 +276,7 @@ static void refused(void **state)
 	bad.spec[0].dst.ofs = 1;
 	assert_int_equal(try(bad), WEFT_E_ACTION_ARG);
 	bad = l;
-	bad.spec[0].dst.field = WEFT_FIELD_MAX;
+	bad.spec[0].dst.field = WEFT_FIELDS_ALL;
 	assert_int_equal(try(bad), WEFT_E_ACTION_ARG);
 	bad = l;
 	bad.spec[1].dst_type = 3;
@@ -386,6 +386,37 @@ static void fin_lengthens_nothing(void **state)
 	assert_int_equal(ft_learn_apply(t.w->sw, (const struct ft_learned *)t.rule[0]), 0);
 }
 
+// As OpenStack's tunnel bridge learns: what is learned for a VLAN takes the tag off.
+static void tags_go(void **state)
+{
+	struct learn l = {.head = {.cookie = 7, .priority = 1, .table = 1}};
+	struct program flood = {0}, tag = {0};
+
+	spec(&l, WEFT_LEARN_MATCH, bits_of(WEFT_FIELD_VLAN_TCI, 0, 16),
+		bits_of(WEFT_FIELD_VLAN_TCI, 0, 16));
+	spec(&l, WEFT_LEARN_MATCH, bits_of(WEFT_FIELD_ETH_SRC, 0, 48),
+		bits_of(WEFT_FIELD_ETH_DST, 0, 48));
+	spec(&l, WEFT_LEARN_LOAD, bits_of(WEFT_FIELD_VLAN_TCI, 0, 16),
+		bits_of(WEFT_FIELD_VLAN_TCI, 0, 16));
+	l.spec[2].immediate = true; // zero
+	spec(&l, WEFT_LEARN_OUTPUT, bits_of(WEFT_FIELD_IN_PORT, 0, 32),
+		bits_of(WEFT_FIELD_IN_PORT, 0, 32));
+	program_load(&tag, false, WEFT_FIELD_VLAN_TCI, 0, 16, 0x7005);
+	add_learn(&tag, &l);
+	tag.instr.flags |= WEFT_INSTR_GOTO;
+	tag.instr.goto_table = 1;
+	program_add(&flood, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_FLOOD);
+	assert_int_equal(put(0, 1, 1, &tag), WEFT_E_NONE);
+	assert_int_equal(put(1, 0, 1, &flood), WEFT_E_NONE);
+	assert_int_equal(frame_between(1, 2, 1), 1);
+	assert_int_equal(frame_get16(t.b->sent[0].bytes + 12), 0x8100);
+	assert_int_equal(frame_get16(t.b->sent[0].bytes + 14) & 0xefff, 0x6005);
+	assert_int_equal(frame_between(2, 1, 2), 1);
+	assert_int_equal(t.b->n, 3 + 1); // to one
+	assert_int_equal(last_port(), 1);
+	assert_int_not_equal(frame_get16(t.b->sent[3].bytes + 12), 0x8100);
+}
+
 // What is learned has the action.
 static void learned_with_fin(void **state)
 {
@@ -417,6 +448,7 @@ int main(void)
 		TEST(once_lost),
 		TEST(limits),
 		TEST(go_with_their_rule),
+		TEST(tags_go),
 		TEST(random_specs),
 		TEST(refused),
 		TEST(fin_shortens),

@@ -64,7 +64,7 @@ static void subfields(void **state)
 	assert_int_equal(move_of(-1, reg, bits_of(WEFT_FIELD_REG1, 17, 16)), WEFT_E_ACTION_ARG);
 	assert_int_equal(move_of(-1, reg, bits_of(WEFT_FIELD_REG1, 0, 15)), WEFT_E_ACTION_ARG);
 	assert_int_equal(move_of(-1, reg, bits_of(WEFT_FIELD_REG1, 0, 0)), WEFT_E_ACTION_ARG);
-	assert_int_equal(move_of(-1, reg, bits_of(WEFT_FIELD_MAX, 0, 16)), WEFT_E_ACTION_ARG);
+	assert_int_equal(move_of(-1, reg, bits_of(WEFT_FIELDS_ALL, 0, 16)), WEFT_E_ACTION_ARG);
 	assert_int_equal(
 		move_of(-1, reg, bits_of(WEFT_FIELD_CT_MARK, 0, 16)), WEFT_E_ACTION_SET_TYPE);
 	assert_int_equal(
