@@ -51,6 +51,7 @@ struct ft_cache {
 	uint32_t mask;  // lines - 1
 	uint32_t room;  // paths
 	uint32_t used;
+	uint32_t flows;  // atomic
 	uint32_t turn;   // which way gives way next
 	uint32_t chance; // random
 	// Of the latest packets: how many, known ones, learned ones.
@@ -63,6 +64,7 @@ struct ft_cache {
 	struct ft_path *path;
 	struct ft_alike *alike; // of each path
 	uint32_t *known;        // hash of a path to its number + 1; a hint
+	uint16_t *life;         // of each line: when it was written last, of `lives`
 	uint16_t mark[MARKS];
 };
 
@@ -87,13 +89,15 @@ size_t ft_cache_bytes(unsigned flows)
 	size_t n = rounded(flows);
 
 	return lines(sizeof(struct ft_cache)) + n / WAYS * sizeof(struct line) +
-	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + 2 * sizeof(uint32_t));
+	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + 2 * sizeof(uint32_t)) +
+	       n / WAYS * sizeof(uint16_t);
 }
 
 static void new_keys(struct ft_cache *c)
 {
 	ft_print_keys_init(&c->keys, c->seed ^ ft_hash_end(++c->lives));
 	c->used = 0;
+	__atomic_store_n(&c->flows, 0, __ATOMIC_RELAXED);
 }
 
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed)
@@ -106,6 +110,7 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 	c->alike = (void *)(c->path + n);
 	c->known = (void *)(c->alike + n);
 	c->pending.list = c->known + n;
+	c->life = (void *)(c->pending.list + n);
 	c->mask = n / WAYS - 1;
 	c->room = n;
 	c->worker = worker;
@@ -353,11 +358,29 @@ static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
 
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
-		if (!l->path[w] || l->path[w] > c->used ||
-			(p->sw == now_of(c, i)->sw && !holds(c, p, now_of(c, i))))
+		if (!l->path[w] || (p->sw == now_of(c, i)->sw && !holds(c, p, now_of(c, i))))
 			way = w;
 	}
 	return way == WAYS ? c->turn++ % WAYS : way;
+}
+
+static void take_in(
+	struct ft_cache *c, struct line *l, unsigned way, const struct ft_print *p, uint32_t number)
+{
+	__atomic_store_n(&c->flows, c->flows + !l->path[way], __ATOMIC_RELAXED);
+	l->path[way] = number;
+	l->tag[way] = (uint32_t)(p->lo >> 32);
+	l->check[way] = p->hi;
+}
+
+// What the line has by earlier keys is nobody's.
+static void clear_if_old(struct ft_cache *c, struct line *l)
+{
+	uint16_t *life = &c->life[l - c->line], now = (uint16_t)c->lives;
+
+	if (*life != now)
+		memset(l->path, 0, sizeof(l->path));
+	*life = now;
 }
 
 static bool learn(struct ft_cache *c, unsigned i)
@@ -366,7 +389,6 @@ static bool learn(struct ft_cache *c, unsigned i)
 	struct line *l = line_of(c, &c->print[i]);
 	const struct now *now = now_of(c, i);
 	uint32_t number;
-	unsigned way;
 
 	// In the midst of a commit the way may be the one from before; who knows it later must not
 	// be behind whom the tables told of the commit meanwhile.
@@ -383,10 +405,8 @@ static bool learn(struct ft_cache *c, unsigned i)
 	if (!number)
 		return false;
 	c->learned++;
-	way = choose_way(c, l, i);
-	l->path[way] = number;
-	l->tag[way] = (uint32_t)(c->print[i].lo >> 32);
-	l->check[way] = c->print[i].hi;
+	clear_if_old(c, l);
+	take_in(c, l, choose_way(c, l, i), &c->print[i], number);
 	return true;
 }
 
@@ -410,4 +430,14 @@ unsigned ft_cache_learn(struct ft_cache *c)
 		forget_all(c);
 	c->traced = 0;
 	return c->learned - before;
+}
+
+unsigned ft_cache_flows(const struct ft_cache *c)
+{
+	return __atomic_load_n(&c->flows, __ATOMIC_RELAXED);
+}
+
+unsigned ft_cache_room(const struct ft_cache *c)
+{
+	return c->room;
 }

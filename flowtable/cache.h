@@ -38,7 +38,7 @@
 // leaves most of what is there alone. While less comes back than is learned, it is one in 32, 64,
 // down to 256.
 //
-// One worker's; nothing here is shared or locked.
+// One worker's; nothing here is shared or locked, but that others may ask how full it is.
 
 #include "flowtable/path.h"
 
@@ -101,3 +101,10 @@ bool ft_cache_fold(struct ft_cache *);
 // Takes in what the traces given since the lookup, or since this was called last, say. Returns how
 // many flows were.
 unsigned ft_cache_learn(struct ft_cache *);
+
+// ---- any thread's
+
+// How many flows lead to a path now, those among them of which it does not hold any more.
+unsigned ft_cache_flows(const struct ft_cache *);
+// How many it has room for.
+unsigned ft_cache_room(const struct ft_cache *);

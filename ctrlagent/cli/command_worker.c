@@ -16,7 +16,7 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 	memcpy(&w, body, sizeof(w));
 	json_array_append_new(r->rows,
 		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:I, "
-			  "s:f}",
+			  "s:I, s:I, s:f}",
 			"worker", (json_int_t)w.id, "thread", (json_int_t)w.thread, "packets",
 			(json_int_t)w.packets, "bursts", (json_int_t)w.bursts, "busy_cycles",
 			(json_int_t)w.busy_cycles, "idle_cycles", (json_int_t)w.idle_cycles,
@@ -26,7 +26,9 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 			ratio(w.busy_cycles, w.packets), "longest_us",
 			1e6 * ratio(w.longest_cycles, w.cycles_hz), "cache_hits",
 			(json_int_t)w.cache_hits, "cache_misses", (json_int_t)w.cache_misses,
-			"cache_inserts", (json_int_t)w.cache_inserts, "cache_hit_percent",
+			"cache_inserts", (json_int_t)w.cache_inserts, "cache_flows",
+			(json_int_t)w.cache_flows, "cache_room", (json_int_t)w.cache_room,
+			"cache_hit_percent",
 			100 * ratio(w.cache_hits, w.cache_hits + w.cache_misses)));
 }
 
@@ -38,7 +40,8 @@ void command_worker_list(struct request *r)
 		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO},
 		{"LONGEST US", "longest_us", UNIT_RATIO},
 		{"CACHE HIT %", "cache_hit_percent", UNIT_RATIO},
-		{"CACHE INSERTS", "cache_inserts"}, {0}};
+		{"CACHE INSERTS", "cache_inserts"}, {"CACHE FLOWS", "cache_flows"},
+		{"OF", "cache_room"}, {0}};
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_WORKERS, on_worker, columns, "no workers"};
 

@@ -24,6 +24,8 @@
 	X(PUNT_LOST, "weft_packet_ins_unread_total", "counter", "Packet-ins that a controller read too slowly for") \
 	X(CACHE, "weft_flow_cache_lookups_total", "counter", "Packets whose way a worker's flow cache knew, or not") \
 	X(CACHE_INSERTS, "weft_flow_cache_inserts_total", "counter", "Ways that flow caches took in") \
+	X(CACHE_FLOWS, "weft_flow_cache_flows", "gauge", "Flows that flow caches know now")          \
+	X(CACHE_ROOM, "weft_flow_cache_room_flows", "gauge", "Flows that flow caches have room for") \
 	X(LEARNS, "weft_learns_total", "counter", "Rules that packets asked for, by what became of it") \
 	X(PORT_UP, "weft_port_up", "gauge", "Has the port a link?")                                \
 	X(PORT_RX, "weft_port_receive_packets_total", "counter", "Packets received by a port")     \

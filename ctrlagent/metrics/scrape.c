@@ -97,6 +97,8 @@ static void on_status(void *arg, weft_tenant_id tenant, const void *body, size_t
 	memcpy(&st, body, sizeof(st));
 	METRIC(&s->set, BUFFERS_FREE, st.mbufs_free, NULL);
 	METRIC(&s->set, BUFFERS, st.mbufs_total, NULL);
+	METRIC(&s->set, CACHE_FLOWS, st.cache_flows, NULL);
+	METRIC(&s->set, CACHE_ROOM, st.cache_room, NULL);
 }
 
 static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len)

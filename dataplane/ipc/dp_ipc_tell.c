@@ -23,6 +23,10 @@ static void dp_dump_status(struct dp_dump *d)
 		.version = WEFT_VERSION,
 	};
 
+	for (unsigned i = 0; i < dp->opt.workers && dp->opt.flow_cache; i++) {
+		s.cache_flows += ft_cache_flows(dp->worker[i]->cache);
+		s.cache_room += ft_cache_room(dp->worker[i]->cache);
+	}
 	dp_dump_item(d, 0, &s, sizeof(s));
 }
 
@@ -34,6 +38,7 @@ static void dp_dump_host(struct dp_dump *d)
 static void dp_dump_workers(struct dp_dump *d)
 {
 	for (unsigned i = 0; i < d->dp->opt.workers; i++) {
+		const struct ft_cache *cache = d->dp->worker[i]->cache;
 		struct dp_worker_stats *s = &d->dp->worker[i]->stats;
 		struct weft_ipc_worker out = {
 			.packets = __atomic_load_n(&s->packets, __ATOMIC_RELAXED),
@@ -48,6 +53,8 @@ static void dp_dump_workers(struct dp_dump *d)
 			.cache_hits = __atomic_load_n(&s->cache_hits, __ATOMIC_RELAXED),
 			.cache_misses = __atomic_load_n(&s->cache_misses, __ATOMIC_RELAXED),
 			.cache_inserts = __atomic_load_n(&s->cache_inserts, __ATOMIC_RELAXED),
+			.cache_flows = cache ? ft_cache_flows(cache) : 0,
+			.cache_room = cache ? ft_cache_room(cache) : 0,
 		};
 
 		dp_dump_item(d, 0, &out, sizeof(out));

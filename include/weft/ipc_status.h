@@ -13,8 +13,10 @@ struct weft_ipc_status {
 	uint32_t pad;
 	uint64_t mbufs_free, mbufs_total;
 	char version[32];
+	// Flows that the workers' flow caches have now, and have room for.
+	uint64_t cache_flows, cache_room;
 };
-static_assert(sizeof(struct weft_ipc_status) == 72, "travels");
+static_assert(sizeof(struct weft_ipc_status) == 88, "travels");
 
 // What a worker did since it started. Cycles are of the time stamp counter; a turn is one run through
 // all its queues and rings. busy + idle is all its time, sleep and other processes on its CPU included.
@@ -31,8 +33,10 @@ struct weft_ipc_worker {
 	uint64_t cache_hits;
 	uint64_t cache_misses;
 	uint64_t cache_inserts;
+	uint32_t cache_flows; // that it has now
+	uint32_t cache_room;  // that it has room for; 0: there is none
 };
-static_assert(sizeof(struct weft_ipc_worker) == 80, "travels");
+static_assert(sizeof(struct weft_ipc_worker) == 88, "travels");
 
 enum weft_punt_reason { // why packets go to controllers, as far as their rate is shared
 	WEFT_PUNT_MISS,

@@ -53,6 +53,8 @@ def test_two_workers(lab, fabric):
         for what in ('cache_hits', 'cache_misses', 'cache_inserts'):  # as told by worker and by tenant
             wait_until(lambda host=host, what=what: sum(w[what] for w in host.dp.workers()) == sum(
                 t[what] for t in host.dp.ledgers().values()) > 0, what=what)
+        known = [(w['cache_flows'], w['cache_room']) for w in host.dp.workers()]
+        assert 0 < sum(flows for flows, _ in known) and all(flows <= room for flows, room in known)
 
 
 def test_tenants_do_not_meet(two_bare):

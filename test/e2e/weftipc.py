@@ -118,10 +118,11 @@ PORT_MOD = Struct(24, "ofport:I", "config:I", "mask:I", "_:4x", "mac:6s", "_:2x"
 NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s", "port:I", "flags:I", "src_mac:6s",
                  "dst_mac:6s", "vlan:H", "mtu:H")
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
-STATUS = Struct(72, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
-                "version:32s")
-WORKER = Struct(80, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
-                "thread:I", "longest_cycles:Q", "cache_hits:Q", "cache_misses:Q", "cache_inserts:Q")
+STATUS = Struct(88, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
+                "version:32s", "cache_flows:Q", "cache_room:Q")
+WORKER = Struct(88, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
+                "thread:I", "longest_cycles:Q", "cache_hits:Q", "cache_misses:Q", "cache_inserts:Q",
+                "cache_flows:I", "cache_room:I")
 DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
                    "in_port:I", "_:4x", "last_ns:Q")
 FLOW_MOD = Struct(40, "cookie:Q", "cookie_mask:Q", "out_port:I", "out_group:I", "idle_timeout:H",

@@ -299,6 +299,81 @@ static void tags_and_arp_are_known(void **state)
 	twin_end(&s[1]);
 }
 
+// ---- how full it is
+
+static void ip4_frame(struct frame *f, unsigned flow)
+{
+	f->len = 0;
+	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0}, 14);
+	frame_put(f, (uint8_t[]){0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0}, 12);
+	frame_put(f, (uint8_t[]){10, 0, (uint8_t)(flow >> 8), (uint8_t)flow, 10, 1, 0, 1}, 8);
+	frame_set16(f, 24, ~frame_sum(f->bytes + 14, 20, 0));
+	frame_put(f, (uint8_t[]){0, 1, 0, 2, 0, 26, 0, 0}, 8);
+	while (f->len < 60)
+		frame_put(f, (uint8_t[]){0}, 1);
+}
+
+static struct ft_arrival arrival_of(const struct twin *s, const struct frame *f)
+{
+	return (struct ft_arrival){.data = f->bytes,
+		.sw = s->w->sw,
+		.len = f->len,
+		.total_len = f->len,
+		.from = {ft_switch_number(s->w->sw), 1, 0, 0}};
+}
+
+// Ways of their own for more flows than there is room for, so that all is forgotten now and then:
+// it knows as many as lead somewhere.
+static void counts_its_flows(void **state)
+{
+	static struct pool pool;
+	struct pattern p = {0};
+	struct twin s[2];
+	unsigned most = 0, least_again = UINT_MAX;
+
+	twin_init(&s[1], 0, 5);
+	twin_init(&s[0], 256, 5);
+	assert_int_equal(ft_cache_room(s[0].cache), 256);
+	for (unsigned k = 0; k < 2; k++)
+		ft_port_set(s[k].w->sw, &(struct ft_port){2, 0, true});
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x800);
+	for (unsigned i = 0; i < 500; i++) {
+		struct program out = program_out(2);
+
+		pattern_exact(&p, WEFT_FIELD_IPV4_SRC, 0x0a000000 + i);
+		flow_mod(s, WEFT_FLOW_ADD, 0, 1, &p, &out, i);
+	}
+	for (unsigned n = 0; n < 2000; n++) {
+		struct ft_arrival a[FT_BURST];
+		const struct ft_path *path[FT_BURST];
+		unsigned found = 0;
+
+		for (unsigned i = 0; i < POOL; i++) {
+			ip4_frame(&pool.frame[i], (n / 100 * 60 + i) % 500);
+			pool.from[i] = 1;
+		}
+		one_burst(s, &pool);
+		for (unsigned i = 0; i < 500; i++) {
+			struct frame f;
+
+			ip4_frame(&f, i);
+			a[0] = arrival_of(&s[0], &f);
+			ft_cache_lookup(s[0].cache, a, 1, path);
+			found += path[0] != NULL;
+		}
+		assert_int_equal(ft_cache_flows(s[0].cache), found);
+		if (found > most)
+			most = found;
+		else if (most > 200 && found < least_again)
+			least_again = found;
+	}
+	assert_in_range(most, 200, 256);
+	assert_in_range(least_again, 0, 60); // all was forgotten at least once
+	compare_state(s);
+	twin_end(&s[0]);
+	twin_end(&s[1]);
+}
+
 int main(void)
 {
 	static enum ft_isa isas[] = {FT_ISA_SCALAR, FT_ISA_AVX2, FT_ISA_AVX512};
@@ -310,6 +385,7 @@ int main(void)
 			&isas[2]},
 		cmocka_unit_test(ports_share_a_path_until_a_rule_asks),
 		cmocka_unit_test(tags_and_arp_are_known),
+		cmocka_unit_test(counts_its_flows),
 	};
 
 	rng_seed_from_env();
