@@ -54,21 +54,23 @@ def shared(rule, tenant, tun_id):
     return Rule(0, rule.priority, (*rule.match, f'tun_id={tun_id}'), actions)
 
 
-def _of_tenant(rule, tenant, several):
+def _of_tenant(rule, tenant, port):
     """What stands for the rule; in table 0 of a tenant that lists its VTEPs one for each of them."""
-    if several:
+    if port:
         rule = shared(rule, tenant.number, tenant.vni)
         if rule.actions == ('output:1',):  # port 1 of the tenant
-            rule = replace(rule, actions=(f'output:{tenant.number}',))
+            rule = replace(rule, actions=(f'output:{port}',))
     if rule.table or not tenant.vteps:
         return [rule]
     return [replace(rule, match=(*rule.match, f'tun_src={vtep}')) for vtep in tenant.vteps]
 
 
-def in_one_switch(tenants):
-    """The rules of all tenants (scenarios.Tenant), for a switch that they share."""
+def in_one_switch(tenants, ports):
+    """The rules of all tenants (scenarios.Tenant), for a switch that they share, of which each has a port as
+    long as there are some; then they begin again at port 1."""
+    several = len(tenants) > 1
     return [rule for tenant in tenants for one in tenant.rules
-            for rule in _of_tenant(one, tenant, len(tenants) > 1)]
+            for rule in _of_tenant(one, tenant, several and 1 + (tenant.number - 1) % max(1, ports))]
 
 
 def _port(key, value, bits):

@@ -151,11 +151,16 @@ class Rules(Bench):
         tenant = scenarios.Tenant(1, 5001, rules.to_port(), ('198.19.0.1', '198.19.0.2'))
         other = scenarios.Tenant(2, 5002, rules.to_port())
         port = f'table=0,priority=1,in_port={rules.OVERLAY}'
-        self.assertEqual([r.text() for r in rules.in_one_switch([tenant])],
+        self.assertEqual([r.text() for r in rules.in_one_switch([tenant], 1)],
                          [f'{port},tun_src=198.19.0.{n},actions=output:1' for n in (1, 2)])
-        self.assertEqual([r.text() for r in rules.in_one_switch([tenant, other])],
+        self.assertEqual([r.text() for r in rules.in_one_switch([tenant, other], 2)],
                          [f'{port},tun_id=5001,tun_src=198.19.0.{n},actions=output:1' for n in (1, 2)]
                          + [f'{port},tun_id=5002,actions=output:2'])
+
+    def test_more_tenants_than_ports_share_them(self):
+        tenants = [scenarios.Tenant(n, 5000 + n, rules.to_port()) for n in (1, 2, 3)]
+        self.assertEqual([r.actions for r in rules.in_one_switch(tenants, 2)],
+                         [('output:1',), ('output:2',), ('output:1',)])
 
     def test_many_rules_come_in_bundles_and_all_of_them(self):
         for count, bundles in ((0, []), (5, [()]), (200001, [('--bundle',)] * 3)):
