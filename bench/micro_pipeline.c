@@ -195,8 +195,14 @@ static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop 
 	exit(1);
 }
 
+static void fill(struct ft_packet *p)
+{
+	memset(&p->key, 0, sizeof(p->key));
+	p->key.in_port = p->key.in_phy_port = htonl(1);
+}
+
 // Those that `left` has a bit of and that are for the first one's tenant; returns the others.
-static uint64_t tables(struct bench *b, uint64_t left)
+static uint64_t tables(struct bench *b, uint64_t left, bool ahead)
 {
 	unsigned tenant = b->tenant[__builtin_ctzll(left)], n = 0;
 	struct ft_trace *trace[BURST];
@@ -210,12 +216,12 @@ static uint64_t tables(struct bench *b, uint64_t left)
 			others |= left & -left;
 			continue;
 		}
-		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
-		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
+		if (!ahead)
+			fill(&b->pkt[i]);
 		trace[n] = b->cache ? ft_cache_trace(b->cache, i) : NULL;
 		p[n++] = &b->pkt[i];
 	}
-	ft_switch_process_traced(b->sw[tenant], 0, 1, p, trace, n, &b->sink);
+	ft_switch_process_traced(b->sw[tenant], 0, 1, p, trace, n, ahead, &b->sink);
 	return others;
 }
 
@@ -228,8 +234,7 @@ static void look_ahead(struct bench *b, uint64_t left)
 	for (; left; left &= left - 1, n++) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		memset(&b->pkt[i].key, 0, sizeof(b->pkt[i].key));
-		b->pkt[i].key.in_port = b->pkt[i].key.in_phy_port = htonl(1);
+		fill(&b->pkt[i]);
 		sws[n] = b->sw[b->tenant[i]];
 		p[n] = &b->pkt[i];
 	}
@@ -242,6 +247,7 @@ static void run(struct bench *b)
 	const struct ft_path *path[BURST] = {NULL};
 	struct ft_arrival a[BURST];
 	uint64_t left = 0;
+	bool ahead;
 
 	for (unsigned i = 0; i < BURST; i++)
 		a[i] = (struct ft_arrival){.data = b->pkt[i].pkt.data,
@@ -264,10 +270,11 @@ static void run(struct bench *b)
 			;
 	if (!left)
 		return;
-	if (ft_ahead_pays(&b->ahead, a, left))
+	ahead = ft_ahead_pays(&b->ahead, a, left);
+	if (ahead)
 		look_ahead(b, left);
 	while (left)
-		left = tables(b, left);
+		left = tables(b, left, ahead);
 	if (b->cache)
 		ft_cache_learn(b->cache);
 }

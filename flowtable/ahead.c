@@ -161,6 +161,7 @@ void ft_look_ahead(
 	struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n, unsigned worker)
 {
 	const struct ft_bits *bits[FT_BURST];
+	uint64_t metadata[FT_BURST];
 	struct ahead a = {.n = n, .worker = worker};
 	struct exits exits = {.n = 0};
 
@@ -169,8 +170,10 @@ void ft_look_ahead(
 		a.key[i] = &pkts[i]->key;
 	}
 	see_switches(&a);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		metadata[i] = pkts[i]->key.metadata;
 		ft_extract(&pkts[i]->pkt, &pkts[i]->key);
+	}
 	see_what_switches_have(&a);
 	for (unsigned k = 0; k < TABLES && a.n; k++) {
 		see_tables(&a, bits);
@@ -179,4 +182,6 @@ void ft_look_ahead(
 		go_on(&a, &exits);
 	}
 	see_ports(&exits);
+	for (unsigned i = 0; i < n; i++)
+		pkts[i]->key.metadata = metadata[i];
 }

@@ -369,9 +369,11 @@ struct ft_sink {
 // Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read once a burst.
 void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *pkts[],
 	unsigned n, struct ft_sink *);
-// The same; packet i's trace is traces[i], which may be NULL.
+// The same; packet i's trace is traces[i], which may be NULL. `extracted`: of all of them the key has
+// been, by ft_look_ahead() (ahead.h).
 void ft_switch_process_traced(struct ft_switch *, unsigned worker, uint64_t now_ns,
-	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, struct ft_sink *);
+	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, bool extracted,
+	struct ft_sink *);
 // Something that this switch's packets depend on has changed outside of it: where a port leads, how
 // long frames may be. Nothing that was found out before holds any more. The writer, after the change.
 void ft_switch_changed(struct ft_switch *);

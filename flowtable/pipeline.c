@@ -218,13 +218,14 @@ void ft_run_tables(struct ft_burst *b, struct ft_run *run)
 // ---- from a port
 
 // FT_EDITED, or why the packet may not come in.
-static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt)
+static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt, bool extracted)
 {
 	const uint32_t closed = WEFT_PORT_DOWN | WEFT_PORT_NO_RECV;
 
 	if (pkt->pkt.len < 14)
 		return WEFT_DROP_RX_TRUNCATED;
-	ft_extract(&pkt->pkt, &pkt->key);
+	if (!extracted)
+		ft_extract(&pkt->pkt, &pkt->key);
 	if (atomic_load_explicit(&b->sw->port_configs, memory_order_relaxed) & closed) {
 		const struct ft_port_entry *from = ft_burst_port(b, 0, ntohl(pkt->key.in_port));
 
@@ -236,9 +237,9 @@ static enum weft_drop admit(struct ft_burst *b, struct ft_packet *pkt)
 	return FT_EDITED;
 }
 
-static void enter(struct ft_burst *b, struct ft_run *run)
+static void enter(struct ft_burst *b, struct ft_run *run, bool extracted)
 {
-	enum weft_drop why = admit(b, run->pkt);
+	enum weft_drop why = admit(b, run->pkt, extracted);
 
 	if (why != FT_EDITED) {
 		run->why = why;
@@ -256,7 +257,8 @@ static void enter(struct ft_burst *b, struct ft_run *run)
 }
 
 void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
-	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, struct ft_sink *sink)
+	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, bool extracted,
+	struct ft_sink *sink)
 {
 	struct ft_run runs[FT_BURST];
 	struct ft_action_set sets[FT_BURST];
@@ -274,7 +276,7 @@ void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t no
 		runs[i].set = &sets[i];
 		pkts[i]->trace = traces ? traces[i] : NULL;
 		ft_set_clear(&sets[i]);
-		enter(&b, &runs[i]);
+		enter(&b, &runs[i], extracted);
 	}
 	run_tables(&b, runs, n);
 }
@@ -282,7 +284,7 @@ void ft_switch_process_traced(struct ft_switch *sw, unsigned worker, uint64_t no
 void ft_switch_process(struct ft_switch *sw, unsigned worker, uint64_t now_ns,
 	struct ft_packet *pkts[], unsigned n, struct ft_sink *sink)
 {
-	ft_switch_process_traced(sw, worker, now_ns, pkts, NULL, n, sink);
+	ft_switch_process_traced(sw, worker, now_ns, pkts, NULL, n, false, sink);
 }
 
 // ---- from a controller

@@ -103,8 +103,8 @@ static void dp_rx_learn(struct dp_worker *w, struct dp_tenant *t, unsigned n)
 }
 
 // Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
-// through its tables. Returns the bits of the others.
-static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
+// through its tables. `ahead`: their keys are there. Returns the bits of the others.
+static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool ahead)
 {
 	struct dp_tenant *t = w->in.tenant[__builtin_ctzll(left)];
 	struct ft_trace *trace[DP_RX_BURST];
@@ -120,18 +120,18 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left)
 			continue;
 		}
 		p[n] = &w->rx[i];
-		dp_rx_fill(w, p[n], i);
+		if (!ahead)
+			dp_rx_fill(w, p[n], i);
 		w->copies[i] = 0;
 		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
-	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, &w->sink.ft);
+	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, ahead, &w->sink.ft);
 	if (w->cache)
 		dp_rx_learn(w, t, n);
 	return others;
 }
 
-// The packets' keys are filled in again afterwards.
 static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left)
 {
 	struct ft_switch *sw[DP_RX_BURST];
@@ -152,6 +152,7 @@ void dp_rx_enter(struct dp_worker *w)
 {
 	const struct ft_path *path[DP_RX_BURST];
 	uint64_t left = ~0ull >> (64 - w->in.n);
+	bool ahead;
 
 	if (__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
 		dp_suppress_watch(w);
@@ -162,10 +163,11 @@ void dp_rx_enter(struct dp_worker *w)
 	}
 	if (!left)
 		return;
-	if (ft_ahead_pays(&w->ahead, w->in.at, left))
+	ahead = ft_ahead_pays(&w->ahead, w->in.at, left);
+	if (ahead)
 		dp_rx_look_ahead(w, left);
 	while (left)
-		left = dp_rx_tables(w, left);
+		left = dp_rx_tables(w, left, ahead);
 }
 
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)

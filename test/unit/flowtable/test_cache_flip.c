@@ -202,7 +202,7 @@ static void burst(struct reader *r)
 		trace[n] = ft_cache_trace(r->cache, i);
 		left[n++] = &r->pkt[i];
 	}
-	ft_switch_process_traced(r->sw, r->worker, 1, left, trace, n, &r->sink);
+	ft_switch_process_traced(r->sw, r->worker, 1, left, trace, n, false, &r->sink);
 	ft_cache_learn(r->cache);
 	atomic_store_explicit(&r->hits, r->remembered, memory_order_relaxed);
 	atomic_fetch_add_explicit(&r->bursts, 1, memory_order_relaxed);

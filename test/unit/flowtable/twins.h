@@ -188,7 +188,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		trace[n_left] = ft_cache_trace(s->cache, i);
 		left[n_left++] = pkts[i];
 	}
-	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, &s->b->sink);
+	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, false, &s->b->sink);
 	ft_cache_learn(s->cache);
 }
 
