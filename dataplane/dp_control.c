@@ -2,6 +2,7 @@
 #include "dp_control.h"
 
 #include "dp_eal.h"
+#include "dp_heap.h"
 #include "ipc/dp_event.h"
 #include "ipc/dp_ipc.h"
 #include "tenants/dp_learn.h"
@@ -228,6 +229,7 @@ void dp_control_loop(struct dp *dp)
 			dp_control_second(dp);
 		}
 		expires = dp_expiry_run(dp);
+		dp_heap_run();
 	}
 	DP_LOG(NOTICE, "signal %d: stopping", (int)dp_signalled);
 }

@@ -5,6 +5,7 @@
 #include "dp.h"
 #include "dp_control.h"
 #include "dp_eal.h"
+#include "dp_heap.h"
 #include "dp_log.h"
 
 #include <signal.h>
@@ -16,6 +17,7 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc > 0 ? 0 : 2;
+	dp_heap_start(!dp.opt.no_huge);
 	signal(SIGPIPE, SIG_IGN);
 	if (dp_eal_init(&dp.opt))
 		return 1;
