@@ -144,7 +144,7 @@ static struct ft_switch *make_switch(bool three, unsigned tenant, unsigned tenan
 	if (three)
 		add_by_mac(sw);
 	add_rule_of_port(sw, three);
-	while (ft_settle(sw) || ft_settle(sw))
+	while (ft_settle(sw) || ft_settle(sw) || ft_settle_more(sw))
 		;
 	return sw;
 }

@@ -189,17 +189,23 @@ void ft_bits_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	const struct ft_bits *b = bits_of(c);
 
-	if ((!b || is_worn(b)) && c->heads && c->heads <= FT_BITS_RULES &&
+	if ((!b || is_worn(b)) && !c->tree && c->heads && c->heads <= FT_BITS_RULES &&
 		c->bits_changes >= c->bits_wait)
 		make_anew(c, garbage);
 }
 
 bool ft_bits_settle(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
-	if (!c->bits_changes || !c->heads || c->heads > FT_BITS_RULES)
+	if (!c->bits_changes || c->tree || !c->heads || c->heads > FT_BITS_RULES)
 		return false;
 	make_anew(c, garbage);
 	return true;
+}
+
+void ft_bits_drop(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	if (bits_of(c))
+		drop(c, garbage);
 }
 
 void ft_bits_fini(struct ft_classifier *c)

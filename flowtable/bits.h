@@ -175,3 +175,9 @@ void ft_bits_publish(struct ft_classifier *, struct ft_garbage_list *);
 // The classifier has come to rest: no tail, if there is one. True: that took time.
 bool ft_bits_settle(struct ft_classifier *, struct ft_garbage_list *);
 void ft_bits_fini(struct ft_classifier *);
+// Something else is quicker.
+void ft_bits_drop(struct ft_classifier *, struct ft_garbage_list *);
+// Of a key, in cycles, roughly. UINT32_MAX: there are none.
+uint32_t ft_bits_cost(const struct ft_classifier *);
+// Of a key that goes through the tuples, likewise.
+uint32_t ft_tuples_cost(const struct ft_classifier *);

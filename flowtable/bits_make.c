@@ -173,8 +173,15 @@ static uint32_t bits_cost(const struct ft_bits *header)
 	return 20 + header->n_columns * (1 + 3 * blocks) / 4;
 }
 
+uint32_t ft_bits_cost(const struct ft_classifier *c)
+{
+	const struct ft_bits *b = atomic_load_explicit(&c->bits, memory_order_relaxed);
+
+	return b ? bits_cost(b) : UINT32_MAX;
+}
+
 // One whose rules are all of its own shape looks at less.
-static uint32_t tuples_cost(const struct ft_classifier *c)
+uint32_t ft_tuples_cost(const struct ft_classifier *c)
 {
 	uint32_t sum = 0;
 
@@ -294,7 +301,7 @@ static struct ft_bits *without_rules(const struct ft_classifier *c, const struct
 		return with_records(&header);
 	choose_columns(&choice, m);
 	header.n_columns = (uint8_t)choice.n;
-	if (choice.too_many || bits_cost(&header) >= tuples_cost(c))
+	if (choice.too_many || bits_cost(&header) >= ft_tuples_cost(c))
 		return NULL;
 	return with_full(&header, &choice);
 }

@@ -5,6 +5,8 @@
 #include "flowtable/bits.h"
 #include "flowtable/plan.h"
 #include "flowtable/table.h"
+#include "flowtable/tree.h"
+#include "flowtable/tree_plan.h"
 #include "flowtable/tuple.h"
 
 #include <stdlib.h>
@@ -20,6 +22,8 @@ void ft_classifier_fini(struct ft_classifier *c)
 	for (uint32_t i = 0; i < c->n; i++)
 		ft_tuple_free(c->tuple[i]);
 	ft_bits_fini(c);
+	ft_tree_plan_free(c->tree_plan);
+	ft_tree_free(c->tree);
 	free(c->tuple);
 	free(c->spare);
 	free(atomic_load_explicit(&c->published, memory_order_relaxed));
@@ -115,7 +119,7 @@ static void array_free(struct ft_garbage *g)
 
 static void sweep_empty(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
-	uint32_t n = 0, planned = c->planned;
+	uint32_t n = 0, planned = c->planned, young = c->young, tree_young = c->tree_young;
 
 	for (uint32_t i = 0; i < c->n; i++) {
 		if (c->tuple[i]->heads) {
@@ -124,12 +128,14 @@ static void sweep_empty(struct ft_classifier *c, struct ft_garbage_list *garbage
 		}
 		ft_tuple_drop(c->tuple[i], garbage);
 		c->planned -= i < planned;
+		c->young -= i < young;
+		c->tree_young -= i < tree_young;
 	}
 	c->n = n;
 }
 
 // Put in place one by one: there are few.
-static void array_add(struct ft_tuple_array *a, const struct ft_tuple *t)
+static void array_add(struct ft_tuple_array *a, const struct ft_tuple *t, bool since)
 {
 	uint32_t at = a->n++;
 
@@ -137,12 +143,30 @@ static void array_add(struct ft_tuple_array *a, const struct ft_tuple *t)
 		a->at[at] = a->at[at - 1];
 	a->at[at].max_priority = t->max_priority;
 	a->at[at].tuple = t;
+	a->at[at].since = since;
+	a->since += since;
+}
+
+// Returns what to drop when nobody can come to it any more.
+static struct ft_tree *end_tree(struct ft_classifier *c)
+{
+	struct ft_tree *t = c->tree;
+
+	if (!c->tree_ends)
+		return NULL;
+	c->tree = NULL;
+	c->tree_ends = false;
+	c->tree_young = 0;
+	if (!c->tree_plan)
+		c->young = 0;
+	return t;
 }
 
 void ft_classifier_publish(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	struct ft_tuple_array *a, *old;
 	uint32_t from = ft_plan_due(c);
+	struct ft_tree *tree;
 
 	if (from < c->n)
 		ft_plan(c, garbage, from);
@@ -151,15 +175,19 @@ void ft_classifier_publish(struct ft_classifier *c, struct ft_garbage_list *garb
 	if (!c->changed || !spare_reserve(c, c->n))
 		return;
 	sweep_empty(c, garbage);
+	tree = end_tree(c);
 	a = c->spare;
 	c->spare = NULL;
-	a->n = 0;
+	a->n = a->since = 0;
+	a->tree = c->tree;
 	for (uint32_t i = 0; i < c->n; i++)
-		array_add(a, c->tuple[i]);
+		array_add(a, c->tuple[i], c->tree && i >= c->tree_young);
 	old = atomic_load_explicit(&c->published, memory_order_relaxed);
 	atomic_store_explicit(&c->published, a, memory_order_release);
 	if (old)
 		ft_garbage_add(garbage, &old->garbage, array_free);
+	if (tree)
+		ft_tree_drop(tree, garbage);
 	c->changed = false;
 }
 
@@ -179,7 +207,8 @@ struct ft_shape *ft_classifier_reserve(
 	c->reserved = NULL;
 	if (shape->rules && find_place(c, shape, m->value).tuple)
 		return shape;
-	c->reserved = ft_classifier_choose(c->tuple, c->n, shape, m->value, &hash);
+	c->reserved =
+		ft_classifier_choose(c->tuple + c->young, c->n - c->young, shape, m->value, &hash);
 	if (!c->reserved)
 		c->reserved = add_tuple(c, shape);
 	if (!c->reserved || !ft_tuple_reserve(c->reserved, garbage))
@@ -205,6 +234,12 @@ static void chain_link(const struct ft_place *p, struct ft_rule *r)
 		ft_place_set(p, r);
 }
 
+static void head_changes(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *now)
+{
+	c->tree_changes++;
+	ft_tree_head(c, old, now);
+}
+
 void ft_classifier_link(struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_rule *r)
 {
 	struct ft_place p = {.tuple = c->reserved};
@@ -219,9 +254,12 @@ void ft_classifier_link(struct ft_classifier *c, struct ft_garbage_list *garbage
 	if (c->reserved) {
 		ft_tuple_insert(p.tuple, r, ft_tuple_hash(p.tuple, r->shape, r->value));
 		c->heads++;
+		c->tree_changes++;
 	} else {
 		old = ft_place_rule(&p);
 		chain_link(&p, r);
+		if (ft_place_rule(&p) == r)
+			head_changes(c, old, r);
 	}
 	if (c->reserved || ft_place_rule(&p) == r)
 		ft_bits_link(c, garbage, r, old);
@@ -247,6 +285,7 @@ void ft_classifier_unlink(
 		ft_place_set(&p, next_of(r));
 		c->heads -= !next_of(r);
 		ft_bits_unlink(c, r, next_of(r));
+		head_changes(c, r, next_of(r));
 	} else {
 		while (next_of(head) != r)
 			head = next_of(head);

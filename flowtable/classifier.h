@@ -32,14 +32,16 @@
 // (version.h). During the short time in which a removed rule and its successor are both linked, a
 // chain is longer by that one.
 //
-// A small table's rules may be had by bit vectors besides (bits.h), which bound a key's cost by the
-// rules there are. Behind this header there is nothing about either; another structure can take
-// their place.
+// A table's rules may be had in a second form besides, which is quicker and made when the table has
+// come to rest: a small table's by bit vectors (bits.h), a large one's by trees (tree.h). Behind
+// this header there is nothing about any of them; another structure can take their place.
 
 #include "flowtable/rule.h"
 #include "flowtable/shape.h"
 
 struct ft_bits;
+struct ft_tree;
+struct ft_tree_plan;
 struct ft_tuple;
 struct ft_tuple_array;
 
@@ -50,16 +52,23 @@ struct ft_classifier {
 	struct ft_tuple_array *spare; // big enough for the next publication
 	struct ft_tuple **tuple;      // in the order in which rules try them
 	uint32_t n, room;
-	uint32_t planned;          // tuples that were planned
-	uint32_t planned_all;      // as many came of the latest plan of all rules; 0: never
-	bool changed;              // since the last publication
-	uint64_t heads;            // distinct matches
-	uint64_t links;            // since the latest plan of all rules
-	uint64_t plans;            // and other events that need a seed
-	uint64_t bits_changes;     // since bits were made, or found not to be worth it,
-	uint64_t bits_wait;        // of which there must be so many before they are made again
-	uint8_t spill_piece[3];    // of a tuple for whatever fits nowhere
-	struct ft_tuple *reserved; // for the next link; NULL: its chain is there already
+	uint32_t planned;               // tuples that were planned
+	uint32_t planned_all;           // as many came of the latest plan of all rules; 0: never
+	bool changed;                   // since the last publication
+	uint64_t heads;                 // distinct matches
+	uint64_t links;                 // since the latest plan of all rules
+	uint64_t plans;                 // and other events that need a seed
+	uint64_t bits_changes;          // since bits were made, or found not to be worth it,
+	uint64_t bits_wait;             // of which there must be so many before they are made again
+	struct ft_tree *tree;           // tree.h: as published, but if it ends; NULL: there is none
+	struct ft_tree_plan *tree_plan; // one that is being made
+	bool tree_ends;                 // with the next publication
+	uint32_t tree_young;            // the first tuple of rules that are not in it
+	uint32_t young;                 // the first that takes new chains
+	uint64_t tree_changes;          // of chains, since one was begun, of which there must be
+	uint64_t tree_wait;             // so many before the next, since the latest was no good
+	uint8_t spill_piece[3];         // of a tuple for whatever fits nowhere
+	struct ft_tuple *reserved;      // for the next link; NULL: its chain is there already
 	struct ft_shapes shapes;
 	uint64_t seed;
 };

@@ -168,8 +168,10 @@ void ft_port_del(struct ft_switch *, uint32_t ofport);
 unsigned ft_expire(struct ft_switch *, unsigned *looks);
 // Makes one table that has been left alone since the call before the latest as quick to look up as
 // it can be. Call about once a second, with no transaction open. True: that took time, half a
-// millisecond at most.
+// millisecond at most. What takes longer it begins, for ft_settle_more().
 bool ft_settle(struct ft_switch *);
+// A part of that. True: there is more; call again soon, as long as no transaction is open.
+bool ft_settle_more(struct ft_switch *);
 
 // Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts anew
 // every tenth of a second. True: there are more to look at now, or a transaction is open; call again soon.

@@ -2,7 +2,9 @@
 #include "flowtable/bits.h"
 #include "flowtable/cache_key.h"
 #include "flowtable/classifier.h"
+#include "flowtable/flowtable.h"
 #include "flowtable/lookup.h"
+#include "flowtable/tree.h"
 
 #ifdef FT_HAVE_VECTORS
 #include <cpuid.h>
@@ -18,8 +20,10 @@ static bool has_vaes(void)
 
 static ft_lookup_fn *lookup = ft_lookup_scalar;
 static ft_bits_fn *bits_lookup = ft_bits_scalar;
+static ft_tree_fn *tree_lookup = ft_tree_scalar;
 ft_bits_guess_fn *ft_bits_guess = ft_bits_guess_scalar;
 static bool use_bits = true;
+enum ft_trees ft_trees = FT_TREES_IF_QUICKER;
 ft_prints_fn *ft_prints = ft_prints_scalar;
 
 static void use_prints(enum ft_isa isa)
@@ -39,6 +43,7 @@ static bool use_lookup(enum ft_isa isa)
 	case FT_ISA_SCALAR:
 		lookup = ft_lookup_scalar;
 		bits_lookup = ft_bits_scalar;
+		tree_lookup = ft_tree_scalar;
 		ft_bits_guess = ft_bits_guess_scalar;
 		return true;
 #ifdef FT_HAVE_VECTORS
@@ -47,6 +52,7 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx2;
 		bits_lookup = ft_bits_avx2;
+		tree_lookup = ft_tree_avx2;
 		ft_bits_guess = ft_bits_guess_avx2;
 		return true;
 	case FT_ISA_AVX512:
@@ -55,6 +61,7 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx512;
 		bits_lookup = ft_bits_avx512;
+		tree_lookup = ft_tree_avx512;
 		ft_bits_guess = ft_bits_guess_avx512;
 		return true;
 #endif
@@ -76,11 +83,44 @@ void ft_bits_use(bool yes)
 	use_bits = yes;
 }
 
+void ft_trees_use(enum ft_trees when)
+{
+	ft_trees = when;
+}
+
 __attribute__((constructor)) static void use_the_best(void)
 {
 	for (int isa = FT_ISA_MAX - 1; isa >= 0; isa--)
 		if (ft_isa_use((enum ft_isa)isa))
 			return;
+}
+
+// Those that must; some do.
+static void ask_all_tuples(const struct ft_tuple_array *a, uint64_t version,
+	const struct weft_flow_key *const keys[], uint64_t ask, const struct ft_rule *rules[])
+{
+	const struct weft_flow_key *asking[FT_BURST];
+	const struct ft_rule *found[FT_BURST];
+	uint64_t left = ask;
+	unsigned n = 0;
+
+	do
+		asking[n++] = keys[__builtin_ctzll(left)];
+	while (left &= left - 1);
+	lookup(a, FT_LOOKUP_ALL, version, asking, n, found);
+	for (n = 0; ask; ask &= ask - 1)
+		rules[__builtin_ctzll(ask)] = found[n++];
+}
+
+static void by_tree(const struct ft_tuple_array *a, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+{
+	uint64_t ask = tree_lookup(a->tree, version, keys, n, rules);
+
+	if (__builtin_expect(ask != 0, 0))
+		ask_all_tuples(a, version, keys, ask, rules);
+	if (a->since)
+		lookup(a, FT_LOOKUP_SINCE, version, keys, n, rules);
 }
 
 void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
@@ -89,10 +129,12 @@ void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
 	const struct ft_tuple_array *a = atomic_load_explicit(&c->published, memory_order_acquire);
 	const struct ft_bits *bits = atomic_load_explicit(&c->bits, memory_order_acquire);
 
-	if (bits && use_bits)
+	if (a && a->tree && ft_trees)
+		by_tree(a, version, keys, n, rules);
+	else if (bits && use_bits)
 		bits_lookup(bits, version, keys, n, rules);
 	else if (a)
-		lookup(a, version, keys, n, rules);
+		lookup(a, FT_LOOKUP_ALL, version, keys, n, rules);
 	else
 		memset(rules, 0, n * sizeof(rules[0]));
 }

@@ -165,7 +165,7 @@ static void drop_done(struct burst *b, int max_priority)
 	b->n = left;
 }
 
-void FT_LOOKUP(const struct ft_tuple_array *a, uint64_t version,
+void FT_LOOKUP(const struct ft_tuple_array *a, enum ft_lookup_in in, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
 	struct burst b;
@@ -175,10 +175,13 @@ void FT_LOOKUP(const struct ft_tuple_array *a, uint64_t version,
 	b.version = version;
 	b.n = n;
 	for (unsigned i = 0; i < n; i++) {
-		rules[i] = NULL;
+		if (in == FT_LOOKUP_ALL)
+			rules[i] = NULL;
 		b.active[i] = (uint8_t)i;
 	}
 	for (uint32_t i = 0; i < a->n && b.n; i++) {
+		if (in == FT_LOOKUP_SINCE && !a->at[i].since)
+			continue;
 		drop_done(&b, a->at[i].max_priority);
 		search_tuple(&b, a->at[i].tuple);
 	}

@@ -5,8 +5,14 @@
 
 #include "flowtable/tuple.h"
 
+// Which tuples to go through.
+enum ft_lookup_in {
+	FT_LOOKUP_ALL,
+	FT_LOOKUP_SINCE, // those whose rules are not in the tree: for better ones than rules[] has
+};
+
 // As ft_classifier_lookup(); `a` not NULL.
-typedef void ft_lookup_fn(const struct ft_tuple_array *a, uint64_t version,
+typedef void ft_lookup_fn(const struct ft_tuple_array *a, enum ft_lookup_in, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
 
 ft_lookup_fn ft_lookup_scalar;
@@ -24,3 +30,10 @@ enum ft_isa {
 bool ft_isa_use(enum ft_isa);
 // Whether bit vectors (bits.h) are used where there are any; likewise. They are at first.
 void ft_bits_use(bool);
+// Likewise of trees (tree.h); the last of these also makes them where they don't pay.
+enum ft_trees {
+	FT_TREES_NEVER,
+	FT_TREES_IF_QUICKER,
+	FT_TREES_ALWAYS,
+};
+void ft_trees_use(enum ft_trees);

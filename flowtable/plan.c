@@ -7,6 +7,8 @@
 // Rules come in by descending priority: so the later tuples have low ones and are seldom reached.
 #include "flowtable/plan.h"
 
+#include "flowtable/tree.h"
+
 #include <stdlib.h>
 
 #define SAMPLE 1024u
@@ -403,6 +405,8 @@ bool ft_plan(struct ft_classifier *c, struct ft_garbage_list *garbage, uint32_t 
 		plan_free(p);
 		return false;
 	}
+	if (from < c->young)
+		ft_tree_uproot(c);
 	for (uint32_t i = from; i < c->n; i++)
 		ft_tuple_drop(c->tuple[i], garbage);
 	for (uint32_t i = 0; i < p->n; i++)

@@ -64,7 +64,9 @@ static void select_cookie(const struct ft_switch *sw, uint8_t table, struct coll
 	struct ft_rule *r = NULL;
 
 	while ((r = ft_cookies_next(sw, table, s->cookie, r)))
-		if (ft_rule_within(r, s->match) && !collect(c, r))
+		// One that was unlinked waits for its memory to go in steps; its shape may have
+		// gone.
+		if (ft_life_staged(&r->life) && ft_rule_within(r, s->match) && !collect(c, r))
 			return;
 }
 

@@ -86,6 +86,7 @@ struct ft_switch {
 	uint64_t group_mark;    // of the latest loop check
 	struct ft_table *dirty; // tables whose order of subtables is to be published
 	bool restless;          // some table is
+	bool grows;             // some table's second form is being made
 	struct ft_table_config config[WEFT_TABLES];
 	struct ft_monitors *monitors; // NULL: none was ever set
 	uint64_t cause;               // ft_cause()

@@ -5,6 +5,7 @@
 #include "flowtable/conjunction.h"
 #include "flowtable/hash.h"
 #include "flowtable/switch.h"
+#include "flowtable/tree.h"
 
 #include <stdlib.h>
 
@@ -164,14 +165,33 @@ void ft_tables_publish(struct ft_switch *sw)
 static bool settle(struct ft_switch *sw, struct ft_table *t)
 {
 	struct ft_classifier *soft = soft_of(t);
-	bool did;
+	bool did, grows;
 
 	if (!t->restless || --t->restless)
 		return false;
 	did = ft_bits_settle(&t->classifier, &sw->garbage);
 	if (soft)
 		did |= ft_bits_settle(soft, &sw->garbage);
-	return did;
+	grows = ft_tree_begin(&t->classifier);
+	sw->grows |= grows;
+	return did || grows;
+}
+
+bool ft_settle_more(struct ft_switch *sw)
+{
+	bool more = false;
+
+	if (!sw->grows || sw->txn)
+		return sw->grows;
+	ft_enter(sw);
+	for (unsigned i = 0; i < WEFT_TABLES && !more; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+
+		more = t && ft_tree_grow(&t->classifier, &sw->garbage);
+	}
+	sw->grows = more;
+	ft_leave(sw);
+	return more;
 }
 
 bool ft_settle(struct ft_switch *sw)

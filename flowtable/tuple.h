@@ -90,8 +90,11 @@ struct ft_tuple {
 struct ft_tuple_array {
 	struct ft_garbage garbage;
 	uint32_t n, room;
+	uint32_t since;             // tuples of rules that are not in the tree
+	const struct ft_tree *tree; // has the others, too (tree.h); NULL: there is none
 	struct {
 		int max_priority;
+		bool since;
 		const struct ft_tuple *tuple;
 	} at[]; // by descending priority
 };

@@ -23,6 +23,7 @@ void dp_expiry_turn(struct dp *dp)
 {
 	dp->expiry.tenants = DP_EXPIRY_TENANTS;
 	dp->expiry.rules = DP_EXPIRY_RULES;
+	dp->expiry.grown = false;
 }
 
 // False: not all that is due was looked at.
@@ -34,7 +35,20 @@ static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
 	if (!x->rules)
 		return false;
 	x->settled += x->settled < DP_SETTLE && ft_settle(t->sw);
+	if (!x->growing && ft_settle_more(t->sw))
+		x->growing = t;
 	return true;
+}
+
+// True: there is more to do in the next turn.
+static bool dp_expiry_grow(struct dp_expiry *x)
+{
+	if (!x->growing || x->growing->stage || x->grown)
+		return x->growing && !x->growing->stage;
+	x->grown = true;
+	if (!ft_settle_more(x->growing->sw))
+		x->growing = NULL;
+	return x->growing;
 }
 
 static void dp_expiry_rest(struct dp *dp, struct dp_tenant *t)
@@ -50,19 +64,24 @@ bool dp_expiry_run(struct dp *dp)
 {
 	struct dp_expiry *x = &dp->expiry;
 
-	if (x->at && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))
+	bool grows;
+
+	if ((x->at || x->growing) && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return false; // when it ends
+	grows = dp_expiry_grow(x);
 	for (; x->at && x->tenants && x->rules; x->tenants--) {
 		if (!dp_expiry_rules(x, x->at))
 			return true;
 		dp_expiry_rest(dp, x->at);
 		x->at = x->at->next;
 	}
-	return x->at;
+	return x->at || grows;
 }
 
 void dp_expiry_forget(struct dp *dp, const struct dp_tenant *t)
 {
 	if (dp->expiry.at == t)
 		dp->expiry.at = t->next;
+	if (dp->expiry.growing == t)
+		dp->expiry.growing = NULL;
 }

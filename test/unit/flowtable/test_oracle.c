@@ -6,6 +6,7 @@
 #include "flowtable/bits.h"
 #include "flowtable/lookup.h"
 #include "flowtable/tables.h"
+#include "flowtable/tuple.h"
 
 #include "oracle.h"
 
@@ -177,9 +178,10 @@ static void random_flow_mod(struct world *w)
 
 // Bursts that there was this for.
 static struct {
-	unsigned full, sieve, tail, direct;
+	unsigned full, sieve, tail, direct, tree, since;
 } by;
 static unsigned settled; // tables
+static enum ft_trees trees = FT_TREES_IF_QUICKER;
 
 static void note_bits(struct world *w, uint8_t table)
 {
@@ -194,24 +196,39 @@ static void note_bits(struct world *w, uint8_t table)
 	by.tail += b->n_pieces && b->n_columns && atomic_load(&b->tail);
 }
 
-// Every instruction set finds the same, by bit vectors and without.
+static void note_tree(struct world *w, uint8_t table)
+{
+	const struct ft_table *t = ft_table_of(w->sw, table);
+	const struct ft_tuple_array *a = t ? atomic_load(&t->classifier.published) : NULL;
+
+	by.tree += a && a->tree;
+	by.since += a && a->since;
+}
+
+// Every instruction set finds the same, by bit vectors, by trees and by tuples alone.
 static void look_up(struct world *w, uint8_t table, const struct weft_flow_key *const keys[],
 	unsigned n, const struct ft_rule *rules[])
 {
 	const struct ft_rule *other[FT_BURST];
 
 	note_bits(w, table);
+	note_tree(w, table);
 	assert_true(ft_isa_use(FT_ISA_SCALAR));
+	ft_trees_use(FT_TREES_NEVER);
+	ft_bits_use(false);
 	ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, rules);
-	for (unsigned i = 1; i < 2 * FT_ISA_MAX; i++) {
-		if (!ft_isa_use((enum ft_isa)(i / 2)))
+	for (unsigned i = 0; i < 3 * FT_ISA_MAX; i++) {
+		if (!ft_isa_use((enum ft_isa)(i / 3)))
 			continue;
-		ft_bits_use(i % 2);
+		ft_bits_use(i % 3);
+		ft_trees_use(i % 3 > 1 ? trees : FT_TREES_NEVER);
 		ft_table_lookup_burst(w->sw, table, ft_version(w->sw), keys, n, other);
 		for (unsigned k = 0; k < n; k++)
 			assert_int_equal(rules[k] ? rules[k]->priority : -1,
 				other[k] ? other[k]->priority : -1);
 	}
+	ft_bits_use(true);
+	ft_trees_use(trees);
 }
 
 static void check_burst(struct world *w)
@@ -391,6 +408,8 @@ static void random_step(struct world *w)
 			assert_int_equal(world_expire(w), oracle_expire(oracle, w->now));
 		for (unsigned n = rng() % 3; n; n--)
 			settled += ft_settle(w->sw);
+		for (unsigned n = rng() % 8; n && ft_settle_more(w->sw); n--)
+			;
 	} else if (what < 97) {
 		check_dump(w);
 	} else {
@@ -409,6 +428,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	oracle = calloc(1, sizeof(*oracle));
 	assert_non_null(oracle);
 	oracle->max_rules = max_rules;
+	ft_trees_use(trees);
 	memset(&by, 0, sizeof(by));
 	settled = 0;
 	for (unsigned i = 0; i < steps; i++)
@@ -419,11 +439,13 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	}
 	check_dump(w);
 	check_told(w);
-	if (wide && max_rules > FT_SIEVE_RULES)
+	if (trees == FT_TREES_ALWAYS)
+		assert_true(by.tree > 0 && by.since > 0);
+	else if (wide && max_rules > FT_SIEVE_RULES)
 		assert_true(ft_table_of(w->sw, 0)->classifier.planned_all && by.full > 0);
-	if (wide && max_rules <= FT_SIEVE_RULES)
+	else if (wide)
 		assert_true(by.sieve > 0 && by.tail > 0);
-	if (!wide)
+	else
 		assert_true(by.sieve > 0 && by.direct > 0);
 	assert_true(settled > 0);
 	free(oracle);
@@ -461,6 +483,23 @@ static void many_masks(void **state)
 	wide = false;
 }
 
+// Made whenever a table has come to rest, of whatever rules there are.
+static void trees_of_few_rules(void **state)
+{
+	trees = FT_TREES_ALWAYS;
+	run(true, 1000, 6000);
+	trees = FT_TREES_IF_QUICKER;
+}
+
+static void trees_of_many_masks(void **state)
+{
+	trees = FT_TREES_ALWAYS;
+	wide = true;
+	run(true, 3000, 8000);
+	wide = false;
+	trees = FT_TREES_IF_QUICKER;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -469,6 +508,8 @@ int main(void)
 		cmocka_unit_test(small_table),
 		cmocka_unit_test(a_hundred_rules),
 		cmocka_unit_test(many_masks),
+		cmocka_unit_test(trees_of_few_rules),
+		cmocka_unit_test(trees_of_many_masks),
 	};
 
 	rng_seed_from_env();

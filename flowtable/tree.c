@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/tree.h"
+
+#include "flowtable/bits.h"
+#include "flowtable/lookup.h"
+#include "flowtable/plan.h"
+#include "flowtable/tree_plan.h"
+
+#include <stdlib.h>
+
+void ft_tree_free(struct ft_tree *t)
+{
+	if (!t)
+		return;
+	free(t->node);
+	free(t->lane);
+	free(t->rule);
+	free(t);
+}
+
+static void tree_garbage(struct ft_garbage *g)
+{
+	ft_tree_free((struct ft_tree *)(void *)g); // the first member
+}
+
+void ft_tree_drop(struct ft_tree *t, struct ft_garbage_list *garbage)
+{
+	ft_garbage_add(garbage, &t->garbage, tree_garbage);
+}
+
+// ---- a chain's slot
+
+static uint64_t value_of(const struct ft_rule *r, unsigned word)
+{
+	const struct ft_shape *s = r->shape;
+
+	return s->map >> word & 1 ? r->value[ft_map_index(s->map, word)] : 0;
+}
+
+// Where a key goes that has the rule's values and else zeros: so wherever the rule is, if it is in
+// the part.
+static const struct ft_node *leaf_of(
+	const struct ft_tree *t, const struct ft_tree_part *p, const struct ft_rule *r)
+{
+	const struct ft_node *n = &t->node[p->root];
+
+	while (!n->leaf)
+		n = &t->node[n->at + ft_tree_bits(value_of(r, n->word), n->mask)];
+	return n;
+}
+
+static _Atomic(struct ft_rule *) *slot_in_leaf(const struct ft_tree *t,
+	const struct ft_tree_part *p, const struct ft_node *leaf, const struct ft_rule *r)
+{
+	const uint32_t *block = t->lane + leaf->at;
+	uint32_t n;
+
+	for (uint32_t left = leaf->lanes; left; left -= n) {
+		n = left < FT_TREE_BLOCK ? left : FT_TREE_BLOCK;
+		for (uint32_t i = 0; i < n; i++) {
+			_Atomic(struct ft_rule *) *slot = &t->rule[block[2 * n * p->words + i]];
+
+			if (atomic_load_explicit(slot, memory_order_relaxed) == r)
+				return slot;
+		}
+		block += ft_tree_block_words(p, n);
+	}
+	return NULL;
+}
+
+static _Atomic(struct ft_rule *) *slot_of(const struct ft_tree *t, const struct ft_rule *r)
+{
+	_Atomic(struct ft_rule *) *slot = NULL;
+
+	for (uint32_t i = 0; i < t->parts && !slot; i++)
+		slot = slot_in_leaf(t, &t->part[i], leaf_of(t, &t->part[i], r), r);
+	return slot;
+}
+
+// ---- changes
+
+static void give_up(struct ft_classifier *c)
+{
+	ft_tree_plan_free(c->tree_plan);
+	c->tree_plan = NULL;
+	c->young = c->tree_young; // 0: there is no tree
+}
+
+// A chain's first rule changed while a tree is made.
+static void note(struct ft_classifier *c, const struct ft_rule *old, bool raised)
+{
+	struct ft_tree_plan *p = c->tree_plan;
+
+	if (p->phase <= FT_TREE_COPY || raised || p->n_noted == FT_TREE_NOTES)
+		give_up(c);
+	else
+		p->noted[p->n_noted++] = old;
+}
+
+void ft_tree_head(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *now)
+{
+	bool raised = now && now->priority > old->priority;
+	_Atomic(struct ft_rule *) *slot = c->tree ? slot_of(c->tree, old) : NULL;
+
+	if (c->tree_plan)
+		note(c, old, raised);
+	if (!slot)
+		return;
+	if (now && now->priority == old->priority) {
+		atomic_store_explicit(slot, now, memory_order_release);
+		return;
+	}
+	atomic_store_explicit(slot, NULL, memory_order_release);
+	c->tree_ends |= raised;
+	c->changed |= raised;
+}
+
+void ft_tree_uproot(struct ft_classifier *c)
+{
+	if (c->tree_plan)
+		give_up(c);
+	c->tree_ends = c->tree;
+	c->young = c->tree_young = 0;
+}
+
+// ---- a new one
+
+// So many rules, and have so many changed, that it may be worth it?
+static bool may_pay(const struct ft_classifier *c)
+{
+	uint64_t enough = c->tree ? c->heads / FT_TREE_WORN : c->tree_wait;
+
+	if (ft_trees == FT_TREES_ALWAYS)
+		return c->heads && c->tree_changes;
+	return c->planned_all && c->heads >= FT_TREE_RULES && c->heads <= FT_TREE_RULES_MAX &&
+	       c->tree_changes > enough && ft_tuples_cost(c) >= FT_TREE_PAYS &&
+	       ft_trees == FT_TREES_IF_QUICKER;
+}
+
+bool ft_tree_begin(struct ft_classifier *c)
+{
+	if (c->tree_plan || !may_pay(c))
+		return false;
+	c->tree_changes = 0;
+	c->tree_plan = ft_tree_plan_new((uint32_t)c->heads);
+	if (!c->tree_plan)
+		return false;
+	c->young = c->planned = c->n;
+	return true;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	uintptr_t x = (uintptr_t) * (void *const *)a, y = (uintptr_t) * (void *const *)b;
+
+	return (x > y) - (x < y);
+}
+
+// What was noted has no slot any more.
+static void empty_slots(struct ft_tree_plan *p)
+{
+	if (!p->n_noted)
+		return;
+	qsort(p->noted, p->n_noted, sizeof(p->noted[0]), by_address);
+	for (uint32_t i = 0; i < p->tree->slots; i++) {
+		const struct ft_rule *r =
+			atomic_load_explicit(&p->tree->rule[i], memory_order_relaxed);
+
+		if (bsearch(&r, p->noted, p->n_noted, sizeof(p->noted[0]), by_address))
+			atomic_store_explicit(&p->tree->rule[i], NULL, memory_order_relaxed);
+	}
+}
+
+// Gives back what was reserved beyond the need.
+static void trim(struct ft_tree_plan *p)
+{
+	size_t bytes = p->n_nodes * sizeof(struct ft_node);
+	void *node = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	uint32_t *lane;
+
+	if (node) {
+		memcpy(node, p->tree->node, bytes);
+		free(p->tree->node);
+		p->tree->node = node;
+	}
+	lane = realloc(p->tree->lane, (p->n_lanes + FT_TREE_BEYOND) * sizeof(*lane));
+	if (lane)
+		p->tree->lane = lane;
+}
+
+static bool pays(const struct ft_classifier *c)
+{
+	const struct ft_tree_plan *p = c->tree_plan;
+
+	if (p->phase != FT_TREE_DONE || ft_trees == FT_TREES_ALWAYS)
+		return p->phase == FT_TREE_DONE;
+	return p->cost < ft_tuples_cost(c) && p->cost < ft_bits_cost(c);
+}
+
+static void end(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	struct ft_tree_plan *p = c->tree_plan;
+	struct ft_tree *old = c->tree;
+
+	if (!pays(c) || !ft_classifier_reserve_tuples(c, c->n)) {
+		c->tree_wait = c->heads / 4 + 1;
+		give_up(c);
+		return;
+	}
+	empty_slots(p);
+	trim(p);
+	c->tree = p->tree;
+	c->tree_young = c->young;
+	c->tree_ends = false;
+	c->changed = true;
+	p->tree = NULL;
+	ft_tree_plan_free(p);
+	c->tree_plan = NULL;
+	ft_classifier_publish(c, garbage);
+	if (old)
+		ft_tree_drop(old, garbage);
+	ft_bits_drop(c, garbage);
+}
+
+bool ft_tree_grow(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	if (!c->tree_plan)
+		return false;
+	if (!ft_tree_plan_step(c->tree_plan, c))
+		end(c, garbage);
+	return c->tree_plan;
+}

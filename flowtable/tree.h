@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Trees: a large classifier's second form, for workers alone, made when it has come to rest.
+//
+// Tuples (tuple.h) take any change at once, and pay for it: a key hashes for some of them, each
+// time at six cache lines, whatever it is. A tree is made for the rules that are there. A node has
+// a few bits of one word of the key, wherever in it, that tell its rules apart best; they are the
+// number of the child (the idea is that of HyperCuts, Singh et al. 2003, with bits that are chosen
+// instead of ranges that are cut, as in Modular Packet Classification, Woo 2000). A rule that
+// leaves some of the bits open is in several children. Two or three nodes lead to a leaf of about
+// sixteen rules, and these are compared at once and exactly, with all that they look at.
+//
+// A rule that leaves most of such bits open would be everywhere. So there are up to four trees
+// ("parts"): the first has the rules that all want enough of the field that most rules want (of
+// ClassBench's an address), the next those that want another, the last what is left. The planner
+// (tree_plan.h) sees no fields, only words of 32 bits. A key goes through one part after the other;
+// if it has a rule already, it passes by parts, and leaves, whose best rule is not better.
+//
+// Rules are known by their rank here: the slot number in the order of descending priority, so the
+// lower rank wins and no rule need be touched to know that. A slot has the first rule of its chain
+// for as long as that has the priority that the chain had when the tree was made; else NULL. A key
+// whose slot has nothing for its version asks all the tuples. So nothing is ever found that the
+// tuples would not find, and slots are the only thing in a tree that changes.
+//
+// Rules that come go into tuples of their own ("since"), which are looked at besides; one that
+// raises the priority of a chain that is in the tree ends the tree, and workers go to the tuples
+// until there is another. The tree and the order of the tuples are published together.
+//
+// The bound. A key takes at most FT_TREE_DEPTH nodes and one leaf, of FT_TREE_LEAF lanes at most, a
+// part, and then the tuples that came since, or all of them (classifier.h).
+
+#include "flowtable/shape.h"
+
+#if defined(__BMI2__)
+#include <immintrin.h>
+#endif
+
+#define FT_TREE_PARTS 4u
+#define FT_TREE_DEPTH 4u
+#define FT_TREE_LEAF 1024u // lanes
+#define FT_TREE_WORDS 12u  // of 32 bits, that the rules of a part look at
+#define FT_TREE_COMMON 4u  // words besides of which all want the same
+#define FT_TREE_BLOCK 16u  // lanes that are compared at once
+#define FT_TREE_NONE UINT32_MAX
+#define FT_TREE_RULES 512u // chains at least
+#define FT_TREE_RULES_MAX (1u << 24)
+#define FT_TREE_WORN 64u   // made anew when one in so many has changed
+#define FT_TREE_PAYS 120u  // cycles that the tuples cost
+#define FT_TREE_BEYOND 64u // words that a vector may read behind the last lane
+
+struct ft_node {
+	uint64_t mask;  // which bits of the word; 0 in a leaf
+	uint32_t at;    // the first child's number; in a leaf where in `lane` its lanes begin
+	uint32_t first; // the lowest rank in it; FT_TREE_NONE: it is empty
+	uint32_t lanes; // 0 if not a leaf
+	uint8_t word;
+	bool leaf;
+} __attribute__((aligned(32)));
+static_assert(sizeof(struct ft_node) == 32, "in one line");
+
+struct ft_tree_part {
+	uint32_t root;
+	uint32_t first; // the lowest rank in it
+	uint32_t words;
+	uint32_t commons;
+	uint8_t word[FT_TREE_WORDS];
+	uint8_t common[FT_TREE_COMMON];
+	uint32_t common_value[FT_TREE_COMMON];
+	uint32_t common_mask[FT_TREE_COMMON];
+};
+
+// Lanes lie in blocks of FT_TREE_BLOCK, or what is left, n: for each word of the part n values and
+// n masks, then n ranks.
+struct ft_tree {
+	struct ft_garbage garbage;
+	uint32_t parts;
+	uint32_t slots;
+	struct ft_node *node;
+	uint32_t *lane;
+	_Atomic(struct ft_rule *) *rule; // of each slot
+	struct ft_tree_part part[FT_TREE_PARTS];
+};
+
+static inline uint32_t ft_tree_block_words(const struct ft_tree_part *p, uint32_t lanes)
+{
+	return lanes * (2 * p->words + 1);
+}
+
+// The bits of the word that the mask has, side by side.
+static inline uint32_t ft_tree_bits(uint64_t word, uint64_t mask)
+{
+#if defined(__BMI2__)
+	return (uint32_t)_pext_u64(word, mask);
+#else
+	uint32_t bits = 0;
+
+	for (unsigned i = 0; mask; mask &= mask - 1, i++)
+		bits |= (uint32_t)(word >> __builtin_ctzll(mask) & 1) << i;
+	return bits;
+#endif
+}
+
+// ---- workers
+
+// As ft_classifier_lookup(), without rules that came since. Returns a bit for each key that has to
+// ask all tuples; its rule is NULL. For each instruction set; isa.c chooses.
+typedef uint64_t ft_tree_fn(const struct ft_tree *, uint64_t version,
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
+ft_tree_fn ft_tree_scalar;
+ft_tree_fn ft_tree_avx2;
+ft_tree_fn ft_tree_avx512;
+
+// ---- writer; for classifier.c
+
+struct ft_classifier;
+extern enum ft_trees ft_trees; // lookup.h
+
+// A chain began with `old`; now with another rule, or there is none any more.
+void ft_tree_head(struct ft_classifier *, const struct ft_rule *old, struct ft_rule *now);
+// All rules are about to be put into other tuples.
+void ft_tree_uproot(struct ft_classifier *);
+// The classifier has come to rest: begins one, if that is worth it.
+bool ft_tree_begin(struct ft_classifier *);
+// A step of that (tree_plan.h). False: nothing is left to do.
+bool ft_tree_grow(struct ft_classifier *, struct ft_garbage_list *);
+// With no reader left.
+void ft_tree_free(struct ft_tree *);
+// Readers may still be in it.
+void ft_tree_drop(struct ft_tree *, struct ft_garbage_list *);

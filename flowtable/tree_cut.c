@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nodes and leaves. The bits of a node are found one by one: each time the one that leaves the
+// least to compare, by a sample of the rules, if it is worth having them in both halves where they
+// leave it open. All bits of a node are of one word of the key; the best word has it.
+#include "flowtable/tree_plan.h"
+
+#include <stdlib.h>
+
+#define SAMPLE 1024u
+#define ENTRIES (4 * SAMPLE)
+#define ROOT_BITS 14u
+#define NODE_BITS 10u
+#define FEW FT_TREE_BLOCK // rules, of which a leaf is made at once
+
+// A rule of the sample, in one of its cells; those of a cell lie together.
+struct entry {
+	uint64_t value, mask;
+	bool last; // of its cell
+};
+
+struct best {
+	uint32_t word; // of the plan's; FT_TREE_NONE: none is worth it
+	uint64_t bits;
+	uint32_t n_bits;
+	uint64_t cost;
+};
+
+struct ft_tree_choice {
+	struct entry entry[ENTRIES], other[ENTRIES];
+	uint32_t n;
+	uint32_t sampled;
+	uint32_t few; // FEW, as the sample sees it
+	uint64_t bits;
+	uint32_t n_bits;
+	uint64_t cost;
+};
+
+// ---- the bits of a word
+
+// What a cell of so many costs those that come to it.
+static uint64_t cost_of(const struct ft_tree_choice *c, uint32_t rules)
+{
+	return (uint64_t)rules * (rules > c->few ? rules : c->few);
+}
+
+// With this bit as well. *copies: entries there would be.
+static uint64_t cost_with(const struct ft_tree_choice *c, unsigned bit, uint32_t *copies)
+{
+	uint32_t count[2] = {0, 0}, open = 0, all = c->n;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		const struct entry *e = &c->entry[i];
+		uint32_t closed = e->mask >> bit & 1;
+
+		open += 1 - closed;
+		count[e->value >> bit & 1] += closed;
+		if (!e->last)
+			continue;
+		sum += cost_of(c, count[0] + open) + cost_of(c, count[1] + open);
+		all += open;
+		count[0] = count[1] = open = 0;
+	}
+	*copies = all;
+	return sum;
+}
+
+// The half of a cell with this value of the bit.
+static uint32_t copy_half(struct ft_tree_choice *c, uint32_t from, uint32_t to, unsigned bit,
+	uint64_t value, uint32_t n)
+{
+	uint32_t before = n;
+
+	for (uint32_t i = from; i < to; i++) {
+		const struct entry *e = &c->entry[i];
+
+		if ((e->mask >> bit & 1) && (e->value >> bit & 1) != value)
+			continue;
+		c->other[n] = *e;
+		c->other[n++].last = false;
+	}
+	if (n > before)
+		c->other[n - 1].last = true;
+	return n;
+}
+
+static void split(struct ft_tree_choice *c, unsigned bit)
+{
+	uint32_t n = 0;
+
+	for (uint32_t from = 0, i = 0; i < c->n; i++) {
+		if (!c->entry[i].last)
+			continue;
+		n = copy_half(c, from, i + 1, bit, 0, n);
+		n = copy_half(c, from, i + 1, bit, 1, n);
+		from = i + 1;
+	}
+	memcpy(c->entry, c->other, n * sizeof(c->entry[0]));
+	c->n = n;
+	c->bits |= 1ull << bit;
+	c->n_bits++;
+}
+
+// Bits that some rules want to be 1 and others to be 0.
+static uint64_t telling_bits(const struct ft_tree_choice *c)
+{
+	uint64_t ones = 0, zeros = 0;
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		ones |= c->entry[i].value;
+		zeros |= c->entry[i].mask & ~c->entry[i].value;
+	}
+	return ones & zeros;
+}
+
+// Adds the best one. False: none is worth it.
+static bool add_bit(struct ft_tree_choice *c, uint64_t telling, uint32_t max)
+{
+	uint64_t best = c->cost - c->cost / 20;
+	unsigned at = 64;
+	uint32_t copies;
+
+	for (uint64_t left = telling & ~c->bits; left; left &= left - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(left);
+		uint64_t cost = cost_with(c, bit, &copies);
+
+		if (cost < best && copies <= max) {
+			best = cost;
+			at = bit;
+		}
+	}
+	if (at == 64)
+		return false;
+	split(c, at);
+	c->cost = best;
+	return true;
+}
+
+static void sample_word(struct ft_tree_choice *c, const struct ft_tree_plan *p,
+	const struct ft_tree_seed *seed, uint32_t word)
+{
+	c->sampled = c->n = seed->n < SAMPLE ? seed->n : SAMPLE;
+	c->few = (uint32_t)((uint64_t)FEW * c->n / seed->n);
+	c->few = c->few ? c->few : 1;
+	for (uint32_t i = 0; i < c->n; i++) {
+		uint32_t rank = seed->rank[(uint64_t)i * seed->n / c->n];
+
+		c->entry[i] = (struct entry){
+			ft_tree_values(p, rank)[word], ft_tree_masks(p, rank)[word], false};
+	}
+	c->entry[c->n - 1].last = true;
+	c->bits = c->n_bits = 0;
+	c->cost = cost_of(c, c->n);
+}
+
+// Returns the work.
+static uint32_t choose_in_word(struct ft_tree_choice *c, const struct ft_tree_plan *p,
+	const struct ft_tree_seed *seed, uint32_t word, uint32_t most_bits)
+{
+	float room = (float)(seed->n < SAMPLE ? seed->n : SAMPLE) * seed->copies;
+	uint32_t max = room < (float)ENTRIES ? (uint32_t)room : ENTRIES, work = 0;
+	uint64_t telling;
+
+	sample_word(c, p, seed, word);
+	telling = telling_bits(c);
+	do
+		work += c->n * (uint32_t)__builtin_popcountll(telling) / 16;
+	while (c->n_bits < most_bits && c->cost > (uint64_t)c->sampled * c->few &&
+		add_bit(c, telling, max));
+	return work;
+}
+
+// So many that leaves come out half full, if they come out even.
+static uint32_t most_bits(const struct ft_tree_seed *seed)
+{
+	uint32_t bits = 1, max = seed->depth ? NODE_BITS : ROOT_BITS;
+
+	while (bits < max && seed->n > (FEW / 2) << bits)
+		bits++;
+	return bits;
+}
+
+// ---- memory
+
+static uint32_t nodes_new(struct ft_tree_plan *p, uint32_t n)
+{
+	uint32_t first = p->n_nodes, room = 2 * (first + n);
+	struct ft_node *v;
+
+	if (first + n > p->room_nodes) {
+		v = aligned_alloc(64, ((size_t)room * sizeof(*v) + 63) & ~(size_t)63);
+		if (!v)
+			return FT_TREE_NONE;
+		if (first)
+			memcpy(v, p->tree->node, first * sizeof(*v));
+		free(p->tree->node);
+		p->tree->node = v;
+		p->room_nodes = room;
+	}
+	p->n_nodes += n;
+	return first;
+}
+
+static bool lanes_reserve(struct ft_tree_plan *p, uint64_t words)
+{
+	uint64_t room = 3 * (p->n_lanes + words) / 2 + FT_TREE_BEYOND;
+	uint32_t *v;
+
+	if (p->n_lanes + words + FT_TREE_BEYOND <= p->room_lanes)
+		return true;
+	v = room < UINT32_MAX ? realloc(p->tree->lane, room * sizeof(*v)) : NULL;
+	if (!v)
+		return false;
+	p->tree->lane = v;
+	p->room_lanes = room;
+	return true;
+}
+
+static struct ft_tree_seed *seeds_push(struct ft_tree_plan *p, uint32_t n)
+{
+	uint32_t room = 2 * (p->n_seeds + n);
+	struct ft_tree_seed *v;
+
+	if (p->n_seeds + n > p->room_seeds) {
+		v = realloc(p->seed, room * sizeof(*v));
+		if (!v)
+			return NULL;
+		p->seed = v;
+		p->room_seeds = room;
+	}
+	p->n_seeds += n;
+	return &p->seed[p->n_seeds - n];
+}
+
+// ---- leaves
+
+// Which of the plan's halves a word of the part is.
+static unsigned half_of_word(const struct ft_tree_plan *p, uint8_t word)
+{
+	return 2 * ft_map_index(p->map, word / 2) + word % 2;
+}
+
+static uint32_t *write_block(
+	const struct ft_tree_plan *p, uint32_t *to, const uint32_t *rank, uint32_t n)
+{
+	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
+
+	for (uint32_t w = 0; w < part->words; w++, to += 2 * n) {
+		unsigned half = half_of_word(p, part->word[w]);
+
+		for (uint32_t i = 0; i < n; i++) {
+			to[i] = ft_tree_half(ft_tree_values(p, rank[i]), half);
+			to[n + i] = ft_tree_half(ft_tree_masks(p, rank[i]), half);
+		}
+	}
+	memcpy(to, rank, n * sizeof(*rank));
+	return to + n;
+}
+
+static bool make_leaf(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
+{
+	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
+	uint64_t words = ft_tree_block_words(part, seed->n);
+	struct ft_node *leaf = &p->tree->node[seed->node];
+	uint32_t *to, n;
+
+	if (seed->n > FT_TREE_LEAF || !lanes_reserve(p, words))
+		return false;
+	*leaf = (struct ft_node){
+		.at = (uint32_t)p->n_lanes,
+		.first = seed->n ? seed->rank[0] : FT_TREE_NONE,
+		.lanes = seed->n,
+		.leaf = true,
+	};
+	to = p->tree->lane + p->n_lanes;
+	for (uint32_t i = 0; i < seed->n; i += n) {
+		n = seed->n - i < FT_TREE_BLOCK ? seed->n - i : FT_TREE_BLOCK;
+		to = write_block(p, to, seed->rank + i, n);
+	}
+	p->n_lanes += words;
+	p->part_lanes += seed->n;
+	p->blocks += (uint64_t)seed->n * ((seed->n + FT_TREE_BLOCK - 1) / FT_TREE_BLOCK);
+	if (seed->depth > p->part_depth)
+		p->part_depth = seed->depth;
+	return true;
+}
+
+// ---- nodes
+
+// Calls for each child that a rule goes to; `child` is its number.
+#define FOR_EACH_CHILD(child, value, open)                                                         \
+	for (uint32_t sub_ = 0, more_ = 1; more_ && ((child) = (value) | sub_, true);              \
+		sub_ = (sub_ - (open)) & (open), more_ = sub_)
+
+struct cut {
+	uint32_t word; // of the plan's
+	uint64_t bits;
+	uint32_t n;     // children
+	uint32_t *from; // where the rules of each begin; n + 1 of them
+};
+
+static void count_children(const struct ft_tree_plan *p, const struct ft_tree_seed *seed,
+	const struct cut *cut, uint32_t *rank)
+{
+	for (uint32_t i = 0; i < seed->n; i++) {
+		uint64_t mask = ft_tree_masks(p, seed->rank[i])[cut->word];
+		uint32_t value =
+			ft_tree_bits(ft_tree_values(p, seed->rank[i])[cut->word], cut->bits);
+		uint32_t open = ft_tree_bits(~mask, cut->bits), child;
+
+		FOR_EACH_CHILD(child, value, open)
+		if (rank)
+			rank[cut->from[child]++] = seed->rank[i];
+		else
+			cut->from[child + 1]++;
+	}
+}
+
+static void push_children(struct ft_tree_seed *to, const struct ft_tree_seed *seed,
+	const struct cut *cut, uint32_t *rank, uint32_t first)
+{
+	uint32_t all = cut->from[cut->n], from = 0;
+
+	for (uint32_t i = 0; i < cut->n; i++) {
+		to[i] = (struct ft_tree_seed){
+			.node = first + i,
+			.n = cut->from[i] - from,
+			.rank = rank + from,
+			.ends = i ? NULL : rank,
+			.copies = seed->copies * (float)seed->n / (float)all,
+			.depth = (uint8_t)(seed->depth + 1),
+		};
+		from = cut->from[i];
+	}
+}
+
+// False: no memory.
+static bool cut_node(
+	struct ft_tree_plan *p, const struct ft_tree_seed *seed, const struct best *best)
+{
+	struct cut cut = {.word = best->word, .bits = best->bits, .n = 1u << best->n_bits};
+	uint32_t *rank = NULL, first, all;
+	struct ft_tree_seed *to = NULL;
+
+	cut.from = calloc(cut.n + 2, sizeof(*cut.from));
+	if (!cut.from)
+		return false;
+	count_children(p, seed, &cut, NULL);
+	for (uint32_t i = 0; i < cut.n; i++)
+		cut.from[i + 1] += cut.from[i];
+	all = cut.from[cut.n];
+	first = nodes_new(p, cut.n);
+	if (first != FT_TREE_NONE)
+		rank = malloc((all + 1) * sizeof(*rank));
+	if (rank)
+		to = seeds_push(p, cut.n);
+	if (to) {
+		count_children(p, seed, &cut, rank);
+		cut.from[cut.n] = all;
+		push_children(to, seed, &cut, rank, first);
+		p->tree->node[seed->node] = (struct ft_node){
+			.mask = cut.bits,
+			.at = first,
+			.first = seed->rank[0],
+			.word = p->word[cut.word],
+		};
+	} else {
+		free(rank);
+	}
+	free(cut.from);
+	return to;
+}
+
+bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
+{
+	uint32_t root = nodes_new(p, 1);
+	struct ft_tree_seed *seed = root == FT_TREE_NONE ? NULL : seeds_push(p, 1);
+
+	if (!seed) {
+		free(rank);
+		return false;
+	}
+	p->tree->part[p->tree->parts - 1].root = root;
+	p->part_lanes = p->part_depth = 0;
+	p->blocks = 0;
+	*seed = (struct ft_tree_seed){
+		.node = root, .n = n, .rank = rank, .ends = rank, .copies = FT_TREE_COPIES};
+	return true;
+}
+
+// Returns the work; 0: no memory.
+static uint32_t choose(struct ft_tree_plan *p, const struct ft_tree_seed *seed, struct best *best)
+{
+	uint32_t work = 1;
+	struct ft_tree_choice *c;
+
+	if (!p->choice)
+		p->choice = malloc(sizeof(*p->choice));
+	c = p->choice;
+	for (uint32_t w = 0; c && w < p->n_words; w++) {
+		work += choose_in_word(c, p, seed, w, most_bits(seed));
+		if (c->bits && (best->word == FT_TREE_NONE || c->cost < best->cost))
+			*best = (struct best){w, c->bits, c->n_bits, c->cost};
+	}
+	return c ? work : 0;
+}
+
+static uint32_t make_node(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
+{
+	struct best best = {.word = FT_TREE_NONE};
+	uint32_t work = 1;
+
+	if (seed->n > FEW && seed->depth < FT_TREE_DEPTH)
+		work = choose(p, seed, &best);
+	if (!work)
+		return 0;
+	if (best.word == FT_TREE_NONE ? !make_leaf(p, seed) : !cut_node(p, seed, &best))
+		return 0;
+	return work + seed->n;
+}
+
+uint32_t ft_tree_cut(struct ft_tree_plan *p)
+{
+	struct ft_tree_seed seed = p->seed[--p->n_seeds];
+	uint32_t work = make_node(p, &seed);
+
+	free(seed.ends);
+	return work;
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/tree_plan.h"
+
+#include "flowtable/classifier.h"
+#include "flowtable/tuple.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define PRIORITIES 65536u
+#define SAMPLE 1024u
+#define ENOUGH 8u // bits of a word: rules that want so many don't get everywhere
+#define HALVES (2 * FT_TREE_KEY_WORDS)
+
+void ft_tree_plan_free(struct ft_tree_plan *p)
+{
+	if (!p)
+		return;
+	while (p->n_seeds)
+		free(p->seed[--p->n_seeds].ends);
+	ft_tree_free(p->tree);
+	free(p->item);
+	free(p->below);
+	free(p->bits);
+	free(p->left);
+	free(p->seed);
+	free(p->choice);
+	free(p);
+}
+
+// ---- gathering
+
+static bool gather_end(struct ft_tree_plan *p)
+{
+	unsigned n = (unsigned)__builtin_popcountll(p->map);
+
+	if (!p->n || !n || n > FT_TREE_KEY_WORDS)
+		return false;
+	for (uint64_t map = p->map; map; map &= map - 1)
+		p->word[p->n_words++] = (uint8_t)__builtin_ctzll(map);
+	p->tree->rule = calloc(p->n, sizeof(p->tree->rule[0]));
+	p->bits = malloc(2 * (size_t)p->n_words * p->n * sizeof(p->bits[0]));
+	p->left = malloc(p->n * sizeof(p->left[0]));
+	p->tree->slots = p->n;
+	for (uint32_t i = PRIORITIES - 1; i > 0; i--)
+		p->below[i - 1] += p->below[i];
+	return p->tree->rule && p->bits && p->left;
+}
+
+// Of the tuples before the first `young` one.
+static uint32_t gather(struct ft_tree_plan *p, const struct ft_classifier *c, uint32_t most)
+{
+	uint32_t work = 1;
+	struct ft_rule *r;
+
+	for (; work < most && p->tuple < c->young; work++) {
+		r = ft_tuple_next(c->tuple[p->tuple], &p->at);
+		if (!r) {
+			p->tuple++;
+			p->at = 0;
+			continue;
+		}
+		assert(p->n < p->room);
+		p->item[p->n++] = (struct ft_tree_item){r, r->priority};
+		p->map |= r->shape->map;
+		if (r->priority)
+			p->below[r->priority - 1]++; // counts of what is above it
+	}
+	if (p->tuple < c->young)
+		return work;
+	p->phase = gather_end(p) ? FT_TREE_RANK : FT_TREE_FAILED;
+	return work;
+}
+
+static uint32_t rank(struct ft_tree_plan *p, uint32_t most)
+{
+	uint32_t end = p->n - p->done < most ? p->n : p->done + most, work = end - p->done + 1;
+
+	for (; p->done < end; p->done++) {
+		const struct ft_tree_item *i = &p->item[p->done];
+
+		atomic_init(&p->tree->rule[p->below[i->priority]++], i->rule);
+	}
+	if (p->done < p->n)
+		return work;
+	p->phase = FT_TREE_COPY;
+	p->done = 0;
+	free(p->item);
+	p->item = NULL;
+	return work;
+}
+
+static void copy_rule(struct ft_tree_plan *p, uint32_t rank_of)
+{
+	const struct ft_rule *r =
+		atomic_load_explicit(&p->tree->rule[rank_of], memory_order_relaxed);
+	uint64_t *to = p->bits + 2 * (size_t)p->n_words * rank_of;
+
+	memset(to, 0, 2 * p->n_words * sizeof(*to));
+	for (uint32_t i = 0; i < r->shape->words; i++) {
+		unsigned at = ft_map_index(p->map, r->shape->word[i]);
+
+		to[at] = r->value[i];
+		to[p->n_words + at] = r->shape->mask[i];
+	}
+}
+
+static uint32_t copy(struct ft_tree_plan *p, uint32_t most)
+{
+	uint32_t end = p->n - p->done < most ? p->n : p->done + most, work = end - p->done + 1;
+
+	for (; p->done < end; p->done++) {
+		uint32_t soon = p->done + 8 < p->n ? p->done + 8 : p->done;
+
+		__builtin_prefetch(
+			atomic_load_explicit(&p->tree->rule[soon], memory_order_relaxed));
+		copy_rule(p, p->done);
+		p->left[p->done] = p->done;
+	}
+	if (p->done < p->n)
+		return work;
+	p->n_left = p->n;
+	p->phase = FT_TREE_PART;
+	return work;
+}
+
+// ---- parts
+
+static bool wants_enough(const struct ft_tree_plan *p, uint32_t rank_of, unsigned half)
+{
+	uint32_t mask = ft_tree_half(ft_tree_masks(p, rank_of), half);
+
+	return (unsigned)__builtin_popcount(mask) >= ENOUGH;
+}
+
+// How many rules of a sample want enough of this word, less those that want the same as many do.
+static uint64_t score(const struct ft_tree_plan *p, unsigned half)
+{
+	uint32_t n = p->n_left < SAMPLE ? p->n_left : SAMPLE, enough = 0;
+	uint16_t count[256] = {0};
+	uint64_t same = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t rank_of = p->left[(uint64_t)i * p->n_left / n];
+
+		if (!wants_enough(p, rank_of, half))
+			continue;
+		enough++;
+		count[ft_hash_end(ft_tree_half(ft_tree_values(p, rank_of), half)) & 255]++;
+	}
+	for (unsigned i = 0; i < 256; i++)
+		same += (uint64_t)count[i] * count[i];
+	return enough ? 1024u * (uint64_t)enough - 1024u * same / enough : 0;
+}
+
+static unsigned best_half(const struct ft_tree_plan *p)
+{
+	uint64_t best = 0, s;
+	unsigned at = HALVES;
+
+	for (unsigned i = 0; i < 2 * p->n_words; i++) {
+		s = score(p, i);
+		if (s > best) {
+			best = s;
+			at = i;
+		}
+	}
+	return at;
+}
+
+// Moves those that want enough of the word out of `left`. HALVES: all.
+static uint32_t take(struct ft_tree_plan *p, unsigned half, uint32_t *taken)
+{
+	uint32_t n = 0, left = 0;
+
+	for (uint32_t i = 0; i < p->n_left; i++) {
+		if (half == HALVES || wants_enough(p, p->left[i], half))
+			taken[n++] = p->left[i];
+		else
+			p->left[left++] = p->left[i];
+	}
+	p->n_left = left;
+	return n;
+}
+
+struct survey {
+	uint32_t value, mask; // of the first; mask: of all
+	bool differs;
+};
+
+static void survey(const struct ft_tree_plan *p, const uint32_t *taken, uint32_t n,
+	struct survey s[static HALVES])
+{
+	for (unsigned h = 0; h < 2 * p->n_words; h++) {
+		s[h].value = ft_tree_half(ft_tree_values(p, taken[0]), h);
+		s[h].mask = ft_tree_half(ft_tree_masks(p, taken[0]), h);
+		s[h].differs = false;
+	}
+	for (uint32_t i = 1; i < n; i++)
+		for (unsigned h = 0; h < 2 * p->n_words; h++) {
+			uint32_t mask = ft_tree_half(ft_tree_masks(p, taken[i]), h);
+
+			s[h].differs |= mask != s[h].mask ||
+					ft_tree_half(ft_tree_values(p, taken[i]), h) != s[h].value;
+			s[h].mask |= mask;
+		}
+}
+
+// What its rules have in common is asked once, what they differ in by each lane. False: too much.
+static bool describe(struct ft_tree_plan *p, const uint32_t *taken, uint32_t n)
+{
+	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
+	struct survey s[HALVES];
+
+	part->first = taken[0];
+	survey(p, taken, n, s);
+	for (unsigned h = 0; h < 2 * p->n_words; h++) {
+		uint8_t word = (uint8_t)(2 * p->word[h / 2] + h % 2);
+
+		if (!s[h].mask)
+			continue;
+		if (!s[h].differs && part->commons < FT_TREE_COMMON) {
+			part->common_value[part->commons] = s[h].value;
+			part->common_mask[part->commons] = s[h].mask;
+			part->common[part->commons++] = word;
+		} else if (part->words < FT_TREE_WORDS) {
+			part->word[part->words++] = word;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+// As measured: lists and prefetches; a node; a block of lanes.
+static void part_ends(struct ft_tree_plan *p)
+{
+	if (!p->tree->parts)
+		p->cost = 10;
+	else
+		p->cost += 8 + 6 * p->part_depth +
+			   (uint32_t)(8 * p->blocks / (p->part_lanes ? p->part_lanes : 1));
+}
+
+static uint32_t part(struct ft_tree_plan *p)
+{
+	uint32_t n = p->n_left, *taken;
+	bool last = p->tree->parts == FT_TREE_PARTS - 1;
+
+	part_ends(p);
+	if (!n) {
+		p->phase = FT_TREE_DONE;
+		return 1;
+	}
+	p->phase = FT_TREE_FAILED;
+	taken = malloc(n * sizeof(*taken));
+	if (!taken)
+		return 1;
+	n = take(p, last || n <= FT_TREE_BLOCK ? HALVES : best_half(p), taken);
+	if (!describe(p, taken, n))
+		free(taken);
+	else if (ft_tree_plant(p, taken, n))
+		p->phase = FT_TREE_CUT;
+	return 2 * n + 1;
+}
+
+static uint32_t cut(struct ft_tree_plan *p)
+{
+	uint32_t work = ft_tree_cut(p);
+
+	if (!work)
+		p->phase = FT_TREE_FAILED;
+	else if (!p->n_seeds)
+		p->phase = FT_TREE_PART;
+	return work + 1;
+}
+
+static uint32_t step(struct ft_tree_plan *p, const struct ft_classifier *c, uint32_t most)
+{
+	switch (p->phase) {
+	case FT_TREE_GATHER:
+		return gather(p, c, most);
+	case FT_TREE_RANK:
+		return rank(p, most);
+	case FT_TREE_COPY:
+		return copy(p, most);
+	case FT_TREE_PART:
+		return part(p);
+	case FT_TREE_CUT:
+		return cut(p);
+	default:
+		return most;
+	}
+}
+
+bool ft_tree_plan_step(struct ft_tree_plan *p, const struct ft_classifier *c)
+{
+	uint32_t work = 0;
+
+	while (work < FT_TREE_STEP && p->phase < FT_TREE_DONE)
+		work += step(p, c, FT_TREE_STEP - work);
+	return p->phase < FT_TREE_DONE;
+}
+
+struct ft_tree_plan *ft_tree_plan_new(uint32_t rules)
+{
+	struct ft_tree_plan *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->tree = calloc(1, sizeof(*p->tree));
+	p->item = malloc(rules * sizeof(p->item[0]));
+	p->below = calloc(PRIORITIES, sizeof(p->below[0]));
+	p->room = rules;
+	if (p->tree && p->item && p->below)
+		return p;
+	ft_tree_plan_free(p);
+	return NULL;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// How a tree (tree.h) is made, in steps, beside rules that come and go.
+//
+//   gather    the first rule of each chain of the tuples there are
+//   rank      sorted by descending priority
+//   copy      what each looks at, side by side: nothing below touches a rule
+//   part      which of those that are left go into the next part
+//   cut       one node after the other, depth first, in tree_cut.c
+//
+// A step does FT_TREE_STEP rules' worth of this, or one node, or the choice of one part.
+//
+// New chains go into new tuples meanwhile. If a chain that is there gets another first rule, or
+// goes, the plan is given up as long as rules are touched; after that it is noted, and its slot is
+// emptied before anybody sees the tree.
+
+#include "flowtable/tree.h"
+
+#include <string.h>
+
+#define FT_TREE_STEP 16384u
+#define FT_TREE_KEY_WORDS 8u // of 64 bits, that rules look at
+#define FT_TREE_COPIES 3.0f  // lanes of a part, for each of its rules, at most on an average
+#define FT_TREE_NOTES 4096u  // chains that change meanwhile, before it is given up
+
+struct ft_tree_choice;
+
+enum ft_tree_phase {
+	FT_TREE_GATHER,
+	FT_TREE_RANK,
+	FT_TREE_COPY,
+	FT_TREE_PART,
+	FT_TREE_CUT,
+	FT_TREE_DONE,
+	FT_TREE_FAILED, // not worth it, or no memory
+};
+
+struct ft_tree_item {
+	struct ft_rule *rule;
+	uint16_t priority;
+};
+
+// A node that is still to be made of these rules.
+struct ft_tree_seed {
+	uint32_t node;
+	uint32_t n;
+	uint32_t *rank; // ascending
+	void *ends;     // a block whose last user this is; NULL: it is not
+	float copies;   // that a rule may be in below, on an average
+	uint8_t depth;
+};
+
+struct ft_tree_plan {
+	enum ft_tree_phase phase;
+	struct ft_tree *tree; // slots; the arrays of nodes and lanes are whole at the end
+	uint32_t done;        // of the phase
+	uint32_t tuple;       // gathering: which, and where in it
+	uint64_t at;
+	struct ft_tree_item *item;
+	uint32_t n, room;
+	uint32_t *below;  // by priority; how many are better, and of the same already ranked
+	uint64_t map;     // words that some rule looks at,
+	uint32_t n_words; // which are
+	uint8_t word[FT_TREE_KEY_WORDS];
+	uint64_t *bits; // of each rank n_words values and n_words masks
+	uint32_t *left; // ranks that are in no part yet
+	uint32_t n_left;
+	struct ft_tree_seed *seed; // a stack
+	uint32_t n_seeds, room_seeds;
+	uint32_t n_nodes, room_nodes;
+	uint64_t n_lanes, room_lanes;  // lanes; words of these
+	uint64_t blocks;               // of the leaves, each times its lanes
+	struct ft_tree_choice *choice; // tree_cut.c
+	uint32_t part_lanes;
+	uint32_t part_depth;
+	uint32_t cost; // of a key, in cycles, roughly
+	const struct ft_rule *noted[FT_TREE_NOTES];
+	uint32_t n_noted;
+};
+
+static inline const uint64_t *ft_tree_values(const struct ft_tree_plan *p, uint32_t rank)
+{
+	return p->bits + 2 * (size_t)p->n_words * rank;
+}
+
+static inline const uint64_t *ft_tree_masks(const struct ft_tree_plan *p, uint32_t rank)
+{
+	return ft_tree_values(p, rank) + p->n_words;
+}
+
+// Half number i of some words, as they lie in the key.
+static inline uint32_t ft_tree_half(const uint64_t *words, unsigned i)
+{
+	uint32_t v;
+
+	memcpy(&v, (const char *)words + 4 * i, 4);
+	return v;
+}
+
+// Of so many chains. NULL: no memory.
+struct ft_tree_plan *ft_tree_plan_new(uint32_t rules);
+// With the tree, if that is still in it; NULL is fine.
+void ft_tree_plan_free(struct ft_tree_plan *);
+// One step. False: it has come to its end.
+bool ft_tree_plan_step(struct ft_tree_plan *, const struct ft_classifier *);
+
+// ---- tree_cut.c
+
+// The rules of a part, in an array that the plan owns from now on, also if it returns false: no
+// memory.
+bool ft_tree_plant(struct ft_tree_plan *, uint32_t *rank, uint32_t n);
+// Makes one node of the part. Returns the work in rules, 0: no memory, or it is not worth it.
+uint32_t ft_tree_cut(struct ft_tree_plan *);
