@@ -183,6 +183,7 @@ static void trim(struct ft_tree_plan *p)
 		free(p->tree->node);
 		p->tree->node = node;
 	}
+	p->tree->far = bytes + p->n_lanes * sizeof(*lane) > FT_TREE_FAR;
 	lane = realloc(p->tree->lane, (p->n_lanes + FT_TREE_BEYOND) * sizeof(*lane));
 	if (lane)
 		p->tree->lane = lane;
@@ -194,6 +195,9 @@ static bool pays(const struct ft_classifier *c)
 
 	if (p->phase != FT_TREE_DONE || ft_trees == FT_TREES_ALWAYS)
 		return p->phase == FT_TREE_DONE;
+	// As measured: where there are bit vectors they are quicker than three parts.
+	if (ft_bits_cost(c) < UINT32_MAX && p->tree->parts > 2)
+		return false;
 	return p->cost < ft_tuples_cost(c) && p->cost < ft_bits_cost(c);
 }
 

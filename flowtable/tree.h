@@ -43,10 +43,11 @@
 #define FT_TREE_BLOCK 16u  // lanes that are compared at once
 #define FT_TREE_NONE UINT32_MAX
 #define FT_TREE_RULES 512u // chains at least
-#define FT_TREE_RULES_MAX (1u << 24)
-#define FT_TREE_WORN 64u   // made anew when one in so many has changed
-#define FT_TREE_PAYS 120u  // cycles that the tuples cost
-#define FT_TREE_BEYOND 64u // words that a vector may read behind the last lane
+#define FT_TREE_RULES_MAX (1u << 20)
+#define FT_TREE_WORN 64u       // made anew when one in so many has changed
+#define FT_TREE_PAYS 120u      // cycles that the tuples cost
+#define FT_TREE_FAR (2u << 20) // bytes
+#define FT_TREE_BEYOND 64u     // words that a vector may read behind the last lane
 
 struct ft_node {
 	uint64_t mask;  // which bits of the word; 0 in a leaf
@@ -75,6 +76,7 @@ struct ft_tree {
 	struct ft_garbage garbage;
 	uint32_t parts;
 	uint32_t slots;
+	bool far; // larger than a core's second cache
 	struct ft_node *node;
 	uint32_t *lane;
 	_Atomic(struct ft_rule *) *rule; // of each slot

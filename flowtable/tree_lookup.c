@@ -76,22 +76,44 @@ static inline void leave_root(struct walk *w, const struct ft_node *root)
 	}
 }
 
-// A node further. Those in leaves stay there, if a better rule may be in it.
-static inline void go_on(struct walk *w)
+static inline const void *either(bool first, const void *a, const void *b)
+{
+	uintptr_t mask = -(uintptr_t)first;
+
+	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
+}
+
+// Where a node leads to: itself, if it is a leaf. What is needed there is asked for.
+static inline __attribute__((always_inline)) const struct ft_node *next_of(
+	const struct ft_tree *t, const struct ft_node *n, const struct weft_flow_key *key, bool far)
+{
+	const void *child;
+
+	if (!far) {
+		child = child_of(t, n, key);
+		__builtin_prefetch(either(n->leaf, lanes_of(t, n), child));
+		return either(n->leaf, n, child);
+	}
+	child = n->leaf ? n : child_of(t, n, key);
+	__builtin_prefetch(n->leaf ? lanes_of(t, n) : child);
+	return child;
+}
+
+// A node further. Those in leaves stay there, if a better rule may be in it. Where nodes are near a
+// wrong guess is what costs most; where they are far a right one goes on without waiting for them.
+static inline __attribute__((always_inline)) void go_on(struct walk *w, bool far)
 {
 	unsigned left = 0;
 
 	for (unsigned j = 0; j < w->n_going; j++) {
 		unsigned i = w->going[j];
 		const struct ft_node *n = w->at[i];
-		const struct ft_node *child = n->leaf ? n : child_of(w->tree, n, w->keys[i]);
 
-		__builtin_prefetch(n->leaf ? lanes_of(w->tree, n) : child);
+		w->at[i] = next_of(w->tree, n, w->keys[i], far);
 		w->there[w->n_there] = (uint8_t)i;
 		w->n_there += (unsigned)n->leaf & (n->first < w->best[i]);
 		w->going[left] = (uint8_t)i;
 		left += (unsigned)!n->leaf;
-		w->at[i] = child;
 	}
 	w->n_going = left;
 }
@@ -210,8 +232,12 @@ static void search_part(struct walk *w, const struct ft_tree_part *p)
 {
 	list_keys(w, p);
 	leave_root(w, &w->tree->node[p->root]);
-	while (w->n_going)
-		go_on(w);
+	while (w->n_going) {
+		if (w->tree->far)
+			go_on(w, true);
+		else
+			go_on(w, false);
+	}
 	prefetch_lanes(w);
 	for (uint32_t block = 0; w->n_there; block++) {
 		if (p->words == 4)

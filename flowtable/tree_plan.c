@@ -256,7 +256,7 @@ static uint32_t part(struct ft_tree_plan *p)
 	taken = malloc(n * sizeof(*taken));
 	if (!taken)
 		return 1;
-	n = take(p, last || n <= FT_TREE_BLOCK ? HALVES : best_half(p), taken);
+	n = take(p, last || n <= 2 * FT_TREE_BLOCK ? HALVES : best_half(p), taken);
 	if (!describe(p, taken, n))
 		free(taken);
 	else if (ft_tree_plant(p, taken, n))

@@ -4,10 +4,14 @@
 //
 // The writer flips all rules of a table from one generation to the next, each flip one transaction,
 // by every means there is (add over, modify, delete and add, with aborts between), while it also
-// grows and shrinks other tables. Each reader looks up a burst and must find every rule, and all of
+// grows and shrinks other tables, and lets tables come to rest, so that second forms come and go.
+// Each reader looks up a burst and must find every rule, and all of
 // one generation, also in the group, which flips along.
 
 #include "qsbr.h"
+
+#include "flowtable/lookup.h"
+#include "flowtable/tables.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -152,6 +156,20 @@ static void noise(struct ft_switch *sw, unsigned round)
 		assert_int_equal(ft_flow_mod(sw, &del, &all, NULL), WEFT_E_NONE);
 }
 
+// Two of the first make a table that was left alone begin a tree; perhaps it is whole at the end.
+static void rest(struct ft_switch *sw)
+{
+	for (unsigned n = 1 + rng() % 4; n; n--)
+		ft_settle(sw);
+	for (unsigned n = rng() % 32; n && ft_settle_more(sw); n--)
+		;
+}
+
+static bool has_tree(struct ft_switch *sw)
+{
+	return ft_table_of(sw, 0)->classifier.tree;
+}
+
 static void flips(void **state)
 {
 	struct world *w = world_new(1, 10000);
@@ -159,7 +177,9 @@ static void flips(void **state)
 	struct ft_env env = w->env;
 	struct ft_limits limits = {100000, 16, 16, 16};
 	struct ft_switch *sw;
+	unsigned trees = 0;
 
+	ft_trees_use(FT_TREES_ALWAYS);
 	env.retire = qsbr_retire;
 	env.workers = READERS;
 	sw = ft_switch_new(&env, &limits, w);
@@ -184,8 +204,12 @@ static void flips(void **state)
 		}
 		ft_txn_commit(sw);
 		noise(sw, g);
+		if (rng() % 16 == 0)
+			rest(sw);
+		trees += has_tree(sw);
 		qsbr_keep_up();
 	}
+	assert_true(trees > 0);
 	atomic_store(&stop, true);
 	for (unsigned i = 0; i < READERS; i++) {
 		pthread_join(reader[i].thread, NULL);
