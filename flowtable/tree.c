@@ -86,12 +86,12 @@ static void give_up(struct ft_classifier *c)
 	c->young = c->tree_young; // 0: there is no tree
 }
 
-// A chain's first rule changed while a tree is made.
-static void note(struct ft_classifier *c, const struct ft_rule *old, bool raised)
+// While a tree is made a chain got another first rule, or it has gone.
+static void note(struct ft_classifier *c, const struct ft_rule *old, bool gone)
 {
 	struct ft_tree_plan *p = c->tree_plan;
 
-	if (p->phase <= FT_TREE_COPY || raised || p->n_noted == FT_TREE_NOTES)
+	if (p->phase <= FT_TREE_COPY || !gone || p->n_noted == FT_TREE_NOTES)
 		give_up(c);
 	else
 		p->noted[p->n_noted++] = old;
@@ -99,20 +99,16 @@ static void note(struct ft_classifier *c, const struct ft_rule *old, bool raised
 
 void ft_tree_head(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *now)
 {
-	bool raised = now && now->priority > old->priority;
+	bool moved = now && now->priority != old->priority;
 	_Atomic(struct ft_rule *) *slot = c->tree ? slot_of(c->tree, old) : NULL;
 
 	if (c->tree_plan)
-		note(c, old, raised);
+		note(c, old, !now);
 	if (!slot)
 		return;
-	if (now && now->priority == old->priority) {
-		atomic_store_explicit(slot, now, memory_order_release);
-		return;
-	}
-	atomic_store_explicit(slot, NULL, memory_order_release);
-	c->tree_ends |= raised;
-	c->changed |= raised;
+	atomic_store_explicit(slot, moved ? NULL : now, memory_order_release);
+	c->tree_ends |= moved;
+	c->changed |= moved;
 }
 
 void ft_tree_uproot(struct ft_classifier *c)

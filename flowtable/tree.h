@@ -17,14 +17,14 @@
 // if it has a rule already, it passes by parts, and leaves, whose best rule is not better.
 //
 // Rules are known by their rank here: the slot number in the order of descending priority, so the
-// lower rank wins and no rule need be touched to know that. A slot has the first rule of its chain
-// for as long as that has the priority that the chain had when the tree was made; else NULL. A key
-// whose slot has nothing for its version asks all the tuples. So nothing is ever found that the
-// tuples would not find, and slots are the only thing in a tree that changes.
+// lower rank wins and no rule need be touched to know that. A slot has the first rule of its chain,
+// NULL when the chain has gone; a key whose slot has nothing for its version, or something of lower
+// priority, asks all the tuples. So nothing is ever found that the tuples would not find, and slots
+// are the only thing in a tree that changes.
 //
-// Rules that come go into tuples of their own ("since"), which are looked at besides; one that
-// raises the priority of a chain that is in the tree ends the tree, and workers go to the tuples
-// until there is another. The tree and the order of the tuples are published together.
+// Rules that come go into tuples of their own ("since"), which are looked at besides. A chain of
+// the tree that gets another priority would have another rank: it ends the tree, and workers go to
+// the tuples until there is another. The tree and the order of the tuples are published together.
 //
 // The bound. A key takes at most FT_TREE_DEPTH nodes and one leaf, of FT_TREE_LEAF lanes at most, a
 // part, and then the tuples that came since, or all of them (classifier.h).

@@ -10,9 +10,9 @@
 //
 // A step does FT_TREE_STEP rules' worth of this, or one node, or the choice of one part.
 //
-// New chains go into new tuples meanwhile. If a chain that is there gets another first rule, or
-// goes, the plan is given up as long as rules are touched; after that it is noted, and its slot is
-// emptied before anybody sees the tree.
+// New chains go into new tuples meanwhile. If a chain that is there gets another first rule the
+// plan is given up; if one goes, that too, as long as rules are touched. After that it is noted,
+// and its slot is emptied before anybody sees the tree.
 
 #include "flowtable/tree.h"
 
@@ -21,7 +21,7 @@
 #define FT_TREE_STEP 8192u
 #define FT_TREE_KEY_WORDS 8u // of 64 bits, that rules look at
 #define FT_TREE_COPIES 3.0f  // lanes of a part, for each of its rules, at most on an average
-#define FT_TREE_NOTES 4096u  // chains that change meanwhile, before it is given up
+#define FT_TREE_NOTES 4096u  // chains that go meanwhile, before it is given up
 
 struct ft_tree_choice;
 
