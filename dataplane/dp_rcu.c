@@ -19,7 +19,7 @@ struct dp_rcu {
 	struct dp_rcu_item *head; // oldest first; tokens rise
 	struct dp_rcu_item **tail;
 	uint64_t pulse; // a grace period; 0: none is under way
-	uint64_t pulse_ns, pulsed_ns;
+	uint64_t pulse_ns, pulsed_ns, rest_ns;
 };
 
 struct dp_rcu *dp_rcu_new(unsigned workers)
@@ -173,8 +173,11 @@ void dp_rcu_pulse(struct dp_rcu *r, uint64_t now_ns)
 	if (r->pulse && dp_rcu_ended(r, r->pulse)) {
 		r->pulsed_ns = r->pulse_ns;
 		r->pulse = 0;
+		r->rest_ns = DP_RCU_REST * (now_ns - r->pulse_ns);
+		if (r->rest_ns > DP_RCU_REST_NS)
+			r->rest_ns = DP_RCU_REST_NS;
 	}
-	if (r->pulse || now_ns - r->pulse_ns < DP_RCU_PULSE_NS)
+	if (r->pulse || now_ns - r->pulse_ns < DP_RCU_PULSE_NS + r->rest_ns)
 		return;
 	r->pulse_ns = now_ns;
 	r->pulse = dp_rcu_begin(r);

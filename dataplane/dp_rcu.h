@@ -45,8 +45,12 @@ uint64_t dp_rcu_begin(struct dp_rcu *);
 bool dp_rcu_ended(const struct dp_rcu *, uint64_t begun);
 // Waits for one grace period: as long as the slowest worker's loop, its idle sleep included.
 void dp_rcu_synchronize(struct dp_rcu *);
-// Begins one every DP_RCU_PULSE_NS, as long as it is called often; when the latest of them to have
-// ended had begun, by the caller's clock. What workers counted before is in the counters.
+// Begins one every DP_RCU_PULSE_NS, as long as it is called often, and more seldom where they last
+// long because very much is pending: workers are to be busy with that a tenth of the time; when the
+// latest of them to have ended had begun, by the caller's clock. What workers counted before is in
+// the counters.
 #define DP_RCU_PULSE_NS 50000000u
+#define DP_RCU_REST 10u            // times as long as the latest one took,
+#define DP_RCU_REST_NS 1000000000u // at most
 void dp_rcu_pulse(struct dp_rcu *, uint64_t now_ns);
 uint64_t dp_rcu_pulsed_ns(const struct dp_rcu *);

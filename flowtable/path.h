@@ -76,8 +76,9 @@ static_assert(sizeof(struct ft_step) == 16, "four to a line");
 // packet that needs no steps touches the first line alone; what it counts there is *pending* until
 // it goes to the counters of the second (pending.h).
 struct ft_path {
-	const void *target; // what the sink said at ft_trace_target()
-	uint64_t epoch;     // ours
+	const void *
+		target; // what the sink said at ft_trace_target(); DROP: `rule`, so that it is near
+	uint64_t epoch; // ours
 	uint64_t fdb_epoch; // ours
 	uint32_t max_len;   // bytes: a longer packet goes the full way
 	uint32_t network;   // as the sink said

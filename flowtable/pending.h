@@ -39,7 +39,7 @@ struct ft_pending {
 	bool folding; // the list may only become shorter
 };
 
-#define FT_FOLD_TABLES 128u // a step: tables on the ways of the paths that are folded in it
+#define FT_FOLD_TABLES 256u // a step: tables on the ways of the paths that are folded in it
 
 // One step. True: more is left. `path`: the path with number 0.
 bool ft_pending_fold(struct ft_pending *, struct ft_path *path, unsigned worker);

@@ -114,7 +114,7 @@ static inline bool dp_path_fits(
 
 static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsigned i)
 {
-	struct dp_cause cause = {.rule = path->rule, .in_port = w->in.at[i].from.in_port};
+	struct dp_cause cause = {.rule = path->target, .in_port = w->in.at[i].from.in_port};
 
 	dp_worker_drop(w, w->in.tenant[i], w->in.m[i], (enum weft_drop)path->why, &cause);
 }
