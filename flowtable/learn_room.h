@@ -13,9 +13,10 @@
 //
 // Who asks again before the writer has answered takes no second place, as each worker remembers
 // what it has handed over. Only two workers that meet the same new flow in the same moment take one
-// each, and the writer gives one back; and a rule that another of its table hides from the very
-// packets it was made for is taken for a new one each time. Either may be told that there is no
-// room while there is; the other way round cannot be.
+// each, and the writer gives one back; and so does a worker that asks again when another rule has
+// taken the slot of its memory; and a rule that another of its table hides from the very packets it
+// was made for is taken for a new one each time. All may be told that there is no room while there
+// is; the other way round cannot be.
 //
 // Rooms are few, one for each table and cookie. The writer makes one when the first rule that asks
 // is staged and lets go of it, after a grace period, when the last one has gone.
