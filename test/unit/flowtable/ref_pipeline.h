@@ -344,6 +344,15 @@ static unsigned set_uses(const struct ref_set *set)
 	return n;
 }
 
+// Then the list may end early, and clear-actions not be met.
+static bool decrements(const void *list, size_t len)
+{
+	WEFT_ACTION_FOR_EACH(a, list, len)
+	if (a->type == WEFT_ACTION_DEC_NW_TTL)
+		return true;
+	return false;
+}
+
 // Edits that come after the packet's last use are not done. `more`: of the uses to come after the
 // list.
 static bool ref_apply(struct ref *r, const void *list, size_t len, uint8_t reason, unsigned more)
@@ -440,7 +449,9 @@ static void ref_tables(struct ref *r)
 			return;
 		more = (i->flags & WEFT_INSTR_GOTO ? 1 : 0) +
 		       uses(rule->p.actions + i->apply_len, i->write_len) +
-		       (i->flags & WEFT_INSTR_CLEAR ? 0 : set_uses(&set));
+		       (i->flags & WEFT_INSTR_CLEAR && !decrements(rule->p.actions, i->apply_len)
+				       ? 0
+				       : set_uses(&set));
 		if (!ref_apply(r, rule->p.actions, i->apply_len,
 			    matches_all(rule) ? WEFT_PACKET_IN_MISS : WEFT_PACKET_IN_ACTION, more))
 			return;
