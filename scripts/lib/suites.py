@@ -140,6 +140,19 @@ def tsan(_options):
     return meson_tests('tsan', 'build-tsan', sanitizer=True)
 
 
+def flips(_options):
+    """A million bundles among readers: none sees rules of before and after one."""
+    if not build('build'):
+        return Tally(failed=1, failures=['flips: build'])
+    tally = Tally()
+    status = call(['build/test/unit/flowtable/test_flowtable_cache_flip'], {'WEFT_FLIPS': '1000000'})
+    if status:
+        tally.fail(f'flips: status {status}')
+    else:
+        tally.ok()
+    return tally
+
+
 # ---- fuzzing
 
 def fuzz_targets(folder):
@@ -290,7 +303,8 @@ def conform(options):
 
 
 SUITES = {'unit': unit, 'asan': asan, 'tsan': tsan, 'fuzz': fuzz, 'conformance': conform,
-          'e2e': e2e}
+          'e2e': e2e, 'flips': flips}
+ON_REQUEST = {'flips'}  # alone: too long for every day
 
 
 def parse(argv):
@@ -305,14 +319,17 @@ def parse(argv):
     parser.add_argument('--fuzz', action='store_true', help='the fuzz targets')
     parser.add_argument('--conformance', action='store_true',
                         help='all OpenFlow 1.3 certification vectors (half an hour)')
+    parser.add_argument('--flips', action='store_true',
+                        help='a million bundles, of which no packet may see a part (minutes)')
     parser.add_argument('--e2e', nargs=argparse.REMAINDER, metavar='PYTEST-ARGUMENT',
                         help='the end-to-end tests; what follows goes to pytest')
     options = parser.parse_args(argv)
     chosen = [name for name, on in (
         ('unit', options.unit), ('asan', options.sanitizers), ('tsan', options.sanitizers),
-        ('fuzz', options.fuzz), ('conformance', options.conformance), ('e2e', options.e2e is not None)) if on]
+        ('fuzz', options.fuzz), ('conformance', options.conformance), ('flips', options.flips),
+        ('e2e', options.e2e is not None)) if on]
     if not chosen:
-        chosen = ['unit', 'fuzz', 'e2e'] if options.quick else list(SUITES)
+        chosen = ['unit', 'fuzz', 'e2e'] if options.quick else [name for name in SUITES if name not in ON_REQUEST]
     return options, chosen
 
 

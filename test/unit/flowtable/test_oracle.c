@@ -12,6 +12,11 @@
 
 #define WORKERS 3u
 #define TABLES 3u
+#if defined(__SANITIZE_THREAD__)
+#define SHARE 4u // of the steps: there is one thread
+#else
+#define SHARE 1u
+#endif
 
 static struct oracle *oracle;
 static bool wide; // hundreds of masks, thousands of priorities
@@ -431,7 +436,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	ft_trees_use(trees);
 	memset(&by, 0, sizeof(by));
 	settled = 0;
-	for (unsigned i = 0; i < steps; i++)
+	for (unsigned i = 0; i < steps / SHARE; i++)
 		random_step(w);
 	if (oracle->open) {
 		ft_txn_commit(w->sw);
