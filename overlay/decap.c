@@ -372,7 +372,7 @@ static enum overlay_verdict parse_ethernet(struct walk *w)
 	return type == OVERLAY_ETHERTYPE_IPV6 ? parse_ipv6(w) : OVERLAY_FOREIGN;
 }
 
-static inline bool plain_vxlan(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
+static inline bool is_plain(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
 	unsigned hints, struct overlay_rx *rx)
 {
 	struct overlay_plain_vtep against = overlay_plain_vtep(vtep);
@@ -400,7 +400,7 @@ enum overlay_verdict overlay_decap(const struct overlay_vtep *vtep, const struct
 	unsigned hints, struct overlay_rx *rx)
 {
 	if (!(hints & ~OVERLAY_HINT_UDP_GOOD) &&
-		__builtin_expect(plain_vxlan(vtep, pkt, hints, rx), 1))
+		__builtin_expect(is_plain(vtep, pkt, hints, rx), 1))
 		return OVERLAY_INNER;
 	return walk_down(vtep, pkt, hints, rx);
 }

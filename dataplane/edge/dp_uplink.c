@@ -240,10 +240,10 @@ static void dp_rx_one(struct dp_worker *w, struct dp_port *port, const struct ov
 
 // ---- the short way
 
-// Network and source in one word.
+// Encapsulation, network and source in one word.
 static inline uint64_t dp_rx_plain_way(const struct overlay_plain *p)
 {
-	return (uint64_t)p->vni << 32 | p->src;
+	return (uint64_t)p->encap << 56 | (uint64_t)p->vni << 32 | p->src;
 }
 
 // Fills plain[] for those that are. Returns a bit for each.
@@ -287,7 +287,7 @@ static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
 	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
 	struct dp_rx_tunnel *last)
 {
-	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, OVERLAY_PLAIN_INNER);
+	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->inner_ofs);
 
 	if (__builtin_expect(dp_rx_plain_way(p) != last->plain || p->inner_vlan, 0) &&
 		!dp_rx_plain_whose(w, port, vtep, m, p, last))
@@ -295,8 +295,8 @@ static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
 	last->received++;
 	if (!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
 		return;
-	m->data_off = (uint16_t)(m->data_off + OVERLAY_PLAIN_INNER);
-	m->data_len = (uint16_t)p->inner_len;
+	m->data_off = (uint16_t)(m->data_off + p->inner_ofs);
+	m->data_len = p->inner_len;
 	m->pkt_len = p->inner_len;
 	dp_rx_arrive_by(w, last, dp_rx_arrive(w, last, m, data), p->vni);
 }
@@ -311,7 +311,7 @@ static __attribute__((noinline)) void dp_rx_look_ahead_tenants(
 	for (uint64_t left = which; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		t[i] = dp_radix_get(&w->dp->vxlan, plain[i].vni);
+		t[i] = dp_networks_owner(w->dp, plain[i].encap, plain[i].vni);
 		__builtin_prefetch(t[i]);
 	}
 	for (uint64_t left = which; left; left &= left - 1) {

@@ -171,7 +171,7 @@ static void burst_equals_single(void **state)
 // overlay_decap() go; the hint is from an oracle.
 static void plain_frames_are_what_the_walk_says(void **state)
 {
-	unsigned plain = 0, inner = 0;
+	unsigned plain[WEFT_ENCAP_NVGRE + 1] = {0}, inner[WEFT_ENCAP_NVGRE + 1] = {0};
 
 	for (unsigned round = 0; round < 300000; round++) {
 		struct overlay_vtep v = test_vtep();
@@ -185,6 +185,7 @@ static void plain_frames_are_what_the_walk_says(void **state)
 		mangle(&f);
 		v.udp4_zero_csum_bad = rng() % 8 == 0;
 		v.vxlan_port = rng() % 16 ? 4789 : 0;
+		v.nvgre = rng() % 16;
 		against = overlay_plain_vtep(&v);
 		ip_hint = f.len >= AT_UDP && slow_sum(f.b + AT_IP, 20, 0) == 0xffff
 				  ? OVERLAY_HINT_IP_GOOD
@@ -192,15 +193,17 @@ static void plain_frames_are_what_the_walk_says(void **state)
 		walked = decap_exact(&v, f.b, f.len, f.len, hints | ip_hint, NULL);
 		copy = malloc(f.len + !f.len);
 		memcpy(copy, f.b, f.len);
-		inner += walked.verdict == OVERLAY_INNER;
+		if (walked.verdict == OVERLAY_INNER)
+			inner[walked.encap]++;
 		if (overlay_decap_plain(&against, copy, f.len, f.len, hints, &p)) {
 			overlay_plain_tell(&p, &v.ipv4, &told);
 			assert_memory_equal(&told, &walked, sizeof(told));
-			plain++;
+			plain[p.encap]++;
 		}
 		free(copy);
 	}
-	assert_in_range(plain, 1000, inner);
+	for (unsigned e = WEFT_ENCAP_VXLAN; e <= WEFT_ENCAP_NVGRE; e++)
+		assert_in_range(plain[e], 1000, inner[e]);
 }
 
 // Whatever comes in, an inner frame lies within it, and a drop has an overlay's reason.
