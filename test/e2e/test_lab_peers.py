@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The laboratory itself, without Weft: peers, captures and checks must be right before they judge."""
 import os
+import struct
 import time
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
+from scapy.utils import checksum
 
 from lab import Lab, traffic, tshark
+from lab.fabric import Capture
 from lab.linuxvx import LinuxVxlanHost
 from lab.netns import veth
 from lab.ovs import OvsHost
@@ -71,6 +74,32 @@ def test_a_bad_frame_does_not_pass_as_clean(lab, fabric, _fault, edit):
         port.send(edit(good))
         with pytest.raises(AssertionError, match='1 bad frames'):
             tshark.assert_clean(capture.stop())
+
+
+def test_ones_for_a_sum_of_zero_are_the_kernels(lab):
+    """What a VM's kernel makes of a TCP checksum that comes to zero, no Weft near: passed over, if all else is right."""
+    a, b = lab.namespace('a'), lab.namespace('b')
+    veth(a, 'eth0', b, 'eth0')
+    frame = bytearray(bytes(Ether(src=MAC1, dst=MAC2) / IP(src='10.0.0.1', dst='10.0.0.2') / TCP(flags='A', chksum=0)))
+    pseudo = bytes(frame[26:34]) + struct.pack('>HH', 6, 20)
+    frame[50:52] = struct.pack('>H', 0xffff ^ checksum(pseudo))  # for a card to finish (virtio 1.1, 5.1.6)
+    frame[38:40] = struct.pack('>H', checksum(bytes(frame[34:])))  # the sequence number makes the sum ones
+
+    wrong = []
+    for field in (0x0001, 0xfffe, 0xffff, 0xffff):
+        wrong.append(bytearray(frame))
+        wrong[-1][50:52] = struct.pack('>H', field)
+    wrong[2][24] ^= 1  # IP's own as well
+    wrong[3][46] = 0x40  # a header that is too short
+    capture = Capture(lab, b, 'eth0', 'sums')
+    with a.raw('eth0') as port:
+        for each in wrong:
+            port.send(each)
+        port._socket.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+        port.send(struct.pack('<BBHHHH', 1, 0, 0, 0, 34, 16) + frame)
+    pcap = capture.stop()
+    assert tshark.read(pcap, 'frame.number == 5', ('tcp.checksum',)) == [['0xffff']]
+    assert tshark.read(pcap, tshark.WRONG) == [['1'], ['2'], ['3'], ['4']]
 
 
 def test_stream_tells_what_was_lost(lab):

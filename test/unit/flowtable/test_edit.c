@@ -201,6 +201,39 @@ static void udp_checksum_zero(void **state)
 	assert_true(none > 100 && ones_seen > 100);
 }
 
+// TCP's stays zero: ffff equals it, and is not what the sum over all gives (RFC 1624, 3).
+static void tcp_checksum_zero(void **state)
+{
+	static struct subject s;
+	unsigned n = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		uint8_t value[16] = {0}, was[16] = {0}, *csum;
+		unsigned port, want;
+
+		make(&s);
+		if (!s.p.l4_ofs || s.k.ip_proto != 6 || s.k.ip_frag)
+			continue;
+		csum = s.p.data + s.p.l4_ofs + 16;
+		port = frame_get16(s.p.data + s.p.l4_ofs);
+		want = port + frame_get16(csum);
+		want = (want & 0xffff) + (want >> 16);
+		value[0] = (uint8_t)(want >> 8);
+		value[1] = (uint8_t)want;
+		ft_set_field(&s.p, &s.k, WEFT_FIELD_TCP_SRC, value, ones);
+		assert_int_equal(frame_get16(csum), 0);
+		// From zero to anything else and back, by the other port.
+		memcpy(was, s.p.data + s.p.l4_ofs + 2, 2);
+		rng_fill(value, 2);
+		ft_set_field(&s.p, &s.k, WEFT_FIELD_TCP_DST, value, ones);
+		assert_int_not_equal(frame_get16(csum), 0xffff);
+		ft_set_field(&s.p, &s.k, WEFT_FIELD_TCP_DST, was, ones);
+		assert_int_equal(frame_get16(csum), 0);
+		n++;
+	}
+	assert_true(n > 1000);
+}
+
 // A wrong checksum must not be made right, or a broken payload reaches an application.
 static void damage_stays_visible(void **state)
 {
@@ -583,6 +616,7 @@ int main(void)
 		cmocka_unit_test(set_field_changes_that_field_alone),
 		cmocka_unit_test(structural_fields),
 		cmocka_unit_test(udp_checksum_zero),
+		cmocka_unit_test(tcp_checksum_zero),
 		cmocka_unit_test(damage_stays_visible),
 		cmocka_unit_test(ttl),
 		cmocka_unit_test(push_and_pop),
