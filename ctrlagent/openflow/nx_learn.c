@@ -83,12 +83,12 @@ int of_sink_learn_specs(
 
 static int put_field(struct of_writer *w, const struct weft_subfield *f)
 {
-	struct of_oxm_id id;
+	struct of_oxm_id id, nxm;
 
 	if (of_oxm_id(f, w->version, &id))
 		return -ENOTSUP;
-	if (id.experimenter) // ovs-ofctl reads four bytes here, the name of NXM
-		of_oxm_id(f, OF_VERSION_1_0, &id);
+	if (id.experimenter && !of_oxm_id(f, OF_VERSION_1_0, &nxm))
+		id = nxm; // ovs-ofctl reads four bytes here, where there are
 	of_oxm_id_write(w, &id);
 	of_put_u16(w, f->ofs);
 	return w->error;
