@@ -6,6 +6,7 @@
 //	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
 //	dp_rx.c       a burst from a port, one stage at a time, up to the tables
 //	dp_uplink.c   the same for an uplink's: out of the tunnel, and whose?
+//	dp_admit.c    and may it come in?
 //	dp_big.c      a machine's big segments, where an uplink's card may cut them
 //	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
@@ -79,6 +80,7 @@ struct dp_tx_list {
 // A burst that is about to enter the tables: packet i is at[i], in m[i], of tenant[i].
 struct dp_arrivals {
 	unsigned n;
+	uint64_t waits; // bit: dp_admit.h; 0 but for what comes from an uplink
 	struct ft_arrival at[DP_RX_BURST];
 	struct rte_mbuf *m[DP_RX_BURST];
 	struct dp_tenant *tenant[DP_RX_BURST];

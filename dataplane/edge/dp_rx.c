@@ -12,6 +12,7 @@
 
 #include "dp_worker.h"
 
+#include "edge/dp_admit.h"
 #include "offload/dp_big.h"
 #include "offload/dp_rawcsum.h"
 #include "tenants/dp_storm.h"
@@ -154,13 +155,15 @@ void dp_rx_enter(struct dp_worker *w)
 	uint64_t left = ~0ull >> (64 - w->in.n);
 	bool ahead;
 
-	if (__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
+	// What waits to be let in is watched from the next burst on.
+	if (!w->in.waits && __atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
 		dp_suppress_watch(w);
 	if (w->cache) {
 		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
 		left = dp_path_go(w, path);
 		dp_count(&w->stats.cache_hits, w->in.n - (unsigned)__builtin_popcountll(left));
 	}
+	left = dp_admit_rest(w, left);
 	if (!left)
 		return;
 	ahead = ft_ahead_pays(&w->ahead, w->in.at, left);

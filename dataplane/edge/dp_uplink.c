@@ -6,12 +6,12 @@
 
 #include "dp_worker.h"
 
+#include "edge/dp_admit.h"
 #include "offload/dp_offload.h"
 #include "edge/dp_pmtu.h"
 #include "edge/dp_provider.h"
 #include "offload/dp_rawcsum.h"
 #include "edge/dp_reasm.h"
-#include "edge/dp_vtep_learn.h"
 
 #include "overlay/decap_plain.h"
 #include "overlay/ecn.h"
@@ -45,38 +45,21 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 	}
 }
 
-// From the tunnel into the tenant's switch: why not? WEFT_DROP_MAX: it may.
-static enum weft_drop dp_rx_admit(
-	struct dp_worker *w, const struct dp_tenant *t, const struct overlay_rx *rx)
-{
-	const struct dp_vtep_set *set = __atomic_load_n(&t->vteps, __ATOMIC_ACQUIRE);
-	uint32_t flags = __atomic_load_n(&t->flags, __ATOMIC_RELAXED);
-	bool learns = set->max_learned;
-
-	if (!(flags & WEFT_TENANT_ANY_VTEP) && !learns && !dp_vtep_has(set, &rx->src) &&
-		!(t->provider && !weft_ip_equal(&rx->src, &rx->dst) &&
-			dp_provider_takes(t->provider, &rx->src)))
-		return WEFT_DROP_UNKNOWN_VTEP;
-	if (weft_ip_is_multicast(&rx->dst) &&
-		!(set->group && weft_ip_equal(&set->group->ip, &rx->dst)))
-		return WEFT_DROP_UNKNOWN_VNI; // another tenant's group
-	if (rx->inner_vlan && !(flags & WEFT_TENANT_INNER_VLAN))
-		return WEFT_DROP_INNER_VLAN;
-	return learns ? dp_vtep_heard(w, t, set, rx) : WEFT_DROP_MAX;
-}
-
 // Where the latest inner frame came from: the next one's tenant need not be looked for if it came
 // from there too.
 struct dp_rx_tunnel {
 	struct dp_tenant *tenant; // NULL: no frame yet
 	unsigned received;        // not in its ledger yet
+	bool may_wait;            // sources that can be asked about later (dp_admit.h) are
 	uint32_t vni;
 	uint8_t encap;
 	struct weft_ip src, dst;
 	uint64_t plain; // dp_rx_plain_way() of a plain frame from there; DP_RX_NO_WAY: not known
+	uint64_t mask;  // of that; DP_RX_NETWORK: whatever its source, about which nobody asked
 	struct ft_from from;
 };
 #define DP_RX_NO_WAY UINT64_MAX
+#define DP_RX_NETWORK 0xffffffff00000000ull
 
 static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
 {
@@ -85,6 +68,7 @@ static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
 	last->tenant = NULL;
 	last->received = 0;
 	last->plain = DP_RX_NO_WAY;
+	last->mask = UINT64_MAX;
 }
 
 static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
@@ -101,7 +85,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	struct dp_tenant *t = dp_networks_owner(w->dp, (enum weft_encap)rx->encap, rx->vni);
 	uint32_t in_port = t ? dp_tenant_tunnel_port(t, (enum weft_encap)rx->encap) : 0;
 	struct dp_cause cause = {.in_port = in_port};
-	enum weft_drop reason = t ? dp_rx_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
+	enum weft_drop reason = t ? dp_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
 
 	dp_rx_received(w, last);
 	if (!t)
@@ -114,11 +98,13 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	}
 	*last = (struct dp_rx_tunnel){
 		.tenant = t,
+		.may_wait = last->may_wait,
 		.vni = rx->vni,
 		.encap = rx->encap,
 		.src = rx->src,
 		.dst = rx->dst,
 		.plain = DP_RX_NO_WAY,
+		.mask = UINT64_MAX,
 		.from = {t->sw_number, in_port, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {
@@ -158,6 +144,13 @@ static inline void dp_rx_arrive_by(
 	a->tunnel = tunnel;
 }
 
+static inline bool dp_rx_tos_matters(const struct dp_rx_tunnel *last, uint8_t tos)
+{
+	bool uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
+
+	return overlay_tos_egress_matters(tos, uniform);
+}
+
 // The outer DSCP and ECN go into the inner header, where they matter. False: dropped.
 static inline bool dp_rx_tos(struct dp_worker *w, const struct dp_rx_tunnel *last,
 	struct rte_mbuf *m, uint8_t *data, uint32_t len, uint8_t tos)
@@ -165,8 +158,7 @@ static inline bool dp_rx_tos(struct dp_worker *w, const struct dp_rx_tunnel *las
 	bool uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
 	struct dp_cause cause = {.in_port = last->from.in_port};
 
-	if (!overlay_tos_egress_matters(tos, uniform) ||
-		overlay_tos_egress(data, len, tos, uniform))
+	if (overlay_tos_egress(data, len, tos, uniform))
 		return true;
 	dp_worker_drop(w, last->tenant, m, WEFT_DROP_ECN, &cause);
 	return false;
@@ -182,7 +174,7 @@ static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct
 		return;
 	last->received++;
 	overlay_strip(p, rx);
-	if (!dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
+	if (dp_rx_tos_matters(last, rx->tos) && !dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
 		return;
 	dp_packet_to_mbuf(p);
 	if (m->nb_segs > 1)
@@ -283,22 +275,64 @@ static __attribute__((noinline)) bool dp_rx_plain_whose(struct dp_worker *w, str
 	return true;
 }
 
+// From now on all of its network's frames whose sources can be asked about later. False: they
+// can't, or the network is nobody's.
+static inline bool dp_rx_plain_waits(struct dp_worker *w, const struct overlay_vtep *vtep,
+	const struct overlay_plain *p, struct dp_rx_tunnel *last)
+{
+	struct dp_tenant *t = last->may_wait ? dp_networks_owner(w->dp, p->encap, p->vni) : NULL;
+
+	if (!t || !dp_admit_can_wait(t))
+		return false;
+	dp_rx_received(w, last);
+	last->tenant = t;
+	last->encap = WEFT_ENCAP_NONE; // dp_rx_is_from(): nobody asked
+	last->plain = dp_rx_plain_way(p) & DP_RX_NETWORK;
+	last->mask = DP_RX_NETWORK;
+	last->from = (struct ft_from){
+		t->sw_number, WEFT_OFPORT_OVERLAY, p->src, weft_ip_v4(&vtep->ipv4)};
+	return true;
+}
+
+// Into the tenant's switch at once. False: it may not, and it is gone.
+static inline bool dp_rx_plain_ask(struct dp_worker *w, const struct dp_rx_tunnel *last,
+	struct rte_mbuf *m, const struct overlay_plain *p)
+{
+	struct dp_cause cause = {.in_port = last->from.in_port};
+
+	if (dp_admit_listed(last->tenant, p->src))
+		return true;
+	dp_worker_drop(w, last->tenant, m, WEFT_DROP_UNKNOWN_VTEP, &cause);
+	return false;
+}
+
 static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
 	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
 	struct dp_rx_tunnel *last)
 {
 	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->inner_ofs);
+	bool odd = p->inner_vlan || !p->src, waits;
+	struct ft_arrival *a;
 
-	if (__builtin_expect(dp_rx_plain_way(p) != last->plain || p->inner_vlan, 0) &&
+	if (__builtin_expect((dp_rx_plain_way(p) & last->mask) != last->plain || odd, 0) &&
+		(odd || !dp_rx_plain_waits(w, vtep, p, last)) &&
 		!dp_rx_plain_whose(w, port, vtep, m, p, last))
 		return;
+	waits = last->mask == DP_RX_NETWORK;
 	last->received++;
-	if (!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
-		return;
+	if (__builtin_expect(dp_rx_tos_matters(last, p->tos), 0)) {
+		if ((waits && !dp_rx_plain_ask(w, last, m, p)) ||
+			!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
+			return;
+		waits = false;
+	}
 	m->data_off = (uint16_t)(m->data_off + p->inner_ofs);
 	m->data_len = p->inner_len;
 	m->pkt_len = p->inner_len;
-	dp_rx_arrive_by(w, last, dp_rx_arrive(w, last, m, data), p->vni);
+	w->in.waits |= (uint64_t)waits << w->in.n;
+	a = dp_rx_arrive(w, last, m, data);
+	a->from.tun_src = p->src;
+	dp_rx_arrive_by(w, last, a, p->vni);
 }
 
 // The frames are of ever other tenants: each step asks for what the next one needs of all of them,
@@ -319,7 +353,6 @@ static __attribute__((noinline)) void dp_rx_look_ahead_tenants(
 
 		if (!t[i])
 			continue;
-		__builtin_prefetch(t[i]->vteps);
 		__builtin_prefetch(&t[i]->counters[w->id], 1);
 		ft_cache_prefetch(t[i]->sw);
 	}
@@ -342,9 +375,11 @@ void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct overlay_plain plain[DP_RX_BURST];
 	uint64_t are_plain = dp_rx_plain_burst(port, vtep, m, n, plain);
-	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY};
+	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY, .mask = UINT64_MAX};
 
+	last.may_wait = w->cache && !__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED);
 	w->in.n = 0;
+	w->in.waits = 0;
 	if (dp_rx_are_mixed(plain, are_plain))
 		dp_rx_look_ahead_tenants(w, plain, are_plain);
 	for (unsigned i = 0; i < n; i++) {
@@ -356,4 +391,5 @@ void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 	dp_rx_received(w, &last);
 	if (w->in.n)
 		dp_rx_enter(w);
+	w->in.waits = 0;
 }

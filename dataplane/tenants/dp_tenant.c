@@ -218,6 +218,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->listed_vteps, !cfg->max_vteps && !t->provider, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->too_big, cfg->too_big, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
 	dp_tenant_stale(t); // outer headers say some of it

@@ -38,6 +38,7 @@ struct dp_tenant {
 	uint32_t network;  // VNI or VSID
 	bool dscp_uniform; // atomic
 	uint8_t too_big;   // enum weft_too_big; atomic
+	bool listed_vteps; // dp_admit_can_wait(); atomic
 	// and for some.
 	uint32_t punt_rate;          // atomic
 	uint32_t punt_burst;         // atomic
