@@ -28,13 +28,9 @@ static inline void overlay_ipv4_set_csum(uint8_t *ip, uint32_t len)
 // remainder by 0xffff as any other order of adding them.
 static inline bool overlay_ipv4_plain_csum_ok(const uint8_t *ip)
 {
-	uint64_t a, b, sum;
-	uint32_t c;
+	uint64_t a = overlay_load64(ip), sum = a + overlay_load64(ip + 8);
+	uint32_t c = overlay_load32(ip + 16);
 
-	memcpy(&a, ip, 8);
-	memcpy(&b, ip + 8, 8);
-	memcpy(&c, ip + 16, 4);
-	sum = a + b;
 	sum += sum < a;
 	sum += c;
 	sum += sum < c;

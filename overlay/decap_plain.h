@@ -51,22 +51,6 @@ static inline struct overlay_plain_vtep overlay_plain_vtep(const struct overlay_
 	};
 }
 
-static inline uint32_t overlay_plain_load32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return v;
-}
-
-static inline uint16_t overlay_plain_load16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, 2);
-	return v;
-}
-
 // Bits that are not as they should be, of what has but one right value: EtherType, version and
 // header length, fragment offset and flag, protocol, destination;
 static inline uint32_t overlay_plain_wrong_ip(
@@ -74,9 +58,9 @@ static inline uint32_t overlay_plain_wrong_ip(
 {
 	const uint8_t *ip = d + OVERLAY_PLAIN_IP;
 
-	return ((overlay_plain_load32(ip - 2) ^ htonl(0x08004500)) & htonl(0xffffff00)) |
-	       ((overlay_plain_load32(ip + 6) ^ htonl(proto)) & htonl(0x3fff00ff)) |
-	       (overlay_plain_load32(ip + 16) ^ vtep->own);
+	return ((overlay_load32(ip - 2) ^ htonl(0x08004500)) & htonl(0xffffff00)) |
+	       ((overlay_load32(ip + 6) ^ htonl(proto)) & htonl(0x3fff00ff)) |
+	       (overlay_load32(ip + 16) ^ vtep->own);
 }
 
 // port and VXLAN's I;
@@ -84,7 +68,7 @@ static inline uint32_t overlay_plain_wrong_vxlan(
 	const struct overlay_plain_vtep *vtep, const uint8_t *d)
 {
 	return overlay_plain_wrong_ip(vtep, d, OVERLAY_PROTO_UDP) |
-	       (uint32_t)(overlay_plain_load16(d + OVERLAY_PLAIN_UDP + 2) ^ vtep->port) |
+	       (uint32_t)(overlay_load16(d + OVERLAY_PLAIN_UDP + 2) ^ vtep->port) |
 	       (~d[OVERLAY_PLAIN_VXLAN] & OVERLAY_VXLAN_I);
 }
 
@@ -93,7 +77,7 @@ static inline uint32_t overlay_plain_wrong_nvgre(
 	const struct overlay_plain_vtep *vtep, const uint8_t *d)
 {
 	return overlay_plain_wrong_ip(vtep, d, OVERLAY_PROTO_GRE) |
-	       (overlay_plain_load32(d + OVERLAY_PLAIN_GRE) ^
+	       (overlay_load32(d + OVERLAY_PLAIN_GRE) ^
 		       htonl(OVERLAY_GRE_K << 16 | OVERLAY_ETHERTYPE_TEB));
 }
 
@@ -105,7 +89,7 @@ static inline bool overlay_plain_found(const uint8_t *d, enum weft_encap encap, 
 	uint16_t type = overlay_get16(d + ofs + 12);
 
 	*p = (struct overlay_plain){
-		.src = overlay_plain_load32(ip + 12),
+		.src = overlay_load32(ip + 12),
 		.vni = key >> 8,
 		.inner_len = (uint16_t)inner_len,
 		.inner_ofs = (uint8_t)ofs,
@@ -127,7 +111,7 @@ static inline bool overlay_plain_vxlan(const struct overlay_plain_vtep *vtep, co
 	if ((ip_len > total_len - OVERLAY_PLAIN_IP) | (udp_len + OVERLAY_IPV4_LEN > ip_len) |
 		(udp_len < OVERLAY_UDP_LEN + OVERLAY_VXLAN_LEN + OVERLAY_ETH_LEN))
 		return false;
-	if (overlay_plain_load16(udp + 6) ? !good : vtep->zero_csum_bad)
+	if (overlay_load16(udp + 6) ? !good : vtep->zero_csum_bad)
 		return false;
 	return overlay_plain_found(d, WEFT_ENCAP_VXLAN, OVERLAY_PLAIN_IN_VXLAN,
 		overlay_get32(d + OVERLAY_PLAIN_VXLAN + 4) & 0xffffff00,
