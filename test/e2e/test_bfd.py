@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """BFD with remote VTEPs (docs/failover.md): FRR's bfdd, OVS and another Weft as peers; what a VTEP that
 is down means for replication, for fast failover and for the controller."""
+import contextlib
+import json
+import pathlib
 import signal
 import time
 
 import pytest
+from scapy.utils import wrpcap
 
 from lab import frr, traffic, tshark
 from lab.controller import OVERLAY, dp, of, proto
 from lab.frr import FrrBfd
 from lab.linuxvx import LinuxVxlanHost
 from lab.ovs import OvsHost
+from lab.process import first
 from lab.wait import wait_until
+from lab.weft import BUILD
 
 MAC1, MAC2, MAC3 = (f'02:00:00:00:00:{n:02x}' for n in (1, 2, 3))
 needs_frr = pytest.mark.skipif(frr.missing() is not None, reason=str(frr.missing()))
@@ -245,7 +251,7 @@ def test_fast_failover_and_port_status(hosts, controller, controller_target):
 @needs_frr
 def test_256_sessions(lab, fabric, hosts):
     """All come up with FRR, none goes down while packets flow, and all are told down when FRR is killed. At
-    intervals that a busy machine cannot spoil; bench/bfd measures 10 ms x 3."""
+    intervals that a busy machine cannot spoil."""
     linux = LinuxVxlanHost(lab, fabric, 2, 5001, ['172.16.0.1'])
     remotes = [f'172.17.{n >> 8}.{n & 255}' for n in range(1, 257)]
     for remote in remotes:
@@ -282,25 +288,65 @@ def test_256_sessions(lab, fabric, hosts):
     assert not session(weft, linux.vtep)['down']  # never spoke BFD
 
 
+ALARM_NS = 30_000_000  # 10 ms x 3
+EXCUSE_NS = 10_000_000  # a machine that takes an interval away may be what an alarm comes from
+
+
+def watchable(host):
+    """What tells how long the kernel kept a worker waiting, and those of its own that work off what a CPU received."""
+    for task in pathlib.Path(f'/proc/{host.dataplane.pid}/task').iterdir():
+        if 'worker' in (task / 'comm').read_text():
+            yield task / 'schedstat'
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):  # it may be gone
+            if (process / 'comm').read_text().startswith('ksoftirqd/'):
+                yield process / 'schedstat'
+
+
+def taken(gaps, begin, end):
+    """What the machine took away of a time, by all accounts together."""
+    return sum(max(min(to, end) - max(since, begin), 0) for since, to in gaps)
+
+
 @pytest.mark.alone
 @pytest.mark.slow
-def test_no_false_alarm_under_load(lab, hosts):
-    """As many packets as the hosts take, for a while, at 10 ms x 5: in a laboratory whose CPUs belong to
-    others too, a peer that is not scheduled for 50 ms is truly silent (test_bfd.c has 10 ms x 3)."""
-    built = [hosts(1, capture=False), hosts(2, capture=False)]
-    for n, host in enumerate(built):
-        host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 10, 'multiplier': 5}
-        host.tenant('red', vni=5001, vteps=[built[1 - n].vtep])
-        host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
-        host.up()
-    for n, host in enumerate(built):
-        wait_up(host, built[1 - n].vtep)
-        wait_until(lambda: session(host, built[1 - n].vtep)['tx_ms'] == 10, 5, 'up to speed')
-    vm1, vm2 = built[0].vms['vm1'].ns, built[1].vms['vm2'].ns
-    traffic.wait_ping(vm1, '10.0.0.2', 15)
-    downs = [session(host, built[1 - n].vtep)['downs'] for n, host in enumerate(built)]
-    report = traffic.iperf3(lab, vm2, vm1, '10.0.0.2', seconds=4, options=['-P', '4'])
-    for n, host in enumerate(built):
-        now = session(host, built[1 - n].vtep)
-        assert now['state'] == 'up' and now['downs'] == downs[n], (now, traffic.mbits(report))
-        assert now['sent'] > 300 and now['received'] > 300
+def test_256_sessions_at_10_ms(lab, fabric, hosts):
+    """256 sessions at 10 ms x 3 while the worker has no idle moment: no false alarm; and when all fall silent, each is
+    missed in time. What a machine that others use takes away is known by witnesses (bench/witness.h), and no alarm that
+    it explains counts: then another round is measured, up to three. The peers are our own, for bfdd's 256 sessions would
+    need a CPU: that the protocol is right is told by FRR and OVS above."""
+    remotes = [f'172.17.{n >> 8}.{n & 255}' for n in range(1, 257)]
+    there = lab.namespace('peers')
+    vtep = fabric.attach(there, 2)
+    for remote in remotes:
+        there.ip('addr', 'add', f'{remote}/32', 'dev', 'lo')
+    host = hosts(1, capture=False)
+    host.ns.ip('route', 'add', '172.17.0.0/16', 'via', vtep)
+    host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 10, 'multiplier': 3}
+    host.tenant('red', vni=5001, vteps=remotes)
+    load = lab.path('load.pcap')
+    wrpcap(load, [traffic.udp_frame(MAC1, MAC2, f'10.0.0.{n}', '10.1.0.1', n) / bytes(22) for n in range(1, 250)])
+    host.tenant('load', ports=[{'name': 'in', 'number': 1, 'kind': 'pcap', 'device': f'rx={load},infinite=1'},
+                               {'name': 'out', 'number': 2, 'kind': 'null'}])
+    host.up()
+    first(host.dataplane.pid)
+    before, began = host.json('port', 'load')[0]['rx_packets'], time.monotonic()
+    program = lab.start('peers', ['chrt', '-f', 50, f'{BUILD}/bench/bench-bfdpeer', '-r', 3, *watchable(host), host.vtep,
+                                  remotes[0], 256, 10000, 3, 30, 1.5], there)
+    wait_until(lambda: program.check_alive() and '}' in program.output(), 100, 'the result')
+    rate = (host.json('port', 'load')[0]['rx_packets'] - before) / (time.monotonic() - began)
+    result = json.loads(program.output().splitlines()[-1])
+    alarms, deaths, gaps = (result.pop(key) for key in ('alarms', 'deaths', 'gaps'))
+    print(f'{rate / 1e6:.1f} Mpps, {result}')
+    assert rate > 100_000
+    for alarm in alarms:
+        assert taken(gaps, alarm - 2 * ALARM_NS, alarm) > EXCUSE_NS, ('a false alarm', alarm, gaps[-20:])
+    if not result['quiet']:
+        pytest.skip(f'the machine was kept away in each of {result["rounds"]} rounds, with {len(alarms)} alarms by it')
+    assert result['up'] == 256 and result['received'] > 256 * 100
+    wait_until(lambda: [s['down'] for s in host.json('bfd')] == [True] * 256, 10, 'all are down')
+    for last, missed in deaths:
+        assert missed - last >= ALARM_NS
+        late = missed - last - ALARM_NS - 2 * taken(gaps, last, missed)
+        assert late < 20_000_000, ('missed late', late, missed - last, taken(gaps, last, missed))
+    print(f'missed after {max(missed - last for last, missed in deaths) / 1e6:.1f} ms at most')

@@ -89,6 +89,16 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+def first(pid):
+    """Gives a program what there is of priority: among its session's threads, and for its session."""
+    for task in os.listdir(f'/proc/{pid}/task'):
+        run(['renice', '-n', '-20', '-p', task], check=False)
+    session = f'/proc/{pid}/autogroup'
+    if os.path.exists(session):
+        with open(session, 'w', encoding='ascii') as file:
+            file.write('-20')
+
+
 def run(args, timeout=30, check=True, env=None):
     """A short command; its stdout as text. RuntimeError with all it said if it fails."""
     done = subprocess.run(args, stdin=subprocess.DEVNULL, capture_output=True, text=True,
