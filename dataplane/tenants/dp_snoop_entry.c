@@ -170,19 +170,36 @@ void dp_snoop_entry_remove(struct dp_snoop *s, struct dp_snoop_entry **at)
 
 // ---- members
 
+static struct dp_snoop_port *port_new(struct dp_snoop *s)
+{
+	if (s->ports == s->ports_room) {
+		unsigned room = s->ports_room ? 2 * s->ports_room : 16;
+		struct dp_snoop_port *more = realloc(s->port, room * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		s->port = more;
+		s->ports_room = room;
+	}
+	return &s->port[s->ports++];
+}
+
 uint32_t *dp_snoop_port_count(struct dp_snoop *s, uint32_t ofport)
 {
-	uint32_t *unused = NULL;
+	struct dp_snoop_port *unused = NULL;
 
-	for (unsigned i = 0; i < DP_SNOOP_PORTS; i++) {
+	for (unsigned i = 0; i < s->ports; i++) {
 		if (s->port[i].n && s->port[i].ofport == ofport)
 			return &s->port[i].n;
-		if (!s->port[i].n && !unused) {
-			s->port[i].ofport = ofport;
-			unused = &s->port[i].n;
-		}
+		if (!s->port[i].n && !unused)
+			unused = &s->port[i];
 	}
-	return unused;
+	if (!unused)
+		unused = port_new(s);
+	if (!unused)
+		return NULL;
+	*unused = (struct dp_snoop_port){.ofport = ofport};
+	return &unused->n;
 }
 
 void dp_snoop_member_drop(struct dp_snoop *s, struct dp_snoop_entry *e, struct dp_snoop_member *m)

@@ -6,7 +6,10 @@
 #include "tenants/dp_snoop_table.h"
 
 #define DP_SNOOP_CHAINS 1024u
-#define DP_SNOOP_PORTS 64u // that have members; of a host's 32
+// How many groups have a member at a port.
+struct dp_snoop_port {
+	uint32_t ofport, n;
+};
 
 struct dp_snoop_member {
 	struct ft_listener at;
@@ -40,10 +43,9 @@ struct dp_snoop {
 	uint64_t seed;
 	struct dp_snoop_hooks hooks;
 	struct dp_snoop_settings set;
-	unsigned questions; // in this second
-	struct {
-		uint32_t ofport, n;
-	} port[DP_SNOOP_PORTS];
+	unsigned questions;         // in this second
+	struct dp_snoop_port *port; // that has members, or had: its place may be another's
+	unsigned ports, ports_room;
 	struct weft_ipc_snoop_stats stats;
 };
 
@@ -75,7 +77,7 @@ void dp_snoop_entry_free(void *entry);
 struct dp_snoop_member *dp_snoop_member_add(
 	struct dp_snoop *, struct dp_snoop_entry *, const struct ft_listener *at);
 void dp_snoop_member_drop(struct dp_snoop *, struct dp_snoop_entry *, struct dp_snoop_member *);
-// How many groups have a member at this port. NULL: there are too many ports.
+// How many groups have a member at this port. NULL: no memory. Good until it is asked of another.
 uint32_t *dp_snoop_port_count(struct dp_snoop *, uint32_t ofport);
 // Makes the list say what the members say, and those of the link. Without memory the old one stays,
 // and the entry is dirty.

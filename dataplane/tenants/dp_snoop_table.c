@@ -410,6 +410,8 @@ void dp_snoop_free(struct dp_snoop *s)
 			next = e->next;
 			dp_snoop_entry_free(e);
 		}
+	if (s)
+		free(s->port);
 	free(s);
 }
 
@@ -423,7 +425,7 @@ static void forget(struct dp_snoop *s)
 				else
 					at = &(*at)->next;
 			}
-	memset(s->port, 0, sizeof(s->port));
+	s->ports = 0;
 	s->stats.members = s->stats.routers = 0;
 }
 

@@ -71,7 +71,7 @@ static bool there(void *ctx, const struct ft_listener *at)
 {
 	const struct world *w = ctx;
 
-	return !w->away[place_of(at)];
+	return place_of(at) >= PLACES || !w->away[place_of(at)];
 }
 
 static struct world world(const struct dp_snoop_settings *set)
@@ -340,6 +340,30 @@ static void limits_hold_and_are_counted(void **state)
 	dp_snoop_free(w.s);
 }
 
+// And leave again, others in their place.
+static void every_port_of_a_host_may_listen(void **state)
+{
+	struct weft_ip ip = group(0);
+	struct world w = world(&usual);
+
+	w.set.leave_s = 0;
+	begin(&w);
+	seconds(&w, 5);
+	for (unsigned round = 0; round < 2; round++) {
+		struct dp_snoop_news news = {.group = ip};
+
+		for (news.at.ofport = 1; news.at.ofport <= 1000; news.at.ofport++)
+			dp_snoop_heard(w.s, &news, w.now);
+		assert_int_equal(dp_snoop_data(w.s, &ip, 0, true)->ports, 1000);
+		assert_int_equal(stats(&w).over_port, 0);
+		news.what = DP_SNOOP_LEAVE;
+		for (news.at.ofport = 1; news.at.ofport <= 1000; news.at.ofport += 2)
+			dp_snoop_heard(w.s, &news, w.now);
+		assert_int_equal(dp_snoop_data(w.s, &ip, 0, true)->ports, 500);
+	}
+	dp_snoop_free(w.s);
+}
+
 // ---- the oracle: everybody and his time
 
 struct who {
@@ -533,6 +557,7 @@ int main(void)
 		cmocka_unit_test(routers_that_are_configured_need_not_be_heard),
 		cmocka_unit_test(configured_routers_do_not_keep_a_vlan),
 		cmocka_unit_test(limits_hold_and_are_counted),
+		cmocka_unit_test(every_port_of_a_host_may_listen),
 		cmocka_unit_test(random_news),
 	};
 
