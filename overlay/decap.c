@@ -404,22 +404,3 @@ enum overlay_verdict overlay_decap(const struct overlay_vtep *vtep, const struct
 		return OVERLAY_INNER;
 	return walk_down(vtep, pkt, hints, rx);
 }
-
-uint64_t overlay_decap_burst(const struct overlay_vtep *vtep, const struct weft_packet *pkts,
-	const uint8_t *hints, struct overlay_rx *rx, unsigned n)
-{
-	enum {
-		AHEAD = 4
-	};
-	uint64_t inner = 0;
-
-	for (unsigned i = 0; i < n && i < AHEAD; i++)
-		__builtin_prefetch(pkts[i].data);
-	for (unsigned i = 0; i < n; i++) {
-		if (i + AHEAD < n)
-			__builtin_prefetch(pkts[i + AHEAD].data);
-		if (overlay_decap(vtep, &pkts[i], hints ? hints[i] : 0, &rx[i]) == OVERLAY_INNER)
-			inner |= 1ull << i;
-	}
-	return inner;
-}

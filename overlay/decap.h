@@ -47,7 +47,6 @@
 #include <weft/drop.h>
 #include <weft/packet.h>
 
-#define OVERLAY_BURST_MAX 64u   // packets of a burst: a bit of a uint64_t each
 #define OVERLAY_IPV6_EXT_MAX 8u // extension headers of an outer packet
 
 enum overlay_verdict {
@@ -106,11 +105,6 @@ static_assert(WEFT_DROP_MAX <= 256, "drop is a byte");
 // OVERLAY_HINT_*. Returns the verdict, which is also in `rx`. Never reads beyond pkt->len bytes.
 enum overlay_verdict overlay_decap(const struct overlay_vtep *vtep, const struct weft_packet *pkt,
 	unsigned hints, struct overlay_rx *rx);
-
-// The same over `n` packets, at most OVERLAY_BURST_MAX; it prefetches frames ahead. `hints` has n
-// bytes or is NULL. Returns a bit i for each packet i that is OVERLAY_INNER.
-uint64_t overlay_decap_burst(const struct overlay_vtep *vtep, const struct weft_packet *pkts,
-	const uint8_t *hints, struct overlay_rx *rx, unsigned n);
 
 // Moves `pkt` from the outer frame to the inner one that `rx` (OVERLAY_INNER) describes: the header
 // becomes headroom, trailing padding is no longer counted. The owner must follow (trim its segments

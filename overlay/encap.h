@@ -31,6 +31,8 @@
 #include "overlay/decap.h"
 #include "overlay/wire.h"
 
+#define OVERLAY_BURST_MAX 64u // packets of a burst: a bit of a uint64_t each
+
 // What a tunnel is. Zero it, then set; all numbers in host order. Zero is a default where said.
 struct overlay_tunnel {
 	enum weft_encap encap; // WEFT_ENCAP_VXLAN or _NVGRE

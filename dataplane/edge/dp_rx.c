@@ -216,7 +216,7 @@ static void dp_rx_kernel(
 
 void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
-	static_assert(DP_RX_BURST <= FT_BURST && DP_RX_BURST <= OVERLAY_BURST_MAX, "one burst");
+	static_assert(DP_RX_BURST <= FT_BURST, "one burst");
 	if (port->role == DP_UPLINK) {
 		dp_rx_uplink(w, port, m, n);
 		return;

@@ -215,7 +215,7 @@ static void dp_rx_one(struct dp_worker *w, struct dp_port *port, const struct ov
 	dp_packet_from_mbuf(&view, m);
 	hints = dp_rx_l4(m) == RTE_MBUF_F_RX_L4_CKSUM_NONE ? OVERLAY_HINT_UDP_GOOD : 0;
 	if (__builtin_expect(port->offloads & DP_OFFLOAD_RX, 0))
-		dp_offload_hints(&m, 1, &hints);
+		hints = dp_offload_hints(m);
 	if (overlay_decap(vtep, &view, hints, &rx) == OVERLAY_PULLUP)
 		dp_rx_pullup(w, vtep, &view, &rx);
 	if (rx.verdict == OVERLAY_FRAGMENT && !dp_reasm_take(w, port, vtep, &view, &rx))

@@ -150,7 +150,7 @@ static uint8_t dp_offload_hint_ip(uint64_t says)
 						    : 0;
 }
 
-static uint8_t dp_offload_hint(struct rte_mbuf *m)
+uint8_t dp_offload_hints(struct rte_mbuf *m)
 {
 	uint64_t f = m->ol_flags;
 	uint8_t hint = dp_offload_hint_l4(f & RTE_MBUF_F_RX_OUTER_L4_CKSUM_MASK,
@@ -167,12 +167,6 @@ static uint8_t dp_offload_hint(struct rte_mbuf *m)
 		hint |= dp_offload_hint_l4(f & RTE_MBUF_F_RX_L4_CKSUM_MASK,
 			RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_BAD);
 	return hint | dp_offload_hint_ip(f & RTE_MBUF_F_RX_IP_CKSUM_MASK);
-}
-
-void dp_offload_hints(struct rte_mbuf *m[], unsigned n, uint8_t *hints)
-{
-	for (unsigned i = 0; i < n; i++)
-		hints[i] = dp_offload_hint(m[i]);
 }
 
 // ---- sent

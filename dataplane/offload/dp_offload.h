@@ -46,9 +46,9 @@ void dp_offload_refresh(struct dp *dp);
 
 #define DP_OFFLOAD_RX (WEFT_OFFLOAD_RX_OUTER | WEFT_OFFLOAD_RX_INNER)
 
-// What the card says of outer checksums, for overlay_decap_burst(). In RX_L4_CKSUM of a buffer is
-// left what it says of the inner packet, and nothing else.
-void dp_offload_hints(struct rte_mbuf *m[], unsigned n, uint8_t *hints);
+// What the card says of outer checksums, for overlay_decap(). In RX_L4_CKSUM of the buffer is left
+// what it says of the inner packet, and nothing else.
+uint8_t dp_offload_hints(struct rte_mbuf *m);
 
 // Whether the card behind `port` can cut what this template encapsulates.
 bool dp_offload_cuts(const struct dp_port *port, const struct overlay_template *t);

@@ -72,7 +72,7 @@ static void harm(struct rte_mbuf *m, const struct overlay_template *t)
 	rte_pktmbuf_mtod(m, uint8_t *)[at[below(4)]] ^= (uint8_t)(1 << below(8));
 }
 
-static struct overlay_rx verdict(struct rte_mbuf *m, const uint8_t *hint)
+static struct overlay_rx verdict(struct rte_mbuf *m, uint8_t hints)
 {
 	const struct overlay_vtep vtep = {.ipv4 = outer_ip(false, 1),
 		.ipv6 = outer_ip(true, 1),
@@ -83,7 +83,7 @@ static struct overlay_rx verdict(struct rte_mbuf *m, const uint8_t *hint)
 	struct overlay_rx rx;
 
 	dp_packet_from_mbuf(&p, m);
-	overlay_decap_burst(&vtep, &p, hint, &rx, 1);
+	overlay_decap(&vtep, &p, hints, &rx);
 	return rx;
 }
 
@@ -103,14 +103,14 @@ static bool inner_is_sound(struct rte_mbuf *m, const struct overlay_rx *rx)
 
 static void assert_judged(struct rte_mbuf *m)
 {
-	struct overlay_rx by_hand = verdict(m, NULL), by_card;
-	uint8_t hint = 0;
+	struct overlay_rx by_hand = verdict(m, 0), by_card;
+	uint8_t hint;
 
 	card_judge(&card, m);
-	dp_offload_hints(&m, 1, &hint);
+	hint = dp_offload_hints(m);
 	said_good += !!(hint & OVERLAY_HINT_UDP_GOOD);
 	said_bad += !!(hint & OVERLAY_HINT_UDP_BAD);
-	by_card = verdict(m, &hint);
+	by_card = verdict(m, hint);
 	assert_int_equal(by_card.verdict, by_hand.verdict);
 	assert_int_equal(by_card.drop, by_hand.drop);
 	assert_int_equal(by_card.inner_ofs, by_hand.inner_ofs);
@@ -148,17 +148,14 @@ static void a_card_that_sees_udp_alone(void **state)
 			RTE_MBUF_F_RX_L4_CKSUM_BAD, RTE_MBUF_F_RX_L4_CKSUM_NONE};
 		static const uint8_t hints[] = {0, OVERLAY_HINT_UDP_GOOD, OVERLAY_HINT_UDP_BAD, 0};
 		struct rte_mbuf *m = eal_frame(100, 100, 0);
-		uint8_t hint = 0xff;
 
 		m->ol_flags = says[i];
 		m->packet_type = RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP;
-		dp_offload_hints(&m, 1, &hint);
-		assert_int_equal(hint, hints[i]);
+		assert_int_equal(dp_offload_hints(m), hints[i]);
 		assert_int_equal(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK, 0);
 		m->ol_flags = says[i];
 		m->packet_type = 0; // nor says what it saw
-		dp_offload_hints(&m, 1, &hint);
-		assert_int_equal(hint, 0);
+		assert_int_equal(dp_offload_hints(m), 0);
 		assert_int_equal(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK, 0);
 		rte_pktmbuf_free(m);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The receive side on frames that do not lie in one piece, on bursts, and on noise.
+// The receive side on frames that do not lie in one piece, and on noise.
 
 #include "overlay/decap_plain.h"
 
@@ -138,35 +138,6 @@ static void mangle(struct frame *f)
 		f->len = rng() % (f->len + 40);
 }
 
-static void burst_equals_single(void **state)
-{
-	static struct frame frames[OVERLAY_BURST_MAX];
-	struct weft_packet pkts[OVERLAY_BURST_MAX] = {0};
-	struct overlay_rx rx[OVERLAY_BURST_MAX], one;
-	uint8_t hints[OVERLAY_BURST_MAX];
-	struct overlay_vtep v = test_vtep();
-
-	for (unsigned round = 0; round < 500; round++) {
-		unsigned n = rng() % (OVERLAY_BURST_MAX + 1);
-		bool hinted = rng() & 1;
-		uint64_t inner;
-
-		for (unsigned i = 0; i < n; i++) {
-			mangle(&frames[i]);
-			pkts[i].data = frames[i].b;
-			pkts[i].len = pkts[i].total_len = frames[i].len;
-			hints[i] = rng() & 15;
-		}
-		inner = overlay_decap_burst(&v, pkts, hinted ? hints : NULL, rx, n);
-		for (unsigned i = 0; i < n; i++) {
-			overlay_decap(&v, &pkts[i], hinted ? hints[i] : 0, &one);
-			assert_memory_equal(&rx[i], &one, sizeof(one));
-			assert_int_equal(inner >> i & 1, one.verdict == OVERLAY_INNER);
-		}
-		assert_true(n == 64 || inner >> n == 0);
-	}
-}
-
 // The short way against the long one, which a hint about the IP header's checksum makes
 // overlay_decap() go; the hint is from an oracle.
 static void plain_frames_are_what_the_walk_says(void **state)
@@ -237,7 +208,6 @@ int main(void)
 		cmocka_unit_test(corrupt_tail),
 		cmocka_unit_test(padding_in_tail),
 		cmocka_unit_test(strip_in_pieces),
-		cmocka_unit_test(burst_equals_single),
 		cmocka_unit_test(plain_frames_are_what_the_walk_says),
 		cmocka_unit_test(noise),
 	};
