@@ -7,7 +7,8 @@
 //	dp_rx.c       a burst from a port, one stage at a time, up to the tables
 //	dp_uplink.c   the same for an uplink's: out of the tunnel, and whose?
 //	dp_admit.c    and may it come in?
-//	dp_big.c      a machine's big segments, where an uplink's card may cut them
+//	dp_big.c      a machine's big segments, where they may not have to be cut
+//	dp_haul.c     the same to and from interfaces of the kernel's
 //	dp_path.c     packets whose way is known from the flow cache, without the tables
 //	dp_sink.c     what flow tables decided: to a port, the overlay, the controller, or nowhere
 //	dp_encap.c    frames for the overlay, collected and encapsulated as a burst

@@ -14,6 +14,7 @@
 
 #include "edge/dp_admit.h"
 #include "offload/dp_big.h"
+#include "offload/dp_haul.h"
 #include "offload/dp_rawcsum.h"
 #include "tenants/dp_storm.h"
 #include "tenants/dp_suppress.h"
@@ -218,7 +219,10 @@ void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[]
 {
 	static_assert(DP_RX_BURST <= FT_BURST, "one burst");
 	if (port->role == DP_UPLINK) {
-		dp_rx_uplink(w, port, m, n);
+		if (port->kdev)
+			dp_haul_burst(w, port, m, n);
+		else
+			dp_rx_uplink(w, port, m, n);
 		return;
 	}
 	n = dp_rx_sound(w, port, m, n);

@@ -2,6 +2,8 @@
 #include "offload/dp_big.h"
 
 #include "offload/dp_cut.h"
+#include "offload/dp_gro.h"
+#include "offload/dp_haul.h"
 #include "offload/dp_offload.h"
 #include "edge/dp_provider.h"
 #include "tenants/dp_storm.h"
@@ -15,7 +17,6 @@ struct dp_big {
 	struct dp_worker *w;
 	struct dp_port *port; // that it came by
 	struct rte_mbuf *m;   // its headers
-	const uint8_t *payload;
 	struct dp_gso gso;
 	uint32_t n; // frames that it stands for
 };
@@ -32,7 +33,7 @@ static void dp_big_begin(
 	struct dp_big *b, struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)
 {
 	*b = (struct dp_big){.w = w, .port = port, .m = m, .n = dp_cut_frames(m)};
-	b->payload = dp_meta(m)->payload;
+	b->gso.payload = dp_meta(m)->payload;
 	b->gso.frame = rte_pktmbuf_mtod(m, uint8_t *);
 	b->gso.mss = m->tso_segsz;
 	b->gso.tcp.l3 = m->l2_len;
@@ -59,7 +60,7 @@ static struct rte_mbuf *dp_big_next(struct dp_big *b)
 	m->data_len = (uint16_t)(b->gso.tcp.data + data);
 	m->pkt_len = m->data_len;
 	to = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(to + b->gso.tcp.data, b->payload + b->gso.at, data);
+	memcpy(to + b->gso.tcp.data, b->gso.payload + b->gso.at, data);
 	dp_gso_head(&b->gso, to, data);
 	return m;
 }
@@ -126,6 +127,14 @@ static void dp_big_look(const struct dp_big *b, unsigned n, uint8_t head[][DP_TC
 	in->n = n;
 }
 
+// A kernel that is not told of congestion's end (VIRTIO_NET_HDR_GSO_ECN) would say it in each
+// frame.
+static bool dp_big_is_for_port(const struct dp_big *b, const struct dp_port *to)
+{
+	return b->n > 1 && !(b->gso.frame[b->gso.tcp.l4 + 13] & DP_TCP_CWR) &&
+	       dp_haul_takes(b->w, to);
+}
+
 static const struct ft_path *dp_big_path(const struct dp_big *b)
 {
 	const struct ft_path *path[DP_BIG_LOOKS] = {NULL};
@@ -140,29 +149,39 @@ static const struct ft_path *dp_big_path(const struct dp_big *b)
 	for (unsigned i = 0; i < n; i++)
 		if (!path[i] || path[i] != path[0])
 			return NULL;
-	if (path[0]->end != FT_PATH_OUTPUT || path[0]->flags != DP_PATH_OVERLAY ||
-		!ft_path_only_writes(path[0]) || dp_gso_longest(&b->gso) > path[0]->max_len)
+	if (path[0]->end != FT_PATH_OUTPUT || !ft_path_only_writes(path[0]) ||
+		dp_gso_longest(&b->gso) > path[0]->max_len)
 		return NULL;
+	if (path[0]->flags == DP_PATH_PORT)
+		return dp_big_is_for_port(b, path[0]->target) ? path[0] : NULL;
 	to = path[0]->target;
 	return dp_vtep_is_down(to) || b->m->data_off < to->tmpl.len ? NULL : path[0];
 }
 
-// The outer header before a frame. False: it is longer than IP can say.
-static bool dp_big_wrap(const struct dp_big *b, const struct dp_big_way *way, struct rte_mbuf *m)
+// The outer header before an inner frame of `len` bytes. NULL: it is longer than IP can say.
+static uint8_t *dp_big_outer(
+	const struct dp_big *b, const struct dp_big_way *way, uint8_t *inner, uint32_t len)
 {
 	const struct overlay_template *t = &way->remote->tmpl;
-	uint8_t *inner = rte_pktmbuf_mtod(m, uint8_t *), flip;
-	uint8_t *frame = overlay_encap(t, inner, m->pkt_len, way->hash, b->w->ip_id);
+	uint8_t *frame = overlay_encap(t, inner, len, way->hash, b->w->ip_id), flip;
 
 	if (!frame)
-		return false;
-	b->w->ip_id = (uint16_t)(b->w->ip_id + (m == b->m ? b->n : 1));
+		return NULL;
 	flip = overlay_encap_tos_flip(t, inner, b->gso.tcp.data);
 	if (flip)
 		overlay_encap_flip_tos(t, frame, flip);
 	if (t->any_network)
 		overlay_encap_set_network(t, frame, way->path->network);
-	rte_pktmbuf_prepend(m, t->len);
+	return frame;
+}
+
+// The same before a buffer's. False: see above.
+static bool dp_big_wrap(const struct dp_big *b, const struct dp_big_way *way, struct rte_mbuf *m)
+{
+	if (!dp_big_outer(b, way, rte_pktmbuf_mtod(m, uint8_t *), m->pkt_len))
+		return false;
+	b->w->ip_id = (uint16_t)(b->w->ip_id + (m == b->m ? b->n : 1));
+	rte_pktmbuf_prepend(m, way->remote->tmpl.len);
 	return true;
 }
 
@@ -182,7 +201,7 @@ static bool dp_big_fill(const struct dp_big *b, unsigned most)
 
 	for (uint32_t done = 0, part; done < b->gso.tcp.len; done += part) {
 		part = RTE_MIN(rte_pktmbuf_tailroom(at), b->gso.tcp.len - done);
-		memcpy(rte_pktmbuf_mtod_offset(at, uint8_t *, at->data_len), b->payload + done,
+		memcpy(rte_pktmbuf_mtod_offset(at, uint8_t *, at->data_len), b->gso.payload + done,
 			part);
 		at->data_len = (uint16_t)(at->data_len + part);
 		if (done + part == b->gso.tcp.len)
@@ -261,6 +280,26 @@ static void dp_big_send(
 	rte_pktmbuf_free_bulk(m + sent, (unsigned)(n - sent));
 }
 
+// What of it an uplink of the kernel's takes as trains; the rest is for dp_big_spread().
+static void dp_big_haul(struct dp_big *b, const struct dp_big_way *way)
+{
+	const struct dp_port *uplink = way->remote->uplink;
+	uint32_t data, made, taken = 0;
+
+	dp_tx_flush(b->w);
+	while (dp_gso_more(&b->gso, &data)) {
+		const uint8_t *outer = dp_big_outer(
+			b, way, rte_pktmbuf_mtod(b->m, uint8_t *), b->gso.tcp.data + data);
+
+		made = outer ? dp_haul_out(b->w, uplink, &b->gso, &way->remote->tmpl, outer, &taken)
+			     : 0;
+		if (!made)
+			break;
+		b->w->ip_id = (uint16_t)(b->w->ip_id + made);
+		dp_big_sent(b, uplink, made, taken);
+	}
+}
+
 // One after the other by its own header.
 static void dp_big_spread(struct dp_big *b, const struct dp_big_way *way)
 {
@@ -290,30 +329,53 @@ static void dp_big_spread(struct dp_big *b, const struct dp_big_way *way)
 	rte_pktmbuf_free(b->m);
 }
 
-static void dp_big_go(struct dp_big *b, const struct ft_path *path)
+// To another machine's kernel on this host, which takes it as it is.
+static void dp_big_hand_over(struct dp_big *b, struct dp_port *to)
+{
+	struct dp_gro gro = {.tcp = b->gso.tcp, .mss = b->gso.mss, .bytes = b->gso.tcp.len};
+	struct dp_haul_load load = {.gro = &gro, .frames = b->n, .payload = b->gso.payload};
+
+	memcpy(gro.head, rte_pktmbuf_mtod(b->m, uint8_t *), gro.tcp.data);
+	dp_tx_flush(b->w);
+	dp_big_sent(b, to, b->n, dp_haul_in(b->w, to, &load));
+	rte_pktmbuf_free(b->m);
+}
+
+// Into the overlay.
+static void dp_big_leave(struct dp_big *b, const struct ft_path *path)
 {
 	struct dp_big_way way = {.path = path};
 	const struct dp_remote *to = path->target;
 	struct dp_port *uplink;
 	bool mine;
 
+	way.hash = overlay_flow_hash(b->gso.frame, b->gso.tcp.data, b->w->dp->seed);
+	way.remote = dp_remote_way(to, way.hash);
+	if (way.remote->tmpl.any_network)
+		dp_remote_used(to);
+	uplink = way.remote->uplink;
+	mine = b->w->id < __atomic_load_n(&uplink->n_txq, __ATOMIC_RELAXED);
+	if (mine && dp_big_offload(b, &way))
+		return;
+	way.sums = mine && dp_offload_sums(uplink, &way.remote->tmpl);
+	if (mine && uplink->kdev)
+		dp_big_haul(b, &way);
+	dp_big_spread(b, &way);
+}
+
+static void dp_big_go(struct dp_big *b, const struct ft_path *path)
+{
 	dp_count(&dp_counters(b->w, b->port->tenant)->received, b->n);
 	ft_cache_count(b->w->cache, path, b->n, dp_cut_bytes(b->m), b->w->now_ns);
 	dp_count(&dp_counters(b->w, b->port->tenant)->cache_hits, b->n);
 	dp_count(&b->w->stats.cache_hits, b->n);
 	if (path->steps)
 		dp_path_steps(b->w, path, 0);
-	way.hash = overlay_flow_hash(b->gso.frame, b->gso.tcp.data, b->w->dp->seed);
-	way.remote = dp_remote_way(to, way.hash);
-	if (way.remote->tmpl.any_network)
-		dp_remote_used(to);
 	dp_encap_flush(b->w); // what came before it goes before it
-	uplink = way.remote->uplink;
-	mine = b->w->id < __atomic_load_n(&uplink->n_txq, __ATOMIC_RELAXED);
-	if (mine && dp_big_offload(b, &way))
-		return;
-	way.sums = mine && dp_offload_sums(uplink, &way.remote->tmpl);
-	dp_big_spread(b, &way);
+	if (path->flags == DP_PATH_PORT)
+		dp_big_hand_over(b, (struct dp_port *)(uintptr_t)path->target);
+	else
+		dp_big_leave(b, path);
 }
 
 static void dp_big_one(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m)

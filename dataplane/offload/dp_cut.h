@@ -6,9 +6,9 @@
 // buffer. A burst has room for so many frames only, and the pool may be empty: the rest waits, and
 // nothing else comes in meanwhile. Belongs to one receive queue and its worker.
 //
-// Where some uplink's card could do the cutting (dp_big.h) a TCP segment is not cut here: one
-// buffer with its headers stands for it and ends the burst, and its payload stays in `big` until
-// the next one.
+// Where it may not have to be cut at all (dp_big.h, dp_haul.h) a machine's TCP segment, or an
+// uplink's train of datagrams, stays in one: one buffer with its headers stands for it and ends the
+// burst, and its payload stays in `big`, the headers before it, until the next one.
 
 #include "offload/dp_gso.h"
 

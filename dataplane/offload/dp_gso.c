@@ -75,14 +75,15 @@ bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
 {
 	unsigned type = h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+	bool udp = type == VIRTIO_NET_HDR_GSO_UDP_L4;
 
 	*g = (struct dp_gso){.frame = frame, .mss = h->gso_size};
-	if (!g->mss)
+	if (!g->mss ||
+		(!udp && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) ||
+		!(udp ? dp_gso_begin_udp : dp_gso_begin_tcp)(g, h, frame, len))
 		return false;
-	if (type == VIRTIO_NET_HDR_GSO_UDP_L4)
-		return dp_gso_begin_udp(g, h, frame, len);
-	return (type == VIRTIO_NET_HDR_GSO_TCPV4 || type == VIRTIO_NET_HDR_GSO_TCPV6) &&
-	       dp_gso_begin_tcp(g, h, frame, len);
+	g->payload = frame + g->tcp.data;
+	return true;
 }
 
 static void dp_gso_ip(const struct dp_gso *g, uint8_t *out, uint32_t total)
@@ -96,6 +97,14 @@ static void dp_gso_ip(const struct dp_gso *g, uint8_t *out, uint32_t total)
 	overlay_put16(ip + 2, (uint16_t)total);
 	overlay_put16(ip + 4, (uint16_t)(overlay_get16(ip + 4) + g->n));
 	dp_tcp_ip_csum(out, &g->tcp);
+}
+
+// The TCP or UDP header, which is of an even length, and the payload, where that lies.
+static uint64_t dp_gso_sum(
+	const struct dp_gso *g, const uint8_t *out, uint32_t data, uint64_t pseudo)
+{
+	pseudo = weft_csum_partial(out + g->tcp.l4, g->tcp.data - g->tcp.l4, pseudo);
+	return weft_csum_partial(g->payload + g->at, data, pseudo);
 }
 
 static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool last)
@@ -112,7 +121,7 @@ static void dp_gso_tcp(const struct dp_gso *g, uint8_t *out, uint32_t data, bool
 		tcp[13] &= (uint8_t)~DP_TCP_CWR; // RFC 3168, 6.1.2: once
 	overlay_put16(tcp + 16, 0);
 	csum = g->unsummed ? weft_csum_fold(pseudo)
-			   : weft_csum_finish(weft_csum_partial(tcp, l4_len, pseudo));
+			   : weft_csum_finish(dp_gso_sum(g, out, data, pseudo));
 	memcpy(tcp + 16, &csum, 2);
 }
 
@@ -126,7 +135,7 @@ static void dp_gso_udp(const struct dp_gso *g, uint8_t *out, uint32_t data)
 	overlay_put16(udp + 4, (uint16_t)l4_len);
 	overlay_put16(udp + 6, 0);
 	csum = g->unsummed ? weft_csum_fold(pseudo)
-			   : weft_csum_finish_udp(weft_csum_partial(udp, l4_len, pseudo));
+			   : weft_csum_finish_udp(dp_gso_sum(g, out, data, pseudo));
 	memcpy(udp + 6, &csum, 2);
 }
 
@@ -158,7 +167,7 @@ uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out)
 
 	if (!dp_gso_more(g, &data))
 		return 0;
-	memcpy(out + g->tcp.data, g->frame + g->tcp.data + g->at, data);
+	memcpy(out + g->tcp.data, g->payload + g->at, data);
 	dp_gso_head(g, out, data);
 	return g->tcp.data + data;
 }

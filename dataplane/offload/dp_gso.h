@@ -22,7 +22,8 @@
 #endif
 
 struct dp_gso {
-	const uint8_t *frame;
+	const uint8_t *frame;   // its headers
+	const uint8_t *payload; // all of it
 	struct dp_tcp tcp;
 	bool udp; // datagrams of one socket and size, each to be one again
 	// Within a tunnel (dp_gso_tunnel.h), whose headers are copied, too.
@@ -64,8 +65,7 @@ static inline uint32_t dp_gso_longest(const struct dp_gso *g)
 // Writes the next segment, a whole frame. Returns its length; 0: there is none left.
 uint32_t dp_gso_next(struct dp_gso *g, uint8_t *out);
 
-// The same in two steps, where the payload does not lie behind the headers in `frame`: how many
-// bytes of it are the next segment's, from g->at on; and, when they lie at out + g->tcp.data, the
-// headers before them.
+// The same in two steps: how many bytes of the payload are the next segment's, from g->at on; and
+// its headers, which are g->tcp.data bytes.
 bool dp_gso_more(const struct dp_gso *g, uint32_t *data);
 void dp_gso_head(struct dp_gso *g, uint8_t *out, uint32_t data);

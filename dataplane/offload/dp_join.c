@@ -14,11 +14,6 @@ static const struct dp_join_way {
 	[DP_JOIN_TUNNELS] = {dp_train_begin, dp_train_add, dp_train_end},
 };
 
-static void dp_join_piece(struct dp_join *j, void *data, size_t len)
-{
-	j->iov[j->n_iov++] = (struct iovec){data, len};
-}
-
 static void dp_join_alone(struct dp_join *j, const struct rte_mbuf *m)
 {
 	for (unsigned i = 0; m && i < DP_JOIN_SEGMENTS; i++, m = m->next)

@@ -39,5 +39,28 @@ struct dp_join {
 	struct dp_gro gro;
 };
 
+static inline void dp_join_piece(struct dp_join *j, const void *data, size_t len)
+{
+	j->iov[j->n_iov++] = (struct iovec){(void *)(uintptr_t)data, len};
+}
+
+// The one message that is made by hand: a header of zeros, `frames` and pieces are the caller's to
+// add, and dp_join_end() to follow.
+static inline struct dp_join_msg *dp_join_begin(struct dp_join *j)
+{
+	j->n = 1;
+	j->n_iov = 0;
+	j->msg[0].h = (struct virtio_net_hdr){0};
+	j->msg[0].iov = j->iov;
+	dp_join_piece(j, &j->msg[0].h, sizeof(j->msg[0].h));
+	return &j->msg[0];
+}
+
+static inline void dp_join_end(struct dp_join *j, unsigned frames)
+{
+	j->msg[0].n_iov = j->n_iov;
+	j->msg[0].frames = frames;
+}
+
 // Makes messages of the first `n` frames, DP_JOIN_FRAMES at most; they hold while the frames do.
 void dp_join_burst(struct dp_join *j, struct rte_mbuf *const *m, unsigned n);

@@ -129,8 +129,9 @@ void dp_offload_refresh(struct dp *dp)
 
 	for (const struct dp_port *p = dp->ports.head; p && dp->opt.flow_cache; p = p->next)
 		keep |= !p->hidden &&
-			p->offloads & (WEFT_OFFLOAD_TX_INNER | WEFT_OFFLOAD_TSO_VXLAN |
-					      WEFT_OFFLOAD_TSO_NVGRE);
+			(p->offloads & (WEFT_OFFLOAD_TX_INNER | WEFT_OFFLOAD_TSO_VXLAN |
+					       WEFT_OFFLOAD_TSO_NVGRE) ||
+				(p->role == DP_UPLINK && p->kdev));
 	if (keep)
 		__atomic_store_n(&dp->kept_big, true, __ATOMIC_RELEASE);
 	__atomic_store_n(&dp->keep_big, keep, __ATOMIC_RELEASE);

@@ -98,13 +98,13 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 	if (!k)
 		return NULL;
 	memset(k, 0, bytes);
-	k->ops = conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
+	k->ops = conf->ops ? conf->ops : conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
 	k->io.rxq.data = k->io.txq.data = k->queue_of;
 	k->io.rx_pkt_burst = k->ops->rx;
 	k->io.tx_pkt_burst = k->ops->tx;
 	while (!rc && k->n < conf->queues)
 		rc = dp_kdev_queue_open(k, conf);
-	if (!rc && conf->kind == DP_KDEV_TAP && (rc = dp_kdev_up(conf->ifname)))
+	if (!rc && conf->kind == DP_KDEV_TAP && !conf->ops && (rc = dp_kdev_up(conf->ifname)))
 		errno = -rc;
 	if (!rc)
 		return k;
@@ -129,6 +129,30 @@ void dp_kdev_attach(struct dp_kdev *k, uint16_t dev)
 	ops->txq.data = k->queue_of;
 	ops->rx_pkt_burst = k->ops->rx;
 	ops->tx_pkt_burst = k->ops->tx;
+}
+
+bool dp_kdev_takes_trains(const struct dp_kdev *k, unsigned queue)
+{
+	return k->queue[queue].join.what == DP_JOIN_TUNNELS;
+}
+
+struct dp_join *dp_kdev_join(struct dp_kdev *k, unsigned queue)
+{
+	return &k->queue[queue].join;
+}
+
+int dp_kdev_put(struct dp_kdev *k, unsigned queue, uint64_t bytes)
+{
+	struct dp_kqueue *q = &k->queue[queue];
+	int went = k->ops->write(q, 0);
+
+	if (went < 0)
+		dp_kqueue_gives_up_trains(q, 0);
+	if (went <= 0)
+		return went;
+	dp_count(&q->tx_packets, q->join.msg[0].frames);
+	dp_count(&q->tx_bytes, bytes);
+	return (int)q->join.msg[0].frames;
 }
 
 void dp_kdev_close(struct dp_kdev *k)

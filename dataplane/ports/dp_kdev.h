@@ -31,7 +31,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dp_join;
 struct dp_kdev;
+struct dp_kops;
 struct rte_eth_fp_ops;
 struct rte_mempool;
 
@@ -52,11 +54,22 @@ struct dp_kdev_conf {
 	uint32_t slot_len; // of the receive ring, a power of two; a longer frame costs a system
 			   // call
 	bool promiscuous;
+	const struct dp_kops *ops; // of a test; the interface is not looked at then
 };
 
 // What a slot of the ring keeps for itself: the kernel's header, an address, alignment, the
 // virtio-net header.
 #define DP_KDEV_SLOT_HEAD 96u
+
+// ---- workers, of the queue that is theirs
+
+// Whether datagrams of one flow may be given to it as one (dp_train.h).
+bool dp_kdev_takes_trains(const struct dp_kdev *k, unsigned queue);
+// Where the next message is to be made (dp_join_begin()); good until then.
+struct dp_join *dp_kdev_join(struct dp_kdev *k, unsigned queue);
+// Sends it, whose frames have `bytes`. Returns how many of them went: all, or 0, for which there is
+// no room; or -1: the kernel does not take such, and trains are not made any more.
+int dp_kdev_put(struct dp_kdev *k, unsigned queue, uint64_t bytes);
 
 // ---- control thread
 

@@ -364,4 +364,5 @@ const struct dp_kops dp_kpacket_ops = {
 	.missed = dp_kpacket_missed,
 	.rx = dp_kpacket_rx,
 	.tx = dp_kpacket_tx,
+	.write = dp_kpacket_write,
 };

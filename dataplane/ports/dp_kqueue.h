@@ -44,6 +44,9 @@ struct dp_kops {
 	uint64_t (*missed)(struct dp_kqueue *q); // frames that came and found no room, so far
 	uint16_t (*rx)(void *queue, struct rte_mbuf **out, uint16_t n);
 	uint16_t (*tx)(void *queue, struct rte_mbuf **m, uint16_t n);
+	// Sends messages from q->join.msg[first] on and returns how many went. 0: none goes now;
+	// -1: that one can never go.
+	int (*write)(struct dp_kqueue *q, unsigned first);
 };
 
 extern const struct dp_kops dp_ktap_ops, dp_kpacket_ops;
@@ -61,8 +64,6 @@ static inline __attribute__((always_inline)) uint16_t dp_kqueue_rx(
 	return got;
 }
 
-// Sends messages from q->join.msg[first] on and returns how many went. 0: none goes now; -1: that
-// one can never go.
 typedef int dp_kqueue_write_fn(struct dp_kqueue *q, unsigned first);
 
 // A kernel before 6.2 refuses datagrams that are one. True: they are not joined any more.

@@ -109,4 +109,5 @@ const struct dp_kops dp_ktap_ops = {
 	.missed = dp_ktap_missed,
 	.rx = dp_ktap_rx,
 	.tx = dp_ktap_tx,
+	.write = dp_ktap_write,
 };

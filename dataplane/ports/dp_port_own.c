@@ -29,7 +29,7 @@ static void dp_own_open_kdev(
 		.tunnels = p->role == DP_UPLINK || p->role == DP_MEMBER,
 		.slot_len = spec->slot_len,
 		.promiscuous = dp_port_dev_wants_all(p),
-		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
+		.keep_big = p->role == DP_LOCAL || p->role == DP_UPLINK ? &dp->keep_big : NULL,
 	});
 }
 

@@ -5,19 +5,9 @@
 // the same segment comes in as the frames that an oracle cuts it into, and no card does anything.
 // The ledger says the same, too, and no packet buffer is lost. The seed is printed.
 
-#include "eal.h"
-#include "segment.h"
-
-#include "../flowtable/world.h"
-#include "offload/dp_cut.h"
-#include "offload/dp_offload.h"
+#include "machine.h"
 
 #include "card.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #define WIRE_FRAMES 512u
 #define TSO_ALL (WEFT_OFFLOAD_TSO_VXLAN | WEFT_OFFLOAD_TSO_NVGRE)
@@ -27,9 +17,6 @@
 #define CAPA_SUMS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 #define CAPA_OUTER (RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM)
 #define CAPA_ALL (CAPA_TSO | CAPA_SUMS | CAPA_OUTER | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
-
-static struct dp_port vm_port;
-static struct seg big, want;
 
 // ---- the card
 
@@ -76,90 +63,13 @@ static uint16_t card_takes(void *queue, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
-// ---- the switch around it
-
-static void retire(void *ctx, void (*fn)(void *obj), void *obj)
-{
-	dp_rcu_retire(eal_dp.rcu, fn, obj);
-}
-
-static uint64_t now_ns(void *ctx)
-{
-	return dp_now_ns();
-}
-
 static int up(void **state)
 {
-	if (eal_up(state))
+	if (machine_up(state))
 		return -1;
-	dp_worker_free(eal_dp.worker[0]);
-	eal_dp.opt.flow_cache = 1024;
-	eal_dp.seed = rng();
-	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1, .seed = 7};
-	eal_dp.worker[0] = dp_worker_new(&eal_dp, 0);
-	eal_dp.host.vxlan_port = 4789;
-	eal_dp.kept_big = true;
-	eal_port.role = DP_UPLINK;
-	eal_port.cfg.id = 1;
-	eal_port.link_up = true;
-	eal_port.mtu = 9000;
-	eal_port.next = &vm_port;
-	eal_dp.ports.head = &eal_port;
-	vm_port = (struct dp_port){.role = DP_LOCAL, .ofport = 1, .mtu = 9000, .link_up = true};
-	vm_port.cfg.id = 2;
-	vm_port.dev = DP_NO_DEV;
-	vm_port.index = (uint16_t)(eal_port.index + 1);
 	rte_eth_fp_ops[eal_port.dev].tx_pkt_burst = card_takes;
 	rte_eth_fp_ops[eal_port.dev].tx_pkt_prepare = card_prepares;
-	return eal_dp.worker[0] ? 0 : -1;
-}
-
-static int down(void **state)
-{
-	eal_dp.ports.head = NULL;
-	return eal_down(state);
-}
-
-static struct weft_ip outer_ip(bool v6, uint8_t last)
-{
-	struct weft_ip ip = {.b = {0xfd, 0x10, [15] = last}};
-
-	return v6 ? ip : weft_ip_from_v4(htonl(0xac100000u + last));
-}
-
-static void a_next_hop(bool v6, uint16_t mtu)
-{
-	struct weft_ipc_nexthop hop = {.vtep = outer_ip(v6, 2),
-		.src = outer_ip(v6, 1),
-		.port = 1,
-		.flags = WEFT_NEXTHOP_RESOLVED,
-		.src_mac = {{2, 1}},
-		.dst_mac = {{2, 2}},
-		.vlan = (uint16_t)(below(2) * 77),
-		.mtu = mtu};
-	char why[100];
-
-	assert_int_equal(dp_nexthop_set(&eal_dp, &hop, why), WEFT_E_NONE);
-}
-
-// TCP of the version of `big` goes into the overlay, perhaps changed.
-static void a_rule(struct ft_switch *sw, bool edits)
-{
-	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, 0, 1);
-	struct pattern tcp = {0};
-	struct program p = {0};
-	struct weft_match match;
-
-	pattern_exact(&tcp, WEFT_FIELD_ETH_TYPE, big.v6 ? 0x86dd : 0x0800);
-	pattern_exact(&tcp, WEFT_FIELD_IP_PROTO, 6);
-	match = pattern_match(&tcp);
-	if (edits) {
-		program_set(&p, false, WEFT_FIELD_ETH_DST, 0x020000000099);
-		program_set(&p, false, WEFT_FIELD_TCP_DST, 4711);
-		program_add(&p, false, WEFT_ACTION_DEC_NW_TTL, 0);
-	}
-	program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_OVERLAY);
-	assert_int_equal(ft_flow_mod(sw, &mod, &match, &p.instr), WEFT_E_NONE);
+	return 0;
 }
 
 // Frames with one of TCP's flags go to another address inside.
@@ -179,106 +89,10 @@ static void a_rule_for_flags(struct ft_switch *sw, uint16_t flag)
 	assert_int_equal(ft_flow_mod(sw, &mod, &match, &p.instr), WEFT_E_NONE);
 }
 
-// Another one each time, and all frames of the machine's port are its.
-static struct dp_tenant *a_tenant(
-	enum weft_encap encap, bool v6, uint32_t flags, bool edits, uint16_t mtu)
-{
-	static unsigned id;
-	struct weft_ipc_tenant cfg = {.name = "red",
-		.encap = encap,
-		.vni = 5000 + id,
-		.max_rules = 10,
-		.max_fdb = 10,
-		.too_big = WEFT_TOO_BIG_DROP,
-		.flags = flags};
-	struct weft_ip remote = outer_ip(v6, 2);
-	struct dp_tenant *t;
-	char why[100];
-
-	assert_int_equal(dp_tenant_add(&eal_dp, ++id, &cfg, why), WEFT_E_NONE);
-	t = dp_tenant_find(&eal_dp, id);
-	vm_port.tenant = t;
-	assert_true(dp_tenant_map_ports(&eal_dp, t));
-	ft_port_set(t->sw, &(struct ft_port){.ofport = 1, .live = true});
-	a_rule(t->sw, edits);
-	a_next_hop(v6, mtu);
-	assert_int_equal(dp_tenant_vtep_add(t, &(struct weft_ipc_vtep){.ip = remote}), WEFT_E_NONE);
-	dp_tenants_refresh(&eal_dp);
-	return t;
-}
-
-// ---- segments
-
-// With a TTL that lets it pass, and lets the cache know it.
-static void make_big(bool v6, unsigned tags, unsigned options, uint32_t payload)
-{
-	make(&big, v6, tags, options, payload);
-	big.b[big.l3 + (big.v6 ? 7 : 8)] = 64;
-}
-
-static struct rte_mbuf *frame_of(const struct seg *s)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(eal_dp.pool);
-
-	memcpy(rte_pktmbuf_append(m, (uint16_t)s->len), s->b, s->len);
-	return m;
-}
-
-// As a port gives it.
-static struct rte_mbuf *whole(const struct seg *s, uint32_t mss)
-{
-	static const bool yes = true;
-	static struct dp_cut c;
-	struct virtio_net_hdr h = header(s, mss);
-	struct rte_mbuf *m;
-
-	dp_cut_free(&c); // the former's payload
-	assert_true(dp_cut_init(&c, eal_dp.pool, 2048));
-	c.whole = &yes;
-	memcpy(c.big, s->b, s->len);
-	assert_true(dp_cut_begin(&c, &h, s->len));
-	m = dp_cut_next(&c);
-	assert_non_null(m);
-	assert_false(c.busy);
-	return m;
-}
-
-static void comes(struct rte_mbuf **m, unsigned n)
-{
-	struct dp_worker *w = eal_dp.worker[0];
-
-	w->now_ns = w->drops.now_ns = dp_now_ns();
-	dp_rx_burst(w, &vm_port, m, n);
-	dp_encap_flush(w);
-	dp_tx_flush(w);
-}
-
 static void nothing_said(void)
 {
 	wire.n = packets = 0;
 	eal_dp.worker[0]->ip_id = 77;
-}
-
-// The k frames that it stands for, as an oracle cuts them.
-static void comes_in_frames(uint32_t mss, uint32_t k)
-{
-	struct rte_mbuf *m[DP_RX_BURST];
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < k; i++) {
-		slow_cut(&big, mss, i, &want);
-		m[n++] = frame_of(&want);
-		if (n == DP_RX_BURST || i + 1 == k) {
-			comes(m, n);
-			n = 0;
-		}
-	}
-}
-
-static void cache_gets_to_know_it(uint32_t mss, uint32_t k)
-{
-	for (unsigned i = 0; i < 3; i++)
-		comes_in_frames(mss, k);
 }
 
 static void assert_same_wire(void)
@@ -288,55 +102,6 @@ static void assert_same_wire(void)
 		assert_int_equal(wire.len[i], software.len[i]);
 		assert_memory_equal(wire.frame[i], software.frame[i], wire.len[i]);
 	}
-}
-
-static struct weft_ipc_ledger ledger_of(const struct dp_tenant *t)
-{
-	struct weft_ipc_ledger l;
-
-	dp_ledger_sum(t->counters, 2, &l);
-	return l;
-}
-
-static struct weft_aggregate rules_of(const struct dp_tenant *t)
-{
-	struct weft_flow_filter all = filter_all();
-	struct weft_match any = {0};
-	struct weft_aggregate sum;
-
-	while (ft_cache_fold(eal_dp.worker[0]->cache))
-		;
-	ft_aggregate(t->sw, &all, &any, &sum);
-	return sum;
-}
-
-// What the books say of some packets.
-struct account {
-	uint64_t received, sent, dropped;
-	uint64_t packets, bytes; // of rules
-	uint64_t looked;         // in the flow cache
-};
-
-static struct account account_of(const struct dp_tenant *t)
-{
-	struct weft_ipc_ledger l = ledger_of(t);
-	struct weft_aggregate sum = rules_of(t);
-	struct account a = {
-		l.received, l.sent, 0, sum.packets, sum.bytes, l.cache_hits + l.cache_misses};
-
-	assert_int_equal(dp_ledger_balance(&l), 0);
-	for (unsigned i = 0; i < WEFT_DROP_MAX; i++)
-		a.dropped += l.drops[i];
-	return a;
-}
-
-static void assert_same_account(
-	const struct account *b0, const struct account *b1, const struct account *b2)
-{
-	const uint64_t *x0 = &b0->received, *x1 = &b1->received, *x2 = &b2->received;
-
-	for (unsigned i = 0; i < sizeof(*b0) / sizeof(uint64_t); i++)
-		assert_int_equal(x1[i] - x0[i], x2[i] - x1[i]);
 }
 
 // A segment that stands for `k` frames comes twice: as without any card? `given`: packets for the
@@ -525,5 +290,5 @@ int main(void)
 	};
 
 	rng_seed_from_env();
-	return cmocka_run_group_tests(tests, up, down);
+	return cmocka_run_group_tests(tests, up, machine_down);
 }
