@@ -2,11 +2,16 @@
 #include "witness.h"
 
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WATCHED_MAX 64u
@@ -91,22 +96,38 @@ static void *witness(void *arg)
 	return NULL;
 }
 
-static void start_on(int cpu, void *watches)
+// The kernel has one lock for all that is asked of interfaces, in every network namespace: a
+// namespace that is taken down holds it for long, and who looks at a link waits for it asleep.
+static void *asker(void *arg)
+{
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_data = (void *)&link};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (;;) {
+		uint64_t began = witness_now_ns();
+
+		ioctl(fd, SIOCETHTOOL, &ifr);
+		witness_note(began, witness_now_ns());
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+static void start(void *(*fn)(void *), void *arg, const cpu_set_t *set)
 {
 	const struct sched_param param = {.sched_priority = PRIORITY};
 	pthread_attr_t attr;
 	pthread_t thread;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
 	pthread_attr_init(&attr);
-	pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	pthread_attr_setaffinity_np(&attr, sizeof(*set), set);
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
 	pthread_attr_setschedparam(&attr, &param);
-	if (pthread_create(&thread, &attr, witness, watches)) {
-		fprintf(stderr, "witness: no thread of the real-time class on CPU %d\n", cpu);
+	if (pthread_create(&thread, &attr, fn, arg)) {
+		fprintf(stderr, "witness: may not start a thread of the real-time class\n");
 		exit(1);
 	}
 	pthread_attr_destroy(&attr);
@@ -129,7 +150,19 @@ void witness_start(char *const paths[], unsigned n)
 	sched_getaffinity(0, sizeof(all), &all);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &all)) {
-			start_on(cpu, first ? &watched : NULL);
+			cpu_set_t one;
+
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			start(witness, first ? &watched : NULL, &one);
 			first = false;
 		}
+}
+
+void witness_ask(void)
+{
+	cpu_set_t all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	start(asker, NULL, &all);
 }

@@ -8,6 +8,8 @@
 // and notes when it was away for longer than it had asked for. A thread of an ordinary class may be
 // kept waiting although such a witness is not: of these the kernel itself tells how long they were
 // runnable and did not run (/proc/PID/task/TID/schedstat, the second number, in nanoseconds).
+// Who watches interfaces may have to wait for the kernel's lock, too, and so may one who asks for a
+// link's state all the time.
 //
 // Times are of CLOCK_MONOTONIC, in nanoseconds.
 
@@ -28,6 +30,8 @@ static inline uint64_t witness_now_ns(void)
 // files of `n` threads, which must stay; those that cannot be read are not watched. Ends the
 // program with a message if it may not do that.
 void witness_start(char *const watched[], unsigned n);
+// Starts the one who asks for a link's state.
+void witness_ask(void);
 // The caller's own absence. Any thread. Short ones are left out.
 void witness_note(uint64_t from_ns, uint64_t to_ns);
 // All that was noted so far as JSON: [[from, to], …], in no order.

@@ -82,6 +82,7 @@ class Stream:
         self._head = self._frame[:-8]
         self.sent = 0
         self.errors = 0
+        self.times = []  # when each was sent
         self.arrived = {}  # number -> (times seen, when first)
         self._sending = self._receiving = True
         self._threads = [threading.Thread(target=self._send, daemon=True),
@@ -96,6 +97,7 @@ class Stream:
             while self.sent < due and self._sending:
                 try:
                     self._source.send(self._head + struct.pack('!Q', self.sent))
+                    self.times.append(time.monotonic())
                     self.sent += 1
                 except OSError:
                     self.errors += 1
@@ -132,6 +134,14 @@ class Stream:
         lost = [n for n in range(self.sent) if n not in self.arrived]
         twice = [n for n, (seen, _) in self.arrived.items() if seen > 1]
         return lost, twice
+
+    def outage(self, lost):
+        """When the first one that was lost was sent, and the first one after them all."""
+        return self.times[lost[0]], self.times[min(lost[-1] + 1, self.sent - 1)]
+
+    def pauses(self):
+        """Times in which nothing was sent that should have been, as those of lab.witness."""
+        return [(before, after) for before, after in zip(self.times, self.times[1:]) if after - before > 0.005]
 
 
 def udp_frame(src_mac, dst_mac, src, dst, sport=40000, dport=7):
