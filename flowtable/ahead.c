@@ -157,8 +157,8 @@ static void go_on(struct ahead *a, struct exits *e)
 	a->n = left;
 }
 
-void ft_look_ahead(
-	struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n, unsigned worker)
+void ft_look_ahead(struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n,
+	unsigned worker, bool extracted)
 {
 	const struct ft_bits *bits[FT_BURST];
 	uint64_t metadata[FT_BURST];
@@ -172,7 +172,8 @@ void ft_look_ahead(
 	see_switches(&a);
 	for (unsigned i = 0; i < n; i++) {
 		metadata[i] = pkts[i]->key.metadata;
-		ft_extract(&pkts[i]->pkt, &pkts[i]->key);
+		if (!extracted)
+			ft_extract(&pkts[i]->pkt, &pkts[i]->key);
 	}
 	see_what_switches_have(&a);
 	for (unsigned k = 0; k < TABLES && a.n; k++) {

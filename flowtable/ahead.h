@@ -10,10 +10,10 @@
 // packets of the burst go the likely way together, step by step: at each step every packet asks for
 // its line, and no one waits.
 //
-// This changes nothing but that keys are extracted, and promises nothing else. It follows rules that do nothing but go on to the next
-// table, finds them by bit vectors (bits.h), and stops where there are none. Where few switches
-// have all the packets it would cost and gain nothing: what they have is near already. So each
-// worker remembers which ones it met lately.
+// This changes nothing, and promises nothing. It follows rules that do nothing but go on to the
+// next table, finds them by bit vectors (bits.h), and stops where there are none. Where few
+// switches have all the packets it would cost and gain nothing: what they have is near already. So
+// each worker remembers which ones it met lately.
 
 #include "flowtable/cache.h"
 
@@ -28,7 +28,7 @@ struct ft_ahead {
 // is it worth it?
 bool ft_ahead_pays(struct ft_ahead *, const struct ft_arrival a[], uint64_t which);
 
-// The n <= FT_BURST packets are for sws[]; what the caller has to fill in of their keys is there.
-// Afterwards the keys are extracted.
-void ft_look_ahead(
-	struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n, unsigned worker);
+// The n <= FT_BURST packets are for sws[]. Their keys become extracted, unless they are already;
+// what the caller has to fill in of them is there.
+void ft_look_ahead(struct ft_switch *const sws[], struct ft_packet *const pkts[], unsigned n,
+	unsigned worker, bool extracted);

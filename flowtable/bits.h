@@ -70,6 +70,7 @@ struct ft_record {
 	uint16_t mask[FT_RECORD_PIECES];
 	_Atomic(struct ft_rule *) rule; // the chain's first
 	uint16_t priority;              // the highest of the chain's, when it came
+	uint16_t next;                  // of a gist (gist.h)
 } __attribute__((aligned(64)));
 
 // Where the columns say all.

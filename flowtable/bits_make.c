@@ -87,6 +87,17 @@ static void survey_rule(struct ft_making *m, const struct ft_rule *r)
 	}
 }
 
+void ft_making_sort(struct ft_making *m, uint32_t first)
+{
+	qsort(m->rule + first, m->n - first, sizeof(m->rule[0]), by_priority);
+}
+
+void ft_making_survey(struct ft_making *m)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		survey_rule(m, m->rule[i]);
+}
+
 static void survey(struct ft_making *m, const struct ft_classifier *c)
 {
 	struct ft_rule *r;
@@ -94,9 +105,8 @@ static void survey(struct ft_making *m, const struct ft_classifier *c)
 	for (uint32_t i = 0; i < c->n; i++)
 		for (uint64_t at = 0; (r = ft_tuple_next(c->tuple[i], &at));)
 			m->rule[m->n++] = r;
-	qsort(m->rule, m->n, sizeof(m->rule[0]), by_priority);
-	for (uint32_t i = 0; i < m->n; i++)
-		survey_rule(m, m->rule[i]);
+	ft_making_sort(m, 0);
+	ft_making_survey(m);
 }
 
 // ---- columns that say all
@@ -276,7 +286,7 @@ static void fill_word(
 		ft_bits_rows(b)[(c->row + i) * b->words + word] = row[i] | all;
 }
 
-static void fill(struct ft_bits *b, const struct ft_making *m)
+void ft_bits_fill(struct ft_bits *b, const struct ft_making *m)
 {
 	for (uint32_t i = 0; i < m->n; i++) {
 		*ft_bits_priority(b, i) = m->rule[i]->priority;
@@ -316,7 +326,7 @@ struct ft_bits *ft_bits_make(const struct ft_classifier *c)
 	survey(m, c);
 	b = without_rules(c, m);
 	if (b)
-		fill(b, m);
+		ft_bits_fill(b, m);
 	free(m);
 	return b;
 }

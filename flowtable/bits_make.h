@@ -60,6 +60,13 @@ struct ft_making {
 	struct ft_making_piece piece[FT_KEY_PIECES];
 };
 
+// By priority: those from the first-th on.
+void ft_making_sort(struct ft_making *, uint32_t first);
+// Looks at what they want of each piece.
+void ft_making_survey(struct ft_making *);
+
+// The slots, and their bits in all rows, of what has room for them.
+void ft_bits_fill(struct ft_bits *, const struct ft_making *);
 // NULL: they would not be quicker than the tuples, or no memory.
 struct ft_bits *ft_bits_make(const struct ft_classifier *);
 

@@ -1,72 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flowtable/cache.h"
-
-#include "flowtable/cache_key.h"
+#include "flowtable/cache_own.h"
 #include "flowtable/hash.h"
-#include "flowtable/pending.h"
-#include "flowtable/switch.h"
 #include "flowtable/table.h"
-#include "flowtable/trace.h"
 
 #include <assert.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-#define WAYS 4u
-#define MARKS 65536u
-#define LUCK_BEST 4u // one in 16
+#define LUCK_FLOWS 4u // one in 16
+#define LUCK_WAYS 2u
 #define LUCK_LEAST 8u
 #define WINDOW 8192u // packets
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
-
-// Four flows. A flow's path is its number + 1; 0: no flow.
-struct line {
-	uint32_t path[WAYS];
-	uint32_t tag[WAYS];   // the upper half of the print's `lo`, whose lower half found the line
-	uint64_t check[WAYS]; // its `hi`
-};
-static_assert(sizeof(struct line) == 64, "one look, one cache line");
-// A switch as the burst met it.
-struct now {
-	struct ft_switch *sw;
-	uint64_t epoch, fdb_epoch;
-	uint64_t turn; // of the relevance
-};
-
-struct ft_cache {
-	struct ft_print_keys keys;
-	// of the latest lookup
-	struct ft_print print[FT_BURST];
-	struct now now[FT_BURST];
-	uint8_t at[FT_BURST]; // which `now` a packet's switch has
-	uint64_t printed;     // bit: has a print
-	uint64_t traced;      // was given a trace
-	struct ft_trace trace[FT_BURST];
-
-	uint64_t seed;
-	uint64_t lives; // how often all was forgotten
-	uint32_t mask;  // lines - 1
-	uint32_t room;  // paths
-	uint32_t used;
-	uint32_t flows;  // atomic
-	uint32_t turn;   // which way gives way next
-	uint32_t chance; // random
-	// Of the latest packets: how many, known ones, learned ones.
-	uint32_t seen, hits, learned;
-	unsigned luck; // one new flow in 1 << luck is taken unseen
-	unsigned worker;
-	bool full; // is to be forgotten
-	struct ft_pending pending;
-	struct line *line;
-	struct ft_path *path;
-	struct ft_alike *alike; // of each path
-	uint32_t *known;        // hash of a path to its number + 1; a hint
-	uint16_t *life;         // of each line: when it was written last, of `lives`
-	uint16_t mark[MARKS];
-};
 
 // ---- memory
 
@@ -114,63 +58,14 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 	c->mask = n / WAYS - 1;
 	c->room = n;
 	c->worker = worker;
-	c->luck = LUCK_BEST;
+	c->flows_luck = (struct luck){.best = LUCK_FLOWS, .now = LUCK_FLOWS};
+	c->ways_luck = (struct luck){.best = LUCK_WAYS, .now = LUCK_WAYS};
 	c->seed = ft_hash_end(seed ^ (0xcac4e + worker));
 	new_keys(c);
 	return c;
 }
 
 // ---- looking up
-
-// Which of the four have the tag.
-static inline unsigned tags_equal(const struct line *l, uint32_t tag)
-{
-#if defined(__SSE2__)
-	__m128i tags = _mm_load_si128((const __m128i *)(const void *)l->tag);
-
-	return (unsigned)_mm_movemask_ps(
-		_mm_castsi128_ps(_mm_cmpeq_epi32(tags, _mm_set1_epi32((int)tag))));
-#else
-	unsigned m = 0;
-
-	for (unsigned i = 0; i < WAYS; i++)
-		m |= (unsigned)(l->tag[i] == tag) << i;
-	return m;
-#endif
-}
-
-static inline struct line *line_of(const struct ft_cache *c, const struct ft_print *p)
-{
-	return &c->line[(uint32_t)p->lo & c->mask];
-}
-
-// The way, or WAYS.
-static inline unsigned find(const struct line *l, const struct ft_print *p)
-{
-	for (unsigned m = tags_equal(l, (uint32_t)(p->lo >> 32)); m; m &= m - 1) {
-		unsigned i = (unsigned)__builtin_ctz(m);
-
-		if (l->check[i] == p->hi && l->path[i])
-			return i;
-	}
-	return WAYS;
-}
-
-// Only rules have changed since, and none that could matter?
-static bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
-{
-	if (p->sw != now->sw || p->epoch < ft_base_epoch(now->sw) || (now->epoch | p->epoch) & 1 ||
-		p->epoch > now->epoch || !ft_history_spares(now->sw, p, &c->alike[p - c->path]))
-		return false;
-	p->epoch = now->epoch;
-	return true;
-}
-
-static inline bool holds(const struct ft_cache *c, struct ft_path *p, const struct now *now)
-{
-	return (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch) &&
-	       (p->epoch == now->epoch || renew(c, p, now));
-}
 
 // The epochs before anything else: what is found out from here on is at least as new.
 static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arrival a[], unsigned n)
@@ -190,20 +85,15 @@ static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arriva
 	}
 }
 
-static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
-{
-	return &c->now[c->at[i]];
-}
-
 // Learning what never comes again is a waste, as many flows are under a flood of new ones: it is
 // done less often while less is known than is learned.
-static void reconsider_luck(struct ft_cache *c)
+static void reconsider_luck(struct luck *l)
 {
-	if (c->hits > c->learned)
-		c->luck -= c->luck > LUCK_BEST;
+	if (l->hits > l->learned)
+		l->now -= l->now > l->best;
 	else
-		c->luck += c->luck < LUCK_LEAST;
-	c->seen = c->hits = c->learned = 0;
+		l->now += l->now < LUCK_LEAST;
+	l->hits = l->learned = 0;
 }
 
 void ft_cache_prefetch(const struct ft_switch *sw)
@@ -221,7 +111,7 @@ void ft_cache_lookup(
 	struct ft_path *path[FT_BURST];
 	unsigned hits = 0;
 
-	c->traced = 0;
+	c->traced = c->ways = 0;
 	look_at_the_clocks(c, a, n);
 	c->printed = ft_prints(&c->keys, a, n, c->print);
 	for (uint64_t left = c->printed; left; left &= left - 1)
@@ -240,10 +130,13 @@ void ft_cache_lookup(
 		if (!path[i])
 			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
 	}
-	c->hits += hits;
+	c->flows_luck.hits += hits;
 	c->seen += n;
-	if (c->seen >= WINDOW)
-		reconsider_luck(c);
+	if (c->seen < WINDOW)
+		return;
+	c->seen = 0;
+	reconsider_luck(&c->flows_luck);
+	reconsider_luck(&c->ways_luck);
 }
 
 // ---- counting
@@ -273,27 +166,42 @@ bool ft_cache_fold(struct ft_cache *c)
 
 // Seen before, and not long ago? If not, it has been now. Flows that come in turn and share a mark
 // would never see their own: so some are taken unseen.
-static bool second_sight(struct ft_cache *c, const struct ft_print *p)
+static bool second_sight(
+	struct ft_cache *c, uint16_t marks[], const struct luck *l, const struct ft_print *p)
 {
-	uint16_t *mark = &c->mark[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
+	uint16_t *mark = &marks[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
 	bool seen = *mark == now;
 
 	*mark = now;
 	c->chance = c->chance * 1664525u + 1013904223u;
-	return seen || c->chance >> (32 - c->luck) == 0;
+	return seen || c->chance >> (32 - l->now) == 0;
+}
+
+bool ft_cache_is_worthy(struct ft_cache *c, unsigned i)
+{
+	return second_sight(c, c->mark, &c->flows_luck, &c->print[i]);
+}
+
+static bool is_worthy_way(struct ft_cache *c, unsigned i)
+{
+	return c->ways >> i & 1 && second_sight(c, c->way_mark, &c->ways_luck, &c->way_print[i]);
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 {
 	struct ft_trace *t = &c->trace[i];
 	const struct ft_print *p = &c->print[i];
+	uint64_t bit = 1ull << i;
+	bool own;
 
-	if (!(c->printed >> i & 1))
+	if (!(c->printed & bit))
 		return NULL;
-	if (find(line_of(c, p), p) == WAYS && !second_sight(c, p))
+	own = find(line_of(c, p), p) != WAYS || ft_cache_is_worthy(c, i);
+	if (!is_worthy_way(c, i) && !own)
 		return NULL;
 	ft_trace_begin(t);
-	c->traced |= 1ull << i;
+	c->traced |= bit;
+	c->own = own ? c->own | bit : c->own & ~bit;
 	return t;
 }
 
@@ -349,22 +257,23 @@ static void limit_alike(struct ft_alike *a, const struct now *now)
 	ft_alike_limit(a, same ? words : nothing);
 }
 
-static unsigned choose_way(struct ft_cache *c, const struct line *l, unsigned i)
+static unsigned choose_way(
+	struct ft_cache *c, const struct line *l, const struct ft_print *p, unsigned i)
 {
-	unsigned way = find(l, &c->print[i]);
+	unsigned way = find(l, p);
 
 	for (unsigned w = 0; way == WAYS && w < WAYS; w++) {
-		struct ft_path *p = &c->path[l->path[w] - 1];
+		struct ft_path *path = &c->path[l->path[w] - 1];
 
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
-		if (!l->path[w] || (p->sw == now_of(c, i)->sw && !holds(c, p, now_of(c, i))))
+		if (!l->path[w] || (path->sw == now_of(c, i)->sw && !holds(c, path, now_of(c, i))))
 			way = w;
 	}
 	return way == WAYS ? c->turn++ % WAYS : way;
 }
 
-static void take_in(
+static void put_in(
 	struct ft_cache *c, struct line *l, unsigned way, const struct ft_print *p, uint32_t number)
 {
 	__atomic_store_n(&c->flows, c->flows + !l->path[way], __ATOMIC_RELAXED);
@@ -383,11 +292,41 @@ static void clear_if_old(struct ft_cache *c, struct line *l)
 	*life = now;
 }
 
+void ft_cache_take_in(struct ft_cache *c, unsigned i, const struct ft_print *p, uint32_t number)
+{
+	struct line *l = line_of(c, p);
+
+	clear_if_old(c, l);
+	put_in(c, l, choose_way(c, l, p, i), p, number);
+}
+
+// Do all packets of the way that it has in the gist go this path?
+static bool is_ways(const struct ft_cache *c, unsigned i, const struct ft_path *p)
+{
+	return c->ways >> i & 1 && !p->steps && !p->asks_fdb &&
+	       c->gist[i]->version == ft_version(p->sw) && ft_gist_is_way(c->gist[i], c->way[i], p);
+}
+
+// What they have in common is what the rules ask for.
+static void limit_to_rules(struct ft_trace *t)
+{
+	uint64_t words[FT_ALIKE_WORDS] = {0};
+
+	for (unsigned r = 0; r < t->path.rules; r++) {
+		const struct ft_shape *s = (*ft_path_rule(&t->path, r))->shape;
+
+		for (unsigned k = 0; k < s->words; k++)
+			if (s->word[k] < FT_ALIKE_WORDS)
+				words[s->word[k]] |= s->mask[k];
+	}
+	ft_alike_limit(&t->alike, words);
+}
+
 static bool learn(struct ft_cache *c, unsigned i)
 {
 	struct ft_trace *t = &c->trace[i];
-	struct line *l = line_of(c, &c->print[i]);
 	const struct now *now = now_of(c, i);
+	bool own = c->own >> i & 1, ways;
 	uint32_t number;
 
 	// In the midst of a commit the way may be the one from before; who knows it later must not
@@ -399,14 +338,22 @@ static bool learn(struct ft_cache *c, unsigned i)
 	for (unsigned r = 0; r < t->path.rules; r++)
 		*ft_path_counter(&t->path, r) =
 			ft_rule_counter(t->path.sw, *ft_path_rule(&t->path, r), c->worker);
+	ways = is_ways(c, i, &t->path);
+	if (!own && !ways)
+		return true;
 	limit_alike(&t->alike, now);
+	if (ways)
+		limit_to_rules(t);
 	ft_trace_end(t);
 	number = path_number(c, &t->path, &t->alike, now);
 	if (!number)
 		return false;
-	c->learned++;
-	clear_if_old(c, l);
-	take_in(c, l, choose_way(c, l, i), &c->print[i], number);
+	c->flows_luck.learned += own;
+	c->ways_luck.learned += ways;
+	if (own)
+		ft_cache_take_in(c, i, &c->print[i], number);
+	if (ways)
+		ft_cache_take_in(c, i, &c->way_print[i], number);
 	return true;
 }
 
@@ -417,20 +364,22 @@ static void forget_all(struct ft_cache *c)
 	if (c->full)
 		return; // at the next call
 	new_keys(c);
-	c->printed = 0; // by the old ones
+	c->printed = c->ways = 0; // by the old ones
 }
 
 unsigned ft_cache_learn(struct ft_cache *c)
 {
-	uint32_t before = c->learned;
+	uint32_t before = c->flows_luck.learned + c->ways_luck.learned;
 
 	for (uint64_t left = c->traced; left && !c->full; left &= left - 1)
 		c->full = !learn(c, (unsigned)__builtin_ctzll(left));
 	if (c->full)
 		forget_all(c);
 	c->traced = 0;
-	return c->learned - before;
+	return c->flows_luck.learned + c->ways_luck.learned - before;
 }
+
+// ---- any thread's
 
 unsigned ft_cache_flows(const struct ft_cache *c)
 {

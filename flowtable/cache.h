@@ -8,6 +8,8 @@
 // without it the same packets leave, with the same bytes, and every counter says the same.
 //
 //	lookup      a burst of arrivals to paths (ft_cache_lookup()); NULL: the full way
+//	derive      before that, a look at the gist of all tables, which may say that this packet
+//	            goes where others went (ft_cache_derive(), gist.h)
 //	record      on the full way a packet may carry a trace (trace.h), in which the pipeline
 //	            writes what it did, or that it can't be repeated
 //	count       a known way's packets are added up in its path (ft_cache_count()), and told to
@@ -36,7 +38,8 @@
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
 // leaves most of what is there alone. While less comes back than is learned, it is one in 32, 64,
-// down to 256.
+// down to 256. A way of a gist takes a flow's place; who goes such a way and is seen again is taken
+// in without a trace.
 //
 // One worker's; nothing here is shared or locked, but that others may ask how full it is.
 
@@ -88,6 +91,15 @@ void ft_cache_prefetch(const struct ft_switch *sw);
 // which ft_cache_trace() gives a trace should carry it.
 void ft_cache_lookup(
 	struct ft_cache *, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[]);
+// Whether there may be more to say about those that are left: the switch of one of these arrivals
+// (bits of `which`) has a gist (gist.h).
+bool ft_cache_may_derive(const struct ft_arrival a[], uint64_t which);
+// Then, of those of the latest lookup that are left: where others went that the gist takes for
+// theirs. pkts[i]: the i-th of the lookup's n, with all of its key that does not come from the
+// frame; its key is extracted then. paths[] as the lookup told them become those of packets that
+// are left, NULL of all others. Returns the bits of flows that were taken in.
+uint64_t ft_cache_derive(struct ft_cache *, const struct ft_arrival a[], unsigned n, uint64_t left,
+	struct ft_packet pkts[], const struct ft_path *paths[]);
 // Of the latest lookup's packet i. NULL: not worth recording.
 struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
 // n packets, `bytes` in all as they came, went this path, which a lookup has given since the

@@ -172,6 +172,9 @@ unsigned ft_expire(struct ft_switch *, unsigned *looks);
 bool ft_settle(struct ft_switch *);
 // A part of that. True: there is more; call again soon, as long as no transaction is open.
 bool ft_settle_more(struct ft_switch *);
+// Puts all tables together for packets whose way is not known (gist.h), if all of them have come to
+// rest. True: that took time, a fifth of a millisecond at most.
+bool ft_settle_gist(struct ft_switch *);
 
 // Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts anew
 // every tenth of a second. True: there are more to look at now, or a transaction is open; call again soon.

@@ -3,6 +3,7 @@
 #include "flowtable/cache_key.h"
 #include "flowtable/classifier.h"
 #include "flowtable/flowtable.h"
+#include "flowtable/gist.h"
 #include "flowtable/lookup.h"
 #include "flowtable/tree.h"
 
@@ -22,6 +23,7 @@ static ft_lookup_fn *lookup = ft_lookup_scalar;
 static ft_bits_fn *bits_lookup = ft_bits_scalar;
 static ft_tree_fn *tree_lookup = ft_tree_scalar;
 ft_bits_guess_fn *ft_bits_guess = ft_bits_guess_scalar;
+ft_gist_fn *ft_gist_walk = ft_gist_scalar;
 static bool use_bits = true;
 enum ft_trees ft_trees = FT_TREES_IF_QUICKER;
 ft_prints_fn *ft_prints = ft_prints_scalar;
@@ -45,6 +47,7 @@ static bool use_lookup(enum ft_isa isa)
 		bits_lookup = ft_bits_scalar;
 		tree_lookup = ft_tree_scalar;
 		ft_bits_guess = ft_bits_guess_scalar;
+		ft_gist_walk = ft_gist_scalar;
 		return true;
 #ifdef FT_HAVE_VECTORS
 	case FT_ISA_AVX2:
@@ -54,6 +57,7 @@ static bool use_lookup(enum ft_isa isa)
 		bits_lookup = ft_bits_avx2;
 		tree_lookup = ft_tree_avx2;
 		ft_bits_guess = ft_bits_guess_avx2;
+		ft_gist_walk = ft_gist_avx2;
 		return true;
 	case FT_ISA_AVX512:
 		if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
@@ -63,6 +67,7 @@ static bool use_lookup(enum ft_isa isa)
 		bits_lookup = ft_bits_avx512;
 		tree_lookup = ft_tree_avx512;
 		ft_bits_guess = ft_bits_guess_avx512;
+		ft_gist_walk = ft_gist_avx512;
 		return true;
 #endif
 	default:

@@ -2,6 +2,7 @@
 #include "flowtable/switch.h"
 
 #include "flowtable/cache.h"
+#include "flowtable/gist.h"
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
 #include "flowtable/monitor.h"
@@ -58,6 +59,7 @@ struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits
 
 void ft_switch_destroy(struct ft_switch *sw)
 {
+	ft_gist_fini(sw);
 	ft_tables_fini(sw);
 	ft_groups_fini(sw);
 	ft_meters_fini(sw);

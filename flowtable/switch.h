@@ -20,6 +20,7 @@
 #include "flowtable/trigger.h"
 #include "flowtable/txn.h"
 
+struct ft_gist;
 struct ft_fdb;
 // NULL: no memory. It may use sw->env and sw->limits.
 struct ft_fdb *ft_fdb_new(struct ft_switch *);
@@ -56,12 +57,13 @@ struct ft_switch {
 	struct ft_idmap meters;      // to struct ft_meter, the newest
 	struct {
 		_Alignas(64) _Atomic uint64_t
-			epoch;               // moves with every change that a path depends on
-		_Atomic uint64_t base_epoch; // the latest change that is not in the history
-		_Atomic uint64_t fdb_epoch;  // moves with every change of the FDB
-		struct ft_history *history;  // constant
-		_Atomic uint64_t turn;       // of the relevance; odd while that changes
-		uint32_t serial;             // of all switches there ever were
+			epoch;                  // moves with every change that a path depends on
+		_Atomic uint64_t base_epoch;    // the latest change that is not in the history
+		_Atomic uint64_t fdb_epoch;     // moves with every change of the FDB
+		struct ft_history *history;     // constant
+		_Atomic uint64_t turn;          // of the relevance; odd while that changes
+		uint32_t serial;                // of all switches there ever were
+		_Atomic(struct ft_gist *) gist; // gist.h; NULL: there is none
 		struct ft_relevance relevance;
 	} cache; // for the flow caches (cache.h)
 
@@ -87,6 +89,8 @@ struct ft_switch {
 	struct ft_table *dirty; // tables whose order of subtables is to be published
 	bool restless;          // some table is
 	bool grows;             // some table's second form is being made
+	uint32_t gists;         // that were made,
+	uint64_t gist_version;  // the latest, or tried to be, of this version
 	struct ft_table_config config[WEFT_TABLES];
 	struct ft_monitors *monitors; // NULL: none was ever set
 	uint64_t cause;               // ft_cause()

@@ -105,8 +105,8 @@ static void dp_rx_learn(struct dp_worker *w, struct dp_tenant *t, unsigned n)
 }
 
 // Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
-// through its tables. `ahead`: their keys are there. Returns the bits of the others.
-static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool ahead)
+// through its tables. `extracted`: their keys are there. Returns the bits of the others.
+static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool extracted)
 {
 	struct dp_tenant *t = w->in.tenant[__builtin_ctzll(left)];
 	struct ft_trace *trace[DP_RX_BURST];
@@ -122,19 +122,19 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool ahead)
 			continue;
 		}
 		p[n] = &w->rx[i];
-		if (!ahead)
+		if (!extracted)
 			dp_rx_fill(w, p[n], i);
 		w->copies[i] = 0;
 		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
-	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, ahead, &w->sink.ft);
+	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, extracted, &w->sink.ft);
 	if (w->cache)
 		dp_rx_learn(w, t, n);
 	return others;
 }
 
-static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left)
+static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left, bool extracted)
 {
 	struct ft_switch *sw[DP_RX_BURST];
 	struct ft_packet *p[DP_RX_BURST];
@@ -145,16 +145,38 @@ static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left)
 
 		sw[n] = w->in.at[i].sw;
 		p[n] = &w->rx[i];
-		dp_rx_fill(w, p[n], i);
+		if (!extracted)
+			dp_rx_fill(w, p[n], i);
 	}
-	ft_look_ahead(sw, p, n, w->id);
+	ft_look_ahead(sw, p, n, w->id, extracted);
+}
+
+static void dp_rx_taken_in(struct dp_worker *w, uint64_t which)
+{
+	for (; which; which &= which - 1) {
+		dp_count(&dp_counters(w, w->in.tenant[__builtin_ctzll(which)])->cache_inserts, 1);
+		dp_count(&w->stats.cache_inserts, 1);
+	}
+}
+
+// New flows on the ways of others. Returns the bits of the packets that are left still; their keys
+// are there.
+static uint64_t dp_rx_derive(struct dp_worker *w, uint64_t left, const struct ft_path *path[])
+{
+	for (uint64_t to = left; to; to &= to - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(to);
+
+		dp_rx_fill(w, &w->rx[i], i);
+	}
+	dp_rx_taken_in(w, ft_cache_derive(w->cache, w->in.at, w->in.n, left, w->rx, path));
+	return left & dp_path_go(w, path);
 }
 
 void dp_rx_enter(struct dp_worker *w)
 {
 	const struct ft_path *path[DP_RX_BURST];
 	uint64_t left = ~0ull >> (64 - w->in.n);
-	bool ahead;
+	bool extracted = false;
 
 	// What waits to be let in is watched from the next burst on.
 	if (!w->in.waits && __atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
@@ -162,16 +184,20 @@ void dp_rx_enter(struct dp_worker *w)
 	if (w->cache) {
 		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
 		left = dp_path_go(w, path);
+		extracted = left && ft_cache_may_derive(w->in.at, left);
+		if (extracted)
+			left = dp_rx_derive(w, left, path);
 		dp_count(&w->stats.cache_hits, w->in.n - (unsigned)__builtin_popcountll(left));
 	}
 	left = dp_admit_rest(w, left);
 	if (!left)
 		return;
-	ahead = ft_ahead_pays(&w->ahead, w->in.at, left);
-	if (ahead)
-		dp_rx_look_ahead(w, left);
+	if (ft_ahead_pays(&w->ahead, w->in.at, left)) {
+		dp_rx_look_ahead(w, left, extracted);
+		extracted = true;
+	}
 	while (left)
-		left = dp_rx_tables(w, left, ahead);
+		left = dp_rx_tables(w, left, extracted);
 }
 
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)

@@ -7,8 +7,6 @@
 #include "tenants/dp_suppress.h"
 #include "tenants/dp_tenant.h"
 
-#define DP_SETTLE 16u // tables a round
-
 void dp_expiry_second(struct dp *dp)
 {
 	struct dp_expiry *x = &dp->expiry;
@@ -16,13 +14,13 @@ void dp_expiry_second(struct dp *dp)
 	if (x->at)
 		return;
 	x->at = dp->tenants;
-	x->settled = 0;
 }
 
 void dp_expiry_turn(struct dp *dp)
 {
 	dp->expiry.tenants = DP_EXPIRY_TENANTS;
 	dp->expiry.rules = DP_EXPIRY_RULES;
+	dp->expiry.settled = 0;
 	dp->expiry.grown = false;
 }
 
@@ -34,7 +32,8 @@ static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
 	ft_expire(t->sw, &x->rules);
 	if (!x->rules)
 		return false;
-	x->settled += x->settled < DP_SETTLE && ft_settle(t->sw);
+	x->settled += ft_settle(t->sw);
+	x->settled += ft_settle_gist(t->sw);
 	if (!x->growing && ft_settle_more(t->sw))
 		x->growing = t;
 	return true;
@@ -69,7 +68,7 @@ bool dp_expiry_run(struct dp *dp)
 	if ((x->at || x->growing) && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return false; // when it ends
 	grows = dp_expiry_grow(x);
-	for (; x->at && x->tenants && x->rules; x->tenants--) {
+	for (; x->at && x->tenants && x->rules && x->settled < DP_EXPIRY_SETTLE; x->tenants--) {
 		if (!dp_expiry_rules(x, x->at))
 			return true;
 		dp_expiry_rest(dp, x->at);

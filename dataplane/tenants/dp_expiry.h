@@ -7,8 +7,8 @@
 // next turn goes on where that left off. A round that has not ended when the next one is due
 // delays it.
 //
-// A table that has been left alone gets a quicker form; where that takes long, a turn does a part
-// of it, for one tenant after the other.
+// A table that has been left alone gets a quicker form, and so have all tables of a switch together
+// (ft_settle_gist()); where that takes long, a turn does a part of it, for one tenant after the other.
 //
 // Expiry is a transaction of its own, so it is only done while the stream has none open; under load
 // that is seldom when a turn ends, so it is tried as well whenever one has been committed. Control
@@ -21,12 +21,13 @@ struct dp_tenant;
 
 #define DP_EXPIRY_TENANTS 256u // looked at in a turn
 #define DP_EXPIRY_RULES 1024u  // likewise, of those that are due
+#define DP_EXPIRY_SETTLE 2u    // tables and gists that are made quicker in a turn
 
 struct dp_expiry {
 	struct dp_tenant *at; // whose turn is next; NULL: the round has ended
 	unsigned tenants;     // that may still be looked at in this turn
 	unsigned rules;
-	unsigned settled;          // tables, in this round
+	unsigned settled;          // tables and gists, in this turn
 	struct dp_tenant *growing; // whose tables' quicker form is being made; NULL: none's
 	bool grown;                // a part of it in this turn
 };

@@ -108,7 +108,7 @@ static void look_ahead(struct desk *d, struct ft_packet *const pkts[], unsigned 
 
 	for (unsigned i = 0; i < n; i++)
 		sws[i] = d->w->sw;
-	ft_look_ahead(sws, pkts, n, 0);
+	ft_look_ahead(sws, pkts, n, 0, false);
 }
 
 // As a worker does it.

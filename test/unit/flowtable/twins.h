@@ -38,6 +38,7 @@ struct twin {
 	struct ft_cache *cache; // NULL: the side without
 	void *memory;
 	unsigned hits;
+	unsigned derived;                   // of those
 	unsigned steps[FT_STEP_LENGTH + 1]; // of each type, on known ways
 };
 
@@ -148,6 +149,50 @@ static inline void go_path(struct twin *s, const struct ft_path *path, struct ft
 	send_to(s->b, p, path->target, path->network, 0);
 }
 
+// Those of `which` that a path does for; the bits of the others.
+static inline uint64_t go_paths(struct twin *s, const struct ft_path *const path[],
+	struct ft_packet *pkts[], unsigned n, uint64_t which)
+{
+	uint64_t left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!(which >> i & 1))
+			assert_null(path[i]);
+		else if (path[i] &&
+			 ft_path_fits(path[i], pkts[i]->pkt.total_len, pkts[i]->pkt.headroom))
+			go_path(s, path[i], pkts[i]);
+		else
+			left |= 1ull << i;
+	}
+	return left;
+}
+
+static inline uint64_t derive(struct twin *s, const struct ft_arrival a[], unsigned n,
+	uint64_t left, struct ft_packet *pkts[], const struct ft_path *path[])
+{
+	struct ft_packet copy[FT_BURST];
+	unsigned before = s->hits;
+
+	for (uint64_t to = left; to; to &= to - 1)
+		copy[__builtin_ctzll(to)] = *pkts[__builtin_ctzll(to)];
+	ft_cache_derive(s->cache, a, n, left, copy, path);
+	for (uint64_t to = left; to; to &= to - 1)
+		*pkts[__builtin_ctzll(to)] = copy[__builtin_ctzll(to)];
+	left = go_paths(s, path, pkts, n, left);
+	s->derived += s->hits - before;
+	return left;
+}
+
+// All that makes tables quicker when they are left alone.
+static inline void twin_settle(struct twin *s)
+{
+	for (unsigned n = 0; n < 300; n++)
+		ft_settle(s->w->sw);
+	while (ft_settle_more(s->w->sw))
+		;
+	ft_settle_gist(s->w->sw);
+}
+
 static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsigned n)
 {
 	const struct ft_path *path[FT_BURST];
@@ -157,6 +202,8 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	struct ft_packet *left[FT_BURST];
 	uint8_t *exact[FT_BURST];
 	unsigned n_left = 0;
+	bool derives;
+	uint64_t more;
 
 	for (unsigned i = 0; i < n; i++) {
 		exact[i] = malloc(pkts[i]->pkt.len); // nothing may be read behind it
@@ -178,17 +225,19 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		a[i].tunnel = &from[i];
 	}
 	ft_cache_lookup(s->cache, a, n, path);
+	more = go_paths(s, path, pkts, n, ~0ull >> (64 - n));
+	derives = more && ft_cache_may_derive(a, more);
+	if (derives)
+		more = derive(s, a, n, more, pkts, path);
 	for (unsigned i = 0; i < n; i++) {
 		free(exact[i]);
-		if (path[i] &&
-			ft_path_fits(path[i], pkts[i]->pkt.total_len, pkts[i]->pkt.headroom)) {
-			go_path(s, path[i], pkts[i]);
+		if (!(more >> i & 1))
 			continue;
-		}
 		trace[n_left] = ft_cache_trace(s->cache, i);
 		left[n_left++] = pkts[i];
 	}
-	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, false, &s->b->sink);
+	ft_switch_process_traced(
+		s->w->sw, 0, s->w->now, left, trace, n_left, derives, &s->b->sink);
 	ft_cache_learn(s->cache);
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// New flows on the ways of others (gist.h): from a key to its way, and from that to a path.
+#include "flowtable/cache_own.h"
+#include "flowtable/extract.h"
+#include "flowtable/hash.h"
+
+static const struct ft_gist *gist_of(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.gist, memory_order_acquire);
+}
+
+bool ft_cache_may_derive(const struct ft_arrival a[], uint64_t which)
+{
+	for (; which; which &= which - 1)
+		if (gist_of(a[__builtin_ctzll(which)].sw))
+			return true;
+	return false;
+}
+
+// What a frame's kind follows from is part of it.
+static struct ft_print print_of_way(const struct ft_cache *c, const struct ft_arrival *a,
+	const struct weft_flow_key *key, const struct ft_gist *g, uint64_t way)
+{
+	uint64_t word[4 + sizeof(struct ft_tunnel) / 8];
+	size_t n = 4;
+
+	memcpy(word, &a->from, sizeof(a->from));
+	word[2] = (uint64_t)g->number << 32 | (uint32_t)key->eth_type << 16 | key->ip_proto << 8 |
+		  (key->vlan_vid != 0);
+	word[3] = way;
+	if (a->tunnel) {
+		memcpy(&word[n], a->tunnel, sizeof(*a->tunnel));
+		n += sizeof(*a->tunnel) / 8;
+	}
+	return (struct ft_print){
+		ft_hash_bytes(word, 8 * n, c->keys.from[1][0]),
+		ft_hash_bytes(word, 8 * n, c->keys.from[1][1]),
+	};
+}
+
+// Those of `ask` that have a gist, which is being fetched; their bits.
+static uint64_t find_gists(struct ft_cache *c, const struct ft_arrival a[], uint64_t ask)
+{
+	uint64_t have = 0;
+
+	for (; ask; ask &= ask - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(ask);
+
+		c->gist[i] = gist_of(a[i].sw);
+		if (!c->gist[i])
+			continue;
+		ft_gist_prefetch(c->gist[i]);
+		have |= 1ull << i;
+	}
+	return have;
+}
+
+// Sets c->ways.
+static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
+	const struct ft_packet pkts[])
+{
+	const struct ft_gist *gist[FT_BURST];
+	const struct weft_flow_key *key[FT_BURST];
+	uint64_t way[FT_BURST];
+	unsigned n = 0;
+
+	for (uint64_t left = have; left; left &= left - 1, n++) {
+		gist[n] = c->gist[__builtin_ctzll(left)];
+		key[n] = &pkts[__builtin_ctzll(left)].key;
+	}
+	ft_gist_walk(gist, key, n, way);
+	for (n = 0; have; have &= have - 1, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(have);
+
+		if (way[n] == FT_GIST_NO_WAY)
+			continue;
+		c->way[i] = way[n];
+		c->way_print[i] = print_of_way(c, &a[i], key[n], gist[n], way[n]);
+		c->ways |= 1ull << i;
+		__builtin_prefetch(line_of(c, &c->way_print[i]));
+	}
+}
+
+uint64_t ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsigned n, uint64_t left,
+	struct ft_packet pkts[], const struct ft_path *paths[])
+{
+	uint64_t ask = left & c->printed, taken = 0;
+	struct ft_path *path[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		ask &= ~((uint64_t)(paths[i] != NULL) << i); // it does not fit this packet
+		paths[i] = NULL;
+	}
+	ask = find_gists(c, a, ask);
+	for (; left; left &= left - 1) {
+		struct ft_packet *p = &pkts[__builtin_ctzll(left)];
+
+		ft_extract(&p->pkt, &p->key);
+	}
+	find_ways(c, a, ask, pkts);
+	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(ways);
+		const struct line *l = line_of(c, &c->way_print[i]);
+		unsigned way = find(l, &c->way_print[i]);
+
+		path[i] = way == WAYS ? NULL : &c->path[l->path[way] - 1];
+		if (path[i])
+			__builtin_prefetch(path[i], 1);
+	}
+	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(ways);
+
+		if (!path[i] || !holds(c, path[i], now_of(c, i)))
+			continue;
+		paths[i] = path[i];
+		c->ways_luck.hits++;
+		if (!ft_cache_is_worthy(c, i))
+			continue;
+		ft_cache_take_in(c, i, &c->print[i], (uint32_t)(path[i] - c->path) + 1);
+		c->flows_luck.learned++;
+		taken |= 1ull << i;
+	}
+	return taken;
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a flow cache (cache.h) is made of, and how its lines are read; for cache.c, and for
+// cache_derive.c, which looks at gists.
+
+#include "flowtable/cache_key.h"
+#include "flowtable/gist.h"
+#include "flowtable/pending.h"
+#include "flowtable/switch.h"
+#include "flowtable/trace.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#define WAYS 4u
+#define MARKS 65536u
+
+// Four flows. A flow's path is its number + 1; 0: no flow.
+struct line {
+	uint32_t path[WAYS];
+	uint32_t tag[WAYS];   // the upper half of the print's `lo`, whose lower half found the line
+	uint64_t check[WAYS]; // its `hi`
+};
+static_assert(sizeof(struct line) == 64, "one look, one cache line");
+// A switch as the burst met it.
+struct now {
+	struct ft_switch *sw;
+	uint64_t epoch, fdb_epoch;
+	uint64_t turn; // of the relevance
+};
+
+// Who is taken in without having been seen before.
+struct luck {
+	uint32_t hits, learned; // of the latest packets: what was known, what was learned
+	unsigned best, now;     // one in 1 << now
+};
+
+struct ft_cache {
+	struct ft_print_keys keys;
+	// of the latest lookup
+	struct ft_print print[FT_BURST];
+	struct now now[FT_BURST];
+	uint8_t at[FT_BURST]; // which `now` a packet's switch has
+	uint64_t printed;     // bit: has a print
+	uint64_t traced;      // was given a trace
+	struct ft_trace trace[FT_BURST];
+	uint64_t own; // of the traced: is to be taken in by its own print
+	// of those that the tables are asked for
+	uint64_t ways; // bit: has a way in its gist
+	const struct ft_gist *gist[FT_BURST];
+	uint64_t way[FT_BURST];
+	struct ft_print way_print[FT_BURST];
+
+	uint64_t seed;
+	uint64_t lives; // how often all was forgotten
+	uint32_t mask;  // lines - 1
+	uint32_t room;  // paths
+	uint32_t used;
+	uint32_t flows;  // atomic
+	uint32_t turn;   // which way gives way next
+	uint32_t chance; // random
+	uint32_t seen;   // of the latest packets
+	struct luck flows_luck, ways_luck;
+	unsigned worker;
+	bool full; // is to be forgotten
+	struct ft_pending pending;
+	struct line *line;
+	struct ft_path *path;
+	struct ft_alike *alike; // of each path
+	uint32_t *known;        // hash of a path to its number + 1; a hint
+	uint16_t *life;         // of each line: when it was written last, of `lives`
+	uint16_t mark[MARKS];
+	uint16_t way_mark[MARKS];
+};
+
+// ---- reading
+
+// Which of the four have the tag.
+static inline unsigned tags_equal(const struct line *l, uint32_t tag)
+{
+#if defined(__SSE2__)
+	__m128i tags = _mm_load_si128((const __m128i *)(const void *)l->tag);
+
+	return (unsigned)_mm_movemask_ps(
+		_mm_castsi128_ps(_mm_cmpeq_epi32(tags, _mm_set1_epi32((int)tag))));
+#else
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < WAYS; i++)
+		m |= (unsigned)(l->tag[i] == tag) << i;
+	return m;
+#endif
+}
+
+static inline struct line *line_of(const struct ft_cache *c, const struct ft_print *p)
+{
+	return &c->line[(uint32_t)p->lo & c->mask];
+}
+
+// The way, or WAYS.
+static inline unsigned find(const struct line *l, const struct ft_print *p)
+{
+	for (unsigned m = tags_equal(l, (uint32_t)(p->lo >> 32)); m; m &= m - 1) {
+		unsigned i = (unsigned)__builtin_ctz(m);
+
+		if (l->check[i] == p->hi && l->path[i])
+			return i;
+	}
+	return WAYS;
+}
+
+// Only rules have changed since, and none that could matter?
+static inline bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
+{
+	if (p->sw != now->sw || p->epoch < ft_base_epoch(now->sw) || (now->epoch | p->epoch) & 1 ||
+		p->epoch > now->epoch || !ft_history_spares(now->sw, p, &c->alike[p - c->path]))
+		return false;
+	p->epoch = now->epoch;
+	return true;
+}
+
+static inline bool holds(const struct ft_cache *c, struct ft_path *p, const struct now *now)
+{
+	return (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch) &&
+	       (p->epoch == now->epoch || renew(c, p, now));
+}
+
+static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
+{
+	return &c->now[c->at[i]];
+}
+
+// ---- cache.c
+
+// Is the i-th packet of the latest lookup worth a place? At the second sight, and by chance.
+bool ft_cache_is_worthy(struct ft_cache *, unsigned i);
+// From now on this print, of packet i, leads to the path of that number.
+void ft_cache_take_in(struct ft_cache *, unsigned i, const struct ft_print *, uint32_t number);

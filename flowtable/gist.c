@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// The writer's side of gists: made when all tables have come to rest.
+#include "flowtable/gist.h"
+
+#include "flowtable/bits_make.h"
+#include "flowtable/edit.h"
+#include "flowtable/path.h"
+#include "flowtable/switch.h"
+#include "flowtable/tables.h"
+
+#include <stdlib.h>
+
+struct making {
+	struct ft_making m; // the rules of all its tables, one after the other
+	struct ft_gist gist;
+	uint64_t reached[WEFT_TABLES / 64 + 1]; // tables that some rule goes on to
+	uint8_t at[WEFT_TABLES];                // a table's place in the gist
+	bool writes_metadata;
+};
+
+static struct ft_gist *gist_of(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.gist, memory_order_relaxed);
+}
+
+// ---- which rules
+
+static bool goes_on(const struct ft_rule *r)
+{
+	const struct weft_instructions *i = ft_rule_instructions(r);
+
+	return ft_only_goes_on(i) && i->goto_table > r->table && i->goto_table < WEFT_TABLES;
+}
+
+static bool add_rule(void *arg, struct ft_rule *r)
+{
+	struct making *g = arg;
+
+	if (!ft_life_staged(&r->life))
+		return true;
+	if (g->m.n == FT_GIST_RULES)
+		return false;
+	g->m.rule[g->m.n++] = r;
+	if (goes_on(r)) {
+		unsigned next = ft_rule_instructions(r)->goto_table;
+
+		g->reached[next / 64] |= 1ull << next % 64;
+		g->writes_metadata |= ft_rule_instructions(r)->metadata_mask != 0;
+	}
+	return true;
+}
+
+static bool add_table(struct making *g, const struct ft_switch *sw, uint8_t number)
+{
+	static const struct weft_match all;
+	const struct ft_table *t = ft_table_of(sw, number);
+	uint32_t first = g->m.n;
+
+	if (g->gist.tables == FT_GIST_TABLES || (t && ft_table_has_soft(sw, number)))
+		return false;
+	g->at[number] = g->gist.tables;
+	g->gist.table[g->gist.tables] = number;
+	g->gist.first[g->gist.tables++] = (uint8_t)first;
+	if (t && !ft_table_each_within(t, &all, add_rule, g))
+		return false;
+	ft_making_sort(&g->m, first);
+	g->gist.first[g->gist.tables] = (uint8_t)g->m.n;
+	return true;
+}
+
+static bool asks_for(const struct making *g, size_t field, size_t bytes)
+{
+	for (size_t piece = field / 2; piece < (field + bytes) / 2; piece++)
+		if (g->m.piece[piece].mask)
+			return true;
+	return false;
+}
+
+#define ASKS_FOR(g, field)                                                                         \
+	asks_for(g, offsetof(struct weft_flow_key, field),                                         \
+		sizeof(((struct weft_flow_key *)NULL)->field))
+
+// False: one key does not do for all of its tables, or they are too many.
+static bool choose_rules(struct making *g, const struct ft_switch *sw)
+{
+	g->reached[0] = 1;
+	for (unsigned number = 0; number < WEFT_TABLES; number++)
+		if (g->reached[number / 64] >> number % 64 & 1 &&
+			!add_table(g, sw, (uint8_t)number))
+			return false;
+	ft_making_survey(&g->m);
+	return g->m.n && !ASKS_FOR(g, actset_output) &&
+	       !(g->writes_metadata && ASKS_FOR(g, metadata));
+}
+
+// ---- what is next after them
+
+// Not where more is asked of the packet.
+static bool is_place(uint32_t port)
+{
+	return port != WEFT_OFPORT_NORMAL && port != WEFT_OFPORT_FLOOD && port != WEFT_OFPORT_ALL &&
+	       port != WEFT_OFPORT_CONTROLLER;
+}
+
+static bool is_plain(const struct weft_action *a)
+{
+	switch ((enum weft_action_type)a->type) {
+	case WEFT_ACTION_OUTPUT:
+		return is_place(a->arg);
+	case WEFT_ACTION_SET_FIELD:
+	case WEFT_ACTION_LOAD:
+		return a->arg != WEFT_FIELD_IN_PORT &&
+		       ft_field_is_pipeline((enum weft_field)a->arg);
+	default:
+		return false;
+	}
+}
+
+static bool all_plain(const void *list, size_t bytes)
+{
+	WEFT_ACTION_FOR_EACH(a, list, bytes)
+	if (!is_plain(a))
+		return false;
+	return true;
+}
+
+// What becomes of a packet follows from the rule and where the packet came from.
+static bool ends_plainly(const struct weft_instructions *i)
+{
+	return !(i->flags & WEFT_INSTR_GOTO) && !i->meter_id &&
+	       all_plain(weft_instructions_apply(i), i->apply_len) &&
+	       all_plain(weft_instructions_write(i), i->write_len);
+}
+
+static uint16_t next_of(const struct making *g, const struct ft_rule *r)
+{
+	const struct weft_instructions *i = ft_rule_instructions(r);
+
+	if (goes_on(r))
+		return g->at[i->goto_table];
+	return ends_plainly(i) ? FT_GIST_END : FT_GIST_OPEN;
+}
+
+// ---- the whole
+
+static size_t bytes_of(struct ft_gist *header)
+{
+	struct ft_bits *b = &header->sieve;
+	size_t rows = sizeof(*b) + b->n * sizeof(struct ft_record);
+
+	b->rows_at = (uint32_t)rows;
+	rows += 16u * b->n_columns * b->words * sizeof(uint64_t);
+	return sizeof(*header) - sizeof(*b) + ((rows + 63) & ~(size_t)63);
+}
+
+static struct ft_gist *finish(struct making *g)
+{
+	struct ft_bits *b = &g->gist.sieve;
+	struct ft_gist *whole;
+	size_t bytes;
+
+	b->n = g->m.n;
+	b->words = (uint16_t)((g->m.n + 63) / 64);
+	if (!ft_sieve_choose(b, &g->m))
+		return NULL;
+	bytes = bytes_of(&g->gist);
+	whole = aligned_alloc(64, bytes);
+	if (!whole)
+		return NULL;
+	memset(whole, 0, bytes);
+	*whole = g->gist;
+	ft_bits_fill(&whole->sieve, &g->m);
+	for (uint32_t i = 0; i < g->m.n; i++)
+		ft_bits_record(&whole->sieve, i)->next = next_of(g, g->m.rule[i]);
+	return whole;
+}
+
+// NULL: there can be none, or no memory.
+static struct ft_gist *make(const struct ft_switch *sw)
+{
+	struct making *g = calloc(1, sizeof(*g));
+	struct ft_gist *gist = NULL;
+
+	if (!g)
+		return NULL;
+	g->gist.version = ft_version(sw);
+	g->gist.number = sw->gists;
+	if (choose_rules(g, sw))
+		gist = finish(g);
+	free(g);
+	return gist;
+}
+
+static void gist_garbage(struct ft_garbage *g)
+{
+	free(g); // its first member
+}
+
+static void replace(struct ft_switch *sw, struct ft_gist *gist)
+{
+	struct ft_gist *old = gist_of(sw);
+
+	atomic_store_explicit(&sw->cache.gist, gist, memory_order_release);
+	if (old)
+		ft_garbage_add(&sw->garbage, &old->garbage, gist_garbage);
+}
+
+bool ft_settle_gist(struct ft_switch *sw)
+{
+	if (sw->txn || sw->restless || sw->gist_version == ft_version(sw))
+		return false;
+	ft_enter(sw);
+	sw->gists++;
+	sw->gist_version = ft_version(sw);
+	replace(sw, make(sw));
+	ft_leave(sw);
+	return true;
+}
+
+// ---- workers
+
+bool ft_gist_is_way(const struct ft_gist *g, uint64_t way, const struct ft_path *p)
+{
+	for (unsigned i = 0; i < FT_GIST_TABLES; i++) {
+		unsigned slot = ft_way_slot(way, i);
+
+		if (slot > FT_GIST_MISS)
+			return p->rules == i && p->tables == i;
+		if (slot == FT_GIST_MISS)
+			return p->rules == i && p->tables == i + 1;
+		if (i == p->rules ||
+			*ft_path_rule(p, i) !=
+				atomic_load_explicit(&ft_bits_record(&g->sieve, slot)->rule,
+					memory_order_relaxed))
+			return false;
+	}
+	return p->rules == FT_GIST_TABLES && p->tables == FT_GIST_TABLES;
+}
+
+// ---- the end
+
+void ft_gist_fini(struct ft_switch *sw)
+{
+	free(gist_of(sw));
+}

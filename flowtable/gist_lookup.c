@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The workers' side of gists. Compiled for each instruction set, with FT_GIST as the name.
+//
+// In stages, so that the misses of all keys overlap: the rows that a key chooses; the records that
+// come through; what they say.
+#include "flowtable/gist.h"
+
+#include "flowtable/flowtable.h"
+#include "flowtable/sieve_lookup.h"
+
+#define RECORDS_AHEAD 2u // of a table
+
+// Bits below n of a word.
+static inline uint64_t below(int n)
+{
+	return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+}
+
+// What comes through of the slots from `first` to `end`.
+static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
+{
+	struct ft_sieved part;
+
+	for (int w = 0; w < (int)FT_SIEVE_WORDS; w++)
+		part.word[w] = s->word[w] & below((int)end - 64 * w) & ~below((int)first - 64 * w);
+	return part;
+}
+
+static inline void prefetch_records(const struct ft_gist *g, const struct ft_sieved *s)
+{
+	for (unsigned t = 0; t < g->tables; t++) {
+		struct ft_sieved part = part_of(s, g->first[t], g->first[t + 1]);
+
+		for (unsigned i = 0; i < RECORDS_AHEAD; i++) {
+			uint32_t slot = ft_sieved_next(&part);
+
+			if (slot == FT_SIEVE_NOWHERE)
+				break;
+			__builtin_prefetch(ft_bits_record(&g->sieve, slot));
+		}
+	}
+}
+
+static inline uint32_t meets(const struct ft_gist *g, unsigned table, const struct ft_sieved *s,
+	const struct ft_sieve_key *k)
+{
+	struct ft_sieved part = part_of(s, g->first[table], g->first[table + 1]);
+	uint32_t slot;
+
+	while ((slot = ft_sieved_next(&part)) != FT_SIEVE_NOWHERE)
+		if (ft_record_fits(ft_bits_record(&g->sieve, slot), k))
+			break;
+	return slot;
+}
+
+static inline uint64_t walk(
+	const struct ft_gist *g, const struct ft_sieved *s, const struct weft_flow_key *key)
+{
+	uint64_t way = UINT64_MAX;
+	struct ft_sieve_key k;
+	unsigned next = 0;
+
+	ft_sieve_key(&g->sieve, key, &k);
+	for (unsigned i = 0; next != FT_GIST_END; i++) {
+		uint32_t slot = meets(g, next, s, &k);
+
+		if (slot == FT_SIEVE_NOWHERE)
+			return way ^ (uint64_t)(0xff ^ FT_GIST_MISS) << 8 * i;
+		way ^= (uint64_t)(0xff ^ slot) << 8 * i;
+		next = ft_bits_record(&g->sieve, slot)->next;
+		if (next == FT_GIST_OPEN)
+			return FT_GIST_NO_WAY;
+	}
+	return way;
+}
+
+void FT_GIST(const struct ft_gist *const g[], const struct weft_flow_key *const keys[], unsigned n,
+	uint64_t ways[])
+{
+	struct ft_sieved sieved[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		ft_sieve_prefetch_rows(&g[i]->sieve, keys[i]);
+	for (unsigned i = 0; i < n; i++) {
+		sieved[i] = ft_sieve_ordered(&g[i]->sieve, keys[i]);
+		prefetch_records(g[i], &sieved[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		ways[i] = walk(g[i], &sieved[i], keys[i]);
+}

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+// New flows on the ways of others (gist.h): two switches get the same rules and packets, hardly a
+// packet of which came before, one with a cache and a gist, one with neither. What leaves, how, by
+// which rule, and every counter must be the same, while rules change below the gist and it is made
+// anew now and then.
+
+#include "twins.h"
+
+enum {
+	TABLES = 4,
+	RULES = 40,
+	STEPS = 1200,
+};
+
+struct rule {
+	struct pattern pattern;
+	uint16_t priority; // 0: none
+	uint8_t table;
+};
+
+static unsigned metadata, tags; // one rule in so many looks at it; 0: none
+
+// ---- packets
+
+static void new_frame(struct frame *f)
+{
+	unsigned proto = rng() % 2 ? 6 : 17;
+	bool tagged = rng() % 8 == 0;
+
+	f->len = 0;
+	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % 3)}, 6);
+	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)rng()}, 6);
+	if (tagged)
+		frame_put(f, (uint8_t[]){0x81, 0, 0, (uint8_t)(rng() % 4)}, 4);
+	frame_put(f, (uint8_t[]){8, 0}, 2);
+	frame_put(f, (uint8_t[]){0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, (uint8_t)proto, 0, 0}, 12);
+	frame_put(f, (uint8_t[]){10, 0, (uint8_t)rng(), (uint8_t)rng()}, 4);
+	frame_put(f, (uint8_t[]){10, 0, 0, (uint8_t)(rng() % 16)}, 4);
+	frame_random(f, 2);
+	frame_put16(f, rng() % 8);
+	frame_put(f, (uint8_t[]){0, 26, 0, 0}, 4);
+	while (f->len < (tagged ? 64u : 60u))
+		frame_put(f, (uint8_t[]){0}, 1);
+	if (proto == 6)
+		f->bytes[f->len - 14] = 0x50;
+}
+
+static struct ft_packet *arrive(struct twin *s, const struct frame *f, uint32_t from)
+{
+	struct ft_packet *p = books_packet(s->b, f, from);
+
+	if (from == tunnel) {
+		p->key.tun_src = htonl(0x0a000001);
+		p->key.tun_dst = htonl(0x0a0000ff);
+	}
+	return p;
+}
+
+static void burst(struct twin s[2])
+{
+	struct ft_packet *pkts[2][FT_BURST];
+	unsigned n = rng() % FT_BURST + 1;
+
+	books_clear(s[0].b);
+	books_clear(s[1].b);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t from = rng() % 3 ? 1 : rng() % 2 ? 2 : tunnel;
+		struct frame f;
+
+		new_frame(&f);
+		for (unsigned k = 0; k < 2; k++) {
+			pkts[k][i] = arrive(&s[k], &f, from);
+			box_of(pkts[k][i])->number = i + 1;
+		}
+	}
+	cached_burst(&s[0], pkts[0], n);
+	ft_switch_process(s[1].w->sw, 0, s[1].w->now, pkts[1], n, &s[1].b->sink);
+	compare_sent(s[0].b, s[1].b);
+}
+
+// ---- rules
+
+static struct pattern some_pattern(uint8_t table)
+{
+	struct pattern p = {0};
+
+	if (metadata && table && rng() % metadata == 0)
+		pattern_masked(&p, WEFT_FIELD_METADATA, rng(), 1 + rng() % 3);
+	if (rng() % 5 == 0)
+		pattern_exact(&p, WEFT_FIELD_IN_PORT, rng() % 2 ? 1 : rng() % 2 ? 2 : tunnel);
+	if (rng() % 6 == 0)
+		pattern_exact(&p, WEFT_FIELD_ETH_DST, 0x020000000000 + rng() % 3);
+	if (tags && rng() % tags == 0)
+		pattern_masked(&p, WEFT_FIELD_VLAN_VID, 0x1000, 0x1000);
+	if (rng() % 5 == 0)
+		return p;
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x800);
+	if (rng() % 2)
+		pattern_masked(&p, WEFT_FIELD_IPV4_SRC, 0x0a000000 + (rng() & 0xffff),
+			0xffffff00u << rng() % 24);
+	if (rng() % 2)
+		pattern_masked(
+			&p, WEFT_FIELD_IPV4_DST, 0x0a000000 + rng() % 16, 0xfffffff0 | rng() % 16);
+	if (rng() % 2)
+		return p;
+	pattern_exact(&p, WEFT_FIELD_IP_PROTO, 6);
+	if (rng() % 2)
+		pattern_masked(&p, WEFT_FIELD_TCP_DST, rng() % 8, 7);
+	return p;
+}
+
+static struct program some_program(uint8_t table, bool ipv4)
+{
+	struct program p = {0};
+	unsigned how = rng() % 16;
+
+	if (how < 8 && table + 1 < TABLES) { // goes on
+		p.instr.flags |= WEFT_INSTR_GOTO;
+		p.instr.goto_table = (uint8_t)(table + 1 + rng() % (TABLES - 1u - table));
+		if (rng() % 8 == 0) {
+			p.instr.metadata_mask = weft_htonll(3);
+			p.instr.metadata = weft_htonll(rng() % 4);
+		}
+		if (ipv4 && how == 0 && rng() % 4 == 0)
+			program_set(&p, false, WEFT_FIELD_IPV4_DST, 0x0a000000 + rng() % 16);
+	} else if (how == 8) {
+		program_set(&p, false, WEFT_FIELD_TUN_DST, 0x0a000064 + rng() % 3);
+		program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_OVERLAY);
+	} else if (how == 9) {
+		program_add(&p, false, WEFT_ACTION_OUTPUT, 1);
+		program_add(&p, false, WEFT_ACTION_OUTPUT, 2); // steps
+	} else if (how == 10) {
+		program_add(&p, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_NORMAL);
+	} else if (how == 11) {
+		program_set(&p, false, WEFT_FIELD_ETH_SRC, 0x020000000077);
+		program_add(&p, false, WEFT_ACTION_OUTPUT, 3);
+	} else if (how < 15) {
+		program_add(&p, rng() % 4 == 0, WEFT_ACTION_OUTPUT, 1 + rng() % PORTS);
+	}
+	return p; // else: drops
+}
+
+// Which of two equal ones matches is nobody's promise.
+static bool is_taken(const struct rule rules[], const struct rule *r)
+{
+	for (unsigned i = 0; i < RULES; i++)
+		if (&rules[i] != r && rules[i].priority == r->priority &&
+			rules[i].table == r->table)
+			return true;
+	return false;
+}
+
+static void change(struct twin s[2], struct rule rules[], struct rule *r)
+{
+	static uint64_t cookie;
+	struct program p = {0};
+
+	if (r->priority) {
+		flow_mod(s, WEFT_FLOW_DELETE_STRICT, r->table, r->priority, &r->pattern, &p, 0);
+		r->priority = 0;
+		return;
+	}
+	r->table = (uint8_t)(rng() % 3 ? rng() % TABLES : 0);
+	r->pattern = some_pattern(r->table);
+	do
+		r->priority = (uint16_t)(1 + rng() % 60000);
+	while (is_taken(rules, r));
+	p = some_program(r->table, r->pattern.mask.eth_type != 0);
+	flow_mod(s, WEFT_FLOW_ADD, r->table, r->priority, &r->pattern, &p, ++cookie);
+}
+
+static void grace(struct twin s[2])
+{
+	twin_fold(&s[0]);
+	for (unsigned k = 0; k < 2; k++)
+		world_grace(s[k].w);
+}
+
+// Its own bursts are many, so that the ways are known.
+static void leave_alone(struct twin s[2])
+{
+	grace(s);
+	twin_settle(&s[0]);
+	for (unsigned n = 0; n < 24; n++)
+		burst(s);
+}
+
+static void twins_begin(struct twin s[2], unsigned flows)
+{
+	uint64_t seed = (uint64_t)rng() << 32 | rng() | 1;
+
+	twin_init(&s[1], 0, seed);
+	twin_init(&s[0], flows, seed);
+	for (unsigned k = 0; k < 2; k++)
+		for (uint32_t i = 1; i <= PORTS; i++)
+			ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
+}
+
+static void twins_end(struct twin s[2])
+{
+	twin_end(&s[0]);
+	twin_end(&s[1]);
+}
+
+static void live(struct twin s[2], struct rule rules[])
+{
+	for (unsigned i = 0; i < RULES * 3 / 4; i++)
+		change(s, rules, &rules[i]);
+	for (unsigned n = 0; n < STEPS; n++) {
+		burst(s);
+		if (rng() % 8 == 0)
+			change(s, rules, &rules[rng() % RULES]);
+		if (rng() % 16 == 0)
+			grace(s);
+		if (rng() % 64 == 0)
+			leave_alone(s);
+		if (rng() % 64 == 0)
+			compare_state(s);
+		s[0].w->now += SECOND / 64;
+		s[1].w->now = s[0].w->now;
+	}
+	compare_state(s);
+}
+
+static void same_with_and_without(void **state)
+{
+	enum ft_isa isa = *(enum ft_isa *)*state;
+	unsigned derived = 0, asked = 0;
+
+	if (!ft_isa_use(isa)) {
+		printf("this processor has no such instructions\n");
+		skip();
+	}
+	for (unsigned round = 0; round < 4; round++) {
+		struct rule rules[RULES] = {{.priority = 0}};
+		struct twin s[2];
+
+		metadata = round == 3 ? 8 : 0;
+		tags = round == 2 ? 8 : 0; // more than a record has room for, perhaps
+		twins_begin(s, round % 2 ? 256 : 4096);
+		live(s, rules);
+		derived += s[0].derived;
+		asked += s[0].hits;
+		twins_end(s);
+	}
+	printf("%u of %u packets on known ways went there by the gist\n", derived, asked);
+	assert_true(derived > 1000);
+	ft_isa_use(FT_ISA_SCALAR);
+}
+
+// ---- what each part is for
+
+static void add(struct twin s[2], uint8_t table, uint16_t priority, const struct pattern *p,
+	const struct program *what)
+{
+	flow_mod(s, WEFT_FLOW_ADD, table, priority, p, what, 1);
+}
+
+// Per cent of new flows that go where others went, when the ways are known.
+static unsigned derived(struct twin s[2])
+{
+	unsigned before, n = 0;
+
+	leave_alone(s);
+	leave_alone(s);
+	before = s[0].derived;
+	for (unsigned i = 0; i < 16; i++) {
+		burst(s);
+		n += s[0].b->received;
+	}
+	compare_state(s);
+	return 100 * (s[0].derived - before) / n;
+}
+
+static struct program go_to(uint8_t table)
+{
+	struct program p = {.instr = {.flags = WEFT_INSTR_GOTO, .goto_table = table}};
+
+	return p;
+}
+
+// Two tables; rules ask for addresses that every packet has others of.
+static void two_tables(struct twin s[2])
+{
+	struct pattern any = {0}, net = {0};
+	struct program on = go_to(1), out = program_out(2), drop = {0};
+
+	twins_begin(s, 4096);
+	pattern_exact(&net, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_masked(&net, WEFT_FIELD_IPV4_SRC, 0x0a000000, 0xffff8000);
+	add(s, 0, 1, &any, &on);
+	add(s, 1, 7, &net, &out);
+	add(s, 1, 1, &any, &drop);
+}
+
+static void new_flows_go_where_others_went(void **state)
+{
+	struct twin s[2];
+
+	two_tables(s);
+	assert_true(derived(s) > 90);
+	twins_end(s);
+}
+
+static void a_rule_in_between_is_not_missed(void **state)
+{
+	struct twin s[2];
+	struct pattern one = {0};
+	struct program out = program_out(3);
+
+	two_tables(s);
+	assert_true(derived(s) > 90);
+	pattern_exact(&one, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_masked(&one, WEFT_FIELD_IPV4_SRC, 0x0a000000, 0xffffc000);
+	add(s, 1, 9, &one, &out); // while the gist is the older one
+	for (unsigned n = 0; n < 32; n++)
+		burst(s);
+	compare_state(s);
+	assert_true(derived(s) > 90);
+	flow_mod(s, WEFT_FLOW_DELETE_STRICT, 1, 9, &one, &out, 0);
+	for (unsigned n = 0; n < 32; n++)
+		burst(s);
+	compare_state(s);
+	twins_end(s);
+}
+
+static void a_port_that_goes_down_is_not_missed(void **state)
+{
+	struct twin s[2];
+
+	two_tables(s);
+	assert_true(derived(s) > 90);
+	for (unsigned k = 0; k < 2; k++)
+		ft_port_set(s[k].w->sw, &(struct ft_port){2, WEFT_PORT_NO_FWD, true});
+	for (unsigned n = 0; n < 32; n++)
+		burst(s);
+	compare_state(s);
+	twins_end(s);
+}
+
+// What is asked of metadata depends on the rules before, and one key does not say it.
+static void metadata_that_rules_write_has_no_gist(void **state)
+{
+	struct twin s[2];
+	struct pattern any = {0}, marked = {0};
+	struct program on = go_to(1), out = program_out(2);
+
+	two_tables(s);
+	on.instr.metadata_mask = on.instr.metadata = weft_htonll(1);
+	add(s, 0, 1, &any, &on);
+	assert_true(derived(s) > 90); // nobody asks
+	pattern_masked(&marked, WEFT_FIELD_METADATA, 1, 1);
+	add(s, 1, 9, &marked, &out);
+	assert_int_equal(derived(s), 0);
+	twins_end(s);
+}
+
+// Whose end depends on more than the rules goes through the tables, the others do not.
+static void what_asks_the_fdb_is_left_to_the_tables(void **state)
+{
+	struct twin s[2];
+	struct pattern any = {0};
+	struct program normal = {0};
+
+	two_tables(s);
+	program_add(&normal, false, WEFT_ACTION_OUTPUT, WEFT_OFPORT_NORMAL);
+	add(s, 1, 1, &any, &normal);
+	assert_in_range(derived(s), 30, 70);
+	twins_end(s);
+}
+
+static void too_many_rules_have_no_gist(void **state)
+{
+	struct twin s[2];
+	struct program out = program_out(3);
+
+	two_tables(s);
+	for (unsigned i = 0; i <= 128; i++) {
+		struct pattern p = {0};
+
+		pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x800);
+		pattern_exact(&p, WEFT_FIELD_IPV4_DST, 0x0b000000 + i);
+		add(s, 1, 5, &p, &out);
+	}
+	assert_int_equal(derived(s), 0);
+	twins_end(s);
+}
+
+int main(void)
+{
+	static enum ft_isa isas[] = {FT_ISA_SCALAR, FT_ISA_AVX2, FT_ISA_AVX512};
+	const struct CMUnitTest tests[] = {
+		{"same_with_and_without, scalar", same_with_and_without, NULL, NULL, &isas[0]},
+		{"same_with_and_without, AVX2", same_with_and_without, NULL, NULL, &isas[1]},
+		{"same_with_and_without, AVX-512", same_with_and_without, NULL, NULL, &isas[2]},
+		cmocka_unit_test(new_flows_go_where_others_went),
+		cmocka_unit_test(a_rule_in_between_is_not_missed),
+		cmocka_unit_test(a_port_that_goes_down_is_not_missed),
+		cmocka_unit_test(metadata_that_rules_write_has_no_gist),
+		cmocka_unit_test(what_asks_the_fdb_is_left_to_the_tables),
+		cmocka_unit_test(too_many_rules_have_no_gist),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
