@@ -77,6 +77,16 @@ def test_gratuitous_arp_and_rarp_move_an_address_at_once(lab, fabric, hosts):
         here.send(traffic.udp_frame(MAC1, MAC9, '10.0.0.1', '10.0.0.9') / b'follows')
         there.expect(lambda f: b'follows' in f)
         assert not other.collect(0.3, lambda f: b'follows' in f)
+    # An address that is not heard again is forgotten, and what is sent to it floods; one that is heard stays.
+    pair.weft.config['host']['fdb_age'] = 1
+    assert 'fdb age 1 s' in pair.weft.apply()
+    pinger = traffic.Pinger(lab, pair.vm1.ns, '10.0.0.3', interval=0.2)
+    wait_until(lambda: place(pair.weft, MAC9) is None, 10, 'it is forgotten')
+    with pair.vm1.raw() as here, pair.vm2.raw() as other:
+        here.send(traffic.udp_frame(MAC1, MAC9, '10.0.0.1', '10.0.0.9') / b'floods')
+        other.expect(lambda f: b'floods' in f)
+    wait_until(lambda: place(pair.weft, MAC1) == 'vm1' and place(pair.weft, MAC3) == pair.linux.vtep, 10, 'they talk')
+    pinger.stop()
 
 
 def test_a_flapping_address_is_held_and_let_go(lab, fabric, hosts):
