@@ -62,7 +62,6 @@ static void dp_expiry_rest(struct dp *dp, struct dp_tenant *t)
 bool dp_expiry_run(struct dp *dp)
 {
 	struct dp_expiry *x = &dp->expiry;
-
 	bool grows;
 
 	if ((x->at || x->growing) && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))

@@ -94,11 +94,6 @@ static inline weft_be16 weft_csum_update16(weft_be16 csum, weft_be16 old, weft_b
 	return weft_csum_finish((uint64_t)(uint16_t)~csum + (uint16_t)~old + new);
 }
 
-static inline weft_be16 weft_csum_update32(weft_be16 csum, weft_be32 old, weft_be32 new)
-{
-	return weft_csum_finish((uint64_t)(uint16_t)~csum + (uint32_t)~old + new);
-}
-
 // The same for `len` bytes that begin at an even offset of what the checksum covers (an address, a
 // MAC, the word in which a TTL lies). `old` and `new` may be unaligned; they must not be NULL.
 static inline weft_be16 weft_csum_update_bytes(
