@@ -19,9 +19,9 @@ void dp_cut_free(struct dp_cut *c)
 	c->big = NULL;
 }
 
-bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len)
+bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t at, uint32_t len)
 {
-	c->busy = dp_gso_begin(&c->gso, h, c->big, len) && dp_gso_longest(&c->gso) <= c->room;
+	c->busy = dp_gso_begin(&c->gso, h, c->big + at, len) && dp_gso_longest(&c->gso) <= c->room;
 	c->gso.unsummed = c->tunnels && c->gso.udp && !c->gso.tunnel;
 	c->keep = c->whole && __atomic_load_n(c->whole, __ATOMIC_RELAXED) &&
 		  c->gso.udp == c->tunnels && !c->gso.tunnel;
@@ -50,14 +50,14 @@ static struct rte_mbuf *dp_cut_keep(struct dp_cut *c)
 
 	if (!m)
 		return NULL;
-	memcpy(rte_pktmbuf_mtod(m, uint8_t *), c->big, t->data);
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *), c->gso.frame, t->data);
 	m->data_len = (uint16_t)t->data;
 	m->pkt_len = t->data + t->len;
 	m->ol_flags = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE;
 	m->packet_type = t->v6 ? RTE_PTYPE_L3_IPV6 : RTE_PTYPE_L3_IPV4;
 	m->tx_offload =
 		rte_mbuf_tx_offload(t->l3, t->l4 - t->l3, t->data - t->l4, c->gso.mss, 0, 0, 0);
-	dp_meta(m)->payload = c->big + t->data;
+	dp_meta(m)->payload = c->gso.payload;
 	c->busy = false;
 	return m;
 }

@@ -34,9 +34,9 @@ struct dp_cut {
 bool dp_cut_init(struct dp_cut *c, struct rte_mempool *pool, uint32_t room);
 void dp_cut_free(struct dp_cut *c);
 
-// The segment of `len` bytes that is in `big`. False: it is none, or no buffer would hold what it
-// becomes.
-bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t len);
+// The segment of `len` bytes that begins at big[at]. False: it is none, or no buffer would hold
+// what it becomes.
+bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t at, uint32_t len);
 // The next frame. NULL: that was all, or, if still busy, there is no buffer. The buffer says
 // whether it has a checksum (RTE_MBUF_F_RX_L4_CKSUM_GOOD, _NONE). One that stands for a segment
 // that was not cut has RTE_MBUF_F_RX_LRO, tso_segsz, the lengths of the headers that are in it, the

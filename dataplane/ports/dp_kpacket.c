@@ -124,17 +124,14 @@ static uint32_t dp_kpacket_fetch(
 	return n > (ssize_t)sizeof(*h) ? (uint32_t)n - (uint32_t)sizeof(*h) : 0;
 }
 
-// The segment of `len` bytes that lies DP_KPACKET_TAG into cut.big. Cutting begins at its start.
+// The segment of `len` bytes that lies DP_KPACKET_TAG into cut.big.
 static bool dp_kpacket_segment(struct dp_kqueue *q, uint32_t len, const struct dp_kpacket_tag *tag,
 	struct virtio_net_hdr *h)
 {
-	uint8_t *big = q->cut.big;
-
-	if (tag->is)
-		dp_kpacket_retag(big + DP_KPACKET_TAG, tag, h);
-	else
-		memmove(big, big + DP_KPACKET_TAG, len);
-	return dp_cut_begin(&q->cut, h, len + (tag->is ? DP_KPACKET_TAG : 0));
+	if (!tag->is)
+		return dp_cut_begin(&q->cut, h, DP_KPACKET_TAG, len);
+	dp_kpacket_retag(q->cut.big + DP_KPACKET_TAG, tag, h);
+	return dp_cut_begin(&q->cut, h, 0, len + DP_KPACKET_TAG);
 }
 
 // What is in the slot, or stands for. Returns `m` filled, or NULL: it waits in q->cut, or is lost.

@@ -27,7 +27,7 @@ static bool dp_ktap_take(
 		return true;
 	}
 	memcpy(q->cut.big, frame, len < room ? len : room);
-	if (!dp_gso_is(h) || !dp_cut_begin(&q->cut, h, len))
+	if (!dp_gso_is(h) || !dp_cut_begin(&q->cut, h, 0, len))
 		dp_count(&q->rx_dropped, 1);
 	return false;
 }

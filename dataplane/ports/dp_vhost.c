@@ -64,7 +64,7 @@ static void dp_vhost_segment(struct dp_vhost_queue *q, struct rte_mbuf *m)
 		at = rte_pktmbuf_read(m, 0, len, q->cut.big);
 	if (at && at != q->cut.big)
 		memcpy(q->cut.big, at, len);
-	if (!at || !dp_cut_begin(&q->cut, &h, len))
+	if (!at || !dp_cut_begin(&q->cut, &h, 0, len))
 		dp_count(&q->rx_dropped, 1);
 	rte_pktmbuf_free(m);
 }

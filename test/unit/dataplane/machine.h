@@ -161,7 +161,7 @@ static inline struct rte_mbuf *kept(
 	c.whole = &yes;
 	c.tunnels = tunnels;
 	memcpy(c.big, s->b, s->len);
-	assert_true(dp_cut_begin(&c, h, s->len));
+	assert_true(dp_cut_begin(&c, h, 0, s->len));
 	m = dp_cut_next(&c);
 	assert_non_null(m);
 	assert_false(c.busy);

@@ -41,7 +41,7 @@ static bool dev_read(void *queue, unsigned room, struct rte_mbuf **m)
 	h = header(s, dev.mss[dev.next]);
 	if (dev.mss[dev.next++]) {
 		memcpy(dev.cut.big, s->b, s->len);
-		assert_true(dp_cut_begin(&dev.cut, &h, s->len));
+		assert_true(dp_cut_begin(&dev.cut, &h, 0, s->len));
 		return true;
 	}
 	*m = rte_pktmbuf_alloc(eal_dp.pool);
