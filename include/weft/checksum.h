@@ -13,7 +13,7 @@
 //
 // A sum stays exact over 8 GiB, more than any packet. Pure functions; any thread, any alignment.
 
-#include <weft/types.h>
+#include <weft/checksum_wide.h>
 
 // `sum` plus the 16-bit words of `len` bytes; an odd last byte counts as if a zero followed, so
 // only the last piece may be odd (struct weft_csum lifts that).
@@ -24,6 +24,12 @@ static inline uint64_t weft_csum_partial(const void *data, size_t len, uint64_t 
 	uint32_t word4;
 	uint16_t word2;
 
+	if (len >= WEFT_CSUM_WIDE && weft_csum_is_wide()) {
+		size_t left = weft_csum_wide(p, len, &lo);
+
+		p += len - left;
+		len = left;
+	}
 	// The halves are summed apart, so no carry is ever lost or chased; compilers vectorise
 	// this.
 	for (; len >= 8; len -= 8, p += 8) {
