@@ -279,7 +279,7 @@ static void run(struct bench *b)
 
 	for (unsigned i = 0; i < BURST; i++)
 		a[i] = (struct ft_arrival){.data = b->pkt[i].pkt.data,
-			.sw = b->sw[b->tenant[i]],
+			.front = ft_switch_front(b->sw[b->tenant[i]]),
 			.len = LEN,
 			.total_len = LEN,
 			.from = {1 + b->tenant[i], 1, 0, 0}};

@@ -21,6 +21,7 @@
 #include "edge/kernel_guard.h"
 
 #include "flowtable/flowtable.h"
+#include "flowtable/front.h"
 #include "overlay/decap.h"
 
 #include <sys/queue.h>
@@ -41,6 +42,7 @@ struct dp {
 	uint64_t start_ns;
 	struct rte_mempool *pool;
 	struct dp_rcu *rcu;
+	struct ft_commons *commons;
 	struct ft_env env;
 	struct dp_worker *worker[DP_MAX_WORKERS];
 	bool stop; // atomic: workers leave their loop
@@ -55,8 +57,9 @@ struct dp {
 	bool groups_stale;                // some tenant's underlay group, or the way there
 	LIST_HEAD(, dp_stage) stages;     // open
 	struct dp_tenant *nobody;         // tenant 0
-	struct dp_radix vxlan;            // VNI to struct dp_tenant
+	struct dp_radix vxlan;            // VNI to the front of its tenant's switch
 	struct dp_radix nvgre;            // VSID likewise
+	struct ft_front no_front;         // nobody's, of a network that is hidden
 	// RCU; of what no tenant has, by enum weft_encap - 1: which provider's? NULL: nobody's
 	struct dp_ranges *ranges[WEFT_PROVIDER_ENCAPS];
 

@@ -19,6 +19,8 @@
 #include "dp_worker.h"
 #include "edge/kernel_guard.h"
 
+#include "flowtable/commons.h"
+
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -102,13 +104,15 @@ static void dp_control_env(struct dp *dp)
 {
 	dp->start_ns = dp_now_ns();
 	dp->seed = dp->opt.seed ? dp->opt.seed : dp_random();
-	dp->epoch = dp_random(); // never the same twice, whatever the seed
+	dp->epoch = dp_random();        // never the same twice, whatever the seed
+	dp->commons = ft_commons_new(); // without it, all is there but farther apart
 	dp->env = (struct ft_env){
 		.ctx = dp,
 		.retire = dp_env_retire,
 		.now_ns = dp_env_now,
 		.counted_ns = dp_env_counted,
 		.count = dp_env_count,
+		.commons = dp->commons,
 		.seed = dp->seed,
 		.workers = dp->opt.workers,
 		.meter_new = dp_meter_new,
@@ -255,6 +259,7 @@ void dp_control_stop(struct dp *dp)
 		dp_networks_publish(dp); // none
 		dp_rcu_free(dp->rcu);
 	}
+	ft_commons_free(dp->commons);
 	dp_punt_free(dp->punt);
 	dp_learn_free(dp->learn);
 	for (unsigned i = 0; i < dp->opt.workers; i++)

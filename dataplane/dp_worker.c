@@ -171,6 +171,7 @@ static bool dp_worker_cache(struct dp_worker *w)
 		return false;
 	madvise(memory, bytes, MADV_HUGEPAGE);
 	w->cache = ft_cache_init(memory, flows, w->id, w->dp->seed);
+	ft_cache_tell(w->cache, dp_path_told, w);
 	return true;
 }
 

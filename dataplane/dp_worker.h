@@ -186,6 +186,8 @@ void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);
 // Sends those of w->in that have a path[] on it. Returns a bit for each of the others, which have
 // to go through the tables.
 uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[]);
+// So many packets went this path: their tenant's ledger is told. Of w->cache (ft_cache_tell()).
+void dp_path_told(void *worker, const struct ft_path *path, uint64_t packets, uint64_t used_ns);
 // The path's copies and edits, of packet i of w->in, which is what is left to go where the path
 // ends. False: it has ended, by a meter.
 bool dp_path_steps(struct dp_worker *w, const struct ft_path *path, unsigned i);

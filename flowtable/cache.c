@@ -70,18 +70,22 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 // The epochs before anything else: what is found out from here on is at least as new.
 static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arrival a[], unsigned n)
 {
+	const struct ft_masks *masks = NULL;
 	struct now *now = &c->now[0];
 
-	now->sw = NULL;
+	now->front = NULL;
 	for (unsigned i = 0; i < n; i++) {
-		if (a[i].sw != now->sw) {
+		const struct ft_front *f = a[i].front;
+
+		if (f != now->front) {
 			now = &c->now[i];
-			now->sw = a[i].sw;
-			now->epoch = ft_epoch(a[i].sw);
-			now->fdb_epoch = ft_fdb_epoch(a[i].sw);
-			now->turn = ft_relevance_turn(a[i].sw);
+			now->front = f;
+			now->epoch = atomic_load_explicit(&f->epoch, memory_order_acquire);
+			now->fdb_epoch = atomic_load_explicit(&f->fdb_epoch, memory_order_acquire);
+			masks = atomic_load_explicit(&f->masks, memory_order_acquire);
 		}
 		c->at[i] = (uint8_t)(now - c->now);
+		c->masks[i] = masks;
 	}
 }
 
@@ -96,15 +100,6 @@ static void reconsider_luck(struct luck *l)
 	l->hits = l->learned = 0;
 }
 
-void ft_cache_prefetch(const struct ft_switch *sw)
-{
-	if (!sw)
-		return;
-	__builtin_prefetch(&sw->cache);
-	__builtin_prefetch(&sw->cache.relevance.mask[FT_FRAME_TCP4]);
-	__builtin_prefetch(&sw->cache.relevance.mask[FT_FRAME_UDP4]);
-}
-
 void ft_cache_lookup(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
@@ -113,7 +108,7 @@ void ft_cache_lookup(
 
 	c->traced = c->ways = 0;
 	look_at_the_clocks(c, a, n);
-	c->printed = ft_prints(&c->keys, a, n, c->print);
+	c->printed = ft_prints(&c->keys, a, c->masks, n, c->print);
 	for (uint64_t left = c->printed; left; left &= left - 1)
 		__builtin_prefetch(line_of(c, &c->print[__builtin_ctzll(left)]));
 	for (unsigned i = 0; i < n; i++) {
@@ -147,7 +142,7 @@ void ft_cache_count(
 	struct ft_path *p = &c->path[path - c->path];
 
 	if (__builtin_expect(c->pending.folding, 0)) {
-		ft_path_count(p, c->worker, n, bytes, now_ns);
+		ft_pending_tell(&c->pending, p, c->worker, n, bytes, now_ns);
 		return;
 	}
 	if (!p->packets)
@@ -155,6 +150,12 @@ void ft_cache_count(
 	p->packets += n;
 	p->bytes += bytes;
 	p->used_ns = now_ns;
+}
+
+void ft_cache_tell(struct ft_cache *c, ft_told_fn *told, void *ctx)
+{
+	c->pending.told = told;
+	c->pending.ctx = ctx;
 }
 
 bool ft_cache_fold(struct ft_cache *c)
@@ -246,17 +247,6 @@ static uint32_t path_number(
 	return *known;
 }
 
-// Only what the packet's print is made of do all packets of its flow have. Where the masks have
-// changed since it was made, nothing is known.
-static void limit_alike(struct ft_alike *a, const struct now *now)
-{
-	static const uint64_t nothing[FT_ALIKE_WORDS];
-	uint64_t words[FT_ALIKE_WORDS];
-	bool same = ft_relevance_words(now->sw, now->turn, words);
-
-	ft_alike_limit(a, same ? words : nothing);
-}
-
 static unsigned choose_way(
 	struct ft_cache *c, const struct line *l, const struct ft_print *p, unsigned i)
 {
@@ -267,7 +257,8 @@ static unsigned choose_way(
 
 		// Free, or of this switch and outdated. Nothing is known of other switches: theirs
 		// may be gone.
-		if (!l->path[w] || (path->sw == now_of(c, i)->sw && !holds(c, path, now_of(c, i))))
+		if (!l->path[w] ||
+			(path->sw == now_of(c, i)->front->sw && !holds(c, path, now_of(c, i))))
 			way = w;
 	}
 	return way == WAYS ? c->turn++ % WAYS : way;
@@ -333,7 +324,7 @@ static bool learn(struct ft_cache *c, unsigned i)
 	// be behind whom the tables told of the commit meanwhile.
 	if (t->spoilt || !t->ended || now->epoch & 1)
 		return true;
-	t->path.sw = now->sw;
+	t->path.sw = now->front->sw;
 	t->path.fdb_epoch = t->path.asks_fdb ? now->fdb_epoch : 0;
 	for (unsigned r = 0; r < t->path.rules; r++)
 		*ft_path_counter(&t->path, r) =
@@ -341,7 +332,8 @@ static bool learn(struct ft_cache *c, unsigned i)
 	ways = is_ways(c, i, &t->path);
 	if (!own && !ways)
 		return true;
-	limit_alike(&t->alike, now);
+	// Only what the packet's print is made of do all packets of its flow have.
+	ft_alike_limit(&t->alike, c->masks[i]->word);
 	if (ways)
 		limit_to_rules(t);
 	ft_trace_end(t);

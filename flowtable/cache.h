@@ -43,6 +43,7 @@
 //
 // One worker's; nothing here is shared or locked, but that others may ask how full it is.
 
+#include "flowtable/front.h"
 #include "flowtable/path.h"
 
 struct ft_cache;
@@ -66,7 +67,7 @@ static_assert(sizeof(struct ft_tunnel) == 48, "three parts of a print");
 // bytes lie in one piece.
 struct ft_arrival {
 	const uint8_t *data;
-	struct ft_switch *sw;
+	const struct ft_front *front; // of the switch that it is for
 	uint32_t len;
 	uint32_t total_len;
 	struct ft_from from;
@@ -85,8 +86,6 @@ uint32_t ft_switch_number(const struct ft_switch *);
 size_t ft_cache_bytes(unsigned flows);
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed);
 
-// A packet for this switch is about to be looked up; NULL: none.
-void ft_cache_prefetch(const struct ft_switch *sw);
 // What is known of n (at most FT_BURST) packets. paths[i] NULL: the full way, and then a packet for
 // which ft_cache_trace() gives a trace should carry it.
 void ft_cache_lookup(
@@ -106,6 +105,10 @@ struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
 // worker's latest quiescent state: counters of rules and tables, ages.
 void ft_cache_count(
 	struct ft_cache *, const struct ft_path *, unsigned n, uint64_t bytes, uint64_t now_ns);
+// Who else counts these packets is told with the rules: so many went the path since it was told
+// last, the latest of them at used_ns.
+typedef void ft_told_fn(void *ctx, const struct ft_path *, uint64_t packets, uint64_t used_ns);
+void ft_cache_tell(struct ft_cache *, ft_told_fn *told, void *ctx);
 // A step of telling the counters. A worker that is asked for a quiescent state calls it once a
 // turn, and is in one when it has returned false. True: more is pending, and some 10 microseconds'
 // worth was done.

@@ -4,15 +4,15 @@
 #include "flowtable/extract.h"
 #include "flowtable/hash.h"
 
-static const struct ft_gist *gist_of(const struct ft_switch *sw)
+static const struct ft_gist *gist_of(const struct ft_arrival *a)
 {
-	return atomic_load_explicit(&sw->cache.gist, memory_order_acquire);
+	return atomic_load_explicit(&a->front->gist, memory_order_acquire);
 }
 
 bool ft_cache_may_derive(const struct ft_arrival a[], uint64_t which)
 {
 	for (; which; which &= which - 1)
-		if (gist_of(a[__builtin_ctzll(which)].sw))
+		if (gist_of(&a[__builtin_ctzll(which)]))
 			return true;
 	return false;
 }
@@ -46,7 +46,7 @@ static uint64_t find_gists(struct ft_cache *c, const struct ft_arrival a[], uint
 	for (; ask; ask &= ask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(ask);
 
-		c->gist[i] = gist_of(a[i].sw);
+		c->gist[i] = gist_of(&a[i]);
 		if (!c->gist[i])
 			continue;
 		ft_gist_prefetch(c->gist[i]);

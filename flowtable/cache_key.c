@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints of a burst. Compiled for each instruction set, with FT_PRINTS as the name.
-//
-// The masks are loaded while the writer may change them (relevance.h): words at a time, which these
-// processors load whole.
 #include "flowtable/cache_key.h"
 
 #include "flowtable/hash.h"
@@ -61,7 +58,8 @@ static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a, unsigned 
 	return kind;
 }
 
-static inline enum ft_frame_kind kind_ipv6(const struct ft_arrival *a, unsigned tag)
+static inline enum ft_frame_kind kind_ipv6(
+	const struct ft_arrival *a, const struct ft_masks *masks, unsigned tag)
 {
 	const uint8_t *d = a->data + tag;
 	unsigned payload = length_at(d + 18), tcp = d[20] == 6;
@@ -69,7 +67,7 @@ static inline enum ft_frame_kind kind_ipv6(const struct ft_arrival *a, unsigned 
 	if ((d[20] != 17 && !tcp) || d[14] >> 4 != 6 || d[21] < 2 || a->len < IPV6_MIN + tag ||
 		payload < (tcp ? TCP_BYTES : OTHER_BYTES) || 54 + tag + payload > a->total_len)
 		return FT_FRAME_OTHER;
-	if (tcp && __atomic_load_n(&a->sw->cache.relevance.all_tcp6, __ATOMIC_RELAXED))
+	if (tcp && masks->all_tcp6)
 		return FT_FRAME_OTHER;
 	return tcp ? FT_FRAME_TCP6 : FT_FRAME_UDP6;
 }
@@ -81,7 +79,7 @@ static bool is_arp(const struct ft_arrival *a)
 	return a->len >= ARP_MIN && !memcmp(a->data + 12, ethernet_ipv4, sizeof(ethernet_ipv4));
 }
 
-static enum ft_frame_kind kind_tagged(const struct ft_arrival *a)
+static enum ft_frame_kind kind_tagged(const struct ft_arrival *a, const struct ft_masks *masks)
 {
 	weft_be16 type = load16(a->data + 12 + TAG_BYTES);
 	enum ft_frame_kind kind = FT_FRAME_OTHER;
@@ -91,11 +89,12 @@ static enum ft_frame_kind kind_tagged(const struct ft_arrival *a)
 	if (type == htons(0x0800))
 		kind = kind_ipv4(a, TAG_BYTES);
 	else if (type == htons(0x86dd))
-		kind = kind_ipv6(a, TAG_BYTES);
+		kind = kind_ipv6(a, masks, TAG_BYTES);
 	return kind == FT_FRAME_OTHER ? kind : FT_FRAME_TAGGED + kind;
 }
 
-static __attribute__((noinline)) enum ft_frame_kind kind_unusual(const struct ft_arrival *a)
+static __attribute__((noinline)) enum ft_frame_kind kind_unusual(
+	const struct ft_arrival *a, const struct ft_masks *masks)
 {
 	weft_be16 type;
 
@@ -103,17 +102,18 @@ static __attribute__((noinline)) enum ft_frame_kind kind_unusual(const struct ft
 		return FT_FRAME_OTHER;
 	type = load16(a->data + 12);
 	if (type == htons(0x8100) || type == htons(0x88a8))
-		return kind_tagged(a);
+		return kind_tagged(a, masks);
 	return is_arp(a) ? FT_FRAME_ARP : FT_FRAME_OTHER;
 }
 
-static inline enum ft_frame_kind kind_of(const struct ft_arrival *a)
+static inline enum ft_frame_kind kind_of(const struct ft_arrival *a, const struct ft_masks *masks)
 {
 	if (__builtin_expect(a->len < IPV4_MIN, 0))
-		return kind_unusual(a);
+		return kind_unusual(a, masks);
 	if (__builtin_expect(load16(a->data + 12) == htons(0x0800), 1))
 		return kind_ipv4(a, 0);
-	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, 0) : kind_unusual(a);
+	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, masks, 0)
+						     : kind_unusual(a, masks);
 }
 
 // What the masks reach into, zeros behind the frame's end.
@@ -141,9 +141,9 @@ static inline __m128i load(const void *p)
 }
 
 static inline const void *mask_part(
-	const struct ft_arrival *a, enum ft_frame_kind kind, unsigned part)
+	const struct ft_masks *masks, enum ft_frame_kind kind, unsigned part)
 {
-	return (const void *)(uintptr_t)&a->sw->cache.relevance.mask[kind][2 * part];
+	return &masks->mask[kind][2 * part];
 }
 
 static inline __m128i four_rounds(
@@ -177,14 +177,14 @@ static __m128i hash_tunnel(const struct ft_print_keys *k, const struct ft_arriva
 
 // The fourth part of IPv4 is free: where the frame comes from takes it.
 static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_arrival *a,
-	const uint8_t *data, enum ft_frame_kind kind)
+	const struct ft_masks *masks, const uint8_t *data, enum ft_frame_kind kind)
 {
 	bool v4 = parts_of(kind) == 3;
 	__m512i v = _mm512_maskz_loadu_epi64(v4 ? 0x3f : 0xff, data);
 	__m256i half;
 	__m128i h;
 
-	v = _mm512_and_si512(v, _mm512_load_si512(mask_part(a, kind, 0)));
+	v = _mm512_and_si512(v, _mm512_load_si512(mask_part(masks, kind, 0)));
 	if (v4)
 		v = _mm512_inserti32x4(v, load(&a->from), 3);
 	v = _mm512_xor_si512(v, _mm512_load_si512(k->round[0]));
@@ -200,12 +200,12 @@ static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_
 #else
 
 static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_arrival *a,
-	const uint8_t *data, enum ft_frame_kind kind)
+	const struct ft_masks *masks, const uint8_t *data, enum ft_frame_kind kind)
 {
 	__m128i h = hash_from(k, a);
 
 	for (unsigned i = 0, n = parts_of(kind); i < n; i++) {
-		__m128i v = _mm_and_si128(load(data + 16 * i), load(mask_part(a, kind, i)));
+		__m128i v = _mm_and_si128(load(data + 16 * i), load(mask_part(masks, kind, i)));
 
 		h = _mm_xor_si128(h, four_rounds(v, &k->round[0][2 * i], &k->round[1][2 * i],
 					     &k->round[2][2 * i], &k->round[3][2 * i]));
@@ -215,11 +215,11 @@ static inline __m128i hash_frame(const struct ft_print_keys *k, const struct ft_
 
 #endif
 
-static inline struct ft_print print_of(
-	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+static inline struct ft_print print_of(const struct ft_print_keys *k, const struct ft_arrival *a,
+	const struct ft_masks *masks, enum ft_frame_kind kind)
 {
 	uint8_t room[LOOKED_AT];
-	__m128i h = hash_frame(k, a, reach(a, kind, room), kind);
+	__m128i h = hash_frame(k, a, masks, reach(a, kind, room), kind);
 	struct ft_print p;
 
 	if (__builtin_expect(a->tunnel != NULL, 0))
@@ -230,10 +230,10 @@ static inline struct ft_print print_of(
 
 #else
 
-static inline struct ft_print print_of(
-	const struct ft_print_keys *k, const struct ft_arrival *a, enum ft_frame_kind kind)
+static inline struct ft_print print_of(const struct ft_print_keys *k, const struct ft_arrival *a,
+	const struct ft_masks *masks, enum ft_frame_kind kind)
 {
-	const _Atomic uint64_t *mask = a->sw->cache.relevance.mask[kind];
+	const uint64_t *mask = masks->mask[kind];
 	uint64_t word[2 + 8 + sizeof(struct ft_tunnel) / 8];
 	uint8_t room[LOOKED_AT];
 	const uint8_t *data = reach(a, kind, room);
@@ -242,7 +242,7 @@ static inline struct ft_print print_of(
 	memcpy(word, &a->from, sizeof(a->from));
 	for (unsigned i = 0, words = 2 * parts_of(kind); i < words; i++, n++) {
 		memcpy(&word[n], data + 8 * i, 8);
-		word[n] &= atomic_load_explicit(&mask[i], memory_order_relaxed);
+		word[n] &= mask[i];
 	}
 	if (a->tunnel) {
 		memcpy(&word[n], a->tunnel, sizeof(*a->tunnel));
@@ -256,17 +256,17 @@ static inline struct ft_print print_of(
 
 #endif
 
-uint64_t FT_PRINTS(const struct ft_print_keys *k, const struct ft_arrival a[], unsigned n,
-	struct ft_print prints[])
+uint64_t FT_PRINTS(const struct ft_print_keys *k, const struct ft_arrival a[],
+	const struct ft_masks *const masks[], unsigned n, struct ft_print prints[])
 {
 	uint64_t have = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		enum ft_frame_kind kind = kind_of(&a[i]);
+		enum ft_frame_kind kind = kind_of(&a[i], masks[i]);
 
 		if (__builtin_expect(kind == FT_FRAME_OTHER, 0))
 			continue;
-		prints[i] = print_of(k, &a[i], kind);
+		prints[i] = print_of(k, &a[i], masks[i], kind);
 		have |= 1ull << i;
 	}
 	return have;

@@ -39,9 +39,10 @@ struct ft_print_keys {
 
 void ft_print_keys_init(struct ft_print_keys *, uint64_t seed);
 
-// Fills prints[] for those of the n that have one; their bits are returned.
-typedef uint64_t ft_prints_fn(const struct ft_print_keys *, const struct ft_arrival a[], unsigned n,
-	struct ft_print prints[]);
+// Fills prints[] for those of the n that have one, by the masks of their switches; their bits are
+// returned.
+typedef uint64_t ft_prints_fn(const struct ft_print_keys *, const struct ft_arrival a[],
+	const struct ft_masks *const masks[], unsigned n, struct ft_print prints[]);
 
 // The one that this processor does best.
 extern ft_prints_fn *ft_prints;

@@ -25,9 +25,8 @@ struct line {
 static_assert(sizeof(struct line) == 64, "one look, one cache line");
 // A switch as the burst met it.
 struct now {
-	struct ft_switch *sw;
+	const struct ft_front *front;
 	uint64_t epoch, fdb_epoch;
-	uint64_t turn; // of the relevance
 };
 
 // Who is taken in without having been seen before.
@@ -41,9 +40,10 @@ struct ft_cache {
 	// of the latest lookup
 	struct ft_print print[FT_BURST];
 	struct now now[FT_BURST];
-	uint8_t at[FT_BURST]; // which `now` a packet's switch has
-	uint64_t printed;     // bit: has a print
-	uint64_t traced;      // was given a trace
+	uint8_t at[FT_BURST];                   // which `now` a packet's switch has
+	const struct ft_masks *masks[FT_BURST]; // what a packet's print was made by
+	uint64_t printed;                       // bit: has a print
+	uint64_t traced;                        // was given a trace
 	struct ft_trace trace[FT_BURST];
 	uint64_t own; // of the traced: is to be taken in by its own print
 	// of those that the tables are asked for
@@ -113,8 +113,10 @@ static inline unsigned find(const struct line *l, const struct ft_print *p)
 // Only rules have changed since, and none that could matter?
 static inline bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
 {
-	if (p->sw != now->sw || p->epoch < ft_base_epoch(now->sw) || (now->epoch | p->epoch) & 1 ||
-		p->epoch > now->epoch || !ft_history_spares(now->sw, p, &c->alike[p - c->path]))
+	struct ft_switch *sw = now->front->sw;
+
+	if (p->sw != sw || p->epoch < ft_base_epoch(sw) || (now->epoch | p->epoch) & 1 ||
+		p->epoch > now->epoch || !ft_history_spares(sw, p, &c->alike[p - c->path]))
 		return false;
 	p->epoch = now->epoch;
 	return true;

@@ -45,7 +45,8 @@ struct ft_env {
 	uint64_t (*counted_ns)(void *ctx);
 	// Returns after a grace period. Writer's thread, rarely; NULL: as above.
 	void (*count)(void *ctx);
-	uint64_t seed;    // keys every hash
+	struct ft_commons *commons; // commons.h; NULL: each switch has all for itself
+	uint64_t seed;              // keys every hash
 	unsigned workers; // worker numbers are 0 to workers - 1
 	// Meters run outside (rte_meter): make, free (called after the grace period) and run one. `run`
 	// is called by workers; it says what becomes of the packet and which band, counted from 0, hit.
@@ -83,6 +84,7 @@ struct ft_limits {
 
 // `sw_ctx` is handed back by env->removed. NULL: out of memory.
 struct ft_switch *ft_switch_new(const struct ft_env *, const struct ft_limits *, void *sw_ctx);
+void *ft_switch_ctx(const struct ft_switch *);
 // Frees after a grace period; no worker may start on it after this call (unpublish it first).
 void ft_switch_free(struct ft_switch *);
 void ft_switch_set_limits(struct ft_switch *, const struct ft_limits *);

@@ -20,7 +20,7 @@ struct making {
 
 static struct ft_gist *gist_of(const struct ft_switch *sw)
 {
-	return atomic_load_explicit(&sw->cache.gist, memory_order_relaxed);
+	return atomic_load_explicit(&sw->front->gist, memory_order_relaxed);
 }
 
 // ---- which rules
@@ -200,7 +200,7 @@ static void replace(struct ft_switch *sw, struct ft_gist *gist)
 {
 	struct ft_gist *old = gist_of(sw);
 
-	atomic_store_explicit(&sw->cache.gist, gist, memory_order_release);
+	atomic_store_explicit(&sw->front->gist, gist, memory_order_release);
 	if (old)
 		ft_garbage_add(&sw->garbage, &old->garbage, gist_garbage);
 }
@@ -241,5 +241,5 @@ bool ft_gist_is_way(const struct ft_gist *g, uint64_t way, const struct ft_path 
 
 void ft_gist_fini(struct ft_switch *sw)
 {
-	free(gist_of(sw));
+	free(sw->front ? gist_of(sw) : NULL);
 }

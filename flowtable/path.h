@@ -77,11 +77,11 @@ static_assert(sizeof(struct ft_step) == 16, "four to a line");
 // it goes to the counters of the second (pending.h).
 struct ft_path {
 	const void *
-		target; // what the sink said at ft_trace_target(); DROP: `rule`, so that it is near
+		target; // what the sink said at ft_trace_target(); DROP: `rule`
 	uint64_t epoch; // ours
 	uint64_t fdb_epoch; // ours
 	uint32_t max_len;   // bytes: a longer packet goes the full way
-	uint32_t network;   // as the sink said
+	uint32_t network;   // as the sink said; DROP: the port that the packet came in by
 	uint8_t end;        // enum ft_path_end
 	uint8_t why;        // enum weft_drop
 	uint8_t flags;      // as the sink said

@@ -23,6 +23,14 @@ static void ask_for(const struct ft_pending *q, const struct ft_path *path)
 	}
 }
 
+void ft_pending_tell(const struct ft_pending *q, const struct ft_path *p, unsigned worker,
+	uint64_t n, uint64_t bytes, uint64_t used_ns)
+{
+	ft_path_count(p, worker, n, bytes, used_ns);
+	if (q->told)
+		q->told(q->ctx, p, n, used_ns);
+}
+
 bool ft_pending_fold(struct ft_pending *q, struct ft_path *path, unsigned worker)
 {
 	unsigned tables = 0;
@@ -33,7 +41,7 @@ bool ft_pending_fold(struct ft_pending *q, struct ft_path *path, unsigned worker
 		if (done % AHEAD == 0)
 			ask_for(q, path);
 		p = &path[q->list[--q->n]];
-		ft_path_count(p, worker, p->packets, p->bytes, p->used_ns);
+		ft_pending_tell(q, p, worker, p->packets, p->bytes, p->used_ns);
 		p->packets = p->bytes = p->used_ns = 0;
 		tables += p->tables;
 	}

@@ -37,9 +37,15 @@ struct ft_pending {
 	uint32_t *list; // numbers of paths, each once; room for all
 	uint32_t n;
 	bool folding; // the list may only become shorter
+	// Who else counts packets on known ways; NULL: nobody. ft_cache_tell().
+	void (*told)(void *ctx, const struct ft_path *, uint64_t packets, uint64_t used_ns);
+	void *ctx;
 };
 
 #define FT_FOLD_TABLES 256u // a step: tables on the ways of the paths that are folded in it
 
+// n packets went the path: all who count are told.
+void ft_pending_tell(const struct ft_pending *, const struct ft_path *, unsigned worker, uint64_t n,
+	uint64_t bytes, uint64_t used_ns);
 // One step. True: more is left. `path`: the path with number 0.
 bool ft_pending_fold(struct ft_pending *, struct ft_path *path, unsigned worker);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/relevance.h"
 
+#include "flowtable/commons.h"
 #include "flowtable/shape.h"
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
+
+#include <stdlib.h>
 
 // Offsets in the frame.
 enum {
@@ -78,16 +81,8 @@ static void mask_arp(uint8_t mask[64], const struct weft_flow_key *f)
 	put(mask, ARP + 18, &f->ipv4_dst, 4);
 }
 
-static void publish_words(struct ft_relevance *r)
+static void make_masks(struct ft_masks *m, const struct weft_flow_key *f)
 {
-	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
-		atomic_store_explicit(
-			&r->word[i], ft_key_word(&r->fields, i), memory_order_release);
-}
-
-static void publish_masks(struct ft_relevance *r)
-{
-	const struct weft_flow_key *f = &r->fields;
 	uint8_t mask[FT_FRAME_KINDS][64] = {{0}};
 
 	mask_ipv4(mask[FT_FRAME_TCP4], f);
@@ -105,36 +100,37 @@ static void publish_masks(struct ft_relevance *r)
 	for (unsigned kind = 0; kind < FT_FRAME_TAGGED; kind++)
 		mask_tagged(mask[FT_FRAME_TAGGED + kind], mask[kind]);
 	mask_arp(mask[FT_FRAME_ARP], f);
-	__atomic_store_n(&r->all_tcp6, f->tcp_flags != 0, __ATOMIC_RELAXED);
-	for (unsigned kind = 0; kind < FT_FRAME_KINDS; kind++)
-		for (unsigned i = 0; i < 8; i++) {
-			uint64_t word;
-
-			memcpy(&word, &mask[kind][8 * i], 8);
-			atomic_store_explicit(&r->mask[kind][i], word, memory_order_release);
-		}
+	memcpy(m->mask, mask, sizeof(m->mask));
+	m->all_tcp6 = f->tcp_flags != 0;
+	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
+		m->word[i] = ft_key_word(f, i);
 }
 
-// Whoever sees one of the new words sees the odd turn, too.
+// Where there is no memory for better ones: all bits of a frame are relevant, and nothing can be
+// counted on. Never changes.
+static struct ft_masks everything = {
+	.mask = {[0 ... FT_FRAME_KINDS - 1] = {[0 ... 7] = UINT64_MAX}},
+	.all_tcp6 = true,
+};
+
+static void masks_free(struct ft_garbage *g)
+{
+	free((char *)g - offsetof(struct ft_masks, garbage));
+}
+
 static void publish(struct ft_switch *sw)
 {
-	_Atomic uint64_t *at = &sw->cache.turn;
-	uint64_t turn = atomic_load_explicit(at, memory_order_relaxed);
+	struct ft_commons *c = sw->env.commons;
+	struct ft_masks *was = sw->cache.masks, draft, *m;
 
-	atomic_store_explicit(at, turn + 1, memory_order_relaxed);
-	publish_masks(&sw->cache.relevance);
-	publish_words(&sw->cache.relevance);
-	atomic_store_explicit(at, turn + 2, memory_order_release);
-}
-
-bool ft_relevance_words(const struct ft_switch *sw, uint64_t turn, uint64_t words[FT_ALIKE_WORDS])
-{
-	const struct ft_relevance *r = &sw->cache.relevance;
-
-	for (unsigned i = 0; i < FT_ALIKE_WORDS; i++)
-		words[i] = atomic_load_explicit(&r->word[i], memory_order_relaxed);
-	atomic_thread_fence(memory_order_acquire);
-	return !(turn & 1) && atomic_load_explicit(&sw->cache.turn, memory_order_relaxed) == turn;
+	make_masks(&draft, &sw->cache.relevant);
+	m = ft_masks_take(c, &draft);
+	if (!m)
+		m = &everything;
+	sw->cache.masks = m;
+	atomic_store_explicit(&sw->front->masks, m, memory_order_release);
+	if (was && was != &everything && ft_masks_leave(c, was))
+		ft_garbage_add(&sw->garbage, &was->garbage, masks_free);
 }
 
 // These say whether anything is new.
@@ -209,31 +205,39 @@ void ft_relevance_init(struct ft_switch *sw)
 	publish(sw);
 }
 
+void ft_relevance_fini(struct ft_switch *sw)
+{
+	struct ft_masks *m = sw->cache.masks;
+
+	if (m && m != &everything && ft_masks_leave(sw->env.commons, m))
+		free(m);
+}
+
 void ft_relevance_grow(struct ft_switch *sw, const struct ft_shape *shape)
 {
-	if (add_shape(&sw->cache.relevance.fields, shape))
+	if (add_shape(&sw->cache.relevant, shape))
 		publish(sw);
 }
 
 void ft_relevance_group(struct ft_switch *sw, const struct ft_group *g)
 {
-	if (add_group(&sw->cache.relevance.fields, g))
+	if (add_group(&sw->cache.relevant, g))
 		publish(sw);
 }
 
 void ft_relevance_shrink(struct ft_switch *sw)
 {
-	struct ft_relevance *r = &sw->cache.relevance;
+	struct weft_flow_key *relevant = &sw->cache.relevant;
 
-	memset(&r->fields, 0, sizeof(r->fields));
+	memset(relevant, 0, sizeof(*relevant));
 	for (unsigned n = 0; n < WEFT_TABLES; n++) {
 		const struct ft_table *t = ft_table_of(sw, (uint8_t)n);
 
 		if (!t)
 			continue;
-		add_shapes(&r->fields, &t->classifier);
-		add_shapes(&r->fields, atomic_load_explicit(&t->soft, memory_order_relaxed));
+		add_shapes(relevant, &t->classifier);
+		add_shapes(relevant, atomic_load_explicit(&t->soft, memory_order_relaxed));
 	}
-	add_groups(&r->fields, sw);
+	add_groups(relevant, sw);
 	publish(sw);
 }

@@ -4,12 +4,14 @@
 // all tables, and of what select groups hash, as masks over the frame's first 64 bytes. For the
 // flow cache (cache_key.h).
 //
-// The writer changes it in place, word by word, while workers read. That is enough: whatever mix of
-// an older and a newer mask a worker sees lies between the two, and both, the older because the new
-// rules cannot be seen yet, the newer because those that went cannot be seen any more, hold all
-// that the rules of its version look at.
+// The writer replaces the masks whole, while workers read. Older ones and newer ones are both good
+// for a worker, the older because the new rules cannot be seen yet, the newer because those that
+// went cannot be seen any more: both hold all that the rules of its version look at. Masks that are
+// alike are one for all switches of the writer (commons.h).
 
 #include "flowtable/alike.h"
+
+#include "flowtable/txn.h"
 
 #include <stdatomic.h>
 #include <weft/flow_key.h>
@@ -27,23 +29,25 @@ enum ft_frame_kind {
 	FT_FRAME_OTHER = FT_FRAME_KINDS
 };
 
-struct ft_relevance {
-	_Alignas(64) _Atomic uint64_t mask[FT_FRAME_KINDS][8];
-	bool all_tcp6; // rules look at what lies beyond 64 bytes: TCP flags over IPv6
-	_Atomic uint64_t word[FT_ALIKE_WORDS]; // the same as words of the key
-	// the writer's
-	struct weft_flow_key fields;
+// Never changes while workers may see it.
+struct ft_masks {
+	_Alignas(64) uint64_t mask[FT_FRAME_KINDS][8];
+	uint64_t word[FT_ALIKE_WORDS]; // the same as words of the key
+	uint64_t all_tcp6; // not 0: rules look at what lies beyond 64 bytes: TCP flags over IPv6
+	// the writer's: commons.h
+	uint64_t hash;
+	uint32_t users;
+	struct ft_masks *next;
+	struct ft_garbage garbage;
 };
+#define FT_MASKS_SAY offsetof(struct ft_masks, hash)
 
 struct ft_group;
 struct ft_shape;
 struct ft_switch;
 
-// Workers. Whether the turn still is the one that ft_relevance_turn() told before any mask was
-// read, so that words[] is what those masks are made of.
-bool ft_relevance_words(const struct ft_switch *, uint64_t turn, uint64_t words[FT_ALIKE_WORDS]);
-
 void ft_relevance_init(struct ft_switch *);
+void ft_relevance_fini(struct ft_switch *); // with no worker left
 // A rule of this shape is about to be published.
 void ft_relevance_grow(struct ft_switch *, const struct ft_shape *);
 // A group is about to be published: one that chooses by a hash looks at what it hashes.

@@ -14,10 +14,12 @@ static void cache_init(struct ft_switch *sw)
 	static _Atomic uint64_t born;
 	uint64_t serial = atomic_fetch_add(&born, 1) + 1;
 
-	sw->cache.serial = (uint32_t)serial;
-	atomic_init(&sw->cache.epoch, serial << 40);
-	atomic_init(&sw->cache.base_epoch, serial << 40);
-	atomic_init(&sw->cache.fdb_epoch, serial << 40);
+	sw->front->sw = sw;
+	sw->front->ctx = sw->ctx;
+	sw->front->number = (uint32_t)serial;
+	atomic_init(&sw->front->epoch, serial << 40);
+	atomic_init(&sw->front->base_epoch, serial << 40);
+	atomic_init(&sw->front->fdb_epoch, serial << 40);
 	ft_relevance_init(sw);
 }
 
@@ -35,7 +37,6 @@ static void switch_init(struct ft_switch *sw, const struct ft_env *env)
 	ft_idmap_init(&sw->meters, seed);
 	ft_idmap_init(&sw->ports, seed);
 	ft_triggers_init(&sw->triggers, seed);
-	cache_init(sw);
 }
 
 struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits *limits, void *ctx)
@@ -47,10 +48,14 @@ struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits
 	switch_init(sw, env);
 	sw->limits = *limits;
 	sw->ctx = ctx;
+	sw->front = ft_front_new(env->commons);
+	if (sw->front)
+		cache_init(sw);
 	sw->table_counters = ft_alloc_lines(env->workers * sizeof(*sw->table_counters));
 	sw->fdb = ft_fdb_new(sw);
 	sw->cache.history = ft_alloc_lines(sizeof(*sw->cache.history));
-	if (!sw->table_counters || !sw->cache.history || !sw->fdb || !ft_ports_init(sw)) {
+	if (!sw->front || !sw->table_counters || !sw->cache.history || !sw->fdb ||
+		!ft_ports_init(sw)) {
 		ft_switch_destroy(sw);
 		return NULL;
 	}
@@ -72,6 +77,8 @@ void ft_switch_destroy(struct ft_switch *sw)
 	ft_learn_fini(sw);
 	if (sw->fdb)
 		ft_fdb_destroy(sw->fdb);
+	ft_relevance_fini(sw);
+	ft_front_free(sw->env.commons, sw->front);
 	free(sw->table_counters);
 	free(sw->cache.history);
 	free(sw);
@@ -112,17 +119,27 @@ void ft_switch_set_network(struct ft_switch *sw, uint32_t network_id)
 	ft_switch_changed(sw);
 }
 
+void *ft_switch_ctx(const struct ft_switch *sw)
+{
+	return sw->ctx;
+}
+
+struct ft_front *ft_switch_front(const struct ft_switch *sw)
+{
+	return sw->front;
+}
+
 uint32_t ft_switch_number(const struct ft_switch *sw)
 {
-	return sw->cache.serial;
+	return sw->front->number;
 }
 
 void ft_switch_changed(struct ft_switch *sw)
 {
 	uint64_t epoch = ft_epoch(sw) + 2;
 
-	atomic_store_explicit(&sw->cache.base_epoch, epoch, memory_order_relaxed);
-	atomic_store_explicit(&sw->cache.epoch, epoch, memory_order_release);
+	atomic_store_explicit(&sw->front->base_epoch, epoch, memory_order_relaxed);
+	atomic_store_explicit(&sw->front->epoch, epoch, memory_order_release);
 }
 
 void ft_epoch_commit_begins(struct ft_switch *sw, const struct ft_txn *t)
@@ -130,11 +147,11 @@ void ft_epoch_commit_begins(struct ft_switch *sw, const struct ft_txn *t)
 	uint64_t epoch = ft_epoch(sw);
 
 	if (!ft_history_log(sw, t, epoch + 2))
-		atomic_store_explicit(&sw->cache.base_epoch, epoch + 2, memory_order_relaxed);
-	atomic_store_explicit(&sw->cache.epoch, epoch + 1, memory_order_release);
+		atomic_store_explicit(&sw->front->base_epoch, epoch + 2, memory_order_relaxed);
+	atomic_store_explicit(&sw->front->epoch, epoch + 1, memory_order_release);
 }
 
 void ft_epoch_commit_ends(struct ft_switch *sw)
 {
-	atomic_store_explicit(&sw->cache.epoch, ft_epoch(sw) + 1, memory_order_release);
+	atomic_store_explicit(&sw->front->epoch, ft_epoch(sw) + 1, memory_order_release);
 }

@@ -5,7 +5,9 @@
 // The upper part is read by workers while the writer changes it: atomics, and pointers to what is
 // replaced as a whole. The lower part is the writer's alone.
 
+#include "flowtable/commons.h"
 #include "flowtable/cookies.h"
+#include "flowtable/front.h"
 #include "flowtable/group.h"
 #include "flowtable/history.h"
 #include "flowtable/ids.h"
@@ -55,17 +57,12 @@ struct ft_switch {
 	struct ft_learners learners; // their memory
 	struct ft_idmap groups;      // to struct ft_group, the newest
 	struct ft_idmap meters;      // to struct ft_meter, the newest
+	struct ft_front *front;      // constant; what known packets need
 	struct {
-		_Alignas(64) _Atomic uint64_t
-			epoch;                  // moves with every change that a path depends on
-		_Atomic uint64_t base_epoch;    // the latest change that is not in the history
-		_Atomic uint64_t fdb_epoch;     // moves with every change of the FDB
-		struct ft_history *history;     // constant
-		_Atomic uint64_t turn;          // of the relevance; odd while that changes
-		uint32_t serial;                // of all switches there ever were
-		_Atomic(struct ft_gist *) gist; // gist.h; NULL: there is none
-		struct ft_relevance relevance;
-	} cache; // for the flow caches (cache.h)
+		struct ft_history *history;    // constant
+		struct weft_flow_key relevant; // the writer's: what the masks are made of
+		struct ft_masks *masks;        // the writer's: those of the front
+	} cache;                               // for the flow caches (cache.h)
 
 	// ---- the writer's alone
 	_Alignas(64) void *ctx; // for env.removed and, constant as it is, env.vtep_live
@@ -115,23 +112,17 @@ static inline unsigned ft_flags(const struct ft_switch *sw)
 // Workers: before they look at anything else of the switch.
 static inline uint64_t ft_epoch(const struct ft_switch *sw)
 {
-	return atomic_load_explicit(&sw->cache.epoch, memory_order_acquire);
+	return atomic_load_explicit(&sw->front->epoch, memory_order_acquire);
 }
 
 static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
 {
-	return atomic_load_explicit(&sw->cache.fdb_epoch, memory_order_acquire);
-}
-
-// Beside the epochs, which are asked for just then: one cache line a switch, not two.
-static inline uint64_t ft_relevance_turn(const struct ft_switch *sw)
-{
-	return atomic_load_explicit(&sw->cache.turn, memory_order_acquire);
+	return atomic_load_explicit(&sw->front->fdb_epoch, memory_order_acquire);
 }
 
 static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
 {
-	return atomic_load_explicit(&sw->cache.base_epoch, memory_order_relaxed);
+	return atomic_load_explicit(&sw->front->base_epoch, memory_order_relaxed);
 }
 
 // Writer: as of when the counters are told.
@@ -147,7 +138,7 @@ void ft_epoch_commit_ends(struct ft_switch *);
 // Writer: the FDB has changed.
 static inline void ft_fdb_changed(struct ft_switch *sw)
 {
-	atomic_fetch_add_explicit(&sw->cache.fdb_epoch, 1, memory_order_release);
+	atomic_fetch_add_explicit(&sw->front->fdb_epoch, 1, memory_order_release);
 }
 
 static_assert(offsetof(struct ft_switch, tables) == 64, "one line before the tables");

@@ -332,6 +332,7 @@ void ft_trace_drop(struct ft_packet *p, enum weft_drop why)
 	}
 	t->path.end = FT_PATH_DROP;
 	t->path.why = (uint8_t)why;
+	t->path.network = ntohl(p->key.in_port);
 	t->path.target = t->path.rule = p->rule;
 	t->path.table = p->table;
 	t->ended = true;

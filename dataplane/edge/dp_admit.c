@@ -22,11 +22,19 @@ enum weft_drop dp_admit(struct dp_worker *w, const struct dp_tenant *t, const st
 	return learns ? dp_vtep_heard(w, t, set, rx) : WEFT_DROP_MAX;
 }
 
-// New flows of many VTEPs: what is read of the sets is asked for first.
-static void dp_admit_look_ahead(const struct dp_arrivals *in, uint64_t which)
+// New flows of many tenants, or of many VTEPs: what is read of them is asked for first.
+static void dp_admit_look_ahead(const struct dp_worker *w, uint64_t which)
 {
+	const struct dp_arrivals *in = &w->in;
+
 	for (uint64_t left = which; left; left &= left - 1)
-		__builtin_prefetch(in->tenant[__builtin_ctzll(left)]->vteps);
+		__builtin_prefetch(in->tenant[__builtin_ctzll(left)]);
+	for (uint64_t left = which; left; left &= left - 1) {
+		const struct dp_tenant *t = in->tenant[__builtin_ctzll(left)];
+
+		__builtin_prefetch(t->vteps);
+		__builtin_prefetch(&t->counters[w->id], 1);
+	}
 	for (uint64_t left = which; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		const struct dp_vtep_set *set =
@@ -43,13 +51,14 @@ uint64_t dp_admit_rest(struct dp_worker *w, uint64_t left)
 	uint64_t which = left & in->waits;
 
 	if (which & (which - 1))
-		dp_admit_look_ahead(in, which);
+		dp_admit_look_ahead(w, which);
 	for (; which; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(which);
 		struct dp_cause cause = {.in_port = in->at[i].from.in_port};
 
 		if (dp_admit_listed(in->tenant[i], in->at[i].from.tun_src))
 			continue;
+		dp_count(&dp_counters(w, in->tenant[i])->received, 1);
 		dp_worker_drop(w, in->tenant[i], in->m[i], WEFT_DROP_UNKNOWN_VTEP, &cause);
 		left &= ~(1ull << i);
 	}

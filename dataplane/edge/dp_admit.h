@@ -25,10 +25,16 @@
 enum weft_drop dp_admit(
 	struct dp_worker *w, const struct dp_tenant *t, const struct overlay_rx *rx);
 
-// Whether the tenant's packets can wait, now.
-static inline bool dp_admit_can_wait(const struct dp_tenant *t)
+// What the front of the tenant's switch says of the tenant: DP_FRONT_*.
+static inline unsigned dp_front_says(const struct ft_front *front)
 {
-	return __atomic_load_n(&t->listed_vteps, __ATOMIC_RELAXED);
+	return atomic_load_explicit(&front->flags, memory_order_relaxed);
+}
+
+// Whether the tenant's packets can wait, now.
+static inline bool dp_admit_can_wait(const struct ft_front *front)
+{
+	return dp_front_says(front) & DP_FRONT_LISTED;
 }
 
 // The same as dp_admit() of an untagged IPv4 frame to the host's own address that can wait.

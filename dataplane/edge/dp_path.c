@@ -11,25 +11,38 @@
 // Packets one after the other on the same path are counted together.
 struct dp_run {
 	const struct ft_path *path; // NULL: none
-	struct dp_tenant *tenant;   // its
 	unsigned n;
 	uint64_t bytes;
 };
+
+// What a tenant's ledger says of packets on known ways, it is told later, as rules are
+// (flowtable/pending.h): that they came in, and where they ended if it was here. So a packet that a
+// rule drops touches nothing of its tenant.
+void dp_path_told(void *ctx, const struct ft_path *path, uint64_t packets, uint64_t used_ns)
+{
+	struct dp_cause cause = {.rule = path->target, .in_port = path->network};
+	struct dp_worker *w = ctx;
+	struct dp_tenant *t = ft_switch_ctx(path->sw);
+
+	dp_count(&dp_counters(w, t)->received, packets);
+	dp_count(&dp_counters(w, t)->cache_hits, packets);
+	if (path->end == FT_PATH_DROP)
+		dp_drop_count(&w->drops, t, (enum weft_drop)path->why, &cause, packets, used_ns);
+}
 
 static void dp_run_end(struct dp_worker *w, const struct dp_run *r)
 {
 	if (!r->n)
 		return;
 	ft_cache_count(w->cache, r->path, r->n, r->bytes, w->now_ns);
-	dp_count(&dp_counters(w, r->tenant)->cache_hits, r->n);
 }
 
-static inline void dp_run_add(struct dp_worker *w, struct dp_run *r, const struct ft_path *path,
-	struct dp_tenant *tenant, uint32_t bytes)
+static inline void dp_run_add(
+	struct dp_worker *w, struct dp_run *r, const struct ft_path *path, uint32_t bytes)
 {
 	if (path != r->path) {
 		dp_run_end(w, r);
-		*r = (struct dp_run){.path = path, .tenant = tenant};
+		*r = (struct dp_run){.path = path};
 	}
 	r->n++;
 	r->bytes += bytes;
@@ -112,17 +125,19 @@ static inline bool dp_path_fits(
 	       (in->m[i]->data_off >= r->tmpl.len && !r->tmpl.udp_csum && !dp_vtep_is_down(r));
 }
 
-static void dp_path_drop(struct dp_worker *w, const struct ft_path *path, unsigned i)
+// A packet that a meter ended did not go all of its path.
+static void dp_path_ended(struct dp_worker *w, struct dp_tenant *t)
 {
-	struct dp_cause cause = {.rule = path->target, .in_port = w->in.at[i].from.in_port};
-
-	dp_worker_drop(w, w->in.tenant[i], w->in.m[i], (enum weft_drop)path->why, &cause);
+	dp_count(&dp_counters(w, t)->received, 1);
+	dp_count(&dp_counters(w, t)->cache_hits, 1);
 }
 
 uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[])
 {
 	struct dp_arrivals *in = &w->in;
+	struct rte_mbuf *dropped[DP_RX_BURST];
 	struct dp_run run = {0};
+	unsigned n_dropped = 0;
 	uint64_t left = 0;
 
 	for (unsigned i = 0; i < in->n; i++) {
@@ -134,17 +149,19 @@ uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[])
 			continue;
 		}
 		if (__builtin_expect(p->steps, 0) && !dp_path_steps(w, p, i)) {
-			dp_count(&dp_counters(w, in->tenant[i])->cache_hits, 1);
+			dp_path_ended(w, in->tenant[i]);
 			continue;
 		}
-		dp_run_add(w, &run, p, in->tenant[i], bytes);
+		dp_run_add(w, &run, p, bytes);
 		if (p->end == FT_PATH_DROP)
-			dp_path_drop(w, p, i);
+			dropped[n_dropped++] = in->m[i];
 		else if (p->flags == DP_PATH_PORT)
 			dp_tx(w, in->tenant[i], in->m[i], (struct dp_port *)(uintptr_t)p->target);
 		else
 			dp_path_encap(w, p, i);
 	}
 	dp_run_end(w, &run);
+	if (n_dropped)
+		rte_pktmbuf_free_bulk(dropped, n_dropped);
 	return left;
 }

@@ -41,17 +41,25 @@ struct ft_packet;
 
 // ---- any thread, inside a read-side section
 
+// The front of the tenant that has the network, or dp->no_front; NULL: it is in no tenant's hands.
+// What it leads to is not looked at.
+static inline const struct ft_front *dp_networks_front(
+	const struct dp *dp, enum weft_encap encap, uint32_t id)
+{
+	return dp_radix_get(encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, id);
+}
+
 // Whose network it is; NULL: nobody's here.
 static inline struct dp_tenant *dp_networks_owner(
 	const struct dp *dp, enum weft_encap encap, uint32_t id)
 {
-	struct dp_tenant *t = dp_radix_get(encap == WEFT_ENCAP_VXLAN ? &dp->vxlan : &dp->nvgre, id);
+	const struct ft_front *front = dp_networks_front(dp, encap, id);
 	const struct dp_ranges *ranges;
 
-	if (__builtin_expect(t && t != dp->nobody, 1))
-		return t;
+	if (__builtin_expect(front && front != &dp->no_front, 1))
+		return front->ctx;
 	ranges = __atomic_load_n(&dp->ranges[encap - 1], __ATOMIC_ACQUIRE);
-	return t || !ranges ? NULL : dp_ranges_find(ranges, id);
+	return front || !ranges ? NULL : dp_ranges_find(ranges, id);
 }
 
 // The port of its switch that packets of this encapsulation come in by.

@@ -7,8 +7,8 @@
 //
 // A packet whose way is known does not see the tables (dp_path.c).
 //
-// A packet is entered in the ledger (received) when it is known whose it is: at once on a local
-// port, after decap on an uplink.
+// A packet is entered in the ledger (received) when it enters the tables, or is refused; on a known
+// way with all others that went it (dp_path_told()).
 
 #include "dp_worker.h"
 
@@ -128,6 +128,7 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool extracted)
 		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
+	dp_count(&dp_counters(w, t)->received, n);
 	ft_switch_process_traced(t->sw, w->id, w->now_ns, p, trace, n, extracted, &w->sink.ft);
 	if (w->cache)
 		dp_rx_learn(w, t, n);
@@ -143,7 +144,7 @@ static void dp_rx_look_ahead(struct dp_worker *w, uint64_t left, bool extracted)
 	for (; left; left &= left - 1, n++) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		sw[n] = w->in.at[i].sw;
+		sw[n] = w->in.at[i].front->sw;
 		p[n] = &w->rx[i];
 		if (!extracted)
 			dp_rx_fill(w, p[n], i);
@@ -203,7 +204,8 @@ void dp_rx_enter(struct dp_worker *w)
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
 	struct dp_arrivals *in = &w->in;
-	struct ft_from from = {.sw_number = port->tenant->sw_number, .in_port = port->ofport};
+	const struct ft_front *front = ft_switch_front(port->tenant->sw);
+	struct ft_from from = {.sw_number = front->number, .in_port = port->ofport};
 
 	if (dp_storm_is_limited(port))
 		n = dp_storm_admit(w, port, m, n);
@@ -214,15 +216,15 @@ void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 		in->tenant[i] = port->tenant;
 		in->at[i] = (struct ft_arrival){
 			.data = rte_pktmbuf_mtod(m[i], uint8_t *),
-			.sw = port->tenant->sw,
+			.front = front,
 			.len = m[i]->data_len,
 			.total_len = m[i]->pkt_len,
 			.from = from,
 		};
 	}
 	in->n = n;
-	dp_count(&dp_counters(w, port->tenant)->received, n);
-	dp_rx_enter(w);
+	if (n)
+		dp_rx_enter(w);
 }
 
 static void dp_rx_local(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)

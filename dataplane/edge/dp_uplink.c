@@ -48,9 +48,9 @@ static void dp_rx_foreign(struct dp_worker *w, struct dp_port *port, struct rte_
 // Where the latest inner frame came from: the next one's tenant need not be looked for if it came
 // from there too.
 struct dp_rx_tunnel {
-	struct dp_tenant *tenant; // NULL: no frame yet
-	unsigned received;        // not in its ledger yet
-	bool may_wait;            // sources that can be asked about later (dp_admit.h) are
+	const struct ft_front *front; // its tenant's switch's; NULL: no frame yet
+	bool may_wait;                // sources that can be asked about later (dp_admit.h) are
+	bool waits; // and so is this one, if the flow cache does not know the packet
 	uint32_t vni;
 	uint8_t encap;
 	struct weft_ip src, dst;
@@ -61,19 +61,9 @@ struct dp_rx_tunnel {
 #define DP_RX_NO_WAY UINT64_MAX
 #define DP_RX_NETWORK 0xffffffff00000000ull
 
-static void dp_rx_received(struct dp_worker *w, struct dp_rx_tunnel *last)
-{
-	if (last->tenant)
-		dp_count(&dp_counters(w, last->tenant)->received, last->received);
-	last->tenant = NULL;
-	last->received = 0;
-	last->plain = DP_RX_NO_WAY;
-	last->mask = UINT64_MAX;
-}
-
 static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
 {
-	return last->tenant && last->vni == rx->vni && last->encap == rx->encap &&
+	return last->front && last->vni == rx->vni && last->encap == rx->encap &&
 	       weft_ip_equal(&last->src, &rx->src) && weft_ip_equal(&last->dst, &rx->dst) &&
 	       !rx->inner_vlan;
 }
@@ -87,7 +77,9 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	struct dp_cause cause = {.in_port = in_port};
 	enum weft_drop reason = t ? dp_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
 
-	dp_rx_received(w, last);
+	last->front = NULL;
+	last->plain = DP_RX_NO_WAY;
+	last->mask = UINT64_MAX;
 	if (!t)
 		t = port->tenant;
 	if (reason != WEFT_DROP_MAX) {
@@ -97,7 +89,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		return NULL;
 	}
 	*last = (struct dp_rx_tunnel){
-		.tenant = t,
+		.front = ft_switch_front(t->sw),
 		.may_wait = last->may_wait,
 		.vni = rx->vni,
 		.encap = rx->encap,
@@ -108,6 +100,8 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		.from = {t->sw_number, in_port, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {
+		// Asked again where the flow cache does not know it: the epoch was read after this.
+		last->waits = last->may_wait && dp_admit_can_wait(last->front);
 		last->from.tun_src = weft_ip_v4(&rx->src);
 		last->from.tun_dst = weft_ip_v4(&rx->dst);
 	}
@@ -121,10 +115,11 @@ static inline struct ft_arrival *dp_rx_arrive(struct dp_worker *w, const struct 
 	unsigned i = in->n++;
 
 	in->m[i] = m;
-	in->tenant[i] = last->tenant;
+	in->tenant[i] = last->front->ctx;
+	in->waits |= (uint64_t)last->waits << i;
 	in->at[i] = (struct ft_arrival){
 		.data = data,
-		.sw = last->tenant->sw,
+		.front = last->front,
 		.len = m->data_len,
 		.total_len = m->pkt_len,
 		.from = last->from,
@@ -146,7 +141,7 @@ static inline void dp_rx_arrive_by(
 
 static inline bool dp_rx_tos_matters(const struct dp_rx_tunnel *last, uint8_t tos)
 {
-	bool uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
+	bool uniform = dp_front_says(last->front) & DP_FRONT_UNIFORM;
 
 	return overlay_tos_egress_matters(tos, uniform);
 }
@@ -155,12 +150,14 @@ static inline bool dp_rx_tos_matters(const struct dp_rx_tunnel *last, uint8_t to
 static inline bool dp_rx_tos(struct dp_worker *w, const struct dp_rx_tunnel *last,
 	struct rte_mbuf *m, uint8_t *data, uint32_t len, uint8_t tos)
 {
-	bool uniform = __atomic_load_n(&last->tenant->dscp_uniform, __ATOMIC_RELAXED);
+	bool uniform = dp_front_says(last->front) & DP_FRONT_UNIFORM;
 	struct dp_cause cause = {.in_port = last->from.in_port};
+	struct dp_tenant *t = last->front->ctx;
 
 	if (overlay_tos_egress(data, len, tos, uniform))
 		return true;
-	dp_worker_drop(w, last->tenant, m, WEFT_DROP_ECN, &cause);
+	dp_count(&dp_counters(w, t)->received, 1);
+	dp_worker_drop(w, t, m, WEFT_DROP_ECN, &cause);
 	return false;
 }
 
@@ -172,7 +169,6 @@ static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct
 
 	if (__builtin_expect(!dp_rx_is_from(last, rx), 0) && !dp_rx_whose(w, port, m, rx, last))
 		return;
-	last->received++;
 	overlay_strip(p, rx);
 	if (dp_rx_tos_matters(last, rx->tos) && !dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
 		return;
@@ -277,20 +273,22 @@ static __attribute__((noinline)) bool dp_rx_plain_whose(struct dp_worker *w, str
 
 // From now on all of its network's frames whose sources can be asked about later. False: they
 // can't, or the network is nobody's.
-static inline bool dp_rx_plain_waits(struct dp_worker *w, const struct overlay_vtep *vtep,
+static inline bool dp_rx_plain_waits(const struct ft_front *front, const struct overlay_vtep *vtep,
 	const struct overlay_plain *p, struct dp_rx_tunnel *last)
 {
-	struct dp_tenant *t = last->may_wait ? dp_networks_owner(w->dp, p->encap, p->vni) : NULL;
+	typedef uint32_t words __attribute__((vector_size(16)));
+	words from;
 
-	if (!t || !dp_admit_can_wait(t))
+	if (__builtin_expect(!front || !dp_admit_can_wait(front), 0))
 		return false;
-	dp_rx_received(w, last);
-	last->tenant = t;
+	// In one piece, as it is read at once.
+	from = (words){front->number, WEFT_OFPORT_OVERLAY, p->src, weft_ip_v4(&vtep->ipv4)};
+	memcpy(&last->from, &from, sizeof(from));
+	last->front = front;
+	last->waits = true;
 	last->encap = WEFT_ENCAP_NONE; // dp_rx_is_from(): nobody asked
 	last->plain = dp_rx_plain_way(p) & DP_RX_NETWORK;
 	last->mask = DP_RX_NETWORK;
-	last->from = (struct ft_from){
-		t->sw_number, WEFT_OFPORT_OVERLAY, p->src, weft_ip_v4(&vtep->ipv4)};
 	return true;
 }
 
@@ -299,96 +297,78 @@ static inline bool dp_rx_plain_ask(struct dp_worker *w, const struct dp_rx_tunne
 	struct rte_mbuf *m, const struct overlay_plain *p)
 {
 	struct dp_cause cause = {.in_port = last->from.in_port};
+	struct dp_tenant *t = last->front->ctx;
 
-	if (dp_admit_listed(last->tenant, p->src))
+	if (dp_admit_listed(t, p->src))
 		return true;
-	dp_worker_drop(w, last->tenant, m, WEFT_DROP_UNKNOWN_VTEP, &cause);
+	dp_count(&dp_counters(w, t)->received, 1);
+	dp_worker_drop(w, t, m, WEFT_DROP_UNKNOWN_VTEP, &cause);
 	return false;
 }
 
+// `front`: of its network, if it may wait.
 static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
-	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
-	struct dp_rx_tunnel *last)
+	const struct overlay_vtep *vtep, const struct ft_front *front, struct rte_mbuf *m,
+	const struct overlay_plain *p, struct dp_rx_tunnel *last)
 {
 	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->inner_ofs);
-	bool odd = p->inner_vlan || !p->src, waits;
+	bool odd = p->inner_vlan || !p->src;
 	struct ft_arrival *a;
 
-	if (__builtin_expect((dp_rx_plain_way(p) & last->mask) != last->plain || odd, 0) &&
-		(odd || !dp_rx_plain_waits(w, vtep, p, last)) &&
+	if (((dp_rx_plain_way(p) & last->mask) != last->plain || odd) &&
+		(odd || !dp_rx_plain_waits(front, vtep, p, last)) &&
 		!dp_rx_plain_whose(w, port, vtep, m, p, last))
 		return;
-	waits = last->mask == DP_RX_NETWORK;
-	last->received++;
-	if (__builtin_expect(dp_rx_tos_matters(last, p->tos), 0)) {
-		if ((waits && !dp_rx_plain_ask(w, last, m, p)) ||
-			!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
-			return;
-		waits = false;
-	}
+	if (__builtin_expect(dp_rx_tos_matters(last, p->tos), 0) &&
+		((last->waits && !dp_rx_plain_ask(w, last, m, p)) ||
+			!dp_rx_tos(w, last, m, data, p->inner_len, p->tos)))
+		return;
 	m->data_off = (uint16_t)(m->data_off + p->inner_ofs);
 	m->data_len = p->inner_len;
 	m->pkt_len = p->inner_len;
-	w->in.waits |= (uint64_t)waits << w->in.n;
 	a = dp_rx_arrive(w, last, m, data);
 	a->from.tun_src = p->src;
 	dp_rx_arrive_by(w, last, a, p->vni);
 }
 
-// The frames are of ever other tenants: each step asks for what the next one needs of all of them,
-// and nobody waits. What is not in the map is left to be found missing.
-static __attribute__((noinline)) void dp_rx_look_ahead_tenants(
-	const struct dp_worker *w, const struct overlay_plain plain[], uint64_t which)
+// The fronts of plain frames that may wait, all asked for before the first is read. NULL: the
+// network is no tenant's.
+static inline void dp_rx_plain_fronts(const struct dp_worker *w, bool may_wait,
+	const struct overlay_plain plain[], uint64_t which, const struct ft_front *front[])
 {
-	const struct dp_tenant *t[DP_RX_BURST];
+	const struct overlay_plain none = {.encap = WEFT_ENCAP_NONE}, *p = &none;
+	const struct ft_front *f = NULL;
 
-	for (uint64_t left = which; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
+	for (; which; which &= which - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(which);
 
-		t[i] = dp_networks_owner(w->dp, plain[i].encap, plain[i].vni);
-		__builtin_prefetch(t[i]);
+		if (may_wait && (plain[i].vni != p->vni || plain[i].encap != p->encap)) {
+			p = &plain[i];
+			f = dp_networks_front(w->dp, (enum weft_encap)p->encap, p->vni);
+			__builtin_prefetch(f);
+		}
+		front[i] = f;
 	}
-	for (uint64_t left = which; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (!t[i])
-			continue;
-		__builtin_prefetch(&t[i]->counters[w->id], 1);
-		ft_cache_prefetch(t[i]->sw);
-	}
-}
-
-// Whether a quarter of the frames are another network's than the plain one before.
-static inline bool dp_rx_are_mixed(const struct overlay_plain plain[], uint64_t which)
-{
-	unsigned changes = 0, n = (unsigned)__builtin_popcountll(which);
-
-	if (which & (which + 1)) // not the first n: unusual, and not worth it
-		return false;
-	for (unsigned i = 1; i < n; i++)
-		changes += plain[i].vni != plain[i - 1].vni;
-	return changes > n / 4;
 }
 
 void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)
 {
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct overlay_plain plain[DP_RX_BURST];
+	const struct ft_front *front[DP_RX_BURST];
 	uint64_t are_plain = dp_rx_plain_burst(port, vtep, m, n, plain);
 	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY, .mask = UINT64_MAX};
 
 	last.may_wait = w->cache && !__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED);
 	w->in.n = 0;
 	w->in.waits = 0;
-	if (dp_rx_are_mixed(plain, are_plain))
-		dp_rx_look_ahead_tenants(w, plain, are_plain);
+	dp_rx_plain_fronts(w, last.may_wait, plain, are_plain, front);
 	for (unsigned i = 0; i < n; i++) {
 		if (__builtin_expect(are_plain >> i & 1, 1))
-			dp_rx_plain(w, port, vtep, m[i], &plain[i], &last);
+			dp_rx_plain(w, port, vtep, front[i], m[i], &plain[i], &last);
 		else
 			dp_rx_one(w, port, vtep, m[i], &last);
 	}
-	dp_rx_received(w, &last);
 	if (w->in.n)
 		dp_rx_enter(w);
 	w->in.waits = 0;

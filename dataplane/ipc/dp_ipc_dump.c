@@ -71,7 +71,10 @@ void dp_dump_tenants(
 	struct dp_dump *d, void (*fn)(struct dp_dump *, struct dp_tenant *), bool nobody)
 {
 	if (d->tenant) {
-		fn(d, dp_tenant_find(d->dp, d->tenant)); // there, or dp_ipc_dump() has said so
+		struct dp_tenant *t = dp_tenant_find(d->dp, d->tenant);
+
+		if (t) // it may have gone while the dump waited
+			fn(d, t);
 		return;
 	}
 	if (nobody)
@@ -239,8 +242,16 @@ static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_req
 	}
 }
 
+// The ledgers, at once, when workers have told them what they had counted.
+static enum weft_error dp_dump_start_ledgers(struct dp_dump *d)
+{
+	return dp_dump_job(d, NULL) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
+}
+
 static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_request *r)
 {
+	if (d->type == WEFT_IPC_DUMP_DROPS || d->type == WEFT_IPC_DUMP_DROP_RULES)
+		return dp_dump_start_ledgers(d);
 	if (dp_dump_tell(d))
 		return WEFT_E_NONE;
 	return d->type == WEFT_IPC_DUMP_FDB ? dp_dump_start_fdb(d) : dp_dump_switch(d, r);
@@ -331,6 +342,10 @@ static bool dp_dump_some(struct dp_dump *job)
 		return dp_dump_numbers(job);
 	if (job->type == WEFT_IPC_DUMP_TABLES) {
 		dp_dump_table_stats(job, job->of);
+		return false;
+	}
+	if (job->type == WEFT_IPC_DUMP_DROPS || job->type == WEFT_IPC_DUMP_DROP_RULES) {
+		dp_dump_tell(job);
 		return false;
 	}
 	if (job->type == WEFT_IPC_DUMP_FLOWS)

@@ -118,7 +118,7 @@ static void dp_big_look(const struct dp_big *b, unsigned n, uint8_t head[][DP_TC
 		in->tenant[i] = b->port->tenant;
 		in->at[i] = (struct ft_arrival){
 			.data = head[i],
-			.sw = t->sw,
+			.front = ft_switch_front(t->sw),
 			.len = b->gso.tcp.data,
 			.total_len = b->m->pkt_len,
 			.from = {.sw_number = ft_switch_number(t->sw), .in_port = b->port->ofport},
@@ -365,9 +365,7 @@ static void dp_big_leave(struct dp_big *b, const struct ft_path *path)
 
 static void dp_big_go(struct dp_big *b, const struct ft_path *path)
 {
-	dp_count(&dp_counters(b->w, b->port->tenant)->received, b->n);
 	ft_cache_count(b->w->cache, path, b->n, dp_cut_bytes(b->m), b->w->now_ns);
-	dp_count(&dp_counters(b->w, b->port->tenant)->cache_hits, b->n);
 	dp_count(&b->w->stats.cache_hits, b->n);
 	if (path->steps)
 		dp_path_steps(b->w, path, 0);

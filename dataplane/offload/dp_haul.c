@@ -229,7 +229,7 @@ static void dp_haul_look(struct dp_haul *h, unsigned n)
 		in->tenant[i] = h->tenant;
 		in->at[i] = (struct ft_arrival){
 			.data = i ? frame : rte_pktmbuf_mtod(h->m, uint8_t *),
-			.sw = h->tenant->sw,
+			.front = ft_switch_front(h->tenant->sw),
 			.len = i ? len - h->inner : h->m->data_len,
 			.total_len = len - h->inner,
 			.from = h->from,
@@ -301,10 +301,8 @@ static void dp_haul_go(struct dp_haul *h, const struct ft_path *path)
 	struct dp_cause cause = {.in_port = h->from.in_port};
 	uint32_t went;
 
-	dp_count(&c->received, h->n);
 	ft_cache_count(
 		h->w->cache, path, h->n, h->gso.tcp.len - (uint64_t)h->n * h->inner, h->w->now_ns);
-	dp_count(&c->cache_hits, h->n);
 	dp_count(&h->w->stats.cache_hits, h->n);
 	dp_haul_edit(h, path);
 	dp_tx_flush(h->w); // what came before it goes before it

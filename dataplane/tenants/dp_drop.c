@@ -21,8 +21,8 @@ static bool dp_drop_same(const struct weft_ipc_drop_rule *a, const struct weft_i
 	       a->table == b->table && a->has_rule == b->has_rule && a->in_port == b->in_port;
 }
 
-static void dp_drop_note(
-	struct dp_drops *d, uint32_t tenant, enum weft_drop reason, const struct dp_cause *cause)
+static void dp_drop_note(struct dp_drops *d, uint32_t tenant, enum weft_drop reason,
+	const struct dp_cause *cause, uint64_t packets, uint64_t last_ns)
 {
 	struct weft_ipc_drop_rule r = {.reason = reason, .in_port = cause->in_port};
 	struct dp_drop_note *n;
@@ -42,8 +42,9 @@ static void dp_drop_note(
 		n->tenant = tenant;
 		n->rule = r;
 	}
-	n->rule.packets++;
-	n->rule.last_ns = d->now_ns;
+	n->rule.packets += packets;
+	if (n->rule.last_ns < last_ns)
+		n->rule.last_ns = last_ns;
 	__atomic_store_n(&n->seq, n->seq + 1, __ATOMIC_RELEASE);
 }
 
@@ -52,8 +53,15 @@ void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum w
 {
 	dp_count(&t->counters[d->thread].drops[reason], 1);
 	if (cause)
-		dp_drop_note(d, t->id, reason, cause);
+		dp_drop_note(d, t->id, reason, cause, 1, d->now_ns);
 	rte_pktmbuf_free(m);
+}
+
+void dp_drop_count(struct dp_drops *d, struct dp_tenant *t, enum weft_drop reason,
+	const struct dp_cause *cause, uint64_t packets, uint64_t last_ns)
+{
+	dp_count(&t->counters[d->thread].drops[reason], packets);
+	dp_drop_note(d, t->id, reason, cause, packets, last_ns);
 }
 
 static bool dp_drop_read(const struct dp_drop_note *n, struct dp_drop_note *out)

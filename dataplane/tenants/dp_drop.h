@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one way for a packet to die.
+// The one way for a packet to die, but for those on a known way, which die alike and are told of
+// together (dp_path.c).
 //
 // dp_drop() frees the buffer, counts the reason in the tenant's ledger, and notes beside which rule
 // it happened. The notes are a small table per thread, so that an operator can ask "which rule eats
@@ -41,6 +42,10 @@ struct dp_cause {
 // more, no note is taken.
 void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum weft_drop reason,
 	const struct dp_cause *cause);
+
+// The same for so many packets that have been freed before, the latest of them at last_ns.
+void dp_drop_count(struct dp_drops *d, struct dp_tenant *t, enum weft_drop reason,
+	const struct dp_cause *cause, uint64_t packets, uint64_t last_ns);
 
 // Control thread: the notes of tenant `id`, at most `max`; returns how many. now_ns makes ages.
 unsigned dp_drop_notes(const struct dp_drops *d, uint32_t id, uint64_t now_ns,

@@ -31,9 +31,9 @@ static struct dp_radix *dp_tenant_radix(struct dp *dp, const struct dp_tenant *t
 static const struct dp_tenant *dp_tenant_of_network(struct dp *dp, unsigned encap, uint32_t id)
 {
 	const struct dp_radix *map = dp_networks(dp, encap);
-	const struct dp_tenant *t = map ? dp_radix_get(map, id) : NULL;
+	const struct ft_front *front = map ? dp_radix_get(map, id) : NULL;
 
-	return t == dp->nobody ? NULL : t;
+	return front ? front->ctx : NULL;
 }
 
 static void dp_tenant_free(void *obj)
@@ -199,7 +199,7 @@ static struct ft_limits dp_tenant_limits(const struct weft_ipc_tenant *cfg)
 static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *cfg)
 {
 	struct ft_limits limits = dp_tenant_limits(cfg);
-	unsigned flags = 0;
+	unsigned flags = 0, says = 0;
 
 	if (cfg->flags & WEFT_TENANT_LEARN)
 		flags |= FT_SWITCH_LEARN;
@@ -218,9 +218,13 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 		__atomic_store_n(&t->dp->suppressing, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->flags, cfg->flags, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->mtu, cfg->mtu, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->listed_vteps, !cfg->max_vteps && !t->provider, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->too_big, cfg->too_big, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->dscp_uniform, cfg->tos & WEFT_TOS_UNIFORM, __ATOMIC_RELAXED);
+	if (!t->provider && !cfg->max_vteps)
+		says |= DP_FRONT_LISTED;
+	if (cfg->tos & WEFT_TOS_UNIFORM)
+		says |= DP_FRONT_UNIFORM;
+	atomic_store_explicit(&ft_switch_front(t->sw)->flags, says, memory_order_relaxed);
 	dp_tenant_stale(t); // outer headers say some of it
 	__atomic_store_n(&t->punt_rate, cfg->punt_rate, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->punt_burst, cfg->punt_burst, __ATOMIC_RELAXED);
@@ -247,7 +251,7 @@ static enum weft_error dp_tenant_start(
 		ft_switch_set_network(t->sw, cfg->vni);
 		ft_port_set(t->sw, &(struct ft_port){.ofport = WEFT_OFPORT_OVERLAY, .live = true});
 	}
-	if (map && dp_radix_set(map, cfg->vni, t)) {
+	if (map && dp_radix_set(map, cfg->vni, ft_switch_front(t->sw))) {
 		ft_switch_free(t->sw);
 		return WEFT_E_NO_MEMORY;
 	}
@@ -314,7 +318,8 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 	dp->bfd.stale = true;
 	dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
 	if (map)
-		dp_radix_set(map, t->network, hidden ? dp->nobody : t); // its page exists
+		dp_radix_set(map, t->network,
+			hidden ? &dp->no_front : ft_switch_front(t->sw)); // its page exists
 	if (hidden)
 		for (unsigned i = 0; i < WEFT_PROVIDER_ENCAPS; i++)
 			dp_ranges_forget(dp->ranges[i], t);
@@ -328,7 +333,7 @@ static void dp_tenant_release_network(struct dp *dp, const struct dp_tenant *t)
 {
 	struct dp_radix *map = dp_tenant_radix(dp, t);
 
-	if (!map || dp_radix_get(map, t->network) != dp->nobody)
+	if (!map || dp_radix_get(map, t->network) != &dp->no_front)
 		return;
 	for (const struct dp_tenant *o = dp->tenant_by_network[t->network % DP_TENANT_BUCKETS]; o;
 		o = o->network_next)

@@ -24,6 +24,10 @@ struct dp;
 struct dp_port;
 struct dp_provider;
 
+// What the front of a tenant's switch says of the tenant (flowtable/front.h).
+#define DP_FRONT_LISTED 1u  // its VTEPs are, and that is all: dp_admit_can_wait()
+#define DP_FRONT_UNIFORM 2u // dscp_uniform
+
 struct dp_tenant {
 	// What workers read of it for each packet, in one line,
 	struct ft_switch *sw;
@@ -38,7 +42,6 @@ struct dp_tenant {
 	uint32_t network;  // VNI or VSID
 	bool dscp_uniform; // atomic
 	uint8_t too_big;   // enum weft_too_big; atomic
-	bool listed_vteps; // dp_admit_can_wait(); atomic
 	// and for some.
 	uint32_t punt_rate;          // atomic
 	uint32_t punt_burst;         // atomic

@@ -98,6 +98,14 @@ def test_from_the_underlay(probed, fabric):
     assert not arrives(flagless)
     assert drops_of(host) == {'unknown-vtep': 1, 'inner-vlan': 1}
     assert drops_of(host, 0) == {'unknown-network': 1, 'vxlan-no-vni': 1}
+    # a known way was asked for its source once, and is asked again when that has gone
+    for _ in range(3):
+        assert arrives(good)
+    host.dp.vtep_del(1, '172.16.0.2')
+    assert not arrives(good)
+    assert drops_of(host) == {'unknown-vtep': 2, 'inner-vlan': 1}
+    host.dp.vtep_add(1, '172.16.0.2')
+    assert arrives(good)
     host.dp.tenant_add(1, op='TENANT_SET', vni=5000, flags=weftipc.ANY_VTEP | weftipc.INNER_VLAN)
     assert arrives(overlay_frame(host, '172.16.0.3', tagged))
 

@@ -60,6 +60,13 @@ static inline int eal_down(void **state)
 	return rte_eal_cleanup();
 }
 
+// What the worker's packets on known ways have counted is in the counters, the ledgers' too.
+static inline void eal_fold(void)
+{
+	while (eal_dp.worker[0]->cache && ft_cache_fold(eal_dp.worker[0]->cache))
+		;
+}
+
 // A frame whose bytes count up from `first`, in segments of `piece` bytes.
 static inline struct rte_mbuf *eal_frame(uint32_t len, uint32_t piece, uint8_t first)
 {

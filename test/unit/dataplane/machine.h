@@ -218,6 +218,7 @@ static inline struct weft_ipc_ledger ledger_of(const struct dp_tenant *t)
 {
 	struct weft_ipc_ledger l;
 
+	eal_fold();
 	dp_ledger_sum(t->counters, 2, &l);
 	return l;
 }
@@ -228,8 +229,7 @@ static inline struct weft_aggregate rules_of(const struct dp_tenant *t)
 	struct weft_match any = {0};
 	struct weft_aggregate sum;
 
-	while (ft_cache_fold(eal_dp.worker[0]->cache))
-		;
+	eal_fold();
 	ft_aggregate(t->sw, &all, &any, &sum);
 	return sum;
 }

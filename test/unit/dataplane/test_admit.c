@@ -226,6 +226,7 @@ static void same_ledger(const struct model *o)
 {
 	struct weft_ipc_ledger l;
 
+	eal_fold();
 	dp_ledger_sum(o->t->counters, 2, &l);
 	assert_int_equal(l.received, o->want.received);
 	assert_int_equal(l.sent, o->want.sent);

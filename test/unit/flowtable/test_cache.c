@@ -316,7 +316,7 @@ static void ip4_frame(struct frame *f, unsigned flow)
 static struct ft_arrival arrival_of(const struct twin *s, const struct frame *f)
 {
 	return (struct ft_arrival){.data = f->bytes,
-		.sw = s->w->sw,
+		.front = ft_switch_front(s->w->sw),
 		.len = f->len,
 		.total_len = f->len,
 		.from = {ft_switch_number(s->w->sw), 1, 0, 0}};

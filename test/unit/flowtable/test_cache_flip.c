@@ -188,7 +188,7 @@ static void burst(struct reader *r)
 		r->oldest[i] = atomic_load(&committed[i]);
 		make_frame(r, i);
 		a[i] = (struct ft_arrival){.data = r->frame[i],
-			.sw = r->sw,
+			.front = ft_switch_front(r->sw),
 			.len = LEN,
 			.total_len = LEN,
 			.from = {.sw_number = ft_switch_number(r->sw), .in_port = 1}};

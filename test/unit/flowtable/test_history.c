@@ -124,7 +124,7 @@ static void ask_cache(struct desk *d, const struct frame frames[], unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		arrive(d, i, &frames[i]);
 		a[i] = (struct ft_arrival){.data = d->frame[i].bytes,
-			.sw = d->w->sw,
+			.front = ft_switch_front(d->w->sw),
 			.len = LEN,
 			.total_len = LEN,
 			.from = {.sw_number = ft_switch_number(d->w->sw), .in_port = 1}};

@@ -211,7 +211,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		memcpy(exact[i], pkts[i]->pkt.data, pkts[i]->pkt.len);
 		a[i] = (struct ft_arrival){
 			.data = exact[i],
-			.sw = s->w->sw,
+			.front = ft_switch_front(s->w->sw),
 			.len = pkts[i]->pkt.len,
 			.total_len = pkts[i]->pkt.total_len,
 			.from = {ft_switch_number(s->w->sw), ntohl(pkts[i]->key.in_port),
@@ -236,8 +236,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		trace[n_left] = ft_cache_trace(s->cache, i);
 		left[n_left++] = pkts[i];
 	}
-	ft_switch_process_traced(
-		s->w->sw, 0, s->w->now, left, trace, n_left, derives, &s->b->sink);
+	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, derives, &s->b->sink);
 	ft_cache_learn(s->cache);
 }
 

@@ -3,6 +3,7 @@
 // A switch and its surroundings for tests: a clock that stands still until told, a grace period
 // that ends when told, meters that count, a list of what was told as removed.
 
+#include "flowtable/commons.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/table.h"
 #include "flowtable/switch.h"
@@ -140,6 +141,7 @@ static inline struct world *world_new(unsigned workers, uint32_t max_rules)
 		.ctx = w,
 		.retire = world_retire,
 		.now_ns = world_now,
+		.commons = rng() % 2 ? ft_commons_new() : NULL,
 		.seed = rng(),
 		.workers = workers,
 		.meter_new = world_meter_new,
@@ -157,6 +159,7 @@ static inline void world_free(struct world *w)
 	ft_switch_free(w->sw);
 	world_drain(w);
 	assert_int_equal(w->meters, 0);
+	ft_commons_free(w->env.commons);
 	free(w->told);
 	free(w);
 }
