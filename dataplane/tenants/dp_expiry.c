@@ -32,7 +32,8 @@ static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
 	ft_expire(t->sw, &x->rules);
 	if (!x->rules)
 		return false;
-	x->settled += ft_settle(t->sw);
+	while (x->settled < DP_EXPIRY_SETTLE && ft_settle(t->sw))
+		x->settled++;
 	x->settled += ft_settle_gist(t->sw);
 	if (!x->growing && ft_settle_more(t->sw))
 		x->growing = t;

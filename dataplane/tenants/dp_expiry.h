@@ -21,7 +21,7 @@ struct dp_tenant;
 
 #define DP_EXPIRY_TENANTS 256u // looked at in a turn
 #define DP_EXPIRY_RULES 1024u  // likewise, of those that are due
-#define DP_EXPIRY_SETTLE 2u    // tables and gists that are made quicker in a turn
+#define DP_EXPIRY_SETTLE 4u    // tables and gists that are made quicker in a turn
 
 struct dp_expiry {
 	struct dp_tenant *at; // whose turn is next; NULL: the round has ended
