@@ -55,9 +55,10 @@ struct overlay_tunnel {
 	bool any_network;        // each packet says its own, `vni` is nothing but a legal number
 };
 
-// Opaque but for `len`. Cache lines 0 and 1: the header; line 2: what is needed to patch it.
+// Opaque but for `len`. The first cache line holds all of the header that most tunnels have, the
+// second one the rest, what is needed to patch it, and room for what a caller wants to have near.
 struct overlay_template {
-	uint8_t header[128];
+	uint8_t header[80];
 	uint8_t len; // bytes that go before the frame: 42 to OVERLAY_ENCAP_MAX_LEN
 	uint8_t l3_ofs;
 	uint8_t l4_ofs;
@@ -67,12 +68,13 @@ struct overlay_template {
 	uint8_t tos;         // of the header
 	uint8_t tos_mask;    // bits of it that an inner IP header overrides
 	uint16_t port_base;  // first source port
-	uint32_t port_count; // 1 to 65535
-	uint32_t ip_sum;     // of the IPv4 header without length, identification and checksum
-	uint32_t max_inner;  // longest inner frame that the IP length can say
+	uint16_t port_count; // 1 to 65535
+	uint16_t ip_sum;     // of the IPv4 header without length, identification and checksum
 	bool any_network;    // overlay_encap_set_network() comes after overlay_encap()
-} __attribute__((aligned(64)));
-static_assert(sizeof(struct overlay_template) == 192, "three cache lines");
+	uint32_t max_inner;  // longest inner frame that the IP length can say
+};
+static_assert(sizeof(struct overlay_template) == 100, "28 bytes less than two cache lines");
+static_assert(OVERLAY_ENCAP_MAX_LEN <= 80, "the header fits");
 
 // Returns 0, or -EINVAL with `*why` (a constant, if `why` is not NULL) naming the field and what it
 // should be; then `t` is as before.

@@ -112,7 +112,7 @@ static void set_ports(struct overlay_template *t, const struct overlay_tunnel *u
 	uint16_t max = u->src_port_max ? u->src_port_max : DYNAMIC_PORT_MAX;
 
 	t->port_base = u->src_port_min ? u->src_port_min : DYNAMIC_PORT_MIN;
-	t->port_count = max - t->port_base + 1u;
+	t->port_count = (uint16_t)(max - t->port_base + 1);
 }
 
 int overlay_template_build(

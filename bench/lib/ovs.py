@@ -99,6 +99,7 @@ class OpenVSwitch:
         self._ns.ip('address', 'add', f'{scenarios.VTEP}/{scenarios.PREFIX}', 'dev', 'phy')
         self._ns.ip('link', 'set', 'phy', 'up')
         wait_until(lambda: scenarios.VTEP in self._appctl('ovs/route/show'), 10, 'the route')
+        self._ns.ip('route', 'add', scenarios.FAR_VTEPS, 'via', scenarios.REMOTE_VTEP)
         self._appctl('tnl/arp/set', 'phy', scenarios.REMOTE_VTEP, scenarios.REMOTE_MAC)
         self._ofctl('add-flow', 'phy', 'in_port=1,actions=LOCAL')
         self._ofctl('add-flow', 'phy', 'in_port=LOCAL,actions=output:1')

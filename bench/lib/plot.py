@@ -67,7 +67,7 @@ def draw_curves(directory, curves, conditions):
         axes.set_yscale('log')
         axes.set_ylim(bottom=10)
         axes.yaxis.set_major_formatter('{x:,.0f}')
-        axes.set_xlabel({'vnis': 'VNIs', 'vteps': 'VTEPs'}.get(name, name))
+        axes.set_xlabel({'vnis': 'VNIs', 'vteps': 'VTEPs', 'targets': 'VTEPs sent to'}.get(name, name))
         axes.grid(which='both', linewidth=0.3)
     row[0][0].set_ylabel('cycles a packet, less the floor')
     row[0][0].legend(frameon=False)

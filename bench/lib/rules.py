@@ -97,9 +97,9 @@ def match(f):
             *_port('tp_src', f.sport, f.shape.sport), *_port('tp_dst', f.dport, f.shape.dport))
 
 
-def to_overlay(vtep):
+def to_overlay(vtep, match_=('in_port=1',)):
     """One rule: what comes in at port 1 goes to that VTEP."""
-    return [Rule(0, 1, ('in_port=1',), (f'set_field:{vtep}->tun_dst', f'output:{OVERLAY}'))]
+    return [Rule(0, 1, match_, (f'set_field:{vtep}->tun_dst', f'output:{OVERLAY}'))]
 
 
 def outbound(filter_list, vtep):

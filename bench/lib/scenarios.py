@@ -18,6 +18,7 @@ VM_MAC, FAR_VM_MAC = '02:00:00:00:01:01', '02:00:00:00:02:02'
 VNI = 5001
 # DPDK as Debian builds it has room for 32 devices: Open vSwitch has no more ports than these.
 PORTS_MAX = 28
+FAR_VTEPS = '198.19.0.0/16'  # are behind REMOTE_VTEP, and what routes to them
 VTEPS_MAX = 4000  # a tenant's; the data plane allows some more
 
 
@@ -177,11 +178,28 @@ def many_vnis(count, flow_count):
     return make
 
 
+def _far_vteps(count):
+    first = frames.ip(FAR_VTEPS.split('/')[0]) + 1
+    return [first + n for n in range(count)]
+
+
+def many_targets(count, flow_count):
+    """Frames to that many hosts (at most VTEPS_MAX) of one tenant, by a rule for each."""
+    def make(rng, path, _root):
+        local = frames.ip('172.16.0.0')
+        flows = [f._replace(dst=local + n % count) for n, f in enumerate(filters.flows(rng, flow_count))]
+        hosts = tuple(map(frames.ip_text, _far_vteps(count)))
+        far = [rules.to_overlay(host, ('ip', f'nw_dst={frames.ip_text(local + n)}'))[0]
+               for n, host in enumerate(hosts)]
+        source = _capture(rng, path, (_inner(f, False) for f in flows))
+        return Inputs('encap', 'vxlan', [Tenant(1, VNI, far)], source, flow_count, vteps=hosts)
+    return make
+
+
 def many_vteps(count, flow_count):
     """Frames from that many hosts; of as many tenants as it takes with VTEPS_MAX of them each."""
     def make(rng, path, _root):
-        first = frames.ip('198.19.0.1')
-        hosts = [first + n for n in range(count)]
+        hosts = _far_vteps(count)
         outers = [frames.Outer(_OUTER.src_mac, _OUTER.dst_mac, host, _OUTER.dst) for host in hosts]
         flows = filters.flows(rng, max(flow_count, count))
         source = _capture(rng, path, (

@@ -117,6 +117,7 @@ class Weft:
         self._ns.ip('link', 'set', 'uplink', 'up')
         self._ns.ip('neighbour', 'replace', scenarios.REMOTE_VTEP, 'lladdr', scenarios.REMOTE_MAC,
                     'dev', 'uplink', 'nud', 'permanent')
+        self._ns.ip('route', 'add', scenarios.FAR_VTEPS, 'via', scenarios.REMOTE_VTEP)
 
     # ---- rules
 

@@ -26,18 +26,21 @@ struct dp_port;
 struct dp_tenant;
 
 struct dp_remote {
+	// Two lines for packets whose way is known,
 	struct overlay_template tmpl; // built if `drop` is none
-	struct weft_ip ip;
+	uint8_t drop;                 // enum weft_drop of what is sent there, or DP_REMOTE_OK
+	uint8_t ways;                 // 0 or 1: this one
+	uint8_t used; // of those that may be forgotten; atomic: not for their packets, but
+		      // written seldom (dp_provider.h, dp_vtep_learn.h)
 	struct dp_port *uplink;
 	const uint8_t *down;         // BFD's mark (dp_bfd.h); NULL: no session
 	const struct dp_remote *way; // of several equal ways; each is a whole one
-	uint32_t max_len;            // bytes of the outer frame from its IP header on
-	uint8_t drop;                // enum weft_drop of what is sent there, or DP_REMOTE_OK
-	uint8_t ways;                // 0 or 1: this one
-	uint8_t used; // of those that may be forgotten; atomic: not for their packets, but
-		      // written seldom (dp_provider.h, dp_vtep_learn.h)
-};
+	// and more for others.
+	uint32_t max_len; // bytes of the outer frame from its IP header on
+	struct weft_ip ip;
+} __attribute__((aligned(64)));
 #define DP_REMOTE_OK 0xffu
+static_assert(offsetof(struct dp_remote, max_len) == 128, "two lines");
 static_assert(WEFT_DROP_MAX < DP_REMOTE_OK, "not a drop reason");
 
 // Of the hash table behind the remotes. An IPv4 VTEP is known by its slot alone.
