@@ -145,11 +145,12 @@ def flips(_options):
     if not build('build'):
         return Tally(failed=1, failures=['flips: build'])
     tally = Tally()
-    status = call(['build/test/unit/flowtable/test_flowtable_cache_flip'], {'WEFT_FLIPS': '1000000'})
-    if status:
-        tally.fail(f'flips: status {status}')
-    else:
-        tally.ok()
+    for test in ('cache_flip', 'gist_flip'):
+        status = call([f'build/test/unit/flowtable/test_flowtable_{test}'], {'WEFT_FLIPS': '1000000'})
+        if status:
+            tally.fail(f'{test}: status {status}')
+        else:
+            tally.ok()
     return tally
 
 
