@@ -2,6 +2,7 @@
 // Prints of a burst. Compiled for each instruction set, with FT_PRINTS as the name.
 #include "flowtable/cache_key.h"
 
+#include "flowtable/extract.h"
 #include "flowtable/hash.h"
 
 #if defined(__AES__)
@@ -22,12 +23,34 @@ static inline unsigned length_at(const uint8_t *p)
 }
 
 #define TCP_BYTES 20u
-#define OTHER_BYTES 8u
 #define IPV4_MIN (14u + 20 + TCP_BYTES)
-#define IPV6_MIN (14u + 40 + TCP_BYTES)
+#define IPV6_L4 (14u + 40)
 #define ARP_MIN (14u + 28)
 #define TAG_BYTES 4u
 #define LOOKED_AT 64u
+
+// What a protocol's frames are, and how much behind the IP header extraction wants to be there for
+// its fields: with less the key has none of them, and the frame no print.
+struct behind_ip {
+	enum ft_frame_kind kind;
+	unsigned bytes;
+};
+
+static inline struct behind_ip behind_ipv4(uint8_t proto)
+{
+	switch (proto) {
+	case FT_PROTO_TCP:
+		return (struct behind_ip){FT_FRAME_TCP4, TCP_BYTES};
+	case FT_PROTO_UDP:
+		return (struct behind_ip){FT_FRAME_UDP4, 8};
+	case FT_PROTO_ICMP:
+		return (struct behind_ip){FT_FRAME_ICMP4, 8};
+	case FT_PROTO_SCTP:
+		return (struct behind_ip){FT_FRAME_UDP4, 12};
+	default:
+		return (struct behind_ip){FT_FRAME_BARE4, 0};
+	}
+}
 
 // An IPv4 header without options, no fragment, a TTL that can be decremented, and after it what
 // extraction takes for a header of this protocol.
@@ -35,41 +58,64 @@ static inline unsigned length_at(const uint8_t *p)
 static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a, unsigned tag)
 {
 	const uint8_t *d = a->data + tag;
-	unsigned total = length_at(d + 16), need = OTHER_BYTES;
-	enum ft_frame_kind kind;
+	unsigned total = length_at(d + 16);
+	struct behind_ip b = behind_ipv4(d[23]);
 
-	switch (d[23]) {
-	case 6:
-		kind = FT_FRAME_TCP4;
-		need = TCP_BYTES;
-		break;
-	case 17:
-		kind = FT_FRAME_UDP4;
-		break;
-	case 1:
-		kind = FT_FRAME_ICMP4;
-		break;
+	if (d[14] != 0x45 || (load16(d + 20) & htons(0x3fff)) || d[22] < 2 ||
+		total < 20 + b.bytes || 14 + tag + total > a->total_len)
+		return FT_FRAME_OTHER;
+	return b.kind;
+}
+
+// Extension headers that extraction walks over: hop by hop, routing, fragment, authentication,
+// destination. What lies behind ESP nobody sees.
+static inline bool is_walked_over(uint8_t proto)
+{
+	return proto < 64 &&
+	       (1ull << proto & (1ull | 1ull << 43 | 1ull << 44 | 1ull << 51 | 1ull << 60));
+}
+
+// Messages of neighbour discovery have fields beyond what is looked at.
+static __attribute__((noinline)) struct behind_ip behind_ipv6_unusual(const uint8_t *d)
+{
+	switch (d[20]) {
+	case FT_PROTO_ICMPV6:
+		if (d[IPV6_L4] == FT_ND_SOLICIT || d[IPV6_L4] == FT_ND_ADVERT)
+			return (struct behind_ip){FT_FRAME_OTHER, 0};
+		return (struct behind_ip){FT_FRAME_ICMP6, 4};
+	case FT_PROTO_SCTP:
+		return (struct behind_ip){FT_FRAME_UDP6, 12};
 	default:
-		return FT_FRAME_OTHER;
+		return (struct behind_ip){
+			is_walked_over(d[20]) ? FT_FRAME_OTHER : FT_FRAME_BARE6, 0};
 	}
-	if (d[14] != 0x45 || (load16(d + 20) & htons(0x3fff)) || d[22] < 2 || total < 20 + need ||
-		14 + tag + total > a->total_len)
-		return FT_FRAME_OTHER;
-	return kind;
+}
+
+static inline struct behind_ip behind_ipv6(const uint8_t *d, const struct ft_masks *masks)
+{
+	if (d[20] == FT_PROTO_TCP)
+		return (struct behind_ip){
+			masks->all_tcp6 ? FT_FRAME_OTHER : FT_FRAME_TCP6, TCP_BYTES};
+	if (d[20] == FT_PROTO_UDP)
+		return (struct behind_ip){FT_FRAME_UDP6, 8};
+	return behind_ipv6_unusual(d);
 }
 
 static inline enum ft_frame_kind kind_ipv6(
 	const struct ft_arrival *a, const struct ft_masks *masks, unsigned tag)
 {
 	const uint8_t *d = a->data + tag;
-	unsigned payload = length_at(d + 18), tcp = d[20] == 6;
+	unsigned payload, end;
+	struct behind_ip b;
 
-	if ((d[20] != 17 && !tcp) || d[14] >> 4 != 6 || d[21] < 2 || a->len < IPV6_MIN + tag ||
-		payload < (tcp ? TCP_BYTES : OTHER_BYTES) || 54 + tag + payload > a->total_len)
+	if (a->len < LOOKED_AT || d[14] >> 4 != 6 || d[21] < 2)
 		return FT_FRAME_OTHER;
-	if (tcp && masks->all_tcp6)
+	payload = length_at(d + 18);
+	b = behind_ipv6(d, masks);
+	end = IPV6_L4 + tag;
+	if (payload < b.bytes || a->len < end + b.bytes || end + payload > a->total_len)
 		return FT_FRAME_OTHER;
-	return tcp ? FT_FRAME_TCP6 : FT_FRAME_UDP6;
+	return b.kind;
 }
 
 static bool is_arp(const struct ft_arrival *a)
@@ -130,7 +176,7 @@ static inline const uint8_t *reach(
 // How many of a frame's 16-byte parts the masks of its kind reach into.
 static inline unsigned parts_of(enum ft_frame_kind kind)
 {
-	return kind <= FT_FRAME_ICMP4 ? 3 : 4;
+	return kind <= FT_FRAME_BARE4 ? 3 : 4;
 }
 
 #if defined(__AES__)

@@ -2,15 +2,16 @@
 #pragma once
 // From the bytes of a packet to 128 keyed bits that stand for all that its switch may ask of it.
 //
-// No key is extracted. A frame that is plainly IPv4 or IPv6 with TCP, UDP or ICMP right behind the
-// Ethernet header or one VLAN tag, or ARP, has its fields at fixed places; those that some rule of
-// the switch may look at are cut out by a mask (struct ft_relevance) and hashed together with where
-// the packet came from. So two packets of one print are alike in all that can decide their way, and
+// No key is extracted. A frame that is plainly IPv4 or IPv6, right behind the Ethernet header or one
+// VLAN tag, or ARP, has its fields at fixed places: with TCP, UDP, SCTP or ICMP their ports or type
+// and code, with any other protocol none. Those that some rule of the switch may look at are cut
+// out by a mask (struct ft_masks) and hashed together with where the packet came from. So two packets of one print are alike in all that can decide their way, and
 // a switch whose rules look at ports of the switch alone has one print for all packets between two
 // machines.
 //
 // Every other frame has no print and goes the full way: a second tag, an option, an extension
-// header, a fragment, a TTL that is about to end, a length that contradicts itself.
+// header that is walked over, a fragment, neighbour discovery, a TTL that is about to end, a length
+// that contradicts itself.
 //
 // What the mask leaves out: lengths, identification, checksums, sequence numbers, and every field
 // that no rule of any table has a bit of. What it never leaves out: MAC addresses (the FDB) and the

@@ -62,6 +62,12 @@ static void mask_ports(uint8_t mask[64], unsigned at, const struct weft_flow_key
 	put(mask, at, &f->l4_src, 4); // and l4_dst
 }
 
+// Of ICMP: type and code are a byte each in the frame.
+static void mask_type(uint8_t mask[64], unsigned at)
+{
+	mask[at] = mask[at + 1] = 0xff;
+}
+
 // The tag whole: the FDB asks for its VLAN.
 static void mask_tagged(uint8_t mask[64], const uint8_t untagged[64])
 {
@@ -91,12 +97,15 @@ static void make_masks(struct ft_masks *m, const struct weft_flow_key *f)
 	mask_ipv4(mask[FT_FRAME_UDP4], f);
 	mask_ports(mask[FT_FRAME_UDP4], L4_4, f);
 	mask_ipv4(mask[FT_FRAME_ICMP4], f);
-	mask[FT_FRAME_ICMP4][L4_4] = 0xff; // type and code are a byte each in the frame
-	mask[FT_FRAME_ICMP4][L4_4 + 1] = 0xff;
+	mask_type(mask[FT_FRAME_ICMP4], L4_4);
+	mask_ipv4(mask[FT_FRAME_BARE4], f);
 	mask_ipv6(mask[FT_FRAME_TCP6], f);
 	mask_ports(mask[FT_FRAME_TCP6], L4_6, f);
 	mask_ipv6(mask[FT_FRAME_UDP6], f);
 	mask_ports(mask[FT_FRAME_UDP6], L4_6, f);
+	mask_ipv6(mask[FT_FRAME_ICMP6], f);
+	mask_type(mask[FT_FRAME_ICMP6], L4_6);
+	mask_ipv6(mask[FT_FRAME_BARE6], f);
 	for (unsigned kind = 0; kind < FT_FRAME_TAGGED; kind++)
 		mask_tagged(mask[FT_FRAME_TAGGED + kind], mask[kind]);
 	mask_arp(mask[FT_FRAME_ARP], f);

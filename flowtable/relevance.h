@@ -19,11 +19,14 @@
 // Frames whose fields lie at fixed places.
 enum ft_frame_kind {
 	FT_FRAME_TCP4,
-	FT_FRAME_UDP4,
+	FT_FRAME_UDP4, // and SCTP
 	FT_FRAME_ICMP4,
+	FT_FRAME_BARE4, // any other protocol: the key has nothing of what is behind the IP header
 	FT_FRAME_TCP6,
-	FT_FRAME_UDP6,
-	FT_FRAME_TAGGED, // and the same five behind a VLAN tag
+	FT_FRAME_UDP6, // and SCTP
+	FT_FRAME_ICMP6,
+	FT_FRAME_BARE6,
+	FT_FRAME_TAGGED, // and the same eight behind a VLAN tag
 	FT_FRAME_ARP = 2 * FT_FRAME_TAGGED,
 	FT_FRAME_KINDS,
 	FT_FRAME_OTHER = FT_FRAME_KINDS

@@ -9,50 +9,85 @@
 
 // ---- packets
 
-// Of few flows, most of them plain, so that they come again.
-static void plain_frame(struct frame *f)
+static unsigned random_proto(bool v6)
 {
-	unsigned v6 = rng() % 3 == 0, proto = rng() % 2 ? 6 : 17, ip;
+	// Some with ports, some without, and extension headers where they are none.
+	static const uint8_t others[] = {0, 1, 2, 43, 44, 47, 50, 51, 58, 58, 59, 60, 89, 132, 255};
+
+	if (rng() % 3)
+		return rng() % 2 ? 6 : 17;
+	return rng() % 2 ? others[rng() % sizeof(others)] : v6 ? 58 : 1;
+}
+
+static void ip6_header(struct frame *f, unsigned proto)
+{
+	uint8_t *ip = f->bytes + 14;
+
+	ip[0] = 0x60;
+	ip[1] = (uint8_t)(rng() % 2 << 4);
+	frame_set16(f, 14 + 4, f->len - 54);
+	ip[6] = (uint8_t)proto;
+	ip[7] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
+	memset(ip + 8, 0, 32);
+	ip[39] = (uint8_t)(rng() % 8);
+}
+
+static void ip4_header(struct frame *f, unsigned proto)
+{
+	uint8_t *ip = f->bytes + 14;
+
+	ip[0] = 0x45;
+	ip[1] = (uint8_t)(rng() % 2 * 40 + rng() % 2);
+	frame_set16(f, 14 + 2, f->len - 14);
+	frame_set16(f, 14 + 6, rng() % 16 ? rng() % 2 * 0x4000 : rng());
+	ip[8] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
+	ip[9] = (uint8_t)proto;
+	memcpy(ip + 12, (uint8_t[]){10, 0, 0, (uint8_t)(rng() % 8)}, 4);
+	memset(ip + 16, (int)(rng() % 2), 4);
+	frame_set16(f, 14 + 10, 0);
+	frame_set16(f, 14 + 10, ~frame_sum(ip, 20, 0));
+}
+
+static void few_ports_or_types(struct frame *f, unsigned l4, unsigned proto)
+{
+	static const uint8_t types[] = {128, 129, 135, 136}; // echo, neighbour discovery
+
+	if (proto == 1)
+		frame_set16(f, l4, rng() % 2 * 0x800 + rng() % 2);
+	else if (proto == 58)
+		frame_set16(f, l4, types[rng() % 4] << 8 | (rng() % 4 == 0));
+	else
+		frame_set16(f, l4, rng() % 4), frame_set16(f, l4 + 2, rng() % 4);
+}
+
+// Of few flows, most of them plain, so that they come again.
+static void frame_of(struct frame *f, bool v6, unsigned proto)
+{
+	unsigned l4 = v6 ? 54 : 34;
 
 	f->len = 0;
 	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}, 6);
 	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % MACS)}, 6);
 	frame_put16(f, v6 ? 0x86dd : 0x800);
-	ip = f->len;
-	frame_random(f, v6 ? 40 : 20);
-	if (!v6 && rng() % 6 == 0)
-		proto = 1;
+	frame_random(f, l4 - 14);
 	frame_l4(f, proto);
 	while (f->len < 74 && rng() % 16) // some are shorter than what prints look at
 		frame_random(f, 1);
 	if (rng() % 8 == 0)
 		frame_random(f, rng() % 1300);
-	if (v6) {
-		f->bytes[ip] = 0x60;
-		f->bytes[ip + 1] = (uint8_t)(rng() % 2 << 4);
-		f->bytes[ip + 6] = (uint8_t)proto;
-		f->bytes[ip + 7] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
-		memset(f->bytes + ip + 8, 0, 32);
-		f->bytes[ip + 39] = (uint8_t)(rng() % 8);
-		frame_set16(f, ip + 4, f->len - ip - 40);
-	} else {
-		f->bytes[ip] = 0x45;
-		f->bytes[ip + 1] = (uint8_t)(rng() % 2 * 40 + rng() % 2);
-		f->bytes[ip + 8] = (uint8_t)(rng() % 8 ? 62 + rng() % 3 : rng() % 3);
-		f->bytes[ip + 9] = (uint8_t)proto;
-		frame_set16(f, ip + 6, rng() % 16 ? rng() % 2 * 0x4000 : rng());
-		frame_set16(f, ip + 2, f->len - ip);
-		memcpy(f->bytes + ip + 12, (uint8_t[]){10, 0, 0, (uint8_t)(rng() % 8)}, 4);
-		memset(f->bytes + ip + 16, (int)(rng() % 2), 4);
-		frame_set16(f, ip + 10, 0);
-		frame_set16(f, ip + 10, ~frame_sum(f->bytes + ip, 20, 0));
-	}
-	ip += v6 ? 40 : 20;
-	if (proto == 1)
-		frame_set16(f, ip, rng() % 2 * 0x800 + rng() % 2);
+	if (v6)
+		ip6_header(f, proto);
 	else
-		frame_set16(f, ip, rng() % 4), frame_set16(f, ip + 2, rng() % 4);
-	frame_l4_csum(f, v6 ? ip - 40 : ip - 20, ip, proto);
+		ip4_header(f, proto);
+	few_ports_or_types(f, l4, proto);
+	frame_l4_csum(f, 14, l4, proto);
+}
+
+static void plain_frame(struct frame *f)
+{
+	bool v6 = rng() % 3 == 0;
+
+	frame_of(f, v6, random_proto(v6));
 }
 
 static void tag(struct frame *f)
@@ -272,31 +307,73 @@ static unsigned known(struct twin s[2], const struct frame *f)
 	return 100 * (s[0].hits - before) / s[0].b->received;
 }
 
-static void tags_and_arp_are_known(void **state)
+static void twins_that_send(struct twin s[2])
 {
 	struct pattern any = {0};
 	struct program out = program_out(2);
-	struct twin s[2];
-	struct frame f;
 
 	twin_init(&s[1], 0, 5);
 	twin_init(&s[0], 256, 5);
 	for (unsigned k = 0; k < 2; k++)
 		ft_port_set(s[k].w->sw, &(struct ft_port){2, 0, true});
 	flow_mod(s, WEFT_FLOW_ADD, 0, 1, &any, &out, 1);
+}
+
+static void twins_end(struct twin s[2])
+{
+	compare_state(s);
+	twin_end(&s[0]);
+	twin_end(&s[1]);
+}
+
+// No fragment, and with enough of a TTL.
+static void whole_frame_of(struct frame *f, bool v6, unsigned proto)
+{
+	do
+		frame_of(f, v6, proto);
+	while (f->len > LONGEST || f->len < 74 || f->bytes[v6 ? 21 : 22] < 2 ||
+		(!v6 && (f->bytes[20] & 0x3f || f->bytes[21])));
+}
+
+static void tags_and_arp_are_known(void **state)
+{
+	struct twin s[2];
+	struct frame f;
+
+	twins_that_send(s);
 	arp_frame(&f);
 	assert_int_equal(known(s, &f), 100);
-	do
-		plain_frame(&f);
-	while (f.bytes[12] != 8 || f.bytes[22] < 2 || f.bytes[20] & 0x3f || f.bytes[21]);
+	whole_frame_of(&f, false, 6);
 	assert_int_equal(known(s, &f), 100);
 	tag(&f);
 	assert_int_equal(known(s, &f), 100);
 	tag(&f);
 	assert_int_equal(known(s, &f), 0); // two are too many
-	compare_state(s);
-	twin_end(&s[0]);
-	twin_end(&s[1]);
+	twins_end(s);
+}
+
+// But for extension headers of IPv6 that are walked over.
+static void protocols_are_known(void **state)
+{
+	static const uint8_t walked_over[] = {0, 43, 44, 51, 60};
+	struct twin s[2];
+	struct frame f;
+
+	twins_that_send(s);
+	for (unsigned proto = 0; proto < 256; proto++) {
+		whole_frame_of(&f, false, proto);
+		assert_int_equal(known(s, &f), 100);
+		whole_frame_of(&f, true, proto);
+		if (proto == 58)
+			f.bytes[54] = 128;
+		assert_int_equal(known(s, &f), memchr(walked_over, (int)proto, 5) ? 0 : 100);
+		tag(&f);
+		assert_int_equal(known(s, &f), memchr(walked_over, (int)proto, 5) ? 0 : 100);
+	}
+	whole_frame_of(&f, true, 58);
+	f.bytes[54] = 136; // neighbour discovery: its fields are beyond what is looked at
+	assert_int_equal(known(s, &f), 0);
+	twins_end(s);
 }
 
 // ---- how full it is
@@ -386,6 +463,7 @@ int main(void)
 			&isas[2]},
 		cmocka_unit_test(ports_share_a_path_until_a_rule_asks),
 		cmocka_unit_test(tags_and_arp_are_known),
+		cmocka_unit_test(protocols_are_known),
 		cmocka_unit_test(counts_its_flows),
 	};
 

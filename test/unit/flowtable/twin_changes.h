@@ -20,6 +20,7 @@ static inline struct pattern random_pattern(void)
 {
 	struct pattern p = {0};
 	static const uint16_t types[] = {0x800, 0x800, 0x86dd};
+	static const uint8_t others[] = {2, 47, 50, 51, 59, 255};
 	unsigned type = types[rng() % 3];
 
 	if (rng() % 4 == 0)
@@ -55,7 +56,7 @@ static inline struct pattern random_pattern(void)
 		pattern_masked(&p, WEFT_FIELD_IPV4_SRC, 0x0a000000 + rng() % 8, 0xffffff00 | rng());
 	if (type == 0x86dd && rng() % 3 == 0)
 		pattern_masked(&p, WEFT_FIELD_IPV6_DST, rng() % 8, rng() % 8);
-	switch (rng() % 5) {
+	switch (rng() % 7) {
 	case 0:
 		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 6);
 		if (rng() % 2)
@@ -71,6 +72,17 @@ static inline struct pattern random_pattern(void)
 		pattern_exact(&p, WEFT_FIELD_IP_PROTO, type == 0x800 ? 1 : 58);
 		if (type == 0x800)
 			pattern_exact(&p, WEFT_FIELD_ICMPV4_TYPE, rng() % 2 * 8);
+		else if (rng() % 2)
+			pattern_exact(&p, WEFT_FIELD_ICMPV6_TYPE, 128 + rng() % 2 * 7);
+		break;
+	case 3:
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 132);
+		pattern_exact(&p, WEFT_FIELD_SCTP_DST, rng() % 4);
+		break;
+	case 4:
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, others[rng() % sizeof(others)]);
+		if (type == 0x86dd && rng() % 2)
+			pattern_masked(&p, WEFT_FIELD_IPV6_EXTHDR, rng() % 8, rng() % 8);
 		break;
 	}
 	return p;
