@@ -344,8 +344,10 @@ void ft_learn(struct ft_burst *b, struct ft_packet *pkt)
 	struct weft_ip vtep = {.q = {0, 0}};
 	const struct ft_fdb_entry *e;
 
-	if (weft_mac_is_multicast(&k->eth_src) || weft_mac_equal(&k->eth_src, &none))
+	if (weft_mac_is_multicast(&k->eth_src) || weft_mac_equal(&k->eth_src, &none)) {
+		ft_trace_fdb(pkt); // another one of its way may be somebody's
 		return;
+	}
 	if (from == WEFT_OFPORT_OVERLAY)
 		vtep = source_vtep(k);
 	else if (!ft_port_find(b->sw, from))

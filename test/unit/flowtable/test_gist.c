@@ -19,6 +19,7 @@ struct rule {
 };
 
 static unsigned metadata, tags; // one rule in so many looks at it; 0: none
+static unsigned nobodys;        // one frame in so many has a source that cannot be learned; 0: none
 
 // ---- packets
 
@@ -30,6 +31,7 @@ static void new_frame(struct frame *f)
 	f->len = 0;
 	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(rng() % 3)}, 6);
 	frame_put(f, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)rng()}, 6);
+	f->bytes[6] |= nobodys && rng() % nobodys == 0;
 	if (tagged)
 		frame_put(f, (uint8_t[]){0x81, 0, 0, (uint8_t)(rng() % 4)}, 4);
 	frame_put(f, (uint8_t[]){8, 0}, 2);
@@ -369,6 +371,20 @@ static void what_asks_the_fdb_is_left_to_the_tables(void **state)
 	twins_end(s);
 }
 
+// An address is learned from its packets, whoever went their way before.
+static void who_is_to_be_learned_is_not_missed(void **state)
+{
+	struct twin s[2];
+
+	two_tables(s);
+	for (unsigned k = 0; k < 2; k++)
+		ft_switch_set_flags(s[k].w->sw, FT_SWITCH_LEARN);
+	nobodys = 2;
+	assert_int_equal(derived(s), 0);
+	nobodys = 0;
+	twins_end(s);
+}
+
 static void too_many_rules_have_no_gist(void **state)
 {
 	struct twin s[2];
@@ -398,6 +414,7 @@ int main(void)
 		cmocka_unit_test(a_port_that_goes_down_is_not_missed),
 		cmocka_unit_test(metadata_that_rules_write_has_no_gist),
 		cmocka_unit_test(what_asks_the_fdb_is_left_to_the_tables),
+		cmocka_unit_test(who_is_to_be_learned_is_not_missed),
 		cmocka_unit_test(too_many_rules_have_no_gist),
 	};
 
