@@ -128,10 +128,12 @@ static void dp_big_look(const struct dp_big *b, unsigned n, uint8_t head[][DP_TC
 }
 
 // A kernel that is not told of congestion's end (VIRTIO_NET_HDR_GSO_ECN) would say it in each
-// frame.
+// frame; and one header must be able to say how long all of it is, which a machine's descriptors
+// need not care for.
 static bool dp_big_is_for_port(const struct dp_big *b, const struct dp_port *to)
 {
 	return b->n > 1 && !(b->gso.frame[b->gso.tcp.l4 + 13] & DP_TCP_CWR) &&
+	       b->gso.tcp.data - b->gso.tcp.l3 + b->gso.tcp.len <= UINT16_MAX &&
 	       dp_haul_takes(b->w, to);
 }
 

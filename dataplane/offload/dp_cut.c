@@ -24,7 +24,8 @@ bool dp_cut_begin(struct dp_cut *c, const struct virtio_net_hdr *h, uint32_t at,
 	c->busy = dp_gso_begin(&c->gso, h, c->big + at, len) && dp_gso_longest(&c->gso) <= c->room;
 	c->gso.unsummed = c->tunnels && c->gso.udp && !c->gso.tunnel;
 	c->keep = c->whole && __atomic_load_n(c->whole, __ATOMIC_RELAXED) &&
-		  c->gso.udp == c->tunnels && !c->gso.tunnel;
+		  c->gso.udp == c->tunnels && !c->gso.tunnel &&
+		  c->gso.tcp.len <= DP_CUT_WHOLE * c->gso.mss;
 	return c->busy;
 }
 

@@ -18,6 +18,10 @@
 #include <stdint.h>
 
 #define DP_CUT_BIG 65568u // the longest that a kernel hands over: 64 KiB and headers
+// Frames that one buffer may stand for. Whoever gets it goes through all of them in one turn, and
+// a machine that says how long they are may say one byte; so many are 64 KiB of TCP's default
+// (RFC 9293, 3.7.1), and what would be more goes burst by burst.
+#define DP_CUT_WHOLE 128u
 
 struct dp_cut {
 	struct rte_mempool *pool;

@@ -110,10 +110,40 @@ static void bursts(void **state)
 	assert_int_equal(rte_mempool_avail_count(eal_dp.pool), before);
 }
 
+// One buffer stands for a segment as long as it is of few frames. What a machine says to be many is
+// given out burst by burst, for nobody shall have to go through all of it in one turn.
+static void few_frames_stay_in_one(void **state)
+{
+	static const bool whole = true;
+	static const uint32_t mss[] = {500, 499, 1};
+	struct rte_mbuf *m[DP_CUT_WHOLE];
+
+	for (unsigned i = 0; i < RTE_DIM(mss); i++) {
+		struct seg *s = &dev.seg[0];
+		uint64_t packets, bytes;
+		unsigned got;
+
+		assert_true(dp_cut_init(&dev.cut, eal_dp.pool, 2048));
+		dev.cut.whole = &whole;
+		make(s, false, 0, 0, 500 * DP_CUT_WHOLE);
+		finish(s);
+		dev.next = SEGMENTS - 1;
+		dev.seg[dev.next] = *s;
+		dev.mss[dev.next] = mss[i];
+		got = dp_cut_rx(&dev.cut, 0, dev_read, NULL, m, 32, &packets, &bytes);
+		assert_int_equal(got, i ? 32 : 1);
+		assert_int_equal(packets, i ? 32 : DP_CUT_WHOLE);
+		assert_int_equal(m[0]->ol_flags & RTE_MBUF_F_RX_LRO, i ? 0 : RTE_MBUF_F_RX_LRO);
+		rte_pktmbuf_free_bulk(m, got);
+		dp_cut_free(&dev.cut);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bursts),
+		cmocka_unit_test(few_frames_stay_in_one),
 	};
 
 	rng_seed_from_env();

@@ -304,24 +304,42 @@ static void what_the_kernel_has_no_room_for_is_dropped(void **state)
 
 // ---- to a machine of the same host
 
+static struct dp_tenant *a_tenant_of_neighbours(void)
+{
+	struct dp_tenant *t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2200);
+
+	neighbour.tenant = t;
+	assert_true(dp_tenant_map_ports(&eal_dp, t));
+	ft_port_set(t->sw, &(struct ft_port){.ofport = 3, .live = true});
+	a_rule(t->sw, 1, 3, below(2));
+	return t;
+}
+
 static void next_door_as_frame_by_frame(void **state)
 {
 	unsigned messages = 0;
 
 	for (unsigned round = 0; round < 100; round++) {
 		uint32_t mss = 100 + below(1800);
-		struct dp_tenant *t;
 
 		a_big(mss);
-		t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2200);
-		neighbour.tenant = t;
-		assert_true(dp_tenant_map_ports(&eal_dp, t));
-		ft_port_set(t->sw, &(struct ft_port){.ofport = 3, .live = true});
-		a_rule(t->sw, 1, 3, below(2));
-		assert_same(t, mss, INSIDE, false, true);
+		assert_same(a_tenant_of_neighbours(), mss, INSIDE, false, true);
 		messages += kernels[INSIDE].messages == 2;
 	}
 	assert_true(messages > 30); // half of them say that they saw congestion, and are cut
+}
+
+// A machine's descriptors hold more than an IP header can say: that goes frame by frame, and none
+// is told a length that has wrapped.
+static void next_door_what_is_too_long_for_one(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t head = 40 + (i & 1) * 20, payload = 65535 - head + (i >> 1);
+
+		make_big(i & 1, 0, 0, payload);
+		assert_same(a_tenant_of_neighbours(), 1400, INSIDE, false, true);
+		assert_int_equal(kernels[INSIDE].messages == 2, !(i >> 1));
+	}
 }
 
 // ---- in
@@ -502,6 +520,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_the_kernel_has_no_room_for_is_dropped, before, after),
 		cmocka_unit_test_setup_teardown(next_door_as_frame_by_frame, before, after),
+		cmocka_unit_test_setup_teardown(next_door_what_is_too_long_for_one, before, after),
 		cmocka_unit_test_setup_teardown(in_as_frame_by_frame, before, after),
 		cmocka_unit_test_setup_teardown(what_does_not_belong_together, before, after),
 	};
