@@ -280,6 +280,8 @@ enum weft_error dp_tenant_add(
 		return WEFT_E_NO_MEMORY;
 	e = dp_tenant_start(dp, t, cfg);
 	if (e) {
+		if (t->stale)
+			DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
 		dp_tenant_free(t);
 		return e;
 	}
