@@ -111,6 +111,14 @@ static int dp_options_unsigned(
 	return dp_options_bad(name, text, want);
 }
 
+static bool dp_options_has_cpu(const struct dp_options *o, unsigned cpu)
+{
+	for (unsigned i = 0; i < o->workers; i++)
+		if (o->worker_cpu[i] == cpu)
+			return true;
+	return false;
+}
+
 static bool dp_options_add_cpus(struct dp_options *o, const char *range)
 {
 	unsigned from, to;
@@ -123,14 +131,18 @@ static bool dp_options_add_cpus(struct dp_options *o, const char *range)
 	}
 	if (from > to || to > UINT16_MAX || to - from >= DP_MAX_WORKERS - o->workers)
 		return false;
-	for (unsigned cpu = from; cpu <= to; cpu++)
+	for (unsigned cpu = from; cpu <= to; cpu++) {
+		if (dp_options_has_cpu(o, cpu))
+			return false;
 		o->worker_cpu[o->workers++] = (uint16_t)cpu;
+	}
 	return true;
 }
 
 static int dp_options_workers(struct dp_options *o, char *text)
 {
-	static const char want[] = "a count from 1 to 32, or CPUs as 2,4-7";
+	static const char want[] = "a count from 1 to 32, or CPUs as 2,4-7, each once";
+	bool list = strpbrk(text, ",-");
 	uint64_t n;
 
 	o->pinned = false;
@@ -140,6 +152,8 @@ static int dp_options_workers(struct dp_options *o, char *text)
 	}
 	o->pinned = true;
 	o->workers = 0;
+	if (!list)
+		return dp_options_bad("workers", text, want);
 	for (char *save, *r = strtok_r(text, ",", &save); r; r = strtok_r(NULL, ",", &save))
 		if (!dp_options_add_cpus(o, r))
 			return dp_options_bad("workers", r, want);

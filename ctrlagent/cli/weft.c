@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 		used == 2 ? print_verb_usage(v, stdout) : print_noun_usage(v->noun, stdout);
 		return 0;
 	}
-	if (c.help || !c.count) {
+	if (!c.count) {
 		print_usage(c.help ? stdout : stderr);
 		return c.help ? 0 : 2;
 	}

@@ -235,8 +235,8 @@ class Programs(unittest.TestCase):
         self.assertIn('usage: weft', self.weft('--help'))
         self.assertIn('--dry-run', self.weft('apply', '--help'))
         self.assertIn('fdb add', self.weft('fdb', '--help'))
-        for wrong in (['frobnicate'], ['flow', 'list'], ['tenant', 'list', 'a', 'b'], ['--frob'],
-                      ['show', '--dry-run'], ['flow', 'list', 'red', '--table']):
+        for wrong in (['frobnicate'], ['help', 'frobnicate'], ['flow', 'list'], ['tenant', 'list', 'a', 'b'],
+                      ['--frob'], ['show', '--dry-run'], ['flow', 'list', 'red', '--table']):
             self.weft(*wrong, status=2)
         for wrong in (['tenant', 'list', 'nobody'], ['apply', '/no/such/file'],
                       ['flow', 'list', 'red', '--table', '255']):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts that need EAL but no packet: meters, buckets, sets of VTEPs, port maps, port devargs.
+// Parts that need no packet: options, meters, buckets, sets of VTEPs, port maps, port devargs.
 
 #include "eal.h"
 
@@ -9,12 +9,50 @@
 
 #include "../rng.h"
 
+#include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #define SECOND 1000000000ull
+
+// ---- options
+
+static void workers_are_a_count_or_cpus(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned workers; // 0: refused
+		bool pinned;
+		unsigned last;
+	} cases[] = {{"1", 1, false, 0}, {"32", 32, false, 0}, {"2,4-7", 5, true, 7},
+		{"0-0", 1, true, 0}, {"3,", 1, true, 3}, {"0-31", 32, true, 31}, {"0", 0, 0, 0},
+		{"33", 0, 0, 0}, {"", 0, 0, 0}, {",", 0, 0, 0}, {"-1", 0, 0, 0}, {"1-", 0, 0, 0},
+		{"3-1", 0, 0, 0}, {"1,1", 0, 0, 0}, {"1-4,3", 0, 0, 0}, {"0-32", 0, 0, 0},
+		{"1,70000", 0, 0, 0}, {"2,x", 0, 0, 0}, {"four", 0, 0, 0}};
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		char program[] = "weft-dataplane", option[] = "--workers", text[16];
+		char *argv[] = {program, option, text, NULL};
+		struct dp_options o;
+		int rc;
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		optind = 0;
+		rc = dp_options_parse(&o, 3, argv);
+		assert_int_equal(rc, cases[i].workers ? 0 : -1);
+		if (rc)
+			continue;
+		assert_int_equal(o.workers, cases[i].workers);
+		assert_int_equal(o.pinned, cases[i].pinned);
+		if (o.pinned)
+			assert_int_equal(o.worker_cpu[o.workers - 1], cases[i].last);
+	}
+}
+
+// ---- sets of VTEPs
 
 static struct weft_ip an_ip(unsigned i)
 {
@@ -380,6 +418,7 @@ static void grace_periods_end_when_workers_pass(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(workers_are_a_count_or_cpus),
 		cmocka_unit_test(vtep_sets_find_what_is_in_them),
 		cmocka_unit_test(bindings_are_those_of_an_array),
 		cmocka_unit_test(bindings_of_no_host_are_refused),
