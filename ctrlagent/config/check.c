@@ -12,10 +12,17 @@ static const char *const kind_devices[] = {
 #undef WEFT_X
 };
 
-static bool is_interface(uint32_t kind)
+static bool names_interface(uint32_t kind)
 {
 	return kind == WEFT_PORT_KIND_AF_PACKET || kind == WEFT_PORT_KIND_AF_XDP ||
 	       kind == WEFT_PORT_KIND_TAP;
+}
+
+// As Linux wants it, and without its way to have a number filled in.
+static bool is_interface(const char *name)
+{
+	return strlen(name) < IFNAMSIZ && !strpbrk(name, "/:% \t") && strcmp(name, ".") &&
+	       strcmp(name, "..");
 }
 
 // `owner` is the port or uplink.
@@ -26,7 +33,7 @@ static void check_device(
 		return;
 	if (!device[0] && kind != WEFT_PORT_KIND_NULL)
 		config_error(r, owner, "device", "missing, expected %s", kind_devices[kind]);
-	else if (is_interface(kind) && (strlen(device) >= IFNAMSIZ || strchr(device, '/')))
+	else if (names_interface(kind) && !is_interface(device))
 		config_error(r, device, NULL,
 			"expected an interface name of 1 to 15 characters, got \"%s\"", device);
 }
@@ -90,6 +97,8 @@ static void check_vteps(
 		config_values_add(&seen, ip, ip, sizeof(*ip));
 	}
 	config_values_finish(r, &seen);
+	if (t->vtep_count > WEFT_TENANT_VTEPS)
+		config_error(r, &t->vteps, NULL, "expected at most %u", WEFT_TENANT_VTEPS);
 	if (t->encap == WEFT_ENCAP_NONE && t->vtep_count)
 		config_error(r, &t->vteps, NULL, "expected none, for encap is none");
 }
@@ -122,14 +131,21 @@ static bool is_vtep(const struct config_tenant *t, const struct weft_ip *ip)
 	return false;
 }
 
+static void check_mac(struct config_reader *r, const struct weft_mac *mac)
+{
+	static const struct weft_mac none;
+
+	if (config_is_set(r, mac) && (weft_mac_is_multicast(mac) || weft_mac_equal(mac, &none)))
+		config_error(r, mac, NULL, "expected a unicast address");
+}
+
 static void check_fdb_entry(
 	struct config_reader *r, const struct config_tenant *t, const struct config_fdb *f)
 {
 	bool vtep = !weft_ip_is_none(&f->vtep), port = f->port[0];
 	char text[IP_TEXT_MAX];
 
-	if (weft_mac_is_multicast(&f->mac))
-		config_error(r, &f->mac, NULL, "expected a unicast address");
+	check_mac(r, &f->mac);
 	if (vtep == port)
 		config_error(r, f, "", "expected either vtep or port");
 	else if (vtep && !is_vtep(t, &f->vtep))
@@ -186,8 +202,7 @@ static void check_neighbours(struct config_reader *r, const struct config_tenant
 		if (weft_ip_is_multicast(&n->ip))
 			config_error(r, &n->ip, NULL, "expected an address of a host, got \"%s\"",
 				ip_format(&n->ip, text));
-		if (weft_mac_is_multicast(&n->mac))
-			config_error(r, &n->mac, NULL, "expected a unicast address");
+		check_mac(r, &n->mac);
 		config_values_add(&seen, n, n, 20);
 	}
 	config_values_finish(r, &seen);
@@ -275,6 +290,19 @@ static void add_device(struct config_values *devices, uint32_t kind, const char 
 		config_values_add(devices, device, device, strlen(device));
 }
 
+// The interface that its traffic with the kernel goes through, unless it is the kernel's anyway.
+static const char *tap_of(const struct config *c, size_t uplink)
+{
+	const struct config_uplink *u = &c->uplinks[uplink];
+
+	if (u->kind == WEFT_PORT_KIND_AF_PACKET)
+		return "";
+	for (size_t i = 0; i < uplink; i++)
+		if (!strcmp(c->uplinks[i].name, u->name))
+			return ""; // said already
+	return u->kernel_interface[0] ? u->kernel_interface : u->name;
+}
+
 static void check_devices(struct config_reader *r, const struct config *c)
 {
 	struct config_values devices = {0};
@@ -282,6 +310,7 @@ static void check_devices(struct config_reader *r, const struct config *c)
 	for (size_t i = 0; i < c->uplink_count; i++) {
 		const struct config_uplink *u = &c->uplinks[i];
 		add_device(&devices, u->kind, u->device);
+		add_device(&devices, WEFT_PORT_KIND_TAP, tap_of(c, i));
 		for (size_t j = 0; j < u->member_count; j++)
 			add_device(&devices, u->kind, u->members[j].name);
 	}
@@ -292,9 +321,24 @@ static void check_devices(struct config_reader *r, const struct config *c)
 	config_values_finish(r, &devices);
 }
 
+// Where controllers of one tenant connect to, those of another cannot. (Twice in one tenant is said
+// with the tenant.)
+static void add_listeners(struct config_values *listeners, const struct config_tenant *t)
+{
+	for (size_t i = 0; i < t->sw.controller_count; i++) {
+		const char *target = t->sw.controllers[i].text;
+		bool again = false;
+
+		for (size_t j = 0; j < i; j++)
+			again |= !strcmp(t->sw.controllers[j].text, target);
+		if (target[0] == 'p' && !again)
+			config_values_add(listeners, target, target, strlen(target));
+	}
+}
+
 static void check_unique(struct config_reader *r, const struct config *c)
 {
-	struct config_values names = {0}, vnis = {0}, vsids = {0}, dpids = {0};
+	struct config_values names = {0}, vnis = {0}, vsids = {0}, dpids = {0}, listeners = {0};
 
 	for (size_t i = 0; i < c->tenant_count; i++) {
 		const struct config_tenant *t = &c->tenants[i];
@@ -306,11 +350,13 @@ static void check_unique(struct config_reader *r, const struct config *c)
 			config_values_add(&vsids, &t->vsid, &t->vsid, sizeof(t->vsid));
 		if (config_is_set(r, &t->sw.dpid))
 			config_values_add(&dpids, &t->sw.dpid, &t->sw.dpid, sizeof(t->sw.dpid));
+		add_listeners(&listeners, t);
 	}
 	config_values_finish(r, &names);
 	config_values_finish(r, &vnis);
 	config_values_finish(r, &vsids);
 	config_values_finish(r, &dpids);
+	config_values_finish(r, &listeners);
 }
 
 static void check_bond(struct config_reader *r, const struct config_uplink *u)

@@ -60,6 +60,8 @@ static void check_peers(
 		config_values_add(&seen, p, p, offsetof(struct config_prefix, any) + 1);
 	}
 	config_values_finish(r, &seen);
+	if (t->peer_count > WEFT_TENANT_VTEPS)
+		config_error(r, &t->peers, NULL, "expected at most %u", WEFT_TENANT_VTEPS);
 	if (prefixes > WEFT_PROVIDER_PREFIXES)
 		config_error(r, &t->peers, NULL,
 			"expected at most %u prefixes, of which any is two",

@@ -16,11 +16,20 @@ struct walk {
 
 // ---- errors and places
 
+// A file's own words stand in errors, and go to terminals and logs.
+static void one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 static void add_error(
-	struct config_reader *r, unsigned line, unsigned column, const char *path, const char *text)
+	struct config_reader *r, unsigned line, unsigned column, const char *path, char *text)
 {
 	if (r->error_count++ >= CONFIG_MAX_ERRORS)
 		return;
+	one_line(text);
 	char *more = agent_format("%s%s%s:%u:%u: %s%s%s", r->errors ? r->errors : "",
 		r->errors ? "\n" : "", r->name, line, column, path, path[0] ? ": " : "", text);
 	free(r->errors);

@@ -9,6 +9,11 @@
 
 #include "text/address.h"
 
+static bool is_word(const char *word, const char *text, size_t len)
+{
+	return strlen(word) == len && memcmp(word, text, len) == 0;
+}
+
 static bool is_name(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -48,7 +53,7 @@ static bool parse_number(const struct schema_field *f, const char *text, size_t 
 
 static bool parse_range(const struct schema_field *f, const char *text, size_t len, void *out)
 {
-	struct config_range r = {.rest = len == 4 && memcmp(text, "rest", 4) == 0};
+	struct config_range r = {.rest = is_word("rest", text, len)};
 	const char *dash = memchr(text, '-', len);
 	size_t first = dash ? (size_t)(dash - text) : len;
 
@@ -88,8 +93,8 @@ static bool parse_address(const struct schema_field *f, const char *text, size_t
 
 static bool parse_bool(const char *text, size_t len, bool *out)
 {
-	bool yes = len == 4 && memcmp(text, "true", 4) == 0;
-	bool no = len == 5 && memcmp(text, "false", 5) == 0;
+	bool yes = is_word("true", text, len);
+	bool no = is_word("false", text, len);
 
 	if (yes || no)
 		*out = yes;
@@ -99,7 +104,7 @@ static bool parse_bool(const char *text, size_t len, bool *out)
 static bool parse_enum(const char *const *names, const char *text, size_t len, uint32_t *out)
 {
 	for (uint32_t i = 0; names[i]; i++) {
-		if (strlen(names[i]) == len && memcmp(names[i], text, len) == 0) {
+		if (is_word(names[i], text, len)) {
 			*out = i;
 			return true;
 		}

@@ -64,7 +64,7 @@ struct dp_vtep_set {
 	struct dp_remote remote[];
 };
 static_assert(offsetof(struct dp_vtep_set, remote) == 64, "one line before them");
-#define DP_VTEPS_MAX 4096u // a tenant's
+#define DP_VTEPS_MAX WEFT_TENANT_VTEPS
 
 struct dp_nexthop {
 	struct weft_ipc_nexthop cfg;

@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <weft/types.h>
 
+// A tenant's at most.
+#define WEFT_TENANT_VTEPS 4096u
+
 #define WEFT_VTEP_LEARNED 1u // from what it sent, not named by the configuration
 struct weft_ipc_vtep {
 	struct weft_ip ip;

@@ -219,6 +219,8 @@ static const struct {
 	{TENANT "fdb: [{mac: '03:00:00:00:00:01', port: x}], ports: [{name: x, number: 1, kind: "
 		"null}]}\n",
 		AT2 "29: tenants[0].fdb[0].mac: expected a unicast address"},
+	{TENANT "neighbours: [{ip: 10.0.0.1, mac: '00:00:00:00:00:00'}]}\n",
+		AT2 "50: tenants[0].neighbours[0].mac: expected a unicast address"},
 	{TENANT "fdb: [{mac: '02:00:00:00:00:01'}]}\n",
 		AT2 "23: tenants[0].fdb[0]: expected either vtep or port"},
 	{TENANT "fdb: [{mac: '02:00:00:00:00:01', port: x}]}\n",
@@ -258,6 +260,19 @@ static const struct {
 		"uplinks[0].device"},
 	{HOST "uplinks: [{name: u, kind: 'null'}, {name: u, kind: 'null'}]\n",
 		"weft.yaml:2:43: uplinks[1].name: \"u\" is taken by uplinks[0].name"},
+	{HOST "uplinks: [{name: u, kind: 'null'}]\n"
+	      "tenants:\n  - {name: red, ports: [{name: a, number: 1, kind: tap, device: u}]}\n",
+		"weft.yaml:4:65: tenants[0].ports[0].device: \"u\" is taken by uplinks[0].name"},
+	{HOST "uplinks: [{name: u, kind: 'null', kernel_interface: k}]\n"
+	      "tenants:\n  - {name: red, ports: [{name: a, number: 1, kind: tap, device: k}]}\n",
+		"weft.yaml:4:65: tenants[0].ports[0].device: \"k\" is taken by "
+		"uplinks[0].kernel_interface"},
+	{TENANT "ports: [{name: a, number: 1, kind: tap, device: 'tap%d'}]}\n",
+		AT2 "65: tenants[0].ports[0].device: expected an interface name of 1 to 15 "
+		    "characters, got \"tap%d\""},
+	{TENANT "ports: [{name: a, number: 1, kind: tap, device: ..}]}\n",
+		AT2 "65: tenants[0].ports[0].device: expected an interface name of 1 to 15 "
+		    "characters, got \"..\""},
 	// bonds
 	{HOST "uplinks: [{name: u, kind: bond, members: [a, b]}]\n",
 		"weft.yaml:2:11: uplinks[0].mode: missing, expected lacp, active_backup or "
@@ -303,6 +318,13 @@ static const struct {
 		"'0000000000000001'}}\n",
 		"weft.yaml:4:30: tenants[1].switch.dpid: \"0000000000000001\" is taken by "
 		"tenants[0].switch.dpid"},
+	{TENANT "switch: {dpid: '0000000000000001', controllers: ['ptcp:', 'ptcp:']}}\n",
+		AT2 "75: tenants[0].switch.controllers[1]: \"ptcp:\" is taken by "
+		    "tenants[0].switch.controllers[0]"},
+	{TENANT "switch: {dpid: '0000000000000001', controllers: ['punix:/a']}}\n"
+		"  - {name: b, switch: {dpid: '0000000000000002', controllers: ['punix:/a']}}\n",
+		"weft.yaml:4:64: tenants[1].switch.controllers[0]: \"punix:/a\" is taken by "
+		"tenants[0].switch.controllers[0]"},
 };
 
 static void test_errors(void **state)
@@ -351,6 +373,29 @@ static void test_all_errors_are_told(void **state)
 		"digits, dots, underscores and hyphens");
 }
 
+// What a file says goes to a terminal as it is, but for what would do something there.
+static void test_errors_are_one_line(void **state)
+{
+	expect_error("host: {name: \"a\\e[2J\\nb\"}\n",
+		"weft.yaml:1:14: host.name: expected a name of 1 to 63 letters, digits, dots, "
+		"underscores and hyphens, got \"a?[2J?b\"");
+}
+
+static void test_vteps_are_limited(void **state)
+{
+	size_t n = 0, size = 4097 * 16 + 200;
+	char *text = malloc(size), *errors;
+
+	for (unsigned i = 0; i <= 4096; i++)
+		n += (size_t)snprintf(text + n, size - n, "%s10.1.%u.%u",
+			i ? ", " : TENANT "encap: vxlan, vni: 1, vteps: [", i >> 8, i & 255);
+	snprintf(text + n, size - n, "]}\n");
+	assert_null(config_parse("f", text, strlen(text), &errors));
+	assert_non_null(strstr(errors, "tenants[0].vteps: expected at most 4096"));
+	free(errors);
+	free(text);
+}
+
 static void test_many_errors_are_cut(void **state)
 {
 	char text[4096] = "host: {name: h}\n", *errors;
@@ -379,6 +424,8 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_all_errors_are_told),
+		cmocka_unit_test(test_errors_are_one_line),
+		cmocka_unit_test(test_vteps_are_limited),
 		cmocka_unit_test(test_many_errors_are_cut),
 		cmocka_unit_test(test_missing_file),
 	};
