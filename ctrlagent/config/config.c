@@ -18,6 +18,8 @@ struct config *config_parse(const char *name, const char *text, size_t bytes, ch
 	if (config_read(&r, &config_schema, config, text, bytes))
 		config_check(&r, config);
 	config_reader_free(&r);
+	for (size_t i = 0; i < config->tenant_count; i++)
+		finder_add(&config->tenant_names, finder_hash_text(config->tenants[i].name, 0));
 	if (!r.error_count)
 		return config;
 	if (r.error_count > CONFIG_MAX_ERRORS) {
@@ -74,7 +76,16 @@ void config_free(struct config *config)
 	if (!config)
 		return;
 	arena_free(&config->arena);
+	finder_free(&config->tenant_names);
 	free(config);
+}
+
+const struct config_tenant *config_tenant_named(const struct config *c, const char *name)
+{
+	FINDER_EACH(at, &c->tenant_names, finder_hash_text(name, 0))
+	if (strcmp(c->tenants[at].name, name) == 0)
+		return &c->tenants[at];
+	return NULL;
 }
 
 const struct config_port *config_port_named(const struct config_tenant *t, const char *name)

@@ -16,6 +16,7 @@
 #include "agent.h"
 #include "config/arena.h"
 #include "config/schema.h"
+#include "finder.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/weft/weft.yaml"
 #define CONFIG_MAX_BYTES (16u << 20)
@@ -205,6 +206,7 @@ struct config {
 	size_t uplink_count;
 	struct config_tenant *tenants;
 	size_t tenant_count;
+	struct finder tenant_names;
 };
 
 // VNI or VSID, whichever the encapsulation has.
@@ -213,7 +215,8 @@ static inline uint32_t config_tenant_network(const struct config_tenant *t)
 	return t->encap == WEFT_ENCAP_NVGRE ? t->vsid : t->vni;
 }
 
-// NULL: the tenant has none of this name.
+// NULL: there is none of this name; the second: the tenant has none.
+const struct config_tenant *config_tenant_named(const struct config *c, const char *name);
 const struct config_port *config_port_named(const struct config_tenant *t, const char *name);
 
 // NULL: *errors is set to one or more lines, without a final newline; free() it.

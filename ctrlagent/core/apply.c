@@ -44,7 +44,7 @@ static void finish(struct apply *ap, const char *error)
 	struct agent *a = ap->a;
 	struct apply_result result = {
 		.ok = !error,
-		.difference = ap->plan.text ? ap->plan.text : "",
+		.difference = ap->plan.text.at ? ap->plan.text.at : "",
 		.error = error ? error : "",
 		.added = ap->plan.added,
 		.changed = ap->plan.changed,
@@ -145,7 +145,7 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 
 static void log_difference(const struct plan *plan)
 {
-	for (const char *at = plan->text; *at;) {
+	for (const char *at = plan->text.at; *at;) {
 		size_t n = strcspn(at, "\n");
 		log_info("%.*s", (int)n, at);
 		at += n + (at[n] == '\n');

@@ -84,7 +84,7 @@ static void forget_port(struct model *m, weft_tenant_id tenant, weft_port_id id)
 	struct model_port *p = model_port_by_id(m, tenant, id);
 
 	if (p)
-		*p = m->ports.at[--m->ports.count];
+		model_remove_port(m, p);
 }
 
 static void on_port_status(

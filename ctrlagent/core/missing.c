@@ -56,7 +56,7 @@ static void remove_fdb(struct model *desired, weft_tenant_id tenant, uint32_t of
 	for (size_t i = desired->fdb.count; tenant && i-- > 0;) {
 		struct model_fdb *f = &desired->fdb.at[i];
 		if (f->tenant == tenant && f->entry.ofport == ofport)
-			*f = desired->fdb.at[--desired->fdb.count];
+			model_remove_fdb(desired, f);
 	}
 }
 
@@ -72,7 +72,7 @@ void missing_hold(struct missing *m, struct model *desired)
 			continue;
 		p->held = true;
 		remove_fdb(desired, want->tenant, want->status.port.ofport);
-		*want = desired->ports.at[--desired->ports.count];
+		model_remove_port(desired, want);
 	}
 }
 

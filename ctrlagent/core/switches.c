@@ -25,14 +25,14 @@ static void on_flags_set(void *arg, enum weft_error error, const char *text)
 
 static void set_tenant_flag(struct tenant_switch *ts, uint32_t flag, bool on)
 {
-	VEC_FOR_EACH (t, &ts->owner->model->tenants) {
-		uint32_t flags = on ? t->set.flags | flag : t->set.flags & ~flag;
-		if (t->id != ts->tenant || flags == t->set.flags)
-			continue;
-		t->set.flags = flags;
-		dpc_op(ts->owner->dpc, WEFT_IPC_TENANT_SET, t->id, &t->set, sizeof(t->set),
-			on_flags_set, NULL);
-	}
+	struct model_tenant *t = model_tenant_by_id(ts->owner->model, ts->tenant);
+	uint32_t flags = !t ? 0 : on ? t->set.flags | flag : t->set.flags & ~flag;
+
+	if (!t || flags == t->set.flags)
+		return;
+	t->set.flags = flags;
+	dpc_op(ts->owner->dpc, WEFT_IPC_TENANT_SET, t->id, &t->set, sizeof(t->set), on_flags_set,
+		NULL);
 }
 
 static void follow_fail_mode(struct tenant_switch *ts)
@@ -170,9 +170,8 @@ static void sync_ports(
 		if (!has_tunnel(tunnels, ofport) && !model_port_numbered(m, ts->tenant, ofport))
 			port_is_gone(ts, ofport);
 	}
-	VEC_FOR_EACH (p, &m->ports)
-		if (p->tenant == ts->tenant)
-			port_is(ts, &p->status);
+	MODEL_EACH_PORT(p, m, ts->tenant)
+	port_is(ts, &p->status);
 	for (size_t i = 0; i < tunnels->count; i++)
 		port_is(ts, &tunnels->port[i]);
 }
@@ -189,19 +188,27 @@ static void overlay_is(struct tenant_switch *ts, uint32_t state)
 	port_is(ts, &now);
 }
 
+static struct tenant_switch *switch_of(const struct switches *s, weft_tenant_id tenant)
+{
+	FINDER_EACH(at, &s->tenants, finder_hash_number(tenant, 0))
+	if (s->all.at[at]->tenant == tenant)
+		return s->all.at[at];
+	return NULL;
+}
+
 void switches_port_event(
 	struct switches *s, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
 {
-	VEC_FOR_EACH (ts, &s->all) {
-		if ((*ts)->tenant != tenant)
-			continue;
-		if (port->port.ofport == WEFT_OFPORT_OVERLAY)
-			overlay_is(*ts, port->state);
-		else if (port->reason == PORT_DELETED)
-			port_is_gone(*ts, port->port.ofport);
-		else
-			port_is(*ts, port);
-	}
+	struct tenant_switch *ts = switch_of(s, tenant);
+
+	if (!ts)
+		return;
+	if (port->port.ofport == WEFT_OFPORT_OVERLAY)
+		overlay_is(ts, port->state);
+	else if (port->reason == PORT_DELETED)
+		port_is_gone(ts, port->port.ofport);
+	else
+		port_is(ts, port);
 }
 
 // ---- switches
@@ -215,9 +222,9 @@ static void destroy(struct tenant_switch *ts)
 
 struct tenant_switch *switches_named(const struct switches *s, const char *tenant)
 {
-	VEC_FOR_EACH (ts, &s->all)
-		if (strcmp((*ts)->name, tenant) == 0)
-			return *ts;
+	FINDER_EACH(at, &s->names, finder_hash_text(tenant, 0))
+	if (strcmp(s->all.at[at]->name, tenant) == 0)
+		return s->all.at[at];
 	return NULL;
 }
 
@@ -228,10 +235,9 @@ static const char *or_null(const char *text)
 
 static bool has_tenant_flag(const struct tenant_switch *ts, uint32_t flag)
 {
-	VEC_FOR_EACH (t, &ts->owner->model->tenants)
-		if (t->id == ts->tenant)
-			return t->set.flags & flag;
-	return false;
+	const struct model_tenant *t = model_tenant_by_id(ts->owner->model, ts->tenant);
+
+	return t && t->set.flags & flag;
 }
 
 // `targets` has room for all controllers, and must live as long as the result.
@@ -273,9 +279,8 @@ static struct tenant_switch *create(struct switches *s, const struct config *con
 	ts->tenant = id;
 	ts->dpid = t->sw.dpid;
 	snprintf(ts->name, sizeof(ts->name), "%s", t->name);
-	VEC_FOR_EACH (p, &s->model->ports)
-		if (p->tenant == id)
-			vec_add(&ts->ports, p->status);
+	MODEL_EACH_PORT(p, s->model, id)
+	vec_add(&ts->ports, p->status);
 	for (size_t i = 0; i < tunnels->count; i++)
 		vec_add(&ts->ports, tunnels->port[i]);
 	struct agent_switch config_of = describe(ts, config, t, targets);
@@ -300,11 +305,24 @@ static bool update(struct tenant_switch *ts, const struct config *config,
 
 static const struct config_tenant *wanted(const struct config *config, const char *name)
 {
-	for (size_t i = 0; i < config->tenant_count; i++)
-		if (config->tenants[i].sw.controller_count &&
-			strcmp(config->tenants[i].name, name) == 0)
-			return &config->tenants[i];
-	return NULL;
+	const struct config_tenant *t = config_tenant_named(config, name);
+
+	return t && t->sw.controller_count ? t : NULL;
+}
+
+static void add(struct switches *s, struct tenant_switch *ts)
+{
+	vec_add(&s->all, ts);
+	finder_add(&s->names, finder_hash_text(ts->name, 0));
+	finder_add(&s->tenants, finder_hash_number(ts->tenant, 0));
+}
+
+static void remove_at(struct switches *s, size_t i)
+{
+	destroy(s->all.at[i]);
+	finder_remove(&s->names, (uint32_t)i);
+	finder_remove(&s->tenants, (uint32_t)i);
+	s->all.at[i] = s->all.at[--s->all.count];
 }
 
 // A tenant that was made anew, or another datapath id, is another switch.
@@ -316,8 +334,7 @@ static void remove_old(struct switches *s, const struct config *config)
 		const struct model_tenant *m = model_tenant_named(s->model, ts->name);
 		if (t && m && m->id == ts->tenant && t->sw.dpid == ts->dpid)
 			continue;
-		destroy(ts);
-		s->all.at[i] = s->all.at[--s->all.count];
+		remove_at(s, i);
 	}
 }
 
@@ -350,7 +367,7 @@ static void sync_switch(struct switches *s, const struct config *config,
 		ts = create(s, config, t, m->id, &tunnels, error, sizeof(error));
 		failed = !ts;
 		if (ts)
-			vec_add(&s->all, ts);
+			add(s, ts);
 	}
 	if (failed) {
 		log_error("switch %s: %s", t->name, error);
@@ -404,4 +421,6 @@ void switches_free(struct switches *s)
 	VEC_FOR_EACH (ts, &s->all)
 		destroy(*ts);
 	vec_free(&s->all);
+	finder_free(&s->names);
+	finder_free(&s->tenants);
 }

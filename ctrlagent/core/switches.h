@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "dpclient/dpclient.h"
+#include "finder.h"
 #include "reconcile/model.h"
 #include "session/session.h"
 
@@ -31,6 +32,7 @@ struct switches {
 	struct dpc *dpc;
 	struct model *model; // the agent's; its tenants' runtime flags are kept true
 	VEC(struct tenant_switch *) all;
+	struct finder names, tenants; // of all
 };
 
 // What sessions would refuse of this configuration, before anything is changed: lines to free(),

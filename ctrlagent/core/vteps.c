@@ -21,9 +21,8 @@ struct vtep_request {
 
 static bool anybody_has(const struct model *m, const struct weft_ip *vtep)
 {
-	VEC_FOR_EACH (v, &m->vteps)
-		if (weft_ip_equal(&v->ip, vtep))
-			return true;
+	MODEL_EACH_VTEP_AT(v, m, vtep)
+	return true;
 	return false;
 }
 
@@ -48,20 +47,12 @@ static void on_done(void *arg, enum weft_error error, const char *text)
 	free(r);
 }
 
-static const struct config_tenant *tenant_named(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->tenant_count; i++)
-		if (strcmp(c->tenants[i].name, name) == 0)
-			return &c->tenants[i];
-	return NULL;
-}
-
 // Whether the VTEP may come and go; `flags` are set as such a one's of this tenant.
 static bool may_pass(
 	const struct agent *a, weft_tenant_id tenant, const struct weft_ip *vtep, uint32_t *flags)
 {
 	const struct model_tenant *t = model_tenant_by_id(&a->model, tenant);
-	const struct config_tenant *config = t ? tenant_named(a->config, t->set.name) : NULL;
+	const struct config_tenant *config = t ? config_tenant_named(a->config, t->set.name) : NULL;
 
 	if (!config)
 		return false;
@@ -106,6 +97,6 @@ void agent_vtep_event(void *arg, weft_tenant_id tenant, const struct weft_ip *vt
 		forget(a, &v);
 		return;
 	}
-	vec_add(&a->model.vteps, v);
+	model_add_vtep(&a->model, &v);
 	underlay_want(a->underlay, vtep, true);
 }

@@ -39,9 +39,10 @@ static void add_vteps(struct scrape *s)
 {
 	VEC_FOR_EACH (t, &s->agent->model.tenants) {
 		uint64_t learned = 0, all = 0;
-		VEC_FOR_EACH (v, &s->agent->model.vteps) {
-			all += v->tenant == t->id;
-			learned += v->tenant == t->id && v->flags & WEFT_VTEP_LEARNED;
+		MODEL_EACH_VTEP(v, &s->agent->model, t->id)
+		{
+			all++;
+			learned += !!(v->flags & WEFT_VTEP_LEARNED);
 		}
 		METRIC(&s->set, VTEPS, all - learned, "tenant", t->set.name, "kind", "configured");
 		METRIC(&s->set, VTEPS, learned, "tenant", t->set.name, "kind", "learned");

@@ -93,7 +93,7 @@ static void desire_port(const struct model *current, struct model_ids *ids, stru
 		port = now;
 	} else
 		port.id = ids->next_port++;
-	vec_add(&desired->ports, (struct model_port){tenant, {.port = port}});
+	model_add_port(desired, &(struct model_port){tenant, {.port = port}});
 }
 
 static void bond_device(const struct config_uplink *u, char out[WEFT_DEVICE_MAX + 1])
@@ -150,7 +150,7 @@ static void desire_fdb(const struct config_tenant *t, const struct config_fdb *f
 
 	if (f->port[0])
 		entry.ofport = config_port_named(t, f->port)->number;
-	vec_add(&desired->fdb, (struct model_fdb){tenant, entry});
+	model_add_fdb(desired, &(struct model_fdb){tenant, entry});
 }
 
 static void desire_neighbour(
@@ -163,7 +163,7 @@ static void desire_neighbour(
 		.flags = WEFT_NEIGH_STATIC,
 	};
 
-	vec_add(&desired->neighs, (struct model_neigh){tenant, entry});
+	model_add_neigh(desired, &(struct model_neigh){tenant, entry});
 }
 
 static struct weft_ipc_tenant tenant_settings(const struct config_tenant *t)
@@ -216,7 +216,7 @@ static weft_tenant_id desire_settings(const struct config_tenant *t, const struc
 		want.id = ids->next_tenant++;
 		want.set.flags |= standalone ? WEFT_TENANT_STANDALONE : 0;
 	}
-	vec_add(&desired->tenants, want);
+	model_add_tenant(desired, &want);
 	return want.id;
 }
 
@@ -228,7 +228,7 @@ static void desire_tenant(const struct config_tenant *t, const struct model *cur
 	if (t->kind == WEFT_TENANT_KIND_PROVIDER)
 		provider_desire(t, current, desired, id);
 	for (size_t i = 0; i < t->vtep_count; i++)
-		vec_add(&desired->vteps, (struct model_vtep){id, t->vteps[i], 0});
+		model_add_vtep(desired, &(struct model_vtep){id, t->vteps[i], 0});
 	learned_desire(t, current, desired, id);
 	for (size_t i = 0; i < t->port_count; i++)
 		desire_tenant_port(&t->ports[i], current, ids, desired, id);

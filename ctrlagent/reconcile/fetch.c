@@ -26,11 +26,11 @@ static void on_host(void *arg, weft_tenant_id none, const void *body, size_t len
 
 static void on_tenant(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
-	struct model_tenant *t = vec_new(&((struct fetch *)arg)->model->tenants);
+	struct model_tenant t = {.id = id};
 
-	t->id = id;
-	memcpy(&t->set, body, sizeof(t->set));
-	terminate(t->set.name);
+	memcpy(&t.set, body, sizeof(t.set));
+	terminate(t.set.name);
+	model_add_tenant(((struct fetch *)arg)->model, &t);
 }
 
 static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t len)
@@ -42,10 +42,10 @@ static void on_port(void *arg, weft_tenant_id tenant, const void *body, size_t l
 	status.port.device[WEFT_DEVICE_MAX] = 0;
 	if (status.port.ofport == WEFT_OFPORT_OVERLAY) { // nobody makes or removes it
 		if (status.state & WEFT_PORT_LINK_DOWN)
-			vec_add(&((struct fetch *)arg)->model->overlays_down, tenant);
+			model_add_overlay_down(((struct fetch *)arg)->model, tenant);
 		return;
 	}
-	vec_add(&((struct fetch *)arg)->model->ports, (struct model_port){tenant, status});
+	model_add_port(((struct fetch *)arg)->model, &(struct model_port){tenant, status});
 }
 
 static void on_vtep(void *arg, weft_tenant_id tenant, const void *body, size_t len)
@@ -53,15 +53,15 @@ static void on_vtep(void *arg, weft_tenant_id tenant, const void *body, size_t l
 	struct weft_ipc_vtep v;
 
 	memcpy(&v, body, sizeof(v));
-	vec_add(&((struct fetch *)arg)->model->vteps, (struct model_vtep){tenant, v.ip, v.flags});
+	model_add_vtep(((struct fetch *)arg)->model, &(struct model_vtep){tenant, v.ip, v.flags});
 }
 
 static void on_provider(void *arg, weft_tenant_id tenant, const void *body, size_t len)
 {
-	struct model_provider *p = vec_new(&((struct fetch *)arg)->model->providers);
+	struct model_provider p = {.tenant = tenant};
 
-	p->tenant = tenant;
-	memcpy(&p->set, body, sizeof(p->set));
+	memcpy(&p.set, body, sizeof(p.set));
+	model_add_provider(((struct fetch *)arg)->model, &p);
 }
 
 static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t len)
@@ -72,7 +72,7 @@ static void on_fdb(void *arg, weft_tenant_id tenant, const void *body, size_t le
 	if (!(entry.flags & WEFT_FDB_CONFIG))
 		return; // learned, or an operator's
 	entry.age_s = 0;
-	vec_add(&((struct fetch *)arg)->model->fdb, (struct model_fdb){tenant, entry});
+	model_add_fdb(((struct fetch *)arg)->model, &(struct model_fdb){tenant, entry});
 }
 
 static void on_neigh(void *arg, weft_tenant_id tenant, const void *body, size_t len)
@@ -83,7 +83,7 @@ static void on_neigh(void *arg, weft_tenant_id tenant, const void *body, size_t 
 	if (!(entry.flags & WEFT_NEIGH_STATIC))
 		return; // learned
 	entry.flags = WEFT_NEIGH_STATIC;
-	vec_add(&((struct fetch *)arg)->model->neighs, (struct model_neigh){tenant, entry});
+	model_add_neigh(((struct fetch *)arg)->model, &(struct model_neigh){tenant, entry});
 }
 
 static void on_nexthop(void *arg, weft_tenant_id tenant, const void *body, size_t len)

@@ -16,12 +16,13 @@ void learned_desire(const struct config_tenant *t, const struct model *current,
 {
 	uint32_t left = t->learn_vteps;
 
-	VEC_FOR_EACH (v, &current->vteps) {
+	MODEL_EACH_VTEP(v, current, id)
+	{
 		if (!left)
 			return;
-		if (v->tenant != id || !(v->flags & WEFT_VTEP_LEARNED) || is_configured(t, &v->ip))
+		if (!(v->flags & WEFT_VTEP_LEARNED) || is_configured(t, &v->ip))
 			continue;
-		vec_add(&desired->vteps, *v);
+		model_add_vtep(desired, v);
 		left--;
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "dpclient/dpclient.h"
+#include "finder.h"
 #include "vec.h"
 
 struct model_tenant {
@@ -44,6 +45,7 @@ struct model_neigh {
 	struct weft_ipc_neigh entry; // those of the configuration (WEFT_NEIGH_STATIC)
 };
 
+// Whatever has a finder comes and goes by model_add_*() and model_remove_*() alone.
 struct model {
 	struct weft_ipc_host host; // without a name: the data plane was never told
 	VEC(struct model_tenant) tenants;
@@ -54,6 +56,10 @@ struct model {
 	VEC(struct model_neigh) neighs;
 	VEC(struct weft_ipc_nexthop) nexthops;
 	VEC(weft_tenant_id) overlays_down; // tenants whose VTEPs are all down, as BFD says
+	struct finder tenant_ids, tenant_names;
+	struct finder port_ids, port_names, port_numbers, tenants_ports;
+	struct finder vtep_ips, vtep_names, tenants_vteps;
+	struct finder provider_tenants, fdb_entries, neigh_entries, overlays;
 };
 
 struct model_ids {
@@ -63,16 +69,43 @@ struct model_ids {
 
 void model_free(struct model *m); // the contents
 
+void model_add_tenant(struct model *m, const struct model_tenant *t);
+void model_add_port(struct model *m, const struct model_port *p);
+void model_add_vtep(struct model *m, const struct model_vtep *v);
+void model_add_provider(struct model *m, const struct model_provider *p);
+void model_add_fdb(struct model *m, const struct model_fdb *f);
+void model_add_neigh(struct model *m, const struct model_neigh *n);
+void model_add_overlay_down(struct model *m, weft_tenant_id tenant);
+
+// The last one moves to its place.
+void model_remove_port(struct model *m, struct model_port *p);
+void model_remove_fdb(struct model *m, struct model_fdb *f);
+void model_remove_vtep(struct model *m, const struct model_vtep *v); // one that is like it, if any
+
 bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant);
-const struct model_tenant *model_tenant_named(const struct model *m, const char *name);
-const struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
+struct model_tenant *model_tenant_named(const struct model *m, const char *name);
+struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
 const struct model_provider *model_provider_of(const struct model *m, weft_tenant_id tenant);
+bool model_has_fdb(const struct model *m, const struct model_fdb *f);
+bool model_has_neigh(const struct model *m, const struct model_neigh *n);
 bool model_has_vtep(const struct model *m, const struct model_vtep *v);
-void model_remove_vtep(struct model *m, const struct model_vtep *v);
 struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name);
 struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant, weft_port_id id);
 struct model_port *model_port_numbered(
 	const struct model *m, weft_tenant_id tenant, uint32_t ofport);
+
+// Of one tenant, or with one address, in the order in which they were added:
+// MODEL_EACH_PORT(p, m, tenant) …
+#define MODEL_EACH_PORT(p, m, id)                                                                  \
+	FINDER_EACH(p##_at, &(m)->tenants_ports, finder_hash_number(id, 0))                        \
+	for (struct model_port *p = &(m)->ports.at[p##_at]; p && p->tenant == (id); p = NULL)
+#define MODEL_EACH_VTEP(v, m, id)                                                                  \
+	FINDER_EACH(v##_at, &(m)->tenants_vteps, finder_hash_number(id, 0))                        \
+	for (struct model_vtep *v = &(m)->vteps.at[v##_at]; v && v->tenant == (id); v = NULL)
+#define MODEL_EACH_VTEP_AT(v, m, address)                                                          \
+	FINDER_EACH(v##_at, &(m)->vtep_ips, finder_hash(address, sizeof(struct weft_ip), 0))       \
+	for (struct model_vtep *v = &(m)->vteps.at[v##_at]; v && weft_ip_equal(&v->ip, address);   \
+		v = NULL)
 
 // Reads all back. `done` is called once from the loop; the model is the callee's to free, NULL if
 // there was an error.

@@ -20,13 +20,11 @@ __attribute__((format(printf, 2, 3))) static void line(struct plan *plan, const 
 	va_start(ap, format);
 	char *more = agent_vformat(format, ap);
 	va_end(ap);
-	char *all = agent_format("%s%s\n", plan->text, more);
+	text_add(&plan->text, "%s\n", more);
 	plan->added += more[0] == '+';
 	plan->changed += more[0] == '~';
 	plan->removed += more[0] == '-';
-	free(plan->text);
 	free(more);
-	plan->text = all;
 }
 
 // Takes `what`.
@@ -81,24 +79,6 @@ static char *vtep_name(const struct model *m, const struct model_vtep *v)
 	return agent_format("vtep %s %s", tenant_name(m, v->tenant), ip_format(&v->ip, ip));
 }
 
-// ---- looking up in the other model
-
-static bool has_fdb(const struct model *m, const struct model_fdb *f)
-{
-	VEC_FOR_EACH (o, &m->fdb)
-		if (o->tenant == f->tenant && memcmp(&o->entry, &f->entry, sizeof(f->entry)) == 0)
-			return true;
-	return false;
-}
-
-static bool has_neigh(const struct model *m, const struct model_neigh *n)
-{
-	VEC_FOR_EACH (o, &m->neighs)
-		if (o->tenant == n->tenant && memcmp(&o->entry, &n->entry, sizeof(n->entry)) == 0)
-			return true;
-	return false;
-}
-
 static void vtep_operation(
 	struct planner *p, enum weft_ipc_type type, const struct model_vtep *v, char *what)
 {
@@ -112,7 +92,7 @@ static void vtep_operation(
 static void remove_fdb(struct planner *p)
 {
 	VEC_FOR_EACH (f, &p->current->fdb) {
-		if (has_fdb(p->desired, f))
+		if (model_has_fdb(p->desired, f))
 			continue;
 		char *what = fdb_name(p->current, f);
 		line(p->plan, "- %s", what);
@@ -123,7 +103,7 @@ static void remove_fdb(struct planner *p)
 static void remove_neighs(struct planner *p)
 {
 	VEC_FOR_EACH (n, &p->current->neighs) {
-		if (has_neigh(p->desired, n))
+		if (model_has_neigh(p->desired, n))
 			continue;
 		char *what = neigh_name(p->current, n);
 		line(p->plan, "- %s", what);
@@ -412,7 +392,7 @@ static void add_neighs(struct planner *p)
 {
 	VEC_FOR_EACH (n, &p->desired->neighs) {
 		char mac[MAC_TEXT_MAX];
-		if (has_neigh(p->current, n))
+		if (model_has_neigh(p->current, n))
 			continue;
 		char *what = neigh_name(p->desired, n);
 		line(p->plan, "+ %s at %s", what, mac_format(&n->entry.mac, mac));
@@ -424,7 +404,7 @@ static void add_fdb(struct planner *p)
 {
 	VEC_FOR_EACH (f, &p->desired->fdb) {
 		char ip[IP_TEXT_MAX];
-		if (has_fdb(p->current, f))
+		if (model_has_fdb(p->current, f))
 			continue;
 		char *what = fdb_name(p->desired, f);
 		const struct model_port *at =
@@ -439,7 +419,8 @@ void plan_make(struct plan *plan, const struct model *current, const struct mode
 {
 	struct planner p = {plan, current, desired};
 
-	*plan = (struct plan){.text = agent_strdup("")};
+	*plan = (struct plan){0};
+	text_add(&plan->text, "%s", "");
 	remove_fdb(&p);
 	remove_neighs(&p);
 	remove_vteps(&p);
@@ -464,19 +445,11 @@ void plan_free(struct plan *plan)
 		free(op->what);
 	}
 	vec_free(&plan->ops);
-	free(plan->text);
-	plan->text = NULL;
+	free(plan->text.at);
+	plan->text = (struct text){0};
 }
 
 // ---- sessions
-
-static const struct config_tenant *tenant_in(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->tenant_count; i++)
-		if (strcmp(c->tenants[i].name, name) == 0)
-			return &c->tenants[i];
-	return NULL;
-}
 
 static bool controllers_equal(const struct config_switch *a, const struct config_switch *b)
 {
@@ -498,7 +471,8 @@ static bool switch_equal(const struct config_switch *a, const struct config_swit
 void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config)
 {
 	for (size_t i = 0; old && i < config->tenant_count; i++) {
-		const struct config_tenant *t = &config->tenants[i], *was = tenant_in(old, t->name);
+		const struct config_tenant *t = &config->tenants[i],
+					   *was = config_tenant_named(old, t->name);
 		if (was && !switch_equal(&was->sw, &t->sw))
 			line(plan, "~ switch %s: dpid %016llx, %zu controllers, %s", t->name,
 				(unsigned long long)t->sw.dpid, t->sw.controller_count,

@@ -7,6 +7,7 @@
 // leaves. What cannot be changed in place (a port; a tenant's network) is removed and made anew.
 
 #include "reconcile/model.h"
+#include "text/flow_text.h"
 
 struct plan_op {
 	enum weft_ipc_type type;
@@ -18,7 +19,7 @@ struct plan_op {
 
 struct plan {
 	VEC(struct plan_op) ops;
-	char *text; // lines "+ port red/vm1 …\n"; "" if nothing differs
+	struct text text; // lines "+ port red/vm1 …\n"; "" if nothing differs
 	unsigned added, changed, removed;
 };
 

@@ -129,7 +129,7 @@ static void read_neighbour(struct nl_object *o, void *arg)
 	out.usable = mac_of(rtnl_neigh_get_lladdr(n), &out.mac) && state > 0 &&
 		     state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT);
 	out.stale = state > 0 && state & NUD_STALE;
-	vec_add(&((struct view *)arg)->neighbours, out);
+	view_add_neighbour(arg, &out);
 }
 
 static bool read_table(

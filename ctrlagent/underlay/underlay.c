@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "finder.h"
 #include "text/address.h"
 #include "underlay/netlink.h"
 
@@ -31,13 +32,22 @@ struct underlay {
 	struct view *view;
 	struct resolve_config config;
 	VEC(struct target) targets;
+	struct finder target_vteps;
 };
+
+static uint32_t hash_vtep(const struct weft_ip *vtep)
+{
+	return finder_hash(vtep, sizeof(*vtep), 0);
+}
 
 static struct target *target_of(struct underlay *u, const struct weft_ip *vtep, uint16_t path)
 {
-	VEC_FOR_EACH (t, &u->targets)
+	FINDER_EACH(at, &u->target_vteps, hash_vtep(vtep))
+	{
+		struct target *t = &u->targets.at[at];
 		if (weft_ip_equal(&t->result.nexthop.vtep, vtep) && t->result.nexthop.path == path)
 			return t;
+	}
 	return NULL;
 }
 
@@ -48,10 +58,17 @@ static struct target *add_target(struct underlay *u, const struct weft_ip *vtep,
 	if (t)
 		return t;
 	t = vec_new(&u->targets);
+	finder_add(&u->target_vteps, hash_vtep(vtep));
 	t->result.nexthop.vtep = *vtep;
 	t->result.nexthop.path = path;
 	t->probed = UINT32_MAX;
 	return t;
+}
+
+static void remove_target(struct underlay *u, size_t at)
+{
+	finder_remove(&u->target_vteps, (uint32_t)at);
+	u->targets.at[at] = u->targets.at[--u->targets.count];
 }
 
 // ---- telling the data plane
@@ -164,8 +181,7 @@ static void look(struct underlay *u)
 		}
 		if (t->has)
 			send_nexthop(u, WEFT_IPC_NEXTHOP_DEL, &t->sent);
-		*t = u->targets.at[--u->targets.count];
-		i--;
+		remove_target(u, i--);
 	}
 }
 
@@ -214,9 +230,12 @@ static void on_neigh_wanted(void *arg, const struct weft_ipc_nexthop *nexthop)
 {
 	struct underlay *u = arg;
 
-	VEC_FOR_EACH (t, &u->targets)
+	FINDER_EACH(at, &u->target_vteps, hash_vtep(&nexthop->vtep))
+	{
+		struct target *t = &u->targets.at[at];
 		if (weft_ip_equal(&t->result.nexthop.vtep, &nexthop->vtep))
 			probe(u, t);
+	}
 }
 
 // ---- what it is told
@@ -340,5 +359,6 @@ void underlay_free(struct underlay *u)
 	free(u->view);
 	vec_free(&u->config.uplinks);
 	vec_free(&u->targets);
+	finder_free(&u->target_vteps);
 	free(u);
 }

@@ -7,6 +7,7 @@
 
 #include <weft/ipc.h>
 
+#include "finder.h"
 #include "vec.h"
 
 struct view_link {
@@ -54,10 +55,12 @@ struct view {
 	VEC(struct view_link) links;
 	VEC(struct view_address) addresses;
 	VEC(struct view_route) routes;
-	VEC(struct view_neighbour) neighbours;
+	VEC(struct view_neighbour) neighbours; // by view_add_neighbour()
+	struct finder neighbour_ips;
 };
 
 void view_free(struct view *v); // the contents
+void view_add_neighbour(struct view *v, const struct view_neighbour *n);
 const struct view_link *view_link_by_index(const struct view *v, int index);
 const struct view_link *view_link_named(const struct view *v, const char *name);
 const struct view_neighbour *view_neighbour_at(

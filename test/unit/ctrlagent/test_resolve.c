@@ -60,9 +60,9 @@ static struct view_route *add_route(const char *prefix, unsigned len, int link, 
 
 static void add_neighbour(int link, const char *at, uint8_t last)
 {
-	vec_add(&view.neighbours,
-		(struct view_neighbour){
-			.link = link, .ip = ip(at), .mac = mac(last), .usable = true});
+	view_add_neighbour(
+		&view, &(struct view_neighbour){
+			       .link = link, .ip = ip(at), .mac = mac(last), .usable = true});
 }
 
 static int setup(void **state)
