@@ -48,6 +48,11 @@ __attribute__((format(printf, 4, 5))) static void error_at(
 	free(text);
 }
 
+static uint32_t hash_field(const void *field, bool map)
+{
+	return finder_hash(&field, sizeof(field), map);
+}
+
 static void add_place(struct config_reader *r, const void *field, bool map, const char *path,
 	const yaml_node_t *n)
 {
@@ -63,15 +68,18 @@ static void add_place(struct config_reader *r, const void *field, bool map, cons
 	}
 	r->places[r->place_count++] = (struct config_place){
 		field, map, path, text, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
+	finder_add(&r->place_fields, hash_field(field, map));
 }
 
 static const struct config_place *place_of(
 	const struct config_reader *r, const void *field, bool map)
 {
-	for (size_t i = r->place_count; i-- > 0;)
-		if (r->places[i].field == field && r->places[i].map == map)
-			return &r->places[i];
-	return NULL;
+	const struct config_place *latest = NULL;
+
+	FINDER_EACH(at, &r->place_fields, hash_field(field, map))
+	if (r->places[at].field == field && r->places[at].map == map)
+		latest = &r->places[at];
+	return latest;
 }
 
 bool config_is_set(const struct config_reader *r, const void *field)
@@ -343,5 +351,6 @@ bool config_read(struct config_reader *r, const struct schema *schema, void *out
 void config_reader_free(struct config_reader *r)
 {
 	free(r->places);
+	finder_free(&r->place_fields);
 	arena_free(&r->scratch);
 }

@@ -4,6 +4,7 @@
 
 #include "config/arena.h"
 #include "config/schema.h"
+#include "finder.h"
 
 // Where a value stands in the file; found again by the address of the C field that it went into. A
 // mapping's struct and the struct's first field have the same address, hence `map`.
@@ -24,6 +25,7 @@ struct config_reader {
 	struct arena scratch; // paths
 	struct config_place *places;
 	size_t place_count, place_capacity;
+	struct finder place_fields;
 	char *errors; // lines
 	size_t error_bytes;
 	unsigned error_count;
