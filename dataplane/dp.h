@@ -18,6 +18,7 @@
 #include "dp_rcu.h"
 #include "edge/dp_bfd.h"
 #include "edge/dp_vtep.h"
+#include "edge/dp_vtep_users.h"
 #include "edge/kernel_guard.h"
 
 #include "flowtable/flowtable.h"
@@ -33,6 +34,7 @@ struct dp_tenant;
 struct dp_worker;
 
 #define DP_NEXTHOP_BUCKETS 4096u
+#define DP_STEP_NS 1000000u      // so long the control thread stays with one thing
 #define DP_TENANT_BUCKETS 16384u // ids and networks are consecutive, as a rule
 
 struct dp {
@@ -54,8 +56,11 @@ struct dp {
 	struct dp_tenant *tenants_stale;  // list: those that are
 	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
 	struct dp_tenant *providers;      // list: those that are
+	bool stale_came;                  // some of them since these were last looked at
+	bool refreshing;                  // they are being looked at, one after the other
 	bool groups_stale;                // some tenant's underlay group, or the way there
 	LIST_HEAD(, dp_stage) stages;     // open
+	struct dp_stage_host *host_stage; // the configuration's
 	struct dp_tenant *nobody;         // tenant 0
 	struct dp_radix vxlan;            // VNI to the front of its tenant's switch
 	struct dp_radix nvgre;            // VSID likewise
@@ -66,6 +71,7 @@ struct dp {
 	struct weft_ipc_host host;
 	const struct overlay_vtep *vtep; // RCU: what decap takes as ours
 	struct dp_nexthop *nexthops;     // list
+	struct dp_vtep_users vtep_users; // which tenants have which VTEP
 	struct dp_nexthop *nexthop_by_vtep[DP_NEXTHOP_BUCKETS];
 	struct dp_kernel_guard guard;
 	struct dp_expiry expiry;

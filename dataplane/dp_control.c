@@ -222,6 +222,8 @@ void dp_control_loop(struct dp *dp)
 		dp_event_poll(dp);
 		dp_learn_poll(dp);
 		more |= dp_rcu_run(dp->rcu, dp_now_ns);
+		if (dp->refreshing)
+			more |= dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 		if (dp_now_ns() - links >= DP_LINKS_NS) {
 			links = dp_now_ns();
 			dp_port_poll_links(dp, true);
@@ -260,6 +262,7 @@ void dp_control_stop(struct dp *dp)
 		dp_rcu_free(dp->rcu);
 	}
 	ft_commons_free(dp->commons);
+	dp_vtep_users_fini(&dp->vtep_users);
 	dp_punt_free(dp->punt);
 	dp_learn_free(dp->learn);
 	for (unsigned i = 0; i < dp->opt.workers; i++)

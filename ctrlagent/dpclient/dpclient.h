@@ -167,6 +167,11 @@ struct dpc_recording {
 void dpc_record(struct dpc *dpc, struct dpc_recording *into); // appends; NULL: no longer
 
 void dpc_stage_begin(struct dpc *dpc, weft_tenant_id tenant);
+// The configuration's, of tenant 0: commit and abort as the others. `done` of it and of its
+// operations is called as that of dpc_stage_play(), once for each.
+void dpc_stage_host(struct dpc *dpc, uint32_t flags, dpc_done_fn done, void *arg);
+void dpc_stage_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
+	size_t len, dpc_done_fn done, void *arg);
 // What dpc_record() wrote: `len` bytes at `messages`, 8-byte aligned, of this very tenant. `done`
 // is called for each operation in it.
 void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages, size_t len,

@@ -42,14 +42,34 @@ void dpc_record_message(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id
 
 // ---- staged transactions
 
-void dpc_stage_begin(struct dpc *dpc, weft_tenant_id tenant)
+static void stage_begin(
+	struct dpc *dpc, weft_tenant_id tenant, uint32_t flags, dpc_done_fn done, void *arg)
 {
-	struct weft_ipc_begin body = {.flags = WEFT_TXN_ATOMIC};
-	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_BEGIN};
+	struct weft_ipc_begin body = {.flags = flags};
+	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_BEGIN, .done = done, .arg = arg};
 	struct iovec part = {&body, sizeof(body)};
 
 	dpc_end_implicit(dpc); // it may have staged for the same switch
 	dpc_request(dpc, p, tenant, WEFT_IPC_STAGED, &part, 1);
+}
+
+void dpc_stage_begin(struct dpc *dpc, weft_tenant_id tenant)
+{
+	stage_begin(dpc, tenant, WEFT_TXN_ATOMIC, NULL, NULL);
+}
+
+void dpc_stage_host(struct dpc *dpc, uint32_t flags, dpc_done_fn done, void *arg)
+{
+	stage_begin(dpc, 0, flags, done, arg);
+}
+
+void dpc_stage_op(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id tenant, const void *body,
+	size_t len, dpc_done_fn done, void *arg)
+{
+	struct pending p = {.kind = PENDING_OP, .type = (uint8_t)type, .done = done, .arg = arg};
+	struct iovec part = {(void *)(uintptr_t)body, len};
+
+	dpc_request(dpc, p, tenant, WEFT_IPC_STAGED, &part, len ? 1 : 0);
 }
 
 void dpc_stage_play(struct dpc *dpc, weft_tenant_id tenant, const void *messages, size_t len,

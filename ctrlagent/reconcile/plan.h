@@ -29,7 +29,7 @@ void plan_free(struct plan *plan);
 // Adds lines for what concerns sessions only and is not in the data plane. `old` may be NULL.
 void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config);
 
-// Sends it, as one transaction. `done` is called once: with WEFT_E_NONE, or with the error and a
+// Sends it, as one transaction beside the stream's: others go on meanwhile. `done` is called once: with WEFT_E_NONE, or with the error and a
 // text that names what failed and why.
 //
 // `failed` NULL: all or nothing. Else each operation stands alone, and it is called for each that

@@ -140,7 +140,7 @@ void dp_bfd_poll(struct dp *dp)
 	for (const struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
 		dp->bfd.stale |= dp_bfd_is_due(s, now);
 	if (dp->bfd.stale || dp->tenants_stale)
-		dp_tenants_refresh(dp);
+		dp_tenants_refresh_some(dp, now + DP_STEP_NS);
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
 		if (t->overlay_untold)
 			dp_event_overlay_status(dp, t);
@@ -213,10 +213,11 @@ static void dp_bfd_heed_one(struct dp *dp, const struct dp_bfd_session *s)
 		inet_ntop(AF_INET6, s->remote.b, ip, sizeof(ip));
 	DP_LOG(NOTICE, "BFD with %s: %s", ip,
 		dp_bfd_state_name(__atomic_load_n(&s->state, __ATOMIC_RELAXED)));
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (!t->hidden && dp_tenant_has_vtep(t, &s->remote)) {
-			ft_switch_changed(t->sw); // groups choose by it
-			dp_tenant_overlay_live(dp, t);
+	for (struct dp_vtep_user *u = NULL;
+		(u = dp_vtep_user_next(&dp->vtep_users, &s->remote, u));)
+		if (!u->tenant->hidden) {
+			ft_switch_changed(u->tenant->sw); // groups choose by it
+			dp_tenant_overlay_live(dp, u->tenant);
 		}
 }
 

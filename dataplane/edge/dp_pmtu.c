@@ -53,7 +53,7 @@ void dp_pmtu_learn(struct dp *dp, const struct weft_ip *vtep, uint32_t mtu)
 	if (!news)
 		return;
 	dp_tenants_stale(dp, vtep);
-	dp_tenants_refresh(dp);
+	dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 }
 
 void dp_pmtu_age(struct dp *dp)
@@ -71,5 +71,5 @@ void dp_pmtu_age(struct dp *dp)
 		any = true;
 	}
 	if (any)
-		dp_tenants_refresh(dp);
+		dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 }

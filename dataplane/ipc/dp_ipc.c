@@ -6,6 +6,7 @@
 #include "ipc/dp_event.h"
 #include "dp_log.h"
 #include "ipc/dp_stage.h"
+#include "ipc/dp_stage_host.h"
 #include "ipc/dp_unix.h"
 
 #include <errno.h>
@@ -180,7 +181,9 @@ static void dp_ipc_hello(struct dp_ipc *i, const struct dp_ipc_request *r)
 
 static void dp_ipc_open(struct dp_ipc *i, const struct dp_ipc_request *r)
 {
-	enum weft_error e = dp_txn_begin(i->txn, r->body);
+	enum weft_error e = dp_stage_host_bars(i->dp->host_stage, r)
+				    ? WEFT_E_IN_USE
+				    : dp_txn_begin(i->txn, r->body);
 
 	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
 		dp_ipc_result(i, &r->hdr, e, weft_error_text(e));
@@ -198,13 +201,26 @@ static bool dp_ipc_operate(struct dp_ipc *i, const struct dp_ipc_request *r)
 	}
 	if (dp_txn_failed(i->txn))
 		return true; // COMMIT will say so
-	e = dp_ipc_op(i->dp, i->txn, r, &i->steps, why);
+	e = dp_stage_host_bars(i->dp->host_stage, r) ? WEFT_E_IN_USE
+						     : dp_ipc_op(i->dp, i->txn, r, &i->steps, why);
 	if (e == DP_IPC_AGAIN)
 		return false;
 	if (e)
 		dp_txn_fail(i->txn);
 	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
 		dp_ipc_result(i, &r->hdr, e, *why ? why : weft_error_text(e));
+	return true;
+}
+
+// False: there is more to do of it.
+static bool dp_ipc_commit(struct dp_ipc *i, const struct dp_ipc_request *r)
+{
+	enum weft_error e;
+
+	if (dp_txn_commit_some(i->txn, &e))
+		return false;
+	dp_ipc_result(i, &r->hdr, e, NULL);
+	dp_expiry_run(i->dp); // the next one may be open before the turn ends
 	return true;
 }
 
@@ -232,9 +248,7 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 		dp_ipc_open(i, r);
 		return true;
 	case WEFT_IPC_COMMIT:
-		dp_ipc_result(i, &r->hdr, dp_txn_commit(i->txn), NULL);
-		dp_expiry_run(i->dp); // the next one may be open before the turn ends
-		return true;
+		return dp_ipc_commit(i, r);
 	case WEFT_IPC_ECHO:
 		if (dp_ipc_begin(i, WEFT_IPC_ECHO, 0, r->hdr.xid, r->hdr.tenant, false))
 			dp_ipc_end(i);
@@ -261,6 +275,7 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 // Serves what has come whole. Returns whether some is left.
 static bool dp_ipc_serve_all(struct dp_ipc *i)
 {
+	uint64_t until = dp_now_ns() + DP_STEP_NS;
 	uint32_t done = 0;
 	unsigned n = 0;
 	bool more = false;
@@ -273,7 +288,8 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 
 		if (len > i->in_len - done)
 			break;
-		if (n++ == DP_IPC_BATCH || dp_ipc_pending(i) > DP_IPC_OUT_SOFT) {
+		if (n++ == DP_IPC_BATCH || (n % 8 == 0 && dp_now_ns() >= until) ||
+			dp_ipc_pending(i) > DP_IPC_OUT_SOFT) {
 			more = true;
 			break;
 		}
@@ -313,6 +329,7 @@ static void dp_ipc_close(struct dp_ipc *i)
 	ft_flow_mod_cancel(&i->steps);
 	dp_txn_abandon(i->txn);
 	dp_stage_drop(i->dp, NULL);
+	dp_stage_host_drop(i->dp->host_stage);
 	dp_event_unwatch(i->dp);
 	DP_LOG(NOTICE, "agent disconnected");
 }
@@ -409,7 +426,8 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
 	// Last: one that follows an agent whose end has come waits for what that left behind.
-	if (fds[0].revents && (i->fd < 0 || !(i->ended || ending)))
+	if (fds[0].revents &&
+		(i->fd < 0 ? !dp_stage_host_is_open(i->dp->host_stage) : !(i->ended || ending)))
 		dp_ipc_accept(i);
 	return more && dp_ipc_pending(i) == 0;
 }
@@ -424,8 +442,9 @@ struct dp_ipc *dp_ipc_new(struct dp *dp, const char *path)
 	i->fd = -1;
 	i->in = aligned_alloc(8, 2 * WEFT_IPC_MAX_LEN);
 	i->txn = dp_txn_new(dp);
+	dp->host_stage = dp_stage_host_new(dp);
 	i->listen_fd = dp_unix_listen(path, SOCK_STREAM);
-	if (!i->in || !i->txn || i->listen_fd < 0) {
+	if (!i->in || !i->txn || !dp->host_stage || i->listen_fd < 0) {
 		dp_ipc_free(i);
 		return NULL;
 	}
@@ -439,6 +458,8 @@ void dp_ipc_free(struct dp_ipc *i)
 	dp_ipc_close(i);
 	if (i->listen_fd >= 0)
 		close(i->listen_fd);
+	dp_stage_host_free(i->dp->host_stage);
+	i->dp->host_stage = NULL;
 	dp_txn_free(i->txn);
 	free(i->in);
 	free(i->out);

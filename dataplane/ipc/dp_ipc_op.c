@@ -68,7 +68,7 @@ static enum weft_error dp_op_tenant_set(struct dp_op *op)
 
 static enum weft_error dp_op_tenant_del(struct dp_op *op)
 {
-	enum weft_error e = dp_tenant_can_go(op->dp, op->tenant);
+	enum weft_error e = dp_tenant_can_go(op->tenant);
 
 	if (e)
 		return e;

@@ -2,11 +2,14 @@
 #include "ipc/dp_ipc_txn.h"
 
 #include "dp.h"
+#include "ipc/dp_ipc.h"
 #include "dp_log.h"
 #include "edge/dp_provider.h"
 #include "tenants/dp_tenant.h"
 
 #include <stdlib.h>
+
+#define DP_TXN_KEEP 1024u // notes for which memory is kept
 
 struct dp_txn {
 	struct dp *dp;
@@ -14,8 +17,10 @@ struct dp_txn {
 	bool open;
 	bool atomic;
 	bool failed;
+	bool undoing;
 	struct dp_undo *log;
 	unsigned n, size;
+	unsigned finished; // of the log
 };
 
 struct dp_txn *dp_txn_new(struct dp *dp)
@@ -37,6 +42,11 @@ void dp_txn_free(struct dp_txn *x)
 bool dp_txn_is_open(const struct dp_txn *x)
 {
 	return x->open;
+}
+
+bool dp_txn_is_atomic(const struct dp_txn *x)
+{
+	return x->open && x->atomic;
 }
 
 bool dp_txn_failed(const struct dp_txn *x)
@@ -112,6 +122,13 @@ static void dp_txn_switches(struct dp_txn *x, void (*end)(struct ft_switch *))
 		t->in_txn = false;
 		end(t->sw);
 	}
+}
+
+// Rules of it may be under way in the stream, if this is the configuration's transaction.
+static void dp_txn_end_tenant(struct dp *dp, struct dp_tenant *t)
+{
+	dp_txn_switch_commit(dp_ipc_txn(dp->ipc), t);
+	dp_tenant_del(dp, t);
 }
 
 static void dp_undo_port_del(struct dp *dp, struct dp_undo *u)
@@ -201,7 +218,7 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 		dp_host_set(dp, &u->host, why);
 		return;
 	case DP_UNDO_TENANT_ADD:
-		dp_tenant_del(dp, u->tenant);
+		dp_txn_end_tenant(dp, u->tenant);
 		return;
 	case DP_UNDO_TENANT_SET:
 		dp_tenant_set(dp, u->tenant, &u->tenant_cfg, why);
@@ -254,28 +271,49 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 	}
 }
 
-static void dp_txn_rollback(struct dp_txn *x)
+// After a long one.
+static void dp_txn_trim(struct dp_txn *x)
 {
-	dp_txn_switches(x, ft_txn_abort);
-	while (x->n)
-		dp_undo(x->dp, &x->log[--x->n]);
-	dp_tenants_refresh(x->dp);
+	if (x->size <= DP_TXN_KEEP)
+		return;
+	free(x->log);
+	x->log = NULL;
+	x->size = 0;
 }
 
-// What was hidden goes now.
-static void dp_txn_finish(struct dp_txn *x)
+bool dp_txn_undo_some(struct dp_txn *x)
 {
-	for (unsigned i = 0; i < x->n; i++) {
-		struct dp_undo *u = &x->log[i];
+	uint64_t until = dp_now_ns() + DP_STEP_NS;
+
+	if (!x->undoing)
+		return false;
+	dp_txn_switches(x, ft_txn_abort);
+	while (x->n) {
+		dp_undo(x->dp, &x->log[--x->n]);
+		if (dp_now_ns() >= until)
+			return true;
+	}
+	x->undoing = dp_tenants_refresh_some(x->dp, until);
+	return x->undoing;
+}
+
+// What was hidden goes now. True: there is more.
+static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
+{
+	while (x->finished < x->n) {
+		struct dp_undo *u = &x->log[x->finished++];
 
 		if (u->type == DP_UNDO_PORT_DEL && u->port)
 			dp_port_del(x->dp, u->port);
 		else if (u->type == DP_UNDO_TENANT_DEL)
-			dp_tenant_del(x->dp, u->tenant);
+			dp_txn_end_tenant(x->dp, u->tenant);
 		else if (u->type == DP_UNDO_PROVIDER)
 			free(u->provider);
+		if (dp_now_ns() >= until)
+			return true;
 	}
-	x->n = 0;
+	x->n = x->finished = 0;
+	return false;
 }
 
 enum weft_error dp_txn_begin(struct dp_txn *x, const struct weft_ipc_begin *b)
@@ -294,32 +332,46 @@ void dp_txn_fail(struct dp_txn *x)
 {
 	if (!x->atomic)
 		return;
-	x->failed = true;
-	dp_txn_rollback(x);
+	x->failed = x->undoing = true;
+	dp_txn_undo_some(x);
 }
 
-enum weft_error dp_txn_commit(struct dp_txn *x)
+void dp_txn_abort(struct dp_txn *x)
 {
-	bool failed = x->failed;
+	if (x->open && !x->failed)
+		dp_txn_fail(x);
+}
 
+bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
+{
+	uint64_t until = dp_now_ns() + DP_STEP_NS;
+
+	*e = x->open && !x->failed ? WEFT_E_NONE : WEFT_E_STATE;
 	if (!x->open)
-		return WEFT_E_STATE;
-	if (!failed) {
+		return false;
+	if (dp_txn_undo_some(x))
+		return true;
+	if (!x->failed) {
 		// The VTEPs first: rules may name those that have just come.
-		dp_tenants_refresh(x->dp);
+		if (!x->finished && dp_tenants_refresh_some(x->dp, until))
+			return true;
 		dp_txn_switches(x, ft_txn_commit);
-		dp_txn_finish(x);
+		if (dp_txn_finish_some(x, until))
+			return true;
 	}
 	x->open = x->atomic = x->failed = false;
-	return failed ? WEFT_E_STATE : WEFT_E_NONE;
+	dp_txn_trim(x);
+	return false;
 }
 
 void dp_txn_abandon(struct dp_txn *x)
 {
+	enum weft_error e;
+
 	if (!x->open)
 		return;
-	if (x->atomic && !x->failed)
-		dp_txn_rollback(x);
-	x->failed = x->atomic;
-	dp_txn_commit(x);
+	if (x->atomic && !x->finished)
+		dp_txn_abort(x);
+	while (dp_txn_commit_some(x, &e))
+		;
 }

@@ -26,12 +26,18 @@ struct dp_txn *dp_txn_new(struct dp *dp); // NULL: out of memory
 void dp_txn_free(struct dp_txn *);
 
 bool dp_txn_is_open(const struct dp_txn *);
-bool dp_txn_failed(const struct dp_txn *); // atomic, and an operation has failed
+bool dp_txn_is_atomic(const struct dp_txn *); // and open
+bool dp_txn_failed(const struct dp_txn *);    // atomic, and an operation has failed
 enum weft_error dp_txn_begin(struct dp_txn *, const struct weft_ipc_begin *);
-void dp_txn_fail(struct dp_txn *); // an operation failed: if atomic, all is undone
-// WEFT_E_STATE: it had failed, or none was open.
-enum weft_error dp_txn_commit(struct dp_txn *);
-void dp_txn_abandon(struct dp_txn *); // the agent is gone
+void dp_txn_fail(struct dp_txn *); // an operation failed: if atomic, all is to be undone
+// Ends take long if there is much to publish, to remove or to undo, so they come in steps of
+// DP_STEP_NS. True: there is more to do.
+bool dp_txn_undo_some(
+	struct dp_txn *); // of one that has failed; what is asked of it waits for COMMIT
+// Then *e is set. WEFT_E_STATE: it had failed, or none was open.
+bool dp_txn_commit_some(struct dp_txn *, enum weft_error *e);
+void dp_txn_abort(struct dp_txn *);   // atomic: as if an operation had failed
+void dp_txn_abandon(struct dp_txn *); // the agent is gone; all at once
 
 // Makes sure that the tenant's switch stages. False: no memory.
 bool dp_txn_switch(struct dp_txn *, struct dp_tenant *);

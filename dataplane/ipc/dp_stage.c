@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "ipc/dp_ipc.h"
+#include "ipc/dp_stage_host.h"
 #include "tenants/dp_tenant.h"
 
 #include <stdio.h>
@@ -66,8 +67,7 @@ static void dp_stage_free(struct dp_stage *s)
 
 // ---- answers
 
-// As a dump ends: it may overtake other answers, or be overtaken.
-static void dp_stage_answer(
+void dp_stage_answer(
 	struct dp *dp, const struct weft_ipc_hdr *request, enum weft_error e, const char *text)
 {
 	struct weft_ipc_error body = {.error = e};
@@ -311,7 +311,7 @@ static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 bool dp_stage_run(struct dp *dp)
 {
 	struct dp_stage *s, *next;
-	bool more = false;
+	bool more = dp_stage_host_run(dp->host_stage);
 
 	for (s = LIST_FIRST(&dp->stages); s; s = next) {
 		next = LIST_NEXT(s, link);
@@ -406,7 +406,9 @@ void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r)
 	struct dp_stage *s = t ? t->stage : NULL;
 	bool ends = r->hdr.type == WEFT_IPC_COMMIT || r->hdr.type == WEFT_IPC_ABORT;
 
-	if (!s || s->asked || r->hdr.type == WEFT_IPC_BEGIN)
+	if (dp_stage_host_takes(r))
+		dp_stage_host_serve(dp->host_stage, r);
+	else if (!s || s->asked || r->hdr.type == WEFT_IPC_BEGIN)
 		dp_stage_stranger(dp, t, r);
 	else if (ends)
 		dp_stage_close(dp, s, &r->hdr);

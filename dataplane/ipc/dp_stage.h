@@ -18,12 +18,19 @@
 
 #include <stdbool.h>
 
+#include <weft/error.h>
+
 struct dp;
 struct dp_ipc_request;
 struct dp_tenant;
+struct weft_ipc_hdr;
 
 // Serves a message with WEFT_IPC_STAGED.
 void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r);
+
+// As a dump ends: it may overtake other answers, or be overtaken.
+void dp_stage_answer(
+	struct dp *dp, const struct weft_ipc_hdr *request, enum weft_error e, const char *text);
 
 // Goes on with what takes several turns. True: there is more to do at once.
 bool dp_stage_run(struct dp *dp);

@@ -384,7 +384,7 @@ void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 	}
 	if (reroute) {
 		dp_tenants_stale(dp, NULL);
-		dp_tenants_refresh(dp);
+		dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 	}
 }
 

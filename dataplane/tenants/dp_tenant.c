@@ -48,7 +48,7 @@ static void dp_tenant_free(void *obj)
 	free(t->rules);
 	dp_neigh_free(t->neighs);
 	dp_snoop_fini(t);
-	free(t->vtep_list);
+	dp_tenant_vteps_fini(t);
 	dp_provider_free(t->provider);
 	free(t);
 }
@@ -141,12 +141,12 @@ static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 	dp_expiry_forget(dp, t);
 }
 
-static void dp_tenant_stale(struct dp_tenant *t)
+void dp_tenant_stale(struct dp_tenant *t)
 {
 	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
 	if (t->stale)
 		return;
-	t->stale = true;
+	t->stale = t->dp->stale_came = true;
 	t->stale_next = t->dp->tenants_stale;
 	t->dp->tenants_stale = t;
 }
@@ -212,6 +212,7 @@ static void dp_tenant_apply(struct dp_tenant *t, const struct weft_ipc_tenant *c
 	if (cfg->flags & WEFT_TENANT_MISS_PACKET_IN)
 		flags |= FT_SWITCH_MISS_PACKET_IN;
 	t->dp->groups_stale |= !weft_ip_is_none(&t->cfg.group);
+	dp_tenant_use_group(t, &cfg->group);
 	t->cfg = *cfg;
 	dp_snoop_apply(t);
 	if (cfg->flags & WEFT_TENANT_SUPPRESS)
@@ -304,10 +305,10 @@ enum weft_error dp_tenant_set(
 	return WEFT_E_NONE;
 }
 
-enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t)
+enum weft_error dp_tenant_can_go(const struct dp_tenant *t)
 {
-	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
-		if (p->tenant == t && !p->hidden)
+	for (uint32_t i = 0; i <= t->ports->mask; i++)
+		if (t->ports->slot[i].port)
 			return WEFT_E_IN_USE;
 	return WEFT_E_NONE;
 }
@@ -322,7 +323,7 @@ void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden)
 	if (map)
 		dp_radix_set(map, t->network,
 			hidden ? &dp->no_front : ft_switch_front(t->sw)); // its page exists
-	if (hidden)
+	if (hidden && t->provider)
 		for (unsigned i = 0; i < WEFT_PROVIDER_ENCAPS; i++)
 			dp_ranges_forget(dp->ranges[i], t);
 	else if (t->provider && !dp_networks_publish(dp))
@@ -355,21 +356,27 @@ static void dp_tenant_bury(void *obj)
 	dp_tenant_free(t);
 }
 
+// No worker puts it into a ring any more, and none will take it out of one but here.
+// ft_switch_free() counts its own grace period, and frames in rings need no switch.
+static void dp_tenant_silent(void *obj)
+{
+	struct dp_tenant *t = obj;
+
+	dp_punt_drain(t->dp);
+	ft_switch_free(t->sw);
+	dp_rcu_retire2(t->dp->rcu, dp_tenant_bury, t);
+}
+
 void dp_tenant_del(struct dp *dp, struct dp_tenant *t)
 {
 	dp_stage_drop(dp, t);
 	if (!t->hidden)
 		dp_tenant_hide(dp, t, true);
+	dp_tenant_vteps_fini(t);
 	dp_tenant_unlink(dp, t);
 	dp_tenant_release_network(dp, t);
-	// ft_switch_free() counts its own grace period, and frames in rings need no switch.
-	dp_rcu_synchronize(dp->rcu);
-	// A packet-out may have been put into its ring in the loop that just ended.
-	dp_rcu_synchronize(dp->rcu);
-	dp_punt_drain(dp);
 	dp_ipc_dump_cancel(t->sw);
-	ft_switch_free(t->sw);
-	dp_rcu_retire2(dp->rcu, dp_tenant_bury, t);
+	dp_rcu_retire2(dp->rcu, dp_tenant_silent, t);
 }
 
 static bool dp_tenant_maps(const struct dp_tenant *t, const struct dp_port *p)
@@ -396,76 +403,6 @@ bool dp_tenant_map_ports(struct dp *dp, struct dp_tenant *t)
 	return true;
 }
 
-// Its place in the list; n_vteps: none.
-static unsigned dp_tenant_vtep_at(const struct dp_tenant *t, const struct weft_ip *ip)
-{
-	unsigned i = 0;
-
-	while (i < t->n_vteps && !weft_ip_equal(&t->vtep_list[i], ip))
-		i++;
-	return i;
-}
-
-bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip)
-{
-	return dp_tenant_vtep_at(t, ip) < t->n_vteps;
-}
-
-struct weft_ipc_vtep dp_tenant_vtep(const struct dp_tenant *t, unsigned i)
-{
-	return (struct weft_ipc_vtep){
-		.ip = t->vtep_list[i], .flags = i < t->n_fixed ? 0 : WEFT_VTEP_LEARNED};
-}
-
-enum weft_error dp_tenant_vtep_add(struct dp_tenant *t, const struct weft_ipc_vtep *v)
-{
-	bool learned = v->flags & WEFT_VTEP_LEARNED;
-	struct weft_ip *list;
-
-	if (weft_ip_is_none(&v->ip) || v->flags & ~WEFT_VTEP_LEARNED)
-		return WEFT_E_MALFORMED;
-	if (dp_tenant_has_vtep(t, &v->ip))
-		return WEFT_E_EXISTS;
-	if (t->n_vteps == DP_VTEPS_MAX || (learned && t->n_vteps - t->n_fixed >= t->cfg.max_vteps))
-		return WEFT_E_TABLE_FULL;
-	list = realloc(t->vtep_list, (t->n_vteps + 1) * sizeof(*list));
-	if (!list)
-		return WEFT_E_NO_MEMORY;
-	t->vtep_list = list;
-	list[t->n_vteps++] = v->ip;
-	if (!learned) { // before those that are
-		list[t->n_vteps - 1] = list[t->n_fixed];
-		list[t->n_fixed++] = v->ip;
-	}
-	dp_tenant_stale(t);
-	return WEFT_E_NONE;
-}
-
-enum weft_error dp_tenant_vtep_del(
-	struct dp_tenant *t, const struct weft_ip *ip, struct weft_ipc_vtep *was)
-{
-	unsigned i = dp_tenant_vtep_at(t, ip);
-
-	if (i == t->n_vteps)
-		return WEFT_E_NOT_FOUND;
-	if (was)
-		*was = dp_tenant_vtep(t, i);
-	if (i < t->n_fixed) {
-		t->vtep_list[i] = t->vtep_list[--t->n_fixed];
-		i = t->n_fixed;
-	}
-	t->vtep_list[i] = t->vtep_list[--t->n_vteps];
-	dp_tenant_stale(t);
-	return WEFT_E_NONE;
-}
-
-void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip)
-{
-	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
-		if (!ip || dp_tenant_has_vtep(t, ip) || weft_ip_equal(&t->cfg.group, ip))
-			dp_tenant_stale(t);
-}
-
 void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
 {
 	bool down = !dp_bfd_overlay_live(dp, t);
@@ -477,35 +414,60 @@ void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t)
 	dp_event_overlay_status(dp, t);
 }
 
-void dp_tenants_refresh(struct dp *dp)
+// False: no memory.
+static bool dp_tenant_refresh(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_tenant *stale, *t;
+	struct dp_vtep_set *set, *old = t->vteps;
 
-	if (dp->tenants_stale || dp->bfd.stale)
+	set = dp_vtep_build(dp, t, t->provider ? WEFT_ENCAP_VXLAN : (enum weft_encap)t->cfg.encap);
+	if (!set || (t->provider && !dp_provider_rebuild(dp, t, set))) {
+		free(set);
+		DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
+		return false;
+	}
+	if (set->learned)
+		dp_vtep_keep_marks(set, old);
+	__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
+	ft_switch_changed(t->sw);
+	dp_rcu_retire(dp->rcu, free, old);
+	dp_tenant_overlay_live(dp, t);
+	return true;
+}
+
+// What all of them look at, before any of them does.
+static void dp_tenants_prepare(struct dp *dp)
+{
+	if (dp->stale_came || dp->bfd.stale)
 		dp_bfd_refresh(dp);
 	if (dp->groups_stale)
 		dp_mcast_refresh(dp);
-	dp->groups_stale = false;
-	stale = dp->tenants_stale;
-	dp->tenants_stale = NULL;
-	while ((t = stale)) {
-		struct dp_vtep_set *set, *old = t->vteps;
+	dp->stale_came = dp->groups_stale = false;
+}
 
-		stale = t->stale_next;
+bool dp_tenants_refresh_some(struct dp *dp, uint64_t until_ns)
+{
+	struct dp_tenant *failed = NULL, *t;
+
+	dp_tenants_prepare(dp);
+	while ((t = dp->tenants_stale)) {
+		dp->tenants_stale = t->stale_next;
 		t->stale = false;
-		set = dp_vtep_build(
-			dp, t, t->provider ? WEFT_ENCAP_VXLAN : (enum weft_encap)t->cfg.encap);
-		if (!set || (t->provider && !dp_provider_rebuild(dp, t, set))) {
-			free(set);
-			DP_LOG(ERR, "tenant %s: no memory for its VTEPs", t->cfg.name);
-			dp_tenant_stale(t);
-			continue;
+		if (!dp_tenant_refresh(dp, t)) {
+			t->stale_next = failed;
+			failed = t;
 		}
-		if (set->learned)
-			dp_vtep_keep_marks(set, old);
-		__atomic_store_n(&t->vteps, set, __ATOMIC_RELEASE);
-		ft_switch_changed(t->sw);
-		dp_rcu_retire(dp->rcu, free, old);
-		dp_tenant_overlay_live(dp, t);
+		if (dp_now_ns() >= until_ns)
+			break;
 	}
+	dp->refreshing = dp->tenants_stale;
+	while ((t = failed)) { // the next time
+		failed = t->stale_next;
+		dp_tenant_stale(t);
+	}
+	return dp->refreshing;
+}
+
+void dp_tenants_refresh(struct dp *dp)
+{
+	dp_tenants_refresh_some(dp, UINT64_MAX);
 }

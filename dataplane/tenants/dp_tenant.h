@@ -17,6 +17,7 @@
 #include "tenants/dp_punt_limit.h"
 #include "tenants/dp_snoop.h"
 #include "edge/dp_vtep.h"
+#include "edge/dp_vtep_users.h"
 
 #include "flowtable/flowtable.h"
 
@@ -56,22 +57,25 @@ struct dp_tenant {
 	struct dp *dp;
 	struct weft_ipc_tenant cfg;
 	const struct dp_portmap *snoop_ports; // the ports that were asked last (dp_snoop.h)
-	struct weft_ip *vtep_list;      // first those of the configuration, then those learned
-	unsigned n_fixed;               // of the former
-	unsigned n_vteps;               // of both
-	struct dp_bucket vteps_wanted;  // dp_vtep_learn.h
-	uint64_t vteps_round_ns;        // the marks of those learned were looked at
-	bool stale;                     // its VTEP set must be rebuilt: it is in dp->tenants_stale
-	bool behind;                    // it is in dp->tenants_behind
-	bool hidden;                    // removed, but its transaction may yet be undone
-	bool in_txn;                    // its switch has a transaction open: the stream's
-	struct dp_tenant *txn_next;     // of those in it
-	struct dp_stage *stage;         // or its own (dp_stage.h); NULL: none
-	bool overlay_down;              // all of its VTEPs are
-	bool overlay_untold;            // and the agent could not be told that this has changed
-	struct dp_tenant *next, **prev; // prev: what points to it
-	struct dp_tenant *id_next;      // in dp->tenant_by_id
-	struct dp_tenant *network_next; // in dp->tenant_by_network
+	struct weft_ip *vtep_list; // first those of the configuration, then those learned
+	unsigned n_fixed;          // of the former
+	unsigned n_vteps;          // of both
+	unsigned vtep_room;
+	struct dp_vtep_user **vtep_user; // of the same place in the list
+	struct dp_vtep_user group_user;  // of cfg.group; no tenant: there is none
+	struct dp_bucket vteps_wanted;   // dp_vtep_learn.h
+	uint64_t vteps_round_ns;         // the marks of those learned were looked at
+	bool stale;                      // its VTEP set must be rebuilt: it is in dp->tenants_stale
+	bool behind;                     // it is in dp->tenants_behind
+	bool hidden;                     // removed, but its transaction may yet be undone
+	bool in_txn;                     // its switch has a transaction open: the stream's
+	struct dp_tenant *txn_next;      // of those in it
+	struct dp_stage *stage;          // or its own (dp_stage.h); NULL: none
+	bool overlay_down;               // all of its VTEPs are
+	bool overlay_untold;             // and the agent could not be told that this has changed
+	struct dp_tenant *next, **prev;  // prev: what points to it
+	struct dp_tenant *id_next;       // in dp->tenant_by_id
+	struct dp_tenant *network_next;  // in dp->tenant_by_network
 	struct dp_tenant *stale_next, *behind_next, *provider_next;
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct dp_tenant, punt_rate) <= 64, "one line");
@@ -85,9 +89,11 @@ enum weft_error dp_tenant_add(
 enum weft_error dp_tenant_set(struct dp *dp, struct dp_tenant *t, const struct weft_ipc_tenant *cfg,
 	char why[static 100]);
 // Whether it may go now: WEFT_E_IN_USE while it has ports.
-enum weft_error dp_tenant_can_go(struct dp *dp, const struct dp_tenant *t);
+enum weft_error dp_tenant_can_go(const struct dp_tenant *t);
 // Out of, or back into, the map of networks and what dumps see.
 void dp_tenant_hide(struct dp *dp, struct dp_tenant *t, bool hidden);
+// It is nowhere from now on, and waits in the background for those who may still look at it: that
+// takes no time here, however many go at once.
 void dp_tenant_del(struct dp *dp, struct dp_tenant *t);
 
 // The tenant's port map again, from the list of ports. Out of memory: false, and nothing is
@@ -101,9 +107,18 @@ enum weft_error dp_tenant_vtep_del(
 bool dp_tenant_has_vtep(const struct dp_tenant *t, const struct weft_ip *ip);
 // One of its VTEPs, as the agent knows it.
 struct weft_ipc_vtep dp_tenant_vtep(const struct dp_tenant *t, unsigned i);
+// All of them go, and the group with them.
+void dp_tenant_vteps_fini(struct dp_tenant *t);
+// What comes to its group from now on concerns the tenant; none: nothing does.
+void dp_tenant_use_group(struct dp_tenant *t, const struct weft_ip *group);
+// Marks it: its VTEP set may have changed.
+void dp_tenant_stale(struct dp_tenant *t);
 // Marks tenants whose VTEP set may have changed: those with `ip` as VTEP or group, or all if NULL.
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
 // Tells the switch, and the agent if it has changed, whether the overlay port is alive.
 void dp_tenant_overlay_live(struct dp *dp, struct dp_tenant *t);
 // Builds and publishes the sets of all that are marked.
 void dp_tenants_refresh(struct dp *dp);
+// The same until then, by dp_now_ns(), but of one at least. True: some are left, and dp->refreshing
+// says so until they are not.
+bool dp_tenants_refresh_some(struct dp *dp, uint64_t until_ns);

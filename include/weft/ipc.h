@@ -34,6 +34,11 @@
 //     between; with WEFT_E_STATE if an operation had failed. ABORT likewise.
 //   - Until then the switch takes no other FLOW_MOD, GROUP_MOD or METER_MOD (WEFT_E_IN_USE), dumps
 //     of its rules stand still, and other dumps of it tell of what is staged.
+// The configuration may be thousands of tenants, and is staged likewise: of tenant 0, with BEGIN,
+// COMMIT or ABORT. It may hold HOST_SET, TENANT_*, PORT_ADD, PORT_DEL, PORT_SET, PORT_MEMBERS, VTEP_*,
+// NEXTHOP_*, FDB_ADD, FDB_DEL, NEIGH_* and PROVIDER_SET (hdr.tenant is theirs), atomic or not. Each is
+// done when it comes, as in the stream. Meanwhile the stream has no atomic transaction, and the first
+// of these up to PORT_MEMBERS and PROVIDER_SET are refused there (WEFT_E_IN_USE).
 // An agent that goes away aborts what it had staged.
 //
 // Dumps. A request, then zero or more replies of the same type with WEFT_IPC_MORE, then one without
@@ -48,7 +53,7 @@
 #include <weft/ipc_port.h>
 #include <weft/ipc_status.h>
 
-#define WEFT_IPC_VERSION 9u
+#define WEFT_IPC_VERSION 10u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -66,7 +71,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 #define WEFT_IPC_REPLY 2u // answer even if it succeeds
 #define WEFT_IPC_ERROR 4u // this is an error reply: the body is struct weft_ipc_error
 #define WEFT_IPC_PACED 8u // DUMP_FLOWS: wait for DUMP_MORE, at first and when it is used up
-#define WEFT_IPC_STAGED 16u // of the tenant's own transaction
+#define WEFT_IPC_STAGED 16u // of the tenant's own transaction, or the configuration's
 
 // X(ID, number, body)
 #define WEFT_IPC_TYPES(X)                                                                          \

@@ -33,14 +33,37 @@ static void reply_error(struct fake_dataplane *dp, const struct weft_ipc_hdr *h,
 	reply(dp, type, WEFT_IPC_ERROR, h->xid, h->tenant, &e, sizeof(e));
 }
 
+static struct fake_txn *txn_of(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
+{
+	return &dp->txns[h->flags & WEFT_IPC_STAGED ? 1 : 0];
+}
+
+static void undo(struct fake_dataplane *dp)
+{
+	store_clear(&dp->state);
+	dp->state = dp->before;
+	memset(&dp->before, 0, sizeof(dp->before));
+}
+
+static void begin(struct fake_dataplane *dp, const struct weft_ipc_hdr *h, const void *body)
+{
+	bool atomic = ((const struct weft_ipc_begin *)body)->flags & WEFT_TXN_ATOMIC;
+
+	assert(!txn_of(dp, h)->open);
+	*txn_of(dp, h) = (struct fake_txn){.open = true, .atomic = atomic};
+	if (atomic)
+		dp->before = store_copy(&dp->state);
+}
+
 static void operation(
 	struct fake_dataplane *dp, const struct weft_ipc_hdr *h, const void *body, size_t len)
 {
+	struct fake_txn *txn = txn_of(dp, h);
 	enum weft_error error;
 
-	if (dp->atomic && dp->failed)
+	if (txn->atomic && txn->failed)
 		return;
-	if (!dp->in_txn) {
+	if (!txn->open) {
 		error = WEFT_E_STATE;
 	} else if (dp->fail_error && dp->fail_type == h->type) {
 		error = dp->fail_error;
@@ -49,24 +72,24 @@ static void operation(
 		error = fake_operate(dp, h, body, len);
 	}
 	if (error) {
-		dp->failed = true;
+		txn->failed = true;
 		reply_error(dp, h, WEFT_IPC_RESULT, error);
 	}
 }
 
 static void commit(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 {
-	bool undo = dp->atomic && dp->failed;
+	struct fake_txn txn = *txn_of(dp, h);
 
-	dp->in_txn = false;
-	if (undo) {
-		store_clear(&dp->state);
-		dp->state = dp->before;
-		memset(&dp->before, 0, sizeof(dp->before));
+	assert(txn.open);
+	*txn_of(dp, h) = (struct fake_txn){.open = false};
+	if (txn.atomic && txn.failed) {
+		undo(dp);
 		reply_error(dp, h, WEFT_IPC_COMMIT, WEFT_E_STATE);
 		return;
 	}
-	store_clear(&dp->before);
+	if (txn.atomic)
+		store_clear(&dp->before);
 	reply(dp, WEFT_IPC_COMMIT, 0, h->xid, 0, NULL, 0);
 }
 
@@ -158,14 +181,8 @@ static void serve(struct fake_dataplane *dp, const struct weft_ipc_hdr *h)
 		struct weft_ipc_hello hello = {.version = WEFT_IPC_VERSION, .epoch = dp->epoch};
 		reply(dp, h->type, 0, h->xid, 0, &hello, sizeof(hello));
 	} else if (h->type == WEFT_IPC_BEGIN) {
-		assert(!dp->in_txn);
-		dp->in_txn = true;
-		dp->failed = false;
-		dp->atomic = ((const struct weft_ipc_begin *)body)->flags & WEFT_TXN_ATOMIC;
-		if (dp->atomic)
-			dp->before = store_copy(&dp->state);
+		begin(dp, h, body);
 	} else if (h->type == WEFT_IPC_COMMIT) {
-		assert(dp->in_txn);
 		commit(dp, h);
 	} else if (h->type == WEFT_IPC_ECHO) {
 		reply(dp, h->type, 0, h->xid, 0, NULL, 0);
@@ -207,12 +224,10 @@ void fake_dataplane_hang_up(struct fake_dataplane *dp)
 	if (dp->punt_fd >= 0)
 		close(dp->punt_fd);
 	dp->punt_fd = -1;
-	if (dp->in_txn && dp->atomic) {
-		store_clear(&dp->state);
-		dp->state = dp->before;
-		memset(&dp->before, 0, sizeof(dp->before));
-	}
-	dp->in_txn = false;
+	for (unsigned i = 0; i < 2; i++)
+		if (dp->txns[i].open && dp->txns[i].atomic)
+			undo(dp);
+	memset(dp->txns, 0, sizeof(dp->txns));
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

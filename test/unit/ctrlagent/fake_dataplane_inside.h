@@ -24,7 +24,9 @@ struct fake_dataplane {
 	int punt_fd;
 	uint64_t epoch;
 	struct store state, before; // before: of an atomic transaction's begin
-	bool in_txn, atomic, failed;
+	struct fake_txn {
+		bool open, atomic, failed;
+	} txns[2];    // the stream's, the configuration's
 	bool devices; // those named "absent…" have come
 	enum weft_ipc_type fail_type;
 	enum weft_error fail_error;
