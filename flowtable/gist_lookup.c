@@ -10,19 +10,14 @@
 
 #define RECORDS_AHEAD 2u // of a table
 
-// Bits below n of a word.
-static inline uint64_t below(int n)
-{
-	return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : (1ull << n) - 1;
-}
-
 // What comes through of the slots from `first` to `end`.
 static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
 {
 	struct ft_sieved part;
 
 	for (int w = 0; w < (int)FT_SIEVE_WORDS; w++)
-		part.word[w] = s->word[w] & below((int)end - 64 * w) & ~below((int)first - 64 * w);
+		part.word[w] = s->word[w] & ft_sieve_below((int)end - 64 * w) &
+			       ~ft_sieve_below((int)first - 64 * w);
 	return part;
 }
 

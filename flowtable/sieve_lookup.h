@@ -72,6 +72,12 @@ static inline bool ft_record_fits(const struct ft_record *r, const struct ft_sie
 #endif
 }
 
+// Bits below n of a word.
+static inline uint64_t ft_sieve_below(int n)
+{
+	return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+}
+
 // Where the row of the i-th column begins that the key chooses, in rows.
 static inline uint32_t ft_sieve_row(
 	const struct ft_bits *b, const struct weft_flow_key *key, uint32_t i)
@@ -97,7 +103,7 @@ static inline struct ft_sieved ft_sieve(const struct ft_bits *b, const uint64_t 
 	struct ft_sieved s = {{0}};
 
 	for (uint32_t w = 0; w < words; w++)
-		s.word[w] = n >= 64 * w + 64 ? UINT64_MAX : (1ull << n % 64) - 1;
+		s.word[w] = ft_sieve_below((int)n - 64 * (int)w);
 	for (uint32_t i = 0; i < b->n_columns; i++) {
 		const uint64_t *row = rows + ft_sieve_row(b, key, i) * words;
 
