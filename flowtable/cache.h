@@ -93,12 +93,18 @@ void ft_cache_lookup(
 // Whether there may be more to say about those that are left: the switch of one of these arrivals
 // (bits of `which`) has a gist (gist.h).
 bool ft_cache_may_derive(const struct ft_arrival a[], uint64_t which);
+// The i-th packet of the lookup, with all of its key that does not come from the frame.
+typedef struct ft_packet *ft_fill_fn(void *ctx, unsigned i);
+// By the packets' bits.
+struct ft_derived {
+	uint64_t filled; // fill() was asked for it, and its key is extracted
+	uint64_t taken_in;
+};
 // Then, of those of the latest lookup that are left: where others went that the gist takes for
-// theirs. pkts[i]: the i-th of the lookup's n, with all of its key that does not come from the
-// frame; its key is extracted then. paths[] as the lookup told them become those of packets that
-// are left, NULL of all others. Returns the bits of flows that were taken in.
-uint64_t ft_cache_derive(struct ft_cache *, const struct ft_arrival a[], unsigned n, uint64_t left,
-	struct ft_packet pkts[], const struct ft_path *paths[]);
+// theirs. paths[] as the lookup told them become those of packets that are left, NULL of all
+// others. Mostly frames say all that it takes; where they don't, fill() is called with `ctx`.
+struct ft_derived ft_cache_derive(struct ft_cache *, const struct ft_arrival a[], unsigned n,
+	uint64_t left, ft_fill_fn *fill, void *ctx, const struct ft_path *paths[]);
 // Of the latest lookup's packet i. NULL: not worth recording.
 struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
 // n packets, `bytes` in all as they came, went this path, which a lookup has given since the

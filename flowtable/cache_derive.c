@@ -55,19 +55,51 @@ static uint64_t find_gists(struct ft_cache *c, const struct ft_arrival a[], uint
 	return have;
 }
 
-// Sets c->ways.
-static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
-	const struct ft_packet pkts[])
+// As ft_gist_key() wants it? It has a print.
+static bool is_plain(const struct ft_arrival *a)
 {
-	const struct ft_gist *gist[FT_BURST];
-	const struct weft_flow_key *key[FT_BURST];
-	uint64_t way[FT_BURST];
+	const uint32_t protos = 1u << FT_PROTO_ICMP | 1u << FT_PROTO_TCP | 1u << FT_PROTO_UDP;
+	uint8_t proto = a->data[23];
+
+	return ft_get16(a->data + 12) == htons(FT_ETH_IPV4) && proto < 32 && protos >> proto & 1;
+}
+
+// The keys of those that have a gist; the bits of those that fill() was asked for.
+static uint64_t find_keys(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
+	ft_fill_fn *fill, void *ctx, const struct weft_flow_key *key[])
+{
+	uint64_t filled = 0;
 	unsigned n = 0;
 
-	for (uint64_t left = have; left; left &= left - 1, n++) {
-		gist[n] = c->gist[__builtin_ctzll(left)];
-		key[n] = &pkts[__builtin_ctzll(left)].key;
-	}
+	do {
+		unsigned i = (unsigned)__builtin_ctzll(have);
+		struct ft_packet *p;
+
+		if (__builtin_expect(c->gist[i]->plain && is_plain(&a[i]), 1)) {
+			ft_gist_key(a[i].data, a[i].from.in_port, &c->frame[n].key);
+			key[n] = &c->frame[n].key;
+			continue;
+		}
+		p = fill(ctx, i);
+		ft_extract(&p->pkt, &p->key);
+		key[n] = &p->key;
+		filled |= 1ull << i;
+	} while (n++, have &= have - 1);
+	return filled;
+}
+
+// Sets c->ways.
+static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
+	const struct weft_flow_key *const key[])
+{
+	const struct ft_gist *gist[FT_BURST];
+	uint64_t way[FT_BURST];
+	uint64_t left = have;
+	unsigned n = 0;
+
+	do
+		gist[n++] = c->gist[__builtin_ctzll(left)];
+	while (left &= left - 1);
 	ft_gist_walk(gist, key, n, way);
 	for (n = 0; have; have &= have - 1, n++) {
 		unsigned i = (unsigned)__builtin_ctzll(have);
@@ -81,23 +113,9 @@ static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t 
 	}
 }
 
-uint64_t ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsigned n, uint64_t left,
-	struct ft_packet pkts[], const struct ft_path *paths[])
+// The paths that ways lead to, which are being fetched; NULL: none is known.
+static void find_paths(struct ft_cache *c, struct ft_path *path[])
 {
-	uint64_t ask = left & c->printed, taken = 0;
-	struct ft_path *path[FT_BURST];
-
-	for (unsigned i = 0; i < n; i++) {
-		ask &= ~((uint64_t)(paths[i] != NULL) << i); // it does not fit this packet
-		paths[i] = NULL;
-	}
-	ask = find_gists(c, a, ask);
-	for (; left; left &= left - 1) {
-		struct ft_packet *p = &pkts[__builtin_ctzll(left)];
-
-		ft_extract(&p->pkt, &p->key);
-	}
-	find_ways(c, a, ask, pkts);
 	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(ways);
 		const struct line *l = line_of(c, &c->way_print[i]);
@@ -107,6 +125,26 @@ uint64_t ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsign
 		if (path[i])
 			__builtin_prefetch(path[i], 1);
 	}
+}
+
+struct ft_derived ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsigned n,
+	uint64_t left, ft_fill_fn *fill, void *ctx, const struct ft_path *paths[])
+{
+	const struct weft_flow_key *key[FT_BURST];
+	uint64_t ask = left & c->printed;
+	struct ft_path *path[FT_BURST];
+	struct ft_derived d = {0, 0};
+
+	for (unsigned i = 0; i < n; i++) {
+		ask &= ~((uint64_t)(paths[i] != NULL) << i); // it does not fit this packet
+		paths[i] = NULL;
+	}
+	ask = find_gists(c, a, ask);
+	if (!ask)
+		return d;
+	d.filled = find_keys(c, a, ask, fill, ctx, key);
+	find_ways(c, a, ask, key);
+	find_paths(c, path);
 	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(ways);
 
@@ -118,7 +156,7 @@ uint64_t ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsign
 			continue;
 		ft_cache_take_in(c, i, &c->print[i], (uint32_t)(path[i] - c->path) + 1);
 		c->flows_luck.learned++;
-		taken |= 1ull << i;
+		d.taken_in |= 1ull << i;
 	}
-	return taken;
+	return d;
 }

@@ -51,6 +51,9 @@ struct ft_cache {
 	const struct ft_gist *gist[FT_BURST];
 	uint64_t way[FT_BURST];
 	struct ft_print way_print[FT_BURST];
+	struct ft_gist_frame {
+		struct weft_flow_key key;
+	} __attribute__((aligned(64))) frame[FT_BURST]; // ft_gist_key() only
 
 	uint64_t seed;
 	uint64_t lives; // how often all was forgotten

@@ -4,6 +4,7 @@
 
 #include "flowtable/bits_make.h"
 #include "flowtable/edit.h"
+#include "flowtable/extract.h"
 #include "flowtable/path.h"
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
@@ -153,6 +154,12 @@ static size_t bytes_of(struct ft_gist *header)
 	return sizeof(*header) - sizeof(*b) + ((rows + 63) & ~(size_t)63);
 }
 
+// The rest of the pipeline's fields is zero when a packet comes in.
+static bool is_plain_frames(const struct making *g)
+{
+	return g->gist.sieve.near && !ASKS_FOR(g, tunnel_id);
+}
+
 static struct ft_gist *finish(struct making *g)
 {
 	struct ft_bits *b = &g->gist.sieve;
@@ -163,6 +170,7 @@ static struct ft_gist *finish(struct making *g)
 	b->words = (uint16_t)((g->m.n + 63) / 64);
 	if (!ft_sieve_choose(b, &g->m))
 		return NULL;
+	g->gist.plain = is_plain_frames(g);
 	bytes = bytes_of(&g->gist);
 	whole = aligned_alloc(64, bytes);
 	if (!whole)
@@ -218,6 +226,29 @@ bool ft_settle_gist(struct ft_switch *sw)
 }
 
 // ---- workers
+
+void ft_gist_key(const uint8_t *data, uint32_t in_port, struct weft_flow_key *key)
+{
+	const uint8_t *ip = data + 14, *l4 = ip + 20;
+	bool tcp = ip[9] == FT_PROTO_TCP;
+
+	key->in_port = key->in_phy_port = htonl(in_port);
+	memcpy(&key->eth_dst, data, 6);
+	memcpy(&key->eth_src, data + 6, 6);
+	key->eth_type = htons(FT_ETH_IPV4);
+	memcpy(&key->ipv4_src, ip + 12, 8); // and ipv4_dst
+	key->ip_proto = ip[9];
+	key->ip_dscp = ip[1] >> 2;
+	key->ip_ecn = ip[1] & 3;
+	key->ip_ttl = ip[8];
+	key->l4_src = ft_get16(l4);
+	key->l4_dst = ft_get16(l4 + 2);
+	key->tcp_flags = (weft_be16)(ft_get16(l4 + 12) & -tcp & htons(0x0fff));
+	if (__builtin_expect(ip[9] == FT_PROTO_ICMP, 0)) {
+		key->l4_src = htons(l4[0]);
+		key->l4_dst = htons(l4[1]);
+	}
+}
 
 bool ft_gist_is_way(const struct ft_gist *g, uint64_t way, const struct ft_path *p)
 {

@@ -19,6 +19,8 @@
 #include "tenants/dp_storm.h"
 #include "tenants/dp_suppress.h"
 
+#include "flowtable/extract.h"
+
 #define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
 
 void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_tenant *t,
@@ -160,17 +162,33 @@ static void dp_rx_taken_in(struct dp_worker *w, uint64_t which)
 	}
 }
 
-// New flows on the ways of others. Returns the bits of the packets that are left still; their keys
-// are there.
-static uint64_t dp_rx_derive(struct dp_worker *w, uint64_t left, const struct ft_path *path[])
+static struct ft_packet *dp_rx_filled(void *ctx, unsigned i)
 {
-	for (uint64_t to = left; to; to &= to - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(to);
+	struct dp_worker *w = ctx;
 
-		dp_rx_fill(w, &w->rx[i], i);
+	dp_rx_fill(w, &w->rx[i], i);
+	return &w->rx[i];
+}
+
+// New flows on the ways of others. Returns the bits of the packets that are left still; whether
+// their keys are there is said.
+static uint64_t dp_rx_derive(
+	struct dp_worker *w, uint64_t left, const struct ft_path *path[], bool *extracted)
+{
+	struct ft_derived d =
+		ft_cache_derive(w->cache, w->in.at, w->in.n, left, dp_rx_filled, w, path);
+
+	dp_rx_taken_in(w, d.taken_in);
+	left &= dp_path_go(w, path);
+	*extracted = d.filled & left;
+	if (!*extracted)
+		return left;
+	for (uint64_t to = left & ~d.filled; to; to &= to - 1) {
+		struct ft_packet *p = dp_rx_filled(w, (unsigned)__builtin_ctzll(to));
+
+		ft_extract(&p->pkt, &p->key);
 	}
-	dp_rx_taken_in(w, ft_cache_derive(w->cache, w->in.at, w->in.n, left, w->rx, path));
-	return left & dp_path_go(w, path);
+	return left;
 }
 
 void dp_rx_enter(struct dp_worker *w)
@@ -185,9 +203,8 @@ void dp_rx_enter(struct dp_worker *w)
 	if (w->cache) {
 		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
 		left = dp_path_go(w, path);
-		extracted = left && ft_cache_may_derive(w->in.at, left);
-		if (extracted)
-			left = dp_rx_derive(w, left, path);
+		if (left && ft_cache_may_derive(w->in.at, left))
+			left = dp_rx_derive(w, left, path, &extracted);
 		dp_count(&w->stats.cache_hits, w->in.n - (unsigned)__builtin_popcountll(left));
 	}
 	left = dp_admit_rest(w, left);

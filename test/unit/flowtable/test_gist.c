@@ -6,6 +6,8 @@
 
 #include "twins.h"
 
+#include "flowtable/gist.h"
+
 enum {
 	TABLES = 4,
 	RULES = 40,
@@ -402,6 +404,30 @@ static void too_many_rules_have_no_gist(void **state)
 	twins_end(s);
 }
 
+// What a gist reads of a plain frame is what extraction finds in it, in a place that had another.
+static void a_plain_frames_key_is_the_extracted_one(void **state)
+{
+	static struct weft_flow_key plain, extracted;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		struct frame f = {.len = 0};
+		unsigned proto = (const unsigned[]){6, 17, 1}[rng() % 3];
+		struct weft_packet p;
+
+		frame_random(&f, 12);
+		frame_put(&f, (uint8_t[]){8, 0, 0x45}, 3);
+		frame_random(&f, 1);
+		frame_put(&f, (uint8_t[]){0, 46, 1, 2, 0x40, 0}, 6);
+		frame_put(&f, (uint8_t[]){(uint8_t)(2 + rng() % 253), (uint8_t)proto}, 2);
+		frame_random(&f, 36);
+		p = (struct weft_packet){.data = f.bytes, .len = f.len, .total_len = f.len};
+		extracted.in_port = extracted.in_phy_port = rng();
+		ft_extract(&p, &extracted);
+		ft_gist_key(f.bytes, ntohl(extracted.in_port), &plain);
+		assert_memory_equal(&plain, &extracted, sizeof(plain));
+	}
+}
+
 int main(void)
 {
 	static enum ft_isa isas[] = {FT_ISA_SCALAR, FT_ISA_AVX2, FT_ISA_AVX512};
@@ -409,6 +435,7 @@ int main(void)
 		{"same_with_and_without, scalar", same_with_and_without, NULL, NULL, &isas[0]},
 		{"same_with_and_without, AVX2", same_with_and_without, NULL, NULL, &isas[1]},
 		{"same_with_and_without, AVX-512", same_with_and_without, NULL, NULL, &isas[2]},
+		cmocka_unit_test(a_plain_frames_key_is_the_extracted_one),
 		cmocka_unit_test(new_flows_go_where_others_went),
 		cmocka_unit_test(a_rule_in_between_is_not_missed),
 		cmocka_unit_test(a_port_that_goes_down_is_not_missed),

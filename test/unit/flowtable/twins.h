@@ -8,6 +8,7 @@
 #include "sink.h"
 
 #include "flowtable/cache.h"
+#include "flowtable/extract.h"
 #include "flowtable/fdb.h"
 #include "flowtable/lookup.h"
 #include "flowtable/trace.h"
@@ -167,19 +168,32 @@ static inline uint64_t go_paths(struct twin *s, const struct ft_path *const path
 	return left;
 }
 
+static inline struct ft_packet *copy_of(void *ctx, unsigned i)
+{
+	return &((struct ft_packet *)ctx)[i];
+}
+
+// Then all of those that are left have keys, or none of them has.
 static inline uint64_t derive(struct twin *s, const struct ft_arrival a[], unsigned n,
-	uint64_t left, struct ft_packet *pkts[], const struct ft_path *path[])
+	uint64_t left, struct ft_packet *pkts[], const struct ft_path *path[], bool *extracted)
 {
 	struct ft_packet copy[FT_BURST];
 	unsigned before = s->hits;
+	struct ft_derived d;
 
 	for (uint64_t to = left; to; to &= to - 1)
 		copy[__builtin_ctzll(to)] = *pkts[__builtin_ctzll(to)];
-	ft_cache_derive(s->cache, a, n, left, copy, path);
-	for (uint64_t to = left; to; to &= to - 1)
+	d = ft_cache_derive(s->cache, a, n, left, copy_of, copy, path);
+	for (uint64_t to = d.filled; to; to &= to - 1)
 		*pkts[__builtin_ctzll(to)] = copy[__builtin_ctzll(to)];
 	left = go_paths(s, path, pkts, n, left);
 	s->derived += s->hits - before;
+	*extracted = d.filled & left;
+	for (uint64_t to = left & ~d.filled; *extracted && to; to &= to - 1) {
+		struct ft_packet *p = pkts[__builtin_ctzll(to)];
+
+		ft_extract(&p->pkt, &p->key);
+	}
 	return left;
 }
 
@@ -202,7 +216,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	struct ft_packet *left[FT_BURST];
 	uint8_t *exact[FT_BURST];
 	unsigned n_left = 0;
-	bool derives;
+	bool extracted = false;
 	uint64_t more;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -226,9 +240,8 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 	}
 	ft_cache_lookup(s->cache, a, n, path);
 	more = go_paths(s, path, pkts, n, ~0ull >> (64 - n));
-	derives = more && ft_cache_may_derive(a, more);
-	if (derives)
-		more = derive(s, a, n, more, pkts, path);
+	if (more && ft_cache_may_derive(a, more))
+		more = derive(s, a, n, more, pkts, path, &extracted);
 	for (unsigned i = 0; i < n; i++) {
 		free(exact[i]);
 		if (!(more >> i & 1))
@@ -236,7 +249,8 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		trace[n_left] = ft_cache_trace(s->cache, i);
 		left[n_left++] = pkts[i];
 	}
-	ft_switch_process_traced(s->w->sw, 0, s->w->now, left, trace, n_left, derives, &s->b->sink);
+	ft_switch_process_traced(
+		s->w->sw, 0, s->w->now, left, trace, n_left, extracted, &s->b->sink);
 	ft_cache_learn(s->cache);
 }
 
