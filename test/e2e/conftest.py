@@ -92,13 +92,17 @@ class Hosts:
             self._captures.append(self._fabric.capture(host.label, f'all-{host.label}'))
         return host
 
+    def check_captures(self):
+        """Of all so far; from now on nothing is captured."""
+        while self._captures:
+            # TCP without an encapsulation is the host kernel's own.
+            tshark.assert_clean(self._captures.pop().stop(whole=False), '!tcp || vxlan || gre')
+
     def settle(self):
         for host in self.all:
             if host.alive():
                 host.check_balance()
-        for capture in self._captures:
-            # TCP without an encapsulation is the host kernel's own.
-            tshark.assert_clean(capture.stop(whole=False), '!tcp || vxlan || gre')
+        self.check_captures()
 
     def tell(self):
         """Prints what each host knows, for whoever reads of a failure."""
