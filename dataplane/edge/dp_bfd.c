@@ -40,6 +40,29 @@ static struct dp_bfd_session *dp_bfd_session(const struct dp *dp, const struct w
 	return NULL;
 }
 
+static bool dp_bfd_is_due(const struct dp_bfd_session *s, uint64_t now)
+{
+	return s->leave_ns && now - s->leave_ns >= DP_BFD_LEAVE_NS;
+}
+
+// Whether sessions that are there are in another form (mode, VXLAN network) than is wanted now.
+// They have to leave: a peer that hears nothing more in its own form would take that for a failure,
+// and so would we take the silence in ours. So they say AdminDown first, and those of the new form
+// begin when that has been said for long enough.
+static bool dp_bfd_form_is_old(const struct dp *dp, const struct dp_bfd_table *old)
+{
+	const struct weft_bfd_settings *b = &dp->host.bfd;
+	uint64_t now = dp_now_ns();
+
+	if (!old || !b->mode ||
+		(old->mode == b->mode && (b->mode != WEFT_BFD_VXLAN || old->vni == b->vni)))
+		return false;
+	for (const struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
+		if (!dp_bfd_is_due(s, now))
+			return true;
+	return false;
+}
+
 const uint8_t *dp_bfd_down_mark(const struct dp *dp, const struct weft_ip *vtep)
 {
 	const struct dp_bfd_session *s = dp->bfd.sessions ? dp_bfd_session(dp, vtep) : NULL;
@@ -77,13 +100,15 @@ static void dp_bfd_add(struct dp *dp, const struct weft_ip *remote, unsigned *n)
 	++*n;
 }
 
-// Those that tenants' VTEPs want, if BFD is on.
-static void dp_bfd_mark_wanted(struct dp *dp)
+// Those that tenants' VTEPs want, if BFD is on and they are not to end first.
+static void dp_bfd_mark_wanted(struct dp *dp, bool farewell)
 {
 	unsigned n = 0;
 
 	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
 		s->wanted = false;
+	if (farewell)
+		return;
 	for (const struct dp_tenant *t = dp->tenants; dp->host.bfd.mode && t; t = t->next) {
 		unsigned vteps = dp->host.bfd.learned ? t->n_vteps : t->n_fixed;
 
@@ -93,11 +118,6 @@ static void dp_bfd_mark_wanted(struct dp *dp)
 }
 
 // ---- farewells
-
-static bool dp_bfd_is_due(const struct dp_bfd_session *s, uint64_t now)
-{
-	return s->leave_ns && now - s->leave_ns >= DP_BFD_LEAVE_NS;
-}
 
 // Those that nobody wants begin to leave, and those that have said so for long enough are over. Not
 // while a tenant has a set of VTEPs from before, for want of memory: it may point to their marks.
@@ -149,15 +169,16 @@ void dp_bfd_poll(struct dp *dp)
 void dp_bfd_refresh(struct dp *dp)
 {
 	struct dp_bfd_table *old = dp->bfd.table, *fresh = NULL;
+	bool farewell = dp_bfd_form_is_old(dp, old);
 	unsigned n;
 
-	dp->bfd.stale = false;
+	dp->bfd.stale = farewell; // dp_bfd_poll() comes back when they have left
 	if (!dp->host.bfd.mode && !dp->bfd.sessions && !old)
 		return;
-	dp_bfd_mark_wanted(dp);
+	dp_bfd_mark_wanted(dp, farewell);
 	n = dp_bfd_mark_leaving(dp);
 	if (dp->host.bfd.mode || n) {
-		fresh = dp_bfd_build(dp, old, n);
+		fresh = dp_bfd_build(dp, old, n, farewell || !dp->host.bfd.mode);
 		if (!fresh) {
 			DP_LOG(ERR, "no memory for BFD");
 			dp->bfd.stale = true; // dp_bfd_poll() tries again

@@ -118,8 +118,10 @@ void dp_bfd_refresh(struct dp *dp);
 // sessions that have left are freed.
 void dp_bfd_poll(struct dp *dp);
 void dp_bfd_free(struct dp *dp); // no readers left
-// A table of the `n` sessions that are not over. NULL: no memory. dp_bfd_table.c
-struct dp_bfd_table *dp_bfd_build(struct dp *dp, const struct dp_bfd_table *old, unsigned n);
+// A table of the `n` sessions that are not over; they only say `farewell`, in the old one's form.
+// NULL: no memory. dp_bfd_table.c
+struct dp_bfd_table *dp_bfd_build(
+	struct dp *dp, const struct dp_bfd_table *old, unsigned n, bool farewell);
 // Takes ports that are gone out of a table that stays.
 void dp_bfd_strike(const struct dp *dp, struct dp_bfd_table *t);
 // NULL: no session. Its mark lives as long as a set of VTEPs may point to it.

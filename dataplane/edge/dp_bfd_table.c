@@ -107,31 +107,34 @@ static struct dp_bfd_table *dp_bfd_alloc(unsigned n)
 	return t;
 }
 
-// While BFD is off and only farewells are left, these are as the sessions were.
-static void dp_bfd_settings(
-	const struct dp *dp, struct dp_bfd_table *t, const struct dp_bfd_table *old)
+static void dp_bfd_settings(const struct dp *dp, struct dp_bfd_table *t)
 {
 	const struct weft_bfd_settings *b = &dp->host.bfd;
 
-	if (!b->mode && old) {
-		t->mode = old->mode;
-		t->vni = old->vni;
-		t->settings = old->settings;
-		return;
-	}
 	t->mode = b->mode;
 	t->vni = b->vni;
 	t->settings = (struct overlay_bfd_settings){b->interval_us, b->interval_us, b->mult};
 }
 
-struct dp_bfd_table *dp_bfd_build(struct dp *dp, const struct dp_bfd_table *old, unsigned n)
+static void dp_bfd_settings_as_they_were(struct dp_bfd_table *t, const struct dp_bfd_table *old)
+{
+	t->mode = old->mode;
+	t->vni = old->vni;
+	t->settings = old->settings;
+}
+
+struct dp_bfd_table *dp_bfd_build(
+	struct dp *dp, const struct dp_bfd_table *old, unsigned n, bool farewell)
 {
 	struct dp_bfd_table *t = dp_bfd_alloc(n);
 	unsigned i = 0;
 
 	if (!t)
 		return NULL;
-	dp_bfd_settings(dp, t, old);
+	if (farewell && old)
+		dp_bfd_settings_as_they_were(t, old);
+	else
+		dp_bfd_settings(dp, t);
 	for (struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next) {
 		uint32_t h = dp_ip_hash(&s->remote);
 

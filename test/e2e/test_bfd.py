@@ -34,18 +34,47 @@ def wait_state(host, vtep, state, timeout=10.0):
     wait_until(lambda: session(host, vtep)['state'] == state, timeout, f'{host.label}: {vtep} {state}')
 
 
+class Failover:
+    """Blue, a tenant of the host's, whose fast-failover group sends to the peer that speaks BFD, or else to a VTEP by hand
+    that does not."""
+
+    def __init__(self, lab, fabric, weft, peer, vtep):
+        self.spare = lab.namespace('spare')
+        self.vteps = [vtep, fabric.attach(self.spare, 9)]
+        if ':' in vtep:
+            self.vteps[1] = fabric.attach6(self.spare, 9)
+        self.weft, self.peer = weft, peer
+        weft.switch('blue', vni=5002, vteps=self.vteps, dpid=2)
+        self.vm = weft.vm('blue', 'blue1', 1, '10.0.0.1/24', MAC1, mtu=1400)
+
+    def program(self):
+        field = 'tun_ipv6_dst' if ':' in self.vteps[0] else 'tun_dst'
+        buckets = ','.join(f'bucket=watch_port:{OVERLAY},actions=set_field:{vtep}->{field},output:{OVERLAY}' for vtep in self.vteps)
+        self.weft.ofctl('blue', 'add-group', f'group_id=7,type=ff,{buckets}')
+        self.weft.ofctl('blue', 'add-flow', 'in_port=1,actions=group:7')
+
+    def goes_to(self, which, mark):
+        """The next frame goes to the first VTEP, or to the second."""
+        with self.peer.raw('eth0') as first_one, self.spare.raw('eth0') as second_one, self.vm.raw() as here:
+            here.send(traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2') / mark)
+            (first_one, second_one)[which].expect(lambda f: mark in f, what=f'frame for {self.vteps[which]}')
+            assert not (second_one, first_one)[which].collect(0.1, lambda f: mark in f)
+
+
 @needs_frr
 @pytest.mark.parametrize('mode, family', [('single_hop', 4), ('multihop', 4), ('multihop', 6)])
 def test_frr_as_a_peer(lab, fabric, hosts, mode, family):
-    """Up, intervals negotiated, changed live without going down, down when FRR stops, and an operator's
-    `shutdown` over there is no failure."""
+    """Up, intervals negotiated, changed live without going down, down when FRR stops, so that fast failover takes the next
+    VTEP, and an operator's `shutdown` over there is no failure."""
     linux = LinuxVxlanHost(lab, fabric, 2, 5001, [], ipv6=family == 6)
     weft = hosts(1)
     own = weft.add_ipv6(alone=True) if family == 6 else weft.vtep
     weft.config['host']['bfd'] = {'mode': mode, 'interval': 100, 'multiplier': 3}
     weft.tenant('red', vni=5001, vteps=[linux.vtep])
     vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, mtu=1400)
+    blue = Failover(lab, fabric, weft, linux.ns, linux.vtep)
     weft.up()
+    blue.program()
     peer = FrrBfd(lab, linux.ns)
     words = f'multihop local-address {linux.vtep}' if mode == 'multihop' else \
         f'local-address {linux.vtep} interface eth0'
@@ -63,6 +92,7 @@ def test_frr_as_a_peer(lab, fabric, hosts, mode, family):
     wait_until(lambda: session(weft, linux.vtep)['tx_ms'] == 200, 10, 'the poll sequence has ended')
     wait_until(lambda: peer.session(own)['remote-transmit-interval'] == 200, 10, 'FRR knows')
     assert session(weft, linux.vtep)['downs'] == 0 and peer.up(own)
+    blue.goes_to(0, b'while FRR speaks')
 
     bfdd = peer.processes[1]
     bfdd.signal(signal.SIGSTOP)
@@ -73,9 +103,11 @@ def test_frr_as_a_peer(lab, fabric, hosts, mode, family):
     with vm1.raw() as port:
         port.send(traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2') / b'x')
     wait_until(lambda: weft.drops('red').get('vtep-down', 0) == before + 1, 5, 'nothing is sent there')
+    blue.goes_to(1, b'while FRR is silent')
     bfdd.signal(signal.SIGCONT)
     wait_up(weft, linux.vtep)
     assert not session(weft, linux.vtep)['down']
+    blue.goes_to(0, b'when FRR is back')
 
     peer.peer(own, 'shutdown', words=words)
     wait_until(lambda: session(weft, linux.vtep)['remote_state'] == 'admin-down', 10, 'FRR says so')
@@ -91,7 +123,9 @@ def test_ovs_as_a_peer_inside_vxlan(lab, fabric, hosts):
     weft.config['host']['bfd'] = {'mode': 'vxlan', 'interval': 100, 'vni': 77}
     weft.tenant('red', vni=5001, vteps=[ovs.vtep])
     vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1)
+    blue = Failover(lab, fabric, weft, ovs.ns, ovs.vtep)
     weft.up()
+    blue.program()
     ovs.vm('vm2', '10.0.0.2/24', MAC2)
     ovs.vxlan('vx0', 5001, weft.vtep)
     ovs.vxlan('alive', 77, weft.vtep)
@@ -103,7 +137,7 @@ def test_ovs_as_a_peer_inside_vxlan(lab, fabric, hosts):
     traffic.wait_ping(vm1.ns, '10.0.0.2', 15)
     capture = fabric.capture('h1', 'bfd')
     time.sleep(1)
-    rows = tshark.read(capture.stop(), 'bfd', ('eth.dst', 'ip.dst', 'ip.ttl', 'udp.dstport', 'vxlan.vni',
+    rows = tshark.read(capture.stop(), f'bfd && ip.dst == {ovs.vtep}', ('eth.dst', 'ip.dst', 'ip.ttl', 'udp.dstport', 'vxlan.vni',
                                                'bfd.sta'))
     assert len(rows) >= 8
     for macs, addresses, ttls, ports, vni, state in rows:
@@ -111,10 +145,14 @@ def test_ovs_as_a_peer_inside_vxlan(lab, fabric, hosts):
         assert macs.split(',')[1] == '00:00:5e:00:52:02' and vni == '77'
         assert addresses.split(',')[1] == '127.0.0.1' and ttls.split(',')[1] == '255'
         assert ports.split(',')[1] == '3784' and int(state, 0) == 3
+    blue.goes_to(0, b'while OVS speaks')
     ovs.vsctl('set', 'interface', 'alive', 'bfd:enable=false')
     wait_until(lambda: session(weft, ovs.vtep)['state'] == 'down', 10, 'Weft notices')
+    assert session(weft, ovs.vtep)['down']
+    blue.goes_to(1, b'while OVS is silent')
     ovs.vsctl('set', 'interface', 'alive', 'bfd:enable=true')
     wait_up(weft, ovs.vtep)
+    blue.goes_to(0, b'when OVS is back')
 
 
 def test_a_tenant_may_not_have_the_sessions_network(hosts):
@@ -159,6 +197,36 @@ def test_what_ends_on_purpose_is_no_failure(hosts):
     two.dataplane.stop()
     wait_until(told, 5, 'the data plane ends')
     assert 'vtep-down' not in one.drops('red')
+
+
+def test_a_change_of_mode_loses_nothing(hosts):
+    """One host speaks BFD in another form before the other does: each ends the session on purpose, none takes the silence
+    for a failure, and the tenants' packets pass all the time."""
+    built = [hosts(n) for n in (1, 2)]
+    for n, host in enumerate(built):
+        host.config['host']['bfd'] = {'mode': 'multihop', 'interval': 100, 'multiplier': 3}
+        host.tenant('red', vni=5001, vteps=[built[1 - n].vtep])
+        host.vm('red', f'vm{n + 1}', 1, f'10.0.0.{n + 1}/24', (MAC1, MAC2)[n])
+        host.up()
+    ends = [(host, other.vtep) for host, other in zip(built, reversed(built))]
+    for end in ends:
+        wait_up(*end)
+    vm1, vm2 = built[0].vms['vm1'], built[1].vms['vm2']
+    traffic.wait_ping(vm1.ns, '10.0.0.2', 15)
+    flows = [traffic.Stream(here.raw(), there.raw(), traffic.udp_frame(here.mac, there.mac, here.ip, there.ip), 300)
+             for here, there in ((vm1, vm2), (vm2, vm1))]
+    for host, vtep in ends:
+        host.config['host']['bfd'] = {'mode': 'vxlan', 'vni': 77, 'interval': 100, 'multiplier': 3}
+        assert 'vxlan' in host.apply()
+        wait_until(lambda host=host, vtep=vtep: session(host, vtep).get('mode') == 'vxlan', 10, 'the new form')
+        for flow in flows:
+            flow.wait_flowing(300)  # and so for longer than an alarm takes
+    for end in ends:
+        wait_up(*end)
+    for flow in flows:
+        lost, twice = flow.stop()
+        assert not lost and not twice, (len(lost), twice)
+    assert not [host.label for host in built if host.drops().get('vtep-down')]
 
 
 class Three:

@@ -261,17 +261,22 @@ def test_storms_are_limited_and_only_they(lab, fabric, hosts, kind, dst):
     traffic.wait_ping(pair.vm1.ns, '10.0.0.3')
     pair.red['ports'][0]['storm'] = {kind: 50}
     assert f'{kind} 50/s' in pair.weft.apply()
-    with pair.vm1.raw() as one, pair.far.raw('eth0') as there:
+    with pair.vm1.raw() as one, pair.vm2.raw() as two, pair.far.raw('eth0') as there:
         there.drain()
         frame = bytes(traffic.udp_frame(MAC1, dst, '10.0.0.1', '10.0.0.9') / b'stormy')
+        others = bytes(traffic.udp_frame(MAC2, dst, '10.0.0.2', '10.0.0.9') / b'port 2')
         calm = bytes(traffic.udp_frame(MAC1, MAC3, '10.0.0.1', '10.0.0.3') / b'calm')
         began = time.monotonic()
-        for _ in range(600):
+        for n in range(600):
             one.send(frame)
             one.send(calm)
+            if n % 3 == 0:
+                two.send(others)
             time.sleep(0.002)
         took = time.monotonic() - began
-        frames = there.collect(1, lambda f: b'stormy' in f or b'calm' in f)
+        frames = there.collect(1, lambda f: b'stormy' in f or b'calm' in f or b'port 2' in f)
+    assert sum(b'port 2' in f for f in frames) == 200  # each port has its own limit, and this one none
+    frames = [f for f in frames if b'port 2' not in f]
     stormy = sum(b'stormy' in f for f in frames)
     assert 50 <= stormy <= 50 + 50 * (took + 0.5), (stormy, took)
     assert len(frames) - stormy == 600

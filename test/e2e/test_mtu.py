@@ -316,6 +316,40 @@ def test_a_routers_word_is_heard(fabric, hosts, encap, family):
     wait_until(lambda: not [r for r in pair.a.json('mtu') if r.get('icmp')], 10, 'it is forgotten')
 
 
+@pytest.mark.parametrize('family', [4, 6])
+def test_a_linux_router_narrows_the_path(lab, fabric, hosts, family):
+    """No word by hand: the way to Linux' VXLAN device leads through a router whose way onwards carries 1,400 bytes. TCP
+    that knows of 1,500 finds no black hole, and the path is known by the router's word."""
+    linux = LinuxVxlanHost(lab, fabric, 2, VNI, [], ipv6=family == 6, zero_csum6=True, mtu=1500)
+    router, weft = lab.namespace('router'), hosts(1)
+    gateway, bits = fabric.attach(router, 253), 128 if family == 6 else 32
+    if family == 6:
+        weft.add_ipv6(alone=True)
+        gateway = fabric.attach6(router, 253)
+        router.run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1', 'net.ipv6.conf.eth0.forwarding=1')
+        weft.ns.run('sysctl', '-qw', 'net.ipv6.conf.eth0.accept_redirects=0')
+    else:
+        router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.send_redirects=0',
+                   'net.ipv4.conf.eth0.send_redirects=0')
+    linux.fdb('00:00:00:00:00:00', weft.config['host']['vtep'])
+    router.ip('route', 'add', f'{linux.vtep}/{bits}', 'dev', 'eth0', 'mtu', 'lock', 1400)
+    weft.ns.ip('route', 'add', f'{linux.vtep}/{bits}', 'via', gateway, 'dev', 'eth0')
+    weft.tenant('red', vni=VNI, vteps=[linux.vtep])
+    vm1 = weft.vm('red', 'vm1', 1, '10.0.0.1/24', MAC1, mtu=1500)
+    vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2, mtu=1500)
+    linux.ns.ip('link', 'set', 'p-vm2', 'mtu', 1500)
+    weft.up()
+    traffic.wait_ping(vm1.ns, '10.0.0.2')
+    vm1.ns.run('sysctl', '-qw', 'net.ipv4.tcp_mtu_probing=0')
+    data = hashlib.shake_256(b'router').digest(400_000)
+    assert transfer(lab, vm1.ns, vm2, '10.0.0.2', data) == data
+    inner = 1400 - HEADERS['vxlan', family]
+    row, = [row for row in weft.json('mtu') if row.get('vtep')]
+    assert (row['path'], row['mtu'], row['icmp']) == (1400, inner, 1400), row
+    assert f'mtu {inner}' in vm1.ns.ip('route', 'get', '10.0.0.2')
+    assert traffic.ping(vm1.ns, '10.0.0.2', count=3, size=inner - 28, options=['-M', 'do']) == 3
+
+
 def test_forged_words_are_not_believed(fabric, hosts):
     """Not for our packets, not for our VTEPs, not right, not smaller: nothing changes."""
     pair = Pair(hosts)

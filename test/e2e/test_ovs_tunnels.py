@@ -30,12 +30,17 @@ def build(lab, fabric, hosts, encap, capture=True):
 @pytest.mark.parametrize('encap', ['vxlan', 'nvgre'])
 def test_ping_both_ways(lab, fabric, hosts, encap):
     _, ovs, vm1, vm2 = build(lab, fabric, hosts, encap)
+    for number, ns in ((1, vm1.ns), (2, vm2)):
+        ns.enable_ipv6('eth0')
+        ns.ip('addr', 'add', f'fd10:aa::{number}/64', 'dev', 'eth0')
     from_ovs = fabric.capture(ovs.label)
     traffic.wait_ping(vm1.ns, '10.0.0.2', 15)
     assert traffic.ping(vm1.ns, '10.0.0.2', count=10) == 10
     assert traffic.ping(vm2, '10.0.0.1', count=10) == 10
+    traffic.wait_ping(vm1.ns, 'fd10:aa::2', 15)
     for size in (1, 1000, 1400):
-        assert traffic.ping(vm1.ns, '10.0.0.2', count=3, size=size) == 3
+        for to in ('10.0.0.2', 'fd10:aa::2'):
+            assert traffic.ping(vm1.ns, to, count=3, size=size) == 3
     shown = 'vxlan.vni == 5001 && icmp' if encap == 'vxlan' else 'gre.proto == 0x6558 && icmp'
     assert tshark.count(from_ovs.stop(), shown) >= 29
 

@@ -121,12 +121,22 @@ static bool is_mark(const uint8_t *want)
 	return false;
 }
 
+static bool is_form_wanted(const struct dp_bfd_table *t)
+{
+	const struct weft_bfd_settings *b = &eal_dp.host.bfd;
+
+	return t->mode == b->mode && (b->mode != WEFT_BFD_VXLAN || t->vni == b->vni);
+}
+
+// What is in another form than is wanted says farewell, and nothing else.
 static void all_is_there(const struct dp_tenant *t)
 {
 	for (unsigned i = 0; i < t->vteps->n; i++)
 		assert_true(!t->vteps->remote[i].down || is_mark(t->vteps->remote[i].down));
 	for (unsigned i = 0; eal_dp.bfd.table && i < eal_dp.bfd.table->n; i++)
 		assert_true(is_session(eal_dp.bfd.table->link[i].s));
+	for (unsigned i = 0; !percent_fails && eal_dp.bfd.table && i < eal_dp.bfd.table->n; i++)
+		assert_true(is_form_wanted(eal_dp.bfd.table) || eal_dp.bfd.table->link[i].leaving);
 }
 
 // Whatever could not be done is done, and all who leave have left.
@@ -160,6 +170,8 @@ static void as_wanted(const struct dp_tenant *t)
 		assert_int_equal(t->vteps->remote[i].down != NULL,
 			eal_dp.host.bfd.mode && wants_session(t, &t->vteps->remote[i].ip));
 	assert_int_equal(eal_dp.bfd.table ? eal_dp.bfd.table->n : 0, n);
+	if (n)
+		assert_true(is_form_wanted(eal_dp.bfd.table));
 }
 
 static void a_mark_outlives_a_set_that_could_not_be_rebuilt(void **state)
@@ -231,7 +243,8 @@ static void one_change(struct dp_tenant *t)
 	switch (rng() % 4) {
 	case 0:
 		eal_dp.host.bfd.learned = rng() % 2;
-		eal_dp.host.bfd.mode = rng() % 4 ? WEFT_BFD_MULTIHOP : WEFT_BFD_NONE;
+		eal_dp.host.bfd.mode = (enum weft_bfd_mode)(rng() % (WEFT_BFD_VXLAN + 1));
+		eal_dp.host.bfd.vni = 70 + rng() % 2;
 		eal_dp.bfd.stale = true;
 		dp_tenants_stale(&eal_dp, NULL);
 		return;
