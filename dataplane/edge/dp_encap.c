@@ -16,7 +16,8 @@ void dp_encap_want(
 	struct dp_worker *w, const struct dp_tenant *t, const struct weft_ip *ip, uint32_t what)
 {
 	struct dp_event e = {.type = what, .tenant = t->id, .ip = *ip};
-	uint64_t *told = &w->neigh_told_ns[dp_ip_hash(ip) % 64];
+	uint64_t *slot = what == WEFT_IPC_VTEP_WANTED ? w->vtep_told_ns : w->neigh_told_ns;
+	uint64_t *told = &slot[dp_ip_hash(ip) % 64];
 
 	if (*told && w->now_ns - *told < DP_NEIGH_TELL_NS)
 		return;

@@ -71,6 +71,12 @@ static bool dp_gso_begin_udp(
 	return dp_gso_tunnel_begin(g, h, frame, len);
 }
 
+static bool dp_gso_is_bounded(const struct dp_gso *g)
+{
+	return !g->tunnel ||
+	       (uint64_t)g->tcp.data * (g->tcp.len / g->mss + 1) <= DP_GSO_HEADERS_MAX;
+}
+
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len)
 {
@@ -80,7 +86,8 @@ bool dp_gso_begin(
 	*g = (struct dp_gso){.frame = frame, .mss = h->gso_size};
 	if (!g->mss ||
 		(!udp && type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6) ||
-		!(udp ? dp_gso_begin_udp : dp_gso_begin_tcp)(g, h, frame, len))
+		!(udp ? dp_gso_begin_udp : dp_gso_begin_tcp)(g, h, frame, len) ||
+		!dp_gso_is_bounded(g))
 		return false;
 	g->payload = frame + g->tcp.data;
 	return true;

@@ -21,6 +21,12 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5 // Linux 6.2; virtio 1.3, 5.1.6
 #endif
 
+// The most bytes of headers that the frames of one segment inside a tunnel may have among them. A
+// machine says where the inner headers begin and how little each frame bears, and 64 KiB with a
+// byte behind each 2,000 of headers would become 120 MB. The shortest that Linux' TCP makes, of 36
+// bytes (tcp_min_snd_mss), in a tunnel over IPv6, come to 300,000.
+#define DP_GSO_HEADERS_MAX (8u * 65536)
+
 struct dp_gso {
 	const uint8_t *frame;   // its headers
 	const uint8_t *payload; // all of it
@@ -52,7 +58,8 @@ static inline bool dp_gso_is(const struct virtio_net_hdr *h)
 }
 
 // Begins to cut `frame`, which must stay as it is. False: it is neither TCP nor datagrams of UDP,
-// be it within a tunnel, or the header does not fit. No more of it is read than the headers.
+// be it within a tunnel, the header does not fit, or it would become too much. No more of it is
+// read than the headers.
 bool dp_gso_begin(
 	struct dp_gso *g, const struct virtio_net_hdr *h, const uint8_t *frame, uint32_t len);
 

@@ -168,6 +168,31 @@ static void refused(void **state)
 	}
 }
 
+// However little each frame bears: what one segment becomes is bounded.
+static void bounded(void **state)
+{
+	unsigned taken = 0;
+
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t payload = 1 + below(60000), mss = 1 + below(30), frames, made = 0;
+		struct virtio_net_hdr h = make_tunnel(!below(4), payload, mss);
+		static uint8_t out[BIG + 200];
+		struct dp_gso g;
+
+		frames = (payload + mss - 1) / mss;
+		if (!dp_gso_begin(&g, &h, t.frame, t.len)) {
+			assert_true((t.head_len + 142) * (frames + 1) > DP_GSO_HEADERS_MAX);
+			continue;
+		}
+		while (dp_gso_next(&g, out))
+			made++;
+		assert_int_equal(made, frames);
+		assert_true(made * g.tcp.data <= DP_GSO_HEADERS_MAX);
+		taken++;
+	}
+	assert_in_range(taken, 50, 290);
+}
+
 // Random bits turned, cut short anywhere: nothing outside is read.
 static void nonsense(void **state)
 {
@@ -192,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cut),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(bounded),
 		cmocka_unit_test(nonsense),
 	};
 
