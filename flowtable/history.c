@@ -14,27 +14,77 @@ static void put(_Atomic uint64_t *to, uint64_t v)
 	atomic_store_explicit(to, v, memory_order_relaxed);
 }
 
-static bool fits(const struct ft_rule *r)
+#define ADDED (1ull << 24)
+#define ANY UINT64_MAX // of a map: overlaps with all
+
+// A change, or several of one table.
+struct change {
+	const struct ft_rule *rule; // NULL: several
+	uint64_t what;
+	uint64_t map;
+	uint64_t value[FT_HISTORY_WORDS], mask[FT_HISTORY_WORDS];
+};
+
+static struct change change_of(const struct ft_rule *r, bool added)
 {
-	return r->shape->words <= FT_HISTORY_WORDS;
+	const struct ft_shape *s = r->shape;
+	bool fits = s->words <= FT_HISTORY_WORDS;
+	struct change c = {
+		.rule = r,
+		.what = r->priority | (uint64_t)r->table << 16 | (added ? ADDED : 0),
+		.map = fits ? s->map : ANY,
+	};
+
+	for (unsigned i = 0; fits && i < s->words; i++) {
+		c.value[i] = r->value[i];
+		c.mask[i] = s->mask[i];
+	}
+	return c;
 }
 
-static void log_rule(struct ft_switch *sw, const struct ft_rule *r, bool added, uint64_t epoch)
+static void put_change(struct ft_history *log, const struct change *from, uint64_t epoch)
 {
-	struct ft_history *log = sw->cache.history;
 	uint64_t n = atomic_load_explicit(&log->n, memory_order_relaxed);
 	struct ft_past_change *c = &log->at[n % FT_HISTORY];
-	const struct ft_shape *s = r->shape;
 
 	put(&c->epoch, epoch);
-	atomic_store_explicit(&c->rule, (uintptr_t)r, memory_order_relaxed);
-	put(&c->what, r->priority | (uint64_t)r->table << 16 | (uint64_t)added << 24);
-	put(&c->map, fits(r) ? s->map : UINT64_MAX);
-	for (unsigned i = 0; fits(r) && i < s->words; i++) {
-		put(&c->value[i], r->value[i]);
-		put(&c->mask[i], s->mask[i]);
+	atomic_store_explicit(&c->rule, (uintptr_t)from->rule, memory_order_relaxed);
+	put(&c->what, from->what);
+	put(&c->map, from->map);
+	for (unsigned i = 0; i < FT_HISTORY_WORDS; i++) {
+		put(&c->value[i], from->value[i]);
+		put(&c->mask[i], from->mask[i]);
 	}
 	atomic_store_explicit(&log->n, n + 1, memory_order_release);
+}
+
+// The bits of a word that a rule wants one way.
+static uint64_t wanted(const struct ft_rule *r, unsigned word, uint64_t *value)
+{
+	const struct ft_shape *s = r->shape;
+	unsigned k;
+
+	if (!(s->map >> word & 1))
+		return 0;
+	k = ft_map_index(s->map, word);
+	*value = r->value[k];
+	return s->mask[k];
+}
+
+// The rule is one of them, too.
+static void change_also(struct change *c, const struct ft_rule *r)
+{
+	uint64_t priority = c->what & 0xffff, value = 0, left = c->map == ANY ? 0 : c->map;
+
+	c->rule = NULL;
+	if (priority < r->priority)
+		c->what += r->priority - priority;
+	for (unsigned i = 0; left; left &= left - 1, i++) {
+		uint64_t mask = wanted(r, (unsigned)__builtin_ctzll(left), &value);
+
+		c->mask[i] &= mask & ~(c->value[i] ^ value);
+		c->value[i] &= c->mask[i];
+	}
 }
 
 static bool changes_rule(const struct ft_op *op)
@@ -42,25 +92,52 @@ static bool changes_rule(const struct ft_op *op)
 	return op->type == FT_OP_RULE_ADD || op->type == FT_OP_RULE_DEL;
 }
 
-bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch)
+// What the transaction changes as so many changes at most. More: they are too many.
+static unsigned sum_up(const struct ft_txn *t, struct change sum[FT_HISTORY_SUMS], bool together)
 {
-	size_t n = 0;
+	unsigned n = 0;
 
-	for (size_t i = 0; i < t->n && n <= FT_HISTORY / 2; i++) {
-		const struct ft_op *op = ft_txn_op(t, i);
-
-		if (op->type >= FT_OP_GROUP_ADD && op->type <= FT_OP_METER_DEL)
-			return false;
-		n += changes_rule(op);
-	}
-	if (n > FT_HISTORY / 2)
-		return false;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct ft_op *op = ft_txn_op(t, i);
+		struct change c;
+		unsigned k = 0;
 
-		if (changes_rule(op))
-			log_rule(sw, op->obj, op->type == FT_OP_RULE_ADD, epoch);
+		if (!changes_rule(op))
+			continue;
+		c = change_of(op->obj, op->type == FT_OP_RULE_ADD);
+		while (k < n && (!together || (sum[k].what ^ c.what) >> 16))
+			k++;
+		if (k < n)
+			change_also(&sum[k], op->obj);
+		else if (n == FT_HISTORY_SUMS)
+			return n + 1;
+		else
+			sum[n++] = c;
 	}
+	return n;
+}
+
+static bool changes_no_rule(const struct ft_op *op)
+{
+	return op->type >= FT_OP_GROUP_ADD && op->type <= FT_OP_METER_DEL;
+}
+
+bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch)
+{
+	struct change sum[FT_HISTORY_SUMS];
+	unsigned n;
+
+	static_assert(FT_HISTORY_EACH <= FT_HISTORY_SUMS, "room for each");
+	if (t->n > FT_HISTORY_MOST)
+		return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (changes_no_rule(ft_txn_op(t, i)))
+			return false;
+	n = sum_up(t, sum, t->n > FT_HISTORY_EACH);
+	if (n > FT_HISTORY_SUMS)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		put_change(sw->cache.history, &sum[i], epoch);
 	return true;
 }
 
@@ -77,7 +154,7 @@ static bool disjoint(const struct ft_past_change *c, const struct ft_rule *r)
 	const struct ft_shape *s = r->shape;
 	uint64_t map = get(&c->map), differ = 0;
 
-	if (map == UINT64_MAX)
+	if (map == ANY)
 		return false;
 	for (uint64_t both = map & s->map; both; both &= both - 1) {
 		unsigned word = (unsigned)__builtin_ctzll(both);
@@ -95,7 +172,7 @@ static bool elsewhere(const struct ft_past_change *c, const struct ft_alike *a)
 {
 	uint64_t map = get(&c->map), differ = 0;
 
-	if (map == UINT64_MAX)
+	if (map == ANY)
 		return false;
 	for (uint64_t left = map & ((1ull << FT_ALIKE_WORDS) - 1); left; left &= left - 1) {
 		unsigned word = (unsigned)__builtin_ctzll(left);
@@ -114,15 +191,28 @@ static bool spares(
 {
 	uint64_t what = get(&c->what);
 
-	if (r ? (uint16_t)what < r->priority || disjoint(c, r) : !(what >> 24))
+	if (r ? (uint16_t)what < r->priority || disjoint(c, r) : !(what & ADDED))
 		return true;
 	return elsewhere(c, a);
 }
 
-static bool is_one_of(const struct ft_past_change *c, const struct ft_path *p)
+static bool looks_at(const struct ft_path *p, uint8_t table)
+{
+	for (unsigned k = 0; k < p->tables; k++)
+		if (*ft_path_table(p, k) == table)
+			return true;
+	return false;
+}
+
+// May one of the path's rules have gone by the change?
+static bool takes_away(
+	const struct ft_past_change *c, const struct ft_path *p, const struct ft_alike *a)
 {
 	uintptr_t rule = atomic_load_explicit(&c->rule, memory_order_relaxed);
+	uint64_t what = get(&c->what);
 
+	if (!rule)
+		return !(what & ADDED) && looks_at(p, (uint8_t)(what >> 16)) && !elsewhere(c, a);
 	for (unsigned i = 0; i < p->rules; i++)
 		if ((uintptr_t)*ft_path_rule(p, i) == rule)
 			return true;
@@ -150,7 +240,7 @@ bool ft_history_spares(
 
 	// First whether its own rules are still there: the others are compared with them.
 	for (uint64_t i = from; spared && i < to; i++)
-		spared = !is_one_of(&log->at[i % FT_HISTORY], p);
+		spared = !takes_away(&log->at[i % FT_HISTORY], p, alike);
 	atomic_thread_fence(memory_order_acquire);
 	if (!spared || atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from > FT_HISTORY)
 		return false;

@@ -13,6 +13,13 @@
 // The writer logs what it commits in a ring, by value: a removed rule is gone long before the last
 // path that met it is asked. Who comes too late, when the ring has gone round, starts afresh.
 //
+// A controller that pours out rules has them committed many at a time, and one by one they would
+// have gone round the ring before anybody looked. So of a transaction of more than FT_HISTORY_EACH
+// changes those of one table are logged together, what came and what went, as one rule that wants
+// what they all want, and has the highest of their priorities. It concerns whomever one of them
+// does, and mostly nobody else: such rules have a network in common. Which rules went it does not
+// say, so a path that looked at the table is spared only if its packets are others.
+//
 // One writer. Workers read with no lock and check afterwards that what they read was not
 // overwritten meanwhile.
 
@@ -20,12 +27,15 @@
 #include <stdatomic.h>
 #include <weft/types.h>
 
-#define FT_HISTORY 64u      // a power of two
-#define FT_HISTORY_WORDS 6u // of a match; a rule with more is taken to overlap with all
+#define FT_HISTORY 64u        // a power of two
+#define FT_HISTORY_WORDS 6u   // of a match; a rule with more is taken to overlap with all
+#define FT_HISTORY_EACH 16u   // changes of a transaction that are logged one by one,
+#define FT_HISTORY_MOST 4096u // and together
+#define FT_HISTORY_SUMS 16u   // in which case there are so many entries at most
 
 struct ft_past_change {
 	_Atomic uint64_t epoch; // at which it could be seen first
-	_Atomic uintptr_t rule; // which it was; never followed
+	_Atomic uintptr_t rule; // which it was; never followed; 0: several
 	_Atomic uint64_t map;   // as in weft_match; all ones: overlaps with all
 	_Atomic uint64_t what;  // priority, table << 16, added << 24
 	_Atomic uint64_t value[FT_HISTORY_WORDS];

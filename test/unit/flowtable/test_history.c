@@ -19,6 +19,7 @@ enum {
 	LEN = 64,
 	RULES = 24,
 	STEPS = 30000,
+	MANY = 100,
 };
 
 struct desk {
@@ -277,6 +278,23 @@ static bool taken(const struct rule rules[], const struct rule *r)
 	return false;
 }
 
+// One at a time, or many in one transaction: some go and some come, a few of them for nothing.
+static void random_changes(struct desk *d, struct rule rules[])
+{
+	unsigned n = rng() % 8 ? 1 : 2 + rng() % 60;
+
+	assert_true(n == 1 || ft_txn_begin(d->w->sw));
+	for (unsigned i = 0; i < n; i++) {
+		struct rule *r = &rules[rng() % RULES];
+
+		random_change(d, r);
+		if (r->priority && taken(rules, r))
+			random_change(d, r);
+	}
+	if (n > 1)
+		ft_txn_commit(d->w->sw);
+}
+
 static void no_change_is_missed(void **state)
 {
 	struct rule rules[RULES] = {{.priority = 0}};
@@ -286,11 +304,7 @@ static void no_change_is_missed(void **state)
 	for (unsigned i = 0; i < FRAMES; i++)
 		udp_frame(&pool[i], rng() % 8, (rng() % 2 ? 0x8000 : 0) | rng() % 4);
 	for (unsigned n = 0; n < STEPS; n++) {
-		struct rule *r = &rules[rng() % RULES];
-
-		random_change(d, r);
-		if (r->priority && taken(rules, r))
-			random_change(d, r);
+		random_changes(d, rules);
 		if (rng() % 2 == 0)
 			world_grace(d->w);
 		if (rng() % 8 == 0)
@@ -332,6 +346,67 @@ static void rules_for_others_leave_ways_alone(void **state)
 		compare(d, pool, FRAMES);
 	}
 	assert_int_equal(d->remembered - before, 1000 * FRAMES);
+	desk_free(d);
+}
+
+static void many_at_once(struct desk *d, uint8_t command, uint32_t network, uint16_t priority)
+{
+	struct program drop = {0};
+
+	assert_true(ft_txn_begin(d->w->sw));
+	for (unsigned n = 0; n < MANY; n++) {
+		struct pattern p = {0};
+
+		pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x800);
+		pattern_exact(&p, WEFT_FIELD_IPV4_SRC, network + n);
+		mod(d, command, 0, (uint16_t)(priority + n % 3), &p, &drop);
+	}
+	ft_txn_commit(d->w->sw);
+}
+
+// A hundred rules come and go in a transaction each time, of a network that no packet is from.
+static void many_for_others_leave_ways_alone(void **state)
+{
+	struct desk *d = desk_new();
+	struct program out = program_out(2);
+	struct pattern any = {0};
+	uint64_t before;
+
+	for (unsigned i = 0; i < FRAMES; i++)
+		udp_frame(&pool[i], i, i);
+	mod(d, WEFT_FLOW_ADD, 0, 1, &any, &out);
+	many_at_once(d, WEFT_FLOW_ADD, 0xcb007200, 1);
+	known(d, pool, FRAMES);
+	before = d->remembered;
+	for (unsigned n = 0; n < 100; n++) {
+		many_at_once(d, n % 2 ? WEFT_FLOW_DELETE_STRICT : WEFT_FLOW_ADD, 0xcb007100, 1);
+		compare(d, pool, FRAMES);
+	}
+	assert_int_equal(d->remembered - before, 100 * FRAMES);
+	desk_free(d);
+}
+
+// One of the hundred is for the packets; and then it goes with the others.
+static void one_of_many_is_not_missed(void **state)
+{
+	struct desk *d = desk_new();
+	struct program out = program_out(2);
+	struct pattern any = {0};
+
+	for (unsigned i = 0; i < FRAMES; i++)
+		udp_frame(&pool[i], i, i); // from 10.0.0.1
+	mod(d, WEFT_FLOW_ADD, 0, 1, &any, &out);
+	for (unsigned n = 0; n < 10; n++) {
+		many_at_once(d, WEFT_FLOW_ADD, 0x0a000001 - n, 2);
+		compare(d, pool, FRAMES);
+		assert_int_equal(d->went[0], 0);
+		known(d, pool, FRAMES);
+		many_at_once(d, WEFT_FLOW_DELETE_STRICT, 0x0a000001 - n, 2);
+		world_grace(d->w);
+		compare(d, pool, FRAMES);
+		assert_int_equal(d->went[0], 2);
+		known(d, pool, FRAMES);
+	}
 	desk_free(d);
 }
 
@@ -398,6 +473,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_change_is_missed),
 		cmocka_unit_test(rules_for_others_leave_ways_alone),
+		cmocka_unit_test(many_for_others_leave_ways_alone),
+		cmocka_unit_test(one_of_many_is_not_missed),
 		cmocka_unit_test(bits_that_nobody_asked_for_are_not_known),
 		cmocka_unit_test(each_lookup_has_its_own_key),
 	};
