@@ -10,6 +10,7 @@
 //	--count N --first N       so many rules a session, from this number
 //	--spread                  each session has rules of its own, not the same as the others
 //	--priority N              of the rules
+//	--sources ADDRESS         all of the rules are for packets from this /12 (10.0.0.0)
 //	--bundle N                in bundles of N (ONF extension to 1.3), ordered and atomic
 //	--barrier N               a barrier after so many flow-mods (of a bundle: its commit is one)
 //	--window N                wait while so many barriers are not answered
@@ -23,6 +24,7 @@
 // barrier's last byte to the read() that brought its reply.
 #include "ofmsg.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -432,13 +434,23 @@ static enum ofmsg_op op_of(const char *name)
 	die(name);
 }
 
+static uint32_t address(const char *text)
+{
+	struct in_addr a;
+
+	errno = EINVAL;
+	if (inet_pton(AF_INET, text, &a) != 1)
+		die(text);
+	return ntohl(a.s_addr);
+}
+
 static void options(int argc, char **argv)
 {
 	static const struct option longs[] = {{"op", 1, NULL, 'o'}, {"count", 1, NULL, 'c'},
 		{"first", 1, NULL, 'f'}, {"spread", 0, NULL, 's'}, {"priority", 1, NULL, 'p'},
 		{"bundle", 1, NULL, 'b'}, {"barrier", 1, NULL, 'B'}, {"window", 1, NULL, 'w'},
 		{"rate", 1, NULL, 'r'}, {"probe", 1, NULL, 'P'}, {"seconds", 1, NULL, 'S'},
-		{"dump", 0, NULL, 'd'}, {0}};
+		{"dump", 0, NULL, 'd'}, {"sources", 1, NULL, 'n'}, {0}};
 	uint32_t *const number[] = {['c'] = &opt.count,
 		['f'] = &opt.first,
 		['b'] = &opt.bundle,
@@ -459,6 +471,8 @@ static void options(int argc, char **argv)
 			opt.priority = (uint16_t)atoi(optarg);
 		else if (c == 'r')
 			opt.rate = atof(optarg);
+		else if (c == 'n')
+			ofmsg_sources(address(optarg));
 		else if (c == 'S')
 			opt.seconds = atof(optarg);
 		else

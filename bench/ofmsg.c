@@ -76,6 +76,13 @@ static uint8_t *oxm(uint8_t *p, unsigned field, unsigned bytes, uint32_t value)
 	return p;
 }
 
+static uint32_t sources = 0x0a000000;
+
+void ofmsg_sources(uint32_t network)
+{
+	sources = network & 0xfff00000;
+}
+
 // Neighbouring rules share no address, as those of a real table don't; an odd factor is one-to-one.
 static uint8_t *five_tuple(uint8_t *p, uint32_t rule)
 {
@@ -83,7 +90,7 @@ static uint8_t *five_tuple(uint8_t *p, uint32_t rule)
 
 	p = oxm(p, 5, 2, 0x0800);
 	p = oxm(p, 10, 1, 6);
-	p = oxm(p, 11, 4, 0x0a000000 | mixed >> 12);
+	p = oxm(p, 11, 4, sources | mixed >> 12);
 	p = oxm(p, 12, 4, 0xac100000 | (mixed >> 4 & 0xfffff));
 	p = oxm(p, 13, 2, 1024 + (mixed & 0xfff));
 	return oxm(p, 14, 2, 1 + (mixed >> 16 & 0xfff));

@@ -47,6 +47,8 @@ struct ofmsg_header ofmsg_header(const uint8_t from[8]);
 
 size_t ofmsg_simple(uint8_t *to, enum ofmsg_type type, uint32_t xid); // a header alone
 // `out` is the port that the rule sends to; a modify must say another one to have an effect.
+// Rules are TCP five-tuples, their sources in the /12 that ofmsg_sources() said last (10.0.0.0).
+void ofmsg_sources(uint32_t network);
 size_t ofmsg_flow_mod(uint8_t *to, enum ofmsg_op op, uint32_t rule, uint16_t priority, uint32_t out,
 	uint32_t xid);
 // Ordered and atomic.

@@ -166,15 +166,15 @@ class Core:
     """
 
     def __init__(self, tid):
-        self._tid = tid
+        self.tid = tid
         self._stat = f'/proc/{tid}/schedstat'
 
     def __enter__(self):
-        os.sched_setscheduler(self._tid, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(self.tid, os.SCHED_FIFO, os.sched_param(1))
 
     def __exit__(self, *_):
         try:
-            os.sched_setscheduler(self._tid, os.SCHED_OTHER, os.sched_param(0))
+            os.sched_setscheduler(self.tid, os.SCHED_OTHER, os.sched_param(0))
         except ProcessLookupError:
             pass  # ended meanwhile; why is for others to say
 

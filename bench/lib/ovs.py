@@ -163,6 +163,13 @@ class OpenVSwitch:
         """The file's flow mods, over one session."""
         self._ofctl('add-flows', 'int', path, timeout=deadline)
 
+    def socket(self):
+        """OpenFlow, of the switch that feed() feeds."""
+        return os.path.join(self._run, 'int.mgmt')
+
+    def pids(self):
+        return {'ovs-vswitchd': self._switch.pid}
+
     # ---- measurement
 
     def settings(self, every):

@@ -133,11 +133,11 @@ class Weft:
     def feed(self, path, deadline):
         """The file's flow mods, over one session of the first tenant's."""
         run(['ovs-ofctl', '-O', 'OpenFlow13', 'add-flows',
-             f'unix:{self._switch(self._inputs.tenants[0])}', path], timeout=deadline)
+             f'unix:{self.socket()}', path], timeout=deadline)
 
-    def longest_us(self):
-        """The worker's longest turn since this was asked last."""
-        return self._worker()['longest_us']
+    def socket(self):
+        """OpenFlow, of the first tenant's switch."""
+        return self._switch(self._inputs.tenants[0])
 
     def receive(self):
         """Traffic runs from the start."""
@@ -174,6 +174,7 @@ class Weft:
     def read(self):
         """Packets that the first worker received since, and its cycles while it had some."""
         now = self._worker()
+        self.longest_us = now['longest_us']  # turn since clear()
         return (now['packets'] - self._before['packets'],
                 now['busy_cycles'] - self._before['busy_cycles'])
 
