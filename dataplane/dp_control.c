@@ -104,8 +104,8 @@ static void dp_control_env(struct dp *dp)
 {
 	dp->start_ns = dp_now_ns();
 	dp->seed = dp->opt.seed ? dp->opt.seed : dp_random();
-	dp->epoch = dp_random();        // never the same twice, whatever the seed
-	dp->commons = ft_commons_new(); // without it, all is there but farther apart
+	dp->epoch = dp_random();                       // never the same twice, whatever the seed
+	dp->commons = ft_commons_new(dp->opt.workers); // without it, all is there but farther apart
 	dp->env = (struct ft_env){
 		.ctx = dp,
 		.retire = dp_env_retire,

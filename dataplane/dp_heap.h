@@ -20,5 +20,7 @@
 
 // Before anything large is allocated.
 void dp_heap_start(bool huge);
-// Now and then: looks whether it has grown, which costs nothing if not.
+// Often: after each request that may have allocated something. Looks whether the heap has grown,
+// which costs nothing if not. What was touched before it is told of is in small pages, and the step
+// that is begun is told of when its first request is done.
 void dp_heap_run(void);

@@ -51,8 +51,8 @@ static void see_what_switches_have(const struct ahead *a)
 		const struct ft_switch *sw = a->sw[i];
 
 		__builtin_prefetch(ft_table_of(sw, 0));
-		__builtin_prefetch(&sw->table_counters[a->worker], 1);
-		__builtin_prefetch(atomic_load_explicit(&sw->counters, memory_order_acquire));
+		__builtin_prefetch(ft_table_counter(sw, a->worker, 0), 1);
+		__builtin_prefetch((const void *)(uintptr_t)&sw->counters);
 		ft_idmap_prefetch(&sw->ports);
 	}
 }

@@ -118,8 +118,13 @@ static inline bool renew(const struct ft_cache *c, struct ft_path *p, const stru
 {
 	struct ft_switch *sw = now->front->sw;
 
-	if (p->sw != sw || p->epoch < ft_base_epoch(sw) || (now->epoch | p->epoch) & 1 ||
-		p->epoch > now->epoch || !ft_history_spares(sw, p, &c->alike[p - c->path]))
+	if (p->sw != sw || (now->epoch | p->epoch) & 1 || p->epoch > now->epoch)
+		return false;
+	if (p->epoch < ft_base_epoch(sw)) {
+		ft_history_ask(sw);
+		return false;
+	}
+	if (!ft_history_spares(sw, p, &c->alike[p - c->path]))
 		return false;
 	p->epoch = now->epoch;
 	return true;

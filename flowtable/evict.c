@@ -31,7 +31,7 @@ bool ft_evict_reserve(struct ft_switch *sw, struct ft_table *t)
 {
 	struct ft_heap *h = &t->evictable;
 
-	if (!sw->config[t->number].eviction)
+	if (!ft_table_config(sw, t->number)->eviction)
 		return true;
 	// As in program.c: an abort may bring back what is gone for now.
 	if (h->n == h->room && h->n > 2 * t->rules + 1024 && !sw->txn->removals)
@@ -41,7 +41,7 @@ bool ft_evict_reserve(struct ft_switch *sw, struct ft_table *t)
 
 void ft_evict_enter(struct ft_switch *sw, struct ft_table *t, const struct ft_rule *r)
 {
-	unsigned flags = sw->config[t->number].eviction;
+	unsigned flags = ft_table_config(sw, t->number)->eviction;
 
 	if (flags && is_evictable(r))
 		ft_heap_push(&t->evictable, r, worth(sw, r, flags));
@@ -49,7 +49,7 @@ void ft_evict_enter(struct ft_switch *sw, struct ft_table *t, const struct ft_ru
 
 void ft_evict_reenter(struct ft_switch *sw, struct ft_table *t, const struct ft_rule *r)
 {
-	if (sw->config[t->number].eviction && ft_heap_reserve(&t->evictable, 64))
+	if (ft_table_config(sw, t->number)->eviction && ft_heap_reserve(&t->evictable, 64))
 		ft_evict_enter(sw, t, r);
 }
 
@@ -73,7 +73,7 @@ static struct ft_rule *least(struct ft_switch *sw, struct ft_heap *h, unsigned f
 
 enum weft_error ft_evict(struct ft_switch *sw, uint8_t table, uint16_t importance)
 {
-	unsigned flags = sw->config[table].eviction;
+	unsigned flags = ft_table_config(sw, table)->eviction;
 	struct ft_table *t = ft_table_of(sw, table);
 	struct ft_rule *r;
 
@@ -116,7 +116,7 @@ bool ft_evict_rebuild(struct ft_switch *sw, struct ft_table *t)
 	struct builder b = {.sw = sw, .t = t};
 
 	ft_heap_fini(&t->evictable);
-	if (sw->config[t->number].eviction)
+	if (ft_table_config(sw, t->number)->eviction)
 		ft_table_each_within(t, &all, build, &b);
 	return !b.failed;
 }

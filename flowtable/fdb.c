@@ -39,7 +39,7 @@ struct ft_fdb {
 };
 
 #define GONE ((struct ft_fdb_entry *)1) // was used: probing goes on
-#define MIN_SLOTS 64u
+#define MIN_SLOTS 8u
 
 static struct array *array_new(uint32_t slots)
 {

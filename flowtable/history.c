@@ -3,6 +3,7 @@
 
 #include "flowtable/alike.h"
 #include "flowtable/cache.h"
+#include "flowtable/lines.h"
 #include "flowtable/shape.h"
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
@@ -122,13 +123,31 @@ static bool changes_no_rule(const struct ft_op *op)
 	return op->type >= FT_OP_GROUP_ADD && op->type <= FT_OP_METER_DEL;
 }
 
+static struct ft_history *ring_of(const struct ft_switch *sw)
+{
+	return atomic_load_explicit(&sw->cache.history, memory_order_acquire);
+}
+
+// NULL: nobody has asked for it, or no memory.
+static struct ft_history *ring_made(struct ft_switch *sw)
+{
+	struct ft_history *log = ring_of(sw);
+
+	if (!log && atomic_load_explicit(&sw->cache.asked, memory_order_relaxed)) {
+		log = ft_alloc_lines(sizeof(*log));
+		atomic_store_explicit(&sw->cache.history, log, memory_order_release);
+	}
+	return log;
+}
+
 bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch)
 {
+	struct ft_history *log = ring_made(sw);
 	struct change sum[FT_HISTORY_SUMS];
 	unsigned n;
 
 	static_assert(FT_HISTORY_EACH <= FT_HISTORY_SUMS, "room for each");
-	if (t->n > FT_HISTORY_MOST)
+	if (!log || t->n > FT_HISTORY_MOST)
 		return false;
 	for (size_t i = 0; i < t->n; i++)
 		if (changes_no_rule(ft_txn_op(t, i)))
@@ -137,11 +156,17 @@ bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch
 	if (n > FT_HISTORY_SUMS)
 		return false;
 	for (unsigned i = 0; i < n; i++)
-		put_change(sw->cache.history, &sum[i], epoch);
+		put_change(log, &sum[i], epoch);
 	return true;
 }
 
 // ---- workers
+
+void ft_history_ask(struct ft_switch *sw)
+{
+	if (!ring_of(sw) && !atomic_load_explicit(&sw->cache.asked, memory_order_relaxed))
+		atomic_store_explicit(&sw->cache.asked, true, memory_order_relaxed);
+}
 
 static uint64_t get(const _Atomic uint64_t *from)
 {
@@ -234,9 +259,9 @@ static bool since(
 bool ft_history_spares(
 	const struct ft_switch *sw, const struct ft_path *p, const struct ft_alike *alike)
 {
-	const struct ft_history *log = sw->cache.history;
-	uint64_t to = atomic_load_explicit(&log->n, memory_order_acquire), from;
-	bool spared = since(log, p, to, &from);
+	const struct ft_history *log = ring_of(sw); // there was no change that is not in it
+	uint64_t to = log ? atomic_load_explicit(&log->n, memory_order_acquire) : 0, from = 0;
+	bool spared = log && since(log, p, to, &from);
 
 	// First whether its own rules are still there: the others are compared with them.
 	for (uint64_t i = from; spared && i < to; i++)

@@ -20,6 +20,9 @@
 // does, and mostly nobody else: such rules have a network in common. Which rules went it does not
 // say, so a path that looked at the table is spared only if its packets are others.
 //
+// A ring is some kilobytes, and most switches' rules never change while packets come. So it is made
+// when a flow cache has asked for it in vain: the first change after that is the first in it.
+//
 // One writer. Workers read with no lock and check afterwards that what they read was not
 // overwritten meanwhile.
 
@@ -55,9 +58,12 @@ struct ft_switch;
 struct ft_txn;
 
 // Writer, before the version is published: what the transaction changes will be seen from `epoch`
-// on. False: more than the ring holds, or groups or meters; every path must go.
+// on. False: more than the ring holds, or groups or meters, or there is no ring; every path must
+// go.
 bool ft_history_log(struct ft_switch *, const struct ft_txn *, uint64_t epoch);
 
+// Workers: a path does not hold that one might have saved.
+void ft_history_ask(struct ft_switch *);
 // Workers: does the path, which held at path->epoch, hold still, as far as rules go? All its
 // packets are as `alike` says.
 bool ft_history_spares(

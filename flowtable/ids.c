@@ -20,52 +20,19 @@ void ft_ids_init(struct ft_ids *ids, uint64_t seed)
 	ft_idmap_init(&ids->fresh, seed);
 }
 
-static struct ft_counter_dir *counter_dir(const struct ft_switch *sw)
-{
-	return atomic_load_explicit(&sw->counters, memory_order_relaxed);
-}
-
-static void counter_dir_free(struct ft_garbage *g)
-{
-	free(g);
-}
-
-// Doubles the room of the directory, the pages stay.
-static struct ft_counter_dir *counter_dir_grow(struct ft_switch *sw, struct ft_counter_dir *old)
-{
-	uint32_t room = old ? 2 * old->room : 4;
-	struct ft_counter_dir *dir = calloc(1, sizeof(*dir) + room * sizeof(dir->page[0]));
-
-	if (!dir)
-		return NULL;
-	dir->room = room;
-	if (old) {
-		dir->pages = old->pages;
-		memcpy(dir->page, old->page, old->pages * sizeof(dir->page[0]));
-	}
-	atomic_store_explicit(&sw->counters, dir, memory_order_release);
-	if (old)
-		ft_garbage_add(&sw->garbage, &old->garbage, counter_dir_free);
-	return dir;
-}
-
-// Pages come zeroed and untouched, so that one costs memory only where workers count.
+// Large pages come zeroed and untouched, so that one costs memory only where workers count.
 static bool counters_reserve(struct ft_switch *sw, uint32_t id)
 {
-	struct ft_counter_dir *dir = counter_dir(sw);
+	unsigned page = ft_counter_page(id);
+	_Atomic(struct ft_counter *) *at = &sw->counters.page[page];
+	size_t n = (size_t)sw->env.workers * (ft_counter_ids(page) + FT_COUNTER_GAP);
+	struct ft_counter *c;
 
-	if (dir && id / FT_COUNTER_PAGE < dir->pages)
+	if (atomic_load_explicit(at, memory_order_relaxed))
 		return true;
-	if (!dir || dir->pages == dir->room)
-		dir = counter_dir_grow(sw, dir);
-	if (!dir)
-		return false;
-	dir->page[dir->pages] =
-		calloc((size_t)sw->env.workers * FT_COUNTER_STRIDE, sizeof(struct ft_counter));
-	if (!dir->page[dir->pages])
-		return false;
-	dir->pages++;
-	return true;
+	c = calloc(n, sizeof(*c));
+	atomic_store_explicit(at, c, memory_order_release);
+	return c;
 }
 
 bool ft_ids_reserve(struct ft_switch *sw)
@@ -79,7 +46,7 @@ bool ft_ids_reserve(struct ft_switch *sw)
 	if (ids->count == FT_NO_ID - 1)
 		return false;
 	if (ids->count == ids->room) {
-		uint32_t room = ids->room ? 2 * ids->room : 64;
+		uint32_t room = ids->room ? 2 * ids->room : 8;
 		struct ft_rule **rule = realloc(ids->rule, room * sizeof(*rule));
 
 		if (!rule)
@@ -93,7 +60,7 @@ bool ft_ids_reserve(struct ft_switch *sw)
 static void counters_zero(struct ft_switch *sw, uint32_t id)
 {
 	for (unsigned w = 0; w < sw->env.workers; w++) {
-		struct ft_counter *c = ft_counter_at(counter_dir(sw), id, w);
+		struct ft_counter *c = ft_counter_at(&sw->counters, id, w);
 
 		// A page that nobody wrote to stays untouched.
 		if (!atomic_load_explicit(&c->packets, memory_order_relaxed))
@@ -153,7 +120,7 @@ static struct ft_counter_sum counters_sum(const struct ft_switch *sw, uint32_t i
 	struct ft_counter_sum sum = {0};
 
 	for (unsigned w = 0; w < sw->env.workers; w++) {
-		const struct ft_counter *c = ft_counter_at(counter_dir(sw), id, w);
+		const struct ft_counter *c = ft_counter_at(&sw->counters, id, w);
 		uint64_t used = atomic_load_explicit(&c->used_ns, memory_order_relaxed);
 
 		sum.packets += atomic_load_explicit(&c->packets, memory_order_relaxed);
@@ -228,14 +195,12 @@ uint64_t ft_ids_refreshed(const struct ft_switch *sw, const struct ft_rule *r)
 
 void ft_ids_fini(struct ft_switch *sw)
 {
-	struct ft_counter_dir *dir = counter_dir(sw);
 	struct ft_counter_base *base;
 	uint64_t *fresh;
 	uint32_t pos = 0;
 
-	for (uint32_t i = 0; dir && i < dir->pages; i++)
-		free(dir->page[i]);
-	free(dir);
+	for (unsigned i = 0; i < FT_COUNTER_PAGES; i++)
+		free(atomic_load_explicit(&sw->counters.page[i], memory_order_relaxed));
 	while ((base = ft_idmap_next(&sw->ids.bases, &pos)))
 		free(base);
 	ft_idmap_fini(&sw->ids.bases);

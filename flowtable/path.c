@@ -27,8 +27,6 @@ static inline void rule_used(struct ft_counter *c, uint64_t used_ns)
 static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tables,
 	unsigned worker, uint64_t n, uint64_t bytes, uint64_t used_ns)
 {
-	struct ft_table_counters *tables = &p->sw->table_counters[worker];
-
 	for (unsigned i = 0; i < rules; i++) {
 		struct ft_counter *c = *ft_path_counter(p, i);
 
@@ -37,11 +35,11 @@ static inline void count(const struct ft_path *p, unsigned rules, unsigned n_tab
 		rule_used(c, used_ns);
 	}
 	for (unsigned i = 0; i < n_tables; i++) {
-		uint8_t at = *ft_path_table(p, i);
+		struct ft_table_counter *c = ft_table_counter(p->sw, worker, *ft_path_table(p, i));
 
-		ft_counter_bump(&tables->table[at].lookups, n);
+		ft_counter_bump(&c->lookups, n);
 		if (i < rules)
-			ft_counter_bump(&tables->table[at].matched, n);
+			ft_counter_bump(&c->matched, n);
 	}
 	if (p->asks_fdb && p->source)
 		ft_fdb_touch(p->source, worker, (uint32_t)(used_ns / 1000000000u));

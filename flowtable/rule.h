@@ -91,23 +91,43 @@ static inline void ft_counter_bump(_Atomic uint64_t *c, uint64_t n)
 		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-#define FT_COUNTER_PAGE 1024u // ids a page; 24 KiB a worker
-// From one worker's block to the next: a line's worth apart, wherever malloc put the page.
-#define FT_COUNTER_STRIDE (FT_COUNTER_PAGE + 3)
-static_assert(3 * sizeof(struct ft_counter) >= 64, "no line is shared by workers");
+#define FT_COUNTER_IDS                                                                             \
+	16u // of the first page; a power of two. Each other has as many
+	    // as all before it.
+#define FT_COUNTER_PAGES 29u
+// Behind a worker's block: a line's worth, wherever malloc put the page.
+#define FT_COUNTER_GAP 3u
+static_assert(FT_COUNTER_GAP * sizeof(struct ft_counter) >= 64, "no line is shared by workers");
 
-// Page p holds the ids from p * FT_COUNTER_PAGE, one worker's block after the other. The directory
-// grows by replacement; pages stay where they are.
-struct ft_counter_dir {
-	struct ft_garbage garbage;
-	uint32_t pages;
-	uint32_t room;
-	struct ft_counter *page[];
+// A switch of a few rules has room for a few. Pages hold one worker's block after the other, and
+// stay where they are.
+struct ft_counters {
+	_Atomic(struct ft_counter *) page[FT_COUNTER_PAGES]; // NULL: no such id was ever given out
 };
 
-static inline struct ft_counter *ft_counter_at(
-	const struct ft_counter_dir *dir, uint32_t id, unsigned worker)
+static inline unsigned ft_counter_page(uint32_t id)
 {
-	return dir->page[id / FT_COUNTER_PAGE] + (size_t)worker * FT_COUNTER_STRIDE +
-	       id % FT_COUNTER_PAGE;
+	static_assert(FT_COUNTER_IDS == 16 && FT_COUNTER_PAGES == 1 + 32 - 4, "28 - 0 to 28 - 28");
+	return 28u - (unsigned)__builtin_clz(id | (FT_COUNTER_IDS - 1));
+}
+
+// The page's first id, and how many it has.
+static inline uint32_t ft_counter_first(unsigned page)
+{
+	return (FT_COUNTER_IDS / 2 << page) & ~(FT_COUNTER_IDS - 1);
+}
+
+static inline uint32_t ft_counter_ids(unsigned page)
+{
+	return page ? ft_counter_first(page) : FT_COUNTER_IDS;
+}
+
+static inline struct ft_counter *ft_counter_at(
+	const struct ft_counters *c, uint32_t id, unsigned worker)
+{
+	unsigned page = ft_counter_page(id);
+
+	return atomic_load_explicit(&c->page[page], memory_order_acquire) +
+	       (size_t)worker * (ft_counter_ids(page) + FT_COUNTER_GAP) +
+	       (id - ft_counter_first(page));
 }

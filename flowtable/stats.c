@@ -15,10 +15,10 @@ static struct weft_table_stats table_stats(const struct ft_switch *sw, uint8_t n
 	};
 
 	for (unsigned w = 0; w < sw->env.workers; w++) {
-		const struct ft_table_counters *c = &sw->table_counters[w];
+		const struct ft_table_counter *c = ft_table_counter(sw, w, number);
 
-		s.lookups += atomic_load_explicit(&c->table[number].lookups, memory_order_relaxed);
-		s.matched += atomic_load_explicit(&c->table[number].matched, memory_order_relaxed);
+		s.lookups += atomic_load_explicit(&c->lookups, memory_order_relaxed);
+		s.matched += atomic_load_explicit(&c->matched, memory_order_relaxed);
 	}
 	return s;
 }

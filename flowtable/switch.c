@@ -42,20 +42,21 @@ static void switch_init(struct ft_switch *sw, const struct ft_env *env)
 struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits *limits, void *ctx)
 {
 	struct ft_switch *sw = ft_alloc_lines(sizeof(*sw));
+	struct ft_share share;
 
 	if (!sw)
 		return NULL;
 	switch_init(sw, env);
 	sw->limits = *limits;
 	sw->ctx = ctx;
-	sw->front = ft_front_new(env->commons);
-	if (sw->front)
+	if (ft_share_new(env->commons, env->workers, &share)) {
+		sw->front = share.front;
+		sw->table_counters = share.counters;
+		sw->table_counters_step = share.step;
 		cache_init(sw);
-	sw->table_counters = ft_alloc_lines(env->workers * sizeof(*sw->table_counters));
+	}
 	sw->fdb = ft_fdb_new(sw);
-	sw->cache.history = ft_alloc_lines(sizeof(*sw->cache.history));
-	if (!sw->front || !sw->table_counters || !sw->cache.history || !sw->fdb ||
-		!ft_ports_init(sw)) {
+	if (!sw->front || !sw->fdb || !ft_ports_init(sw)) {
 		ft_switch_destroy(sw);
 		return NULL;
 	}
@@ -64,6 +65,8 @@ struct ft_switch *ft_switch_new(const struct ft_env *env, const struct ft_limits
 
 void ft_switch_destroy(struct ft_switch *sw)
 {
+	const struct ft_share share = {sw->front, sw->table_counters, sw->table_counters_step};
+
 	ft_gist_fini(sw);
 	ft_tables_fini(sw);
 	ft_groups_fini(sw);
@@ -78,9 +81,9 @@ void ft_switch_destroy(struct ft_switch *sw)
 	if (sw->fdb)
 		ft_fdb_destroy(sw->fdb);
 	ft_relevance_fini(sw);
-	ft_front_free(sw->env.commons, sw->front);
-	free(sw->table_counters);
-	free(sw->cache.history);
+	ft_share_free(sw->env.commons, sw->env.workers, &share);
+	free(atomic_load_explicit(&sw->cache.history, memory_order_relaxed));
+	free(sw->config);
 	free(sw);
 }
 

@@ -31,26 +31,25 @@ void ft_fdb_destroy(struct ft_fdb *);
 
 struct ft_table;
 
-// One worker's counters of the tables; cache-line aligned, one block a worker.
-struct ft_table_counters {
-	struct {
-		_Atomic uint64_t lookups;
-		_Atomic uint64_t matched;
-	} table[WEFT_TABLES + 1];
+#define FT_TABLES_HERE 8u // in a switch itself, one line
+struct ft_more_tables {
+	_Atomic(struct ft_table *) table[WEFT_TABLES - FT_TABLES_HERE];
 };
-static_assert(sizeof(struct ft_table_counters) % 64 == 0, "no line is shared by workers");
 
 struct ft_switch {
 	// ---- workers read; what nearly every packet needs first, in one line and the tables'
 	_Atomic uint64_t version;
-	_Atomic unsigned flags;        // FT_SWITCH_*
-	_Atomic uint32_t network_id;   // VNI or VSID
-	_Atomic uint32_t port_configs; // WEFT_PORT_*: what any port has
-	_Atomic uint8_t first_egress;  // egress.h; 0: there is none
-	_Atomic(struct ft_counter_dir *) counters;
-	struct ft_table_counters *table_counters;                    // one a worker
-	struct ft_idmap ports;                                       // to struct ft_port_entry
-	_Alignas(64) _Atomic(struct ft_table *) tables[WEFT_TABLES]; // NULL: never had a rule
+	_Atomic unsigned flags;                  // FT_SWITCH_*
+	_Atomic uint32_t network_id;             // VNI or VSID
+	_Atomic uint32_t port_configs;           // WEFT_PORT_*: what any port has
+	_Atomic uint8_t first_egress;            // egress.h; 0: there is none
+	struct ft_table_counter *table_counters; // commons.h
+	uint64_t table_counters_step;            // from one table's to the next one's
+	struct ft_idmap ports;                   // to struct ft_port_entry
+	// NULL: never had a rule; more_tables NULL: none of those had
+	_Alignas(64) _Atomic(struct ft_table *) tables[FT_TABLES_HERE];
+	_Atomic(struct ft_more_tables *) more_tables;
+	struct ft_counters counters; // of rules
 	_Atomic(struct ft_port_list *) port_list;
 	struct ft_fdb *fdb; // constant; ft_fdb_new(), ft_fdb_destroy() of fdb.h
 	struct ft_env env;
@@ -59,10 +58,11 @@ struct ft_switch {
 	struct ft_idmap meters;      // to struct ft_meter, the newest
 	struct ft_front *front;      // constant; what known packets need
 	struct {
-		struct ft_history *history;    // constant
-		struct weft_flow_key relevant; // the writer's: what the masks are made of
-		struct ft_masks *masks;        // the writer's: those of the front
-	} cache;                               // for the flow caches (cache.h)
+		_Atomic(struct ft_history *) history; // NULL: no flow cache asked for it yet
+		atomic_bool asked;                    // and now one has
+		struct weft_flow_key relevant;        // the writer's: what the masks are made of
+		struct ft_masks *masks;               // the writer's: those of the front
+	} cache;                                      // for the flow caches (cache.h)
 
 	// ---- the writer's alone
 	_Alignas(64) void *ctx; // for env.removed and, constant as it is, env.vtep_live
@@ -82,15 +82,15 @@ struct ft_switch {
 	uint32_t rules; // as staged, like the next two
 	uint32_t group_count;
 	uint32_t meter_count;
-	uint64_t group_mark;    // of the latest loop check
-	struct ft_table *dirty; // tables whose order of subtables is to be published
-	bool restless;          // some table is
-	bool grows;             // some table's second form is being made
-	uint32_t gists;         // that were made,
-	uint64_t gist_version;  // the latest, or tried to be, of this version
-	struct ft_table_config config[WEFT_TABLES];
-	struct ft_monitors *monitors; // NULL: none was ever set
-	uint64_t cause;               // ft_cause()
+	uint64_t group_mark;            // of the latest loop check
+	struct ft_table *dirty;         // tables whose order of subtables is to be published
+	bool restless;                  // some table is
+	bool grows;                     // some table's second form is being made
+	uint32_t gists;                 // that were made,
+	uint64_t gist_version;          // the latest, or tried to be, of this version
+	struct ft_table_config *config; // of WEFT_TABLES; NULL: nothing was ever set
+	struct ft_monitors *monitors;   // NULL: none was ever set
+	uint64_t cause;                 // ft_cause()
 	struct {
 		struct ft_txn *first, *last;
 	} changes;          // committed, not told yet
@@ -123,6 +123,15 @@ static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
 static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->front->base_epoch, memory_order_relaxed);
+}
+
+// One worker's counter of a table.
+static inline struct ft_table_counter *ft_table_counter(
+	const struct ft_switch *sw, unsigned worker, uint8_t table)
+{
+	size_t i = (size_t)worker * (WEFT_TABLES + 1) + table;
+
+	return &sw->table_counters[i * sw->table_counters_step];
 }
 
 // Writer: as of when the counters are told.

@@ -5,6 +5,23 @@
 #include "flowtable/switch.h"
 #include "flowtable/tables.h"
 
+#include <stdlib.h>
+
+const struct ft_table_config *ft_table_config(const struct ft_switch *sw, uint8_t table)
+{
+	static const struct ft_table_config none;
+
+	return sw->config ? &sw->config[table] : &none;
+}
+
+// False: no memory.
+static bool config_make(struct ft_switch *sw)
+{
+	if (!sw->config)
+		sw->config = calloc(WEFT_TABLES, sizeof(*sw->config));
+	return sw->config;
+}
+
 // ---- vacancy
 
 // Per cent of the quota that are free.
@@ -17,7 +34,7 @@ static uint8_t vacant(const struct ft_switch *sw)
 
 static void describe(const struct ft_switch *sw, uint8_t table, struct weft_table_desc *out)
 {
-	const struct ft_table_config *c = &sw->config[table];
+	const struct ft_table_config *c = ft_table_config(sw, table);
 
 	*out = (struct weft_table_desc){
 		.table = table,
@@ -117,6 +134,8 @@ enum weft_error ft_table_mod(struct ft_switch *sw, const struct weft_table_mod *
 	bool all = mod->table == WEFT_TABLE_ALL;
 	enum weft_error error = check(mod);
 
+	if (!error && !config_make(sw))
+		error = WEFT_E_NO_MEMORY;
 	for (unsigned i = all ? 0 : mod->table; !error && i <= (all ? WEFT_TABLES - 1 : mod->table);
 		i++)
 		error = set_one(sw, (uint8_t)i, mod);

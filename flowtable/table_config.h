@@ -27,6 +27,9 @@ struct ft_table_config {
 
 struct ft_table;
 
+// What a table is set to; all zero where nothing ever was.
+const struct ft_table_config *ft_table_config(const struct ft_switch *, uint8_t table);
+
 // A rule of an evicting table: room for it, and it came. False: no memory.
 bool ft_evict_reserve(struct ft_switch *, struct ft_table *);
 void ft_evict_enter(struct ft_switch *, struct ft_table *, const struct ft_rule *);

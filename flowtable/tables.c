@@ -35,18 +35,16 @@ void ft_table_lookup_burst(const struct ft_switch *sw, uint8_t table, uint64_t v
 void ft_table_count(
 	struct ft_switch *sw, unsigned worker, uint8_t table, uint64_t lookups, uint64_t matched)
 {
-	struct ft_table_counters *c = &sw->table_counters[worker];
+	struct ft_table_counter *c = ft_table_counter(sw, worker, table);
 
-	ft_counter_bump(&c->table[table].lookups, lookups);
-	ft_counter_bump(&c->table[table].matched, matched);
+	ft_counter_bump(&c->lookups, lookups);
+	ft_counter_bump(&c->matched, matched);
 }
 
 struct ft_counter *ft_rule_counter(
 	const struct ft_switch *sw, const struct ft_rule *r, unsigned worker)
 {
-	struct ft_counter_dir *dir = atomic_load_explicit(&sw->counters, memory_order_acquire);
-
-	return ft_counter_at(dir, r->id, worker);
+	return ft_counter_at(&sw->counters, r->id, worker);
 }
 
 void ft_rule_count(struct ft_switch *sw, const struct ft_rule *r, unsigned worker, uint64_t packets,
@@ -61,23 +59,51 @@ void ft_rule_count(struct ft_switch *sw, const struct ft_rule *r, unsigned worke
 
 // ---- tables
 
+// Where the pointer to it is; NULL: there is no place for it yet.
+static const _Atomic(struct ft_table *) *place_of(const struct ft_switch *sw, uint8_t number)
+{
+	struct ft_more_tables *more;
+
+	if (__builtin_expect(number < FT_TABLES_HERE, 1))
+		return &sw->tables[number];
+	more = atomic_load_explicit(&sw->more_tables, memory_order_acquire);
+	return more ? &more->table[number - FT_TABLES_HERE] : NULL;
+}
+
+// The same, made. NULL: no memory.
+static _Atomic(struct ft_table *) *place_get(struct ft_switch *sw, uint8_t number)
+{
+	struct ft_more_tables *more;
+
+	if (number >= FT_TABLES_HERE &&
+		!atomic_load_explicit(&sw->more_tables, memory_order_relaxed)) {
+		more = calloc(1, sizeof(*more));
+		atomic_store_explicit(&sw->more_tables, more, memory_order_release);
+	}
+	return (void *)(uintptr_t)place_of(sw, number);
+}
+
 struct ft_table *ft_table_of(const struct ft_switch *sw, uint8_t number)
 {
-	return atomic_load_explicit(&sw->tables[number], memory_order_acquire);
+	const _Atomic(struct ft_table *) *place = place_of(sw, number);
+
+	return place ? atomic_load_explicit(place, memory_order_acquire) : NULL;
 }
 
 struct ft_table *ft_table_get(struct ft_switch *sw, uint8_t number)
 {
+	_Atomic(struct ft_table *) *place;
 	struct ft_table *t = ft_table_of(sw, number);
 
 	if (t)
 		return t;
-	t = calloc(1, sizeof(*t));
+	place = place_get(sw, number);
+	t = place ? calloc(1, sizeof(*t)) : NULL;
 	if (!t)
 		return NULL;
 	t->number = number;
 	ft_classifier_init(&t->classifier, ft_hash_end(sw->env.seed + number));
-	atomic_store_explicit(&sw->tables[number], t, memory_order_release);
+	atomic_store_explicit(place, t, memory_order_release);
 	return t;
 }
 
@@ -252,6 +278,7 @@ void ft_tables_fini(struct ft_switch *sw)
 		if (t)
 			table_free(sw, t);
 	}
+	free(atomic_load_explicit(&sw->more_tables, memory_order_relaxed));
 }
 
 // ---- staging

@@ -56,12 +56,13 @@ class WeftBare(Weft):
     def _reach_remote(self):
         """Nothing is sent into the underlay."""
 
-    def load(self, deadline):
-        """All tenants, each with its rule, which drops everything; BenchError if it takes over `deadline`."""
+    def load(self, deadline, tenants=None):
+        """These tenants (all), each with its rule, which drops everything; BenchError if it takes over
+        `deadline`."""
         end = time.monotonic() + deadline
         self._dp.host_set(vtep4=scenarios.VTEP)
         encap = {'vxlan': weftipc.VXLAN, 'nvgre': weftipc.NVGRE}[self._inputs.encap]
-        tenants = self._inputs.tenants
+        tenants = self._inputs.tenants if tenants is None else tenants
         for first in range(0, len(tenants), _AT_ONCE):
             if time.monotonic() > end:
                 raise BenchError(f'{first:,} of {len(tenants):,} tenants after {deadline} s')

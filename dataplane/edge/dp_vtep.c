@@ -234,9 +234,10 @@ static const struct dp_remote *dp_vtep_group(
 struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum weft_encap encap)
 {
 	bool tunnels = encap != WEFT_ENCAP_NONE;
+	bool group = tunnels && !weft_ip_is_none(&t->cfg.group);
 	unsigned n = tunnels ? t->n_vteps : 0, used = 0;
 	struct dp_vtep_set *set =
-		dp_vtep_set_new(t->vtep_list, n, 1 + (n ? dp_vtep_count_ways(dp, t) : 0));
+		dp_vtep_set_new(t->vtep_list, n, group + (n ? dp_vtep_count_ways(dp, t) : 0));
 
 	if (!set)
 		return NULL;
@@ -244,7 +245,7 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum
 	set->max_learned = t->cfg.max_vteps;
 	for (unsigned i = 0; i < set->n; i++)
 		used += dp_vtep_fill(dp, t, encap, &set->remote[i], &set->remote[n + used]);
-	if (tunnels && !weft_ip_is_none(&t->cfg.group))
+	if (group)
 		set->group = dp_vtep_group(dp, t, &set->remote[n + used]);
 	return set;
 }

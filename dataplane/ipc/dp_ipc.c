@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "ipc/dp_ipc_txn.h"
 #include "ipc/dp_event.h"
+#include "dp_heap.h"
 #include "dp_log.h"
 #include "ipc/dp_stage.h"
 #include "ipc/dp_stage_host.h"
@@ -309,6 +310,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 			break;
 		}
 		done += len;
+		dp_heap_run();
 	}
 	i->in_len -= done;
 	memmove(i->in, i->in + done, i->in_len);

@@ -17,7 +17,7 @@ struct dp_neigh_entry {
 struct dp_neigh {
 	uint64_t seed;
 	unsigned n;
-	struct dp_neigh_entry *chain[DP_NEIGH_CHAINS]; // atomic
+	struct dp_neigh_entry **chain; // DP_NEIGH_CHAINS, and each atomic; NULL: never had an entry
 };
 
 static unsigned dp_neigh_chain(const struct dp_neigh *t, const struct weft_ip *ip, uint16_t vlan)
@@ -40,7 +40,9 @@ static bool dp_neigh_is(const struct dp_neigh_entry *e, const struct weft_ip *ip
 const struct weft_ipc_neigh *dp_neigh_find(
 	const struct dp_neigh *t, const struct weft_ip *ip, uint16_t vlan)
 {
-	const struct dp_neigh_entry *e = dp_neigh_load(&t->chain[dp_neigh_chain(t, ip, vlan)]);
+	struct dp_neigh_entry *const *chain = __atomic_load_n(&t->chain, __ATOMIC_ACQUIRE);
+	const struct dp_neigh_entry *e =
+		chain ? dp_neigh_load(&chain[dp_neigh_chain(t, ip, vlan)]) : NULL;
 
 	while (e && !dp_neigh_is(e, ip, vlan))
 		e = dp_neigh_load(&e->next);
@@ -58,11 +60,13 @@ struct dp_neigh *dp_neigh_new(uint64_t seed)
 
 void dp_neigh_free(struct dp_neigh *t)
 {
-	for (unsigned i = 0; t && i < DP_NEIGH_CHAINS; i++)
+	for (unsigned i = 0; t && t->chain && i < DP_NEIGH_CHAINS; i++)
 		for (struct dp_neigh_entry *e = t->chain[i], *next; e; e = next) {
 			next = e->next;
 			free(e);
 		}
+	if (t)
+		free(t->chain);
 	free(t);
 }
 
@@ -71,7 +75,19 @@ unsigned dp_neigh_count(const struct dp_neigh *t)
 	return t->n;
 }
 
-// Where the pointer to the entry lies, or the end of its chain.
+// False: no memory.
+static bool dp_neigh_make_chains(struct dp_neigh *t)
+{
+	struct dp_neigh_entry **chain = t->chain;
+
+	if (!chain) {
+		chain = calloc(DP_NEIGH_CHAINS, sizeof(struct dp_neigh_entry *));
+		__atomic_store_n(&t->chain, chain, __ATOMIC_RELEASE);
+	}
+	return chain;
+}
+
+// Where the pointer to the entry lies, or the end of its chain. There are chains.
 static struct dp_neigh_entry **dp_neigh_seek(
 	struct dp_neigh *t, const struct weft_ip *ip, uint16_t vlan)
 {
@@ -103,11 +119,15 @@ static enum weft_error dp_neigh_check(const struct weft_ipc_neigh *n)
 enum weft_error dp_neigh_add(
 	struct dp *dp, struct dp_neigh *t, const struct weft_ipc_neigh *add, uint32_t max)
 {
-	struct dp_neigh_entry **at = dp_neigh_seek(t, &add->ip, add->vlan), *old = *at, *e;
 	enum weft_error error = dp_neigh_check(add);
+	struct dp_neigh_entry **at, *old, *e;
 
+	if (!error && !dp_neigh_make_chains(t))
+		error = WEFT_E_NO_MEMORY;
 	if (error)
 		return error;
+	at = dp_neigh_seek(t, &add->ip, add->vlan);
+	old = *at;
 	if (old && old->is.flags & ~add->flags & WEFT_NEIGH_STATIC)
 		return WEFT_E_EXISTS;
 	if (!old && (t->n >= max || t->n >= DP_NEIGH_MAX))
@@ -138,9 +158,9 @@ static void dp_neigh_remove(struct dp *dp, struct dp_neigh *t, struct dp_neigh_e
 enum weft_error dp_neigh_del(
 	struct dp *dp, struct dp_neigh *t, const struct weft_ip *ip, uint16_t vlan)
 {
-	struct dp_neigh_entry **at = dp_neigh_seek(t, ip, vlan);
+	struct dp_neigh_entry **at = t->chain ? dp_neigh_seek(t, ip, vlan) : NULL;
 
-	if (!*at)
+	if (!at || !*at)
 		return WEFT_E_NOT_FOUND;
 	dp_neigh_remove(dp, t, at);
 	return WEFT_E_NONE;
@@ -161,7 +181,7 @@ void dp_neigh_sweep(struct dp *dp, struct dp_neigh *t,
 void dp_neigh_walk(
 	const struct dp_neigh *t, void (*fn)(void *arg, const struct weft_ipc_neigh *), void *arg)
 {
-	for (unsigned i = 0; i < DP_NEIGH_CHAINS; i++)
+	for (unsigned i = 0; t->n && i < DP_NEIGH_CHAINS; i++)
 		for (const struct dp_neigh_entry *e = t->chain[i]; e; e = e->next)
 			fn(arg, &e->is);
 }

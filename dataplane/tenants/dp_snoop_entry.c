@@ -22,7 +22,8 @@ static unsigned chain_of(const struct dp_snoop *s, const struct weft_ip *group, 
 struct dp_snoop_entry *dp_snoop_find(
 	const struct dp_snoop *s, const struct weft_ip *group, uint16_t vlan)
 {
-	struct dp_snoop_entry *e = load(&s->chain[chain_of(s, group, vlan)]);
+	struct dp_snoop_entry *const *chain = __atomic_load_n(&s->chain, __ATOMIC_ACQUIRE);
+	struct dp_snoop_entry *e = chain ? load(&chain[chain_of(s, group, vlan)]) : NULL;
 
 	while (e && (!weft_ip_equal(&e->group, group) || e->vlan != vlan))
 		e = load(&e->next);
@@ -131,14 +132,26 @@ void dp_snoop_entry_free(void *obj)
 	free(e);
 }
 
+// False: no memory.
+static bool make_chains(struct dp_snoop *s)
+{
+	struct dp_snoop_entry **chain = s->chain;
+
+	if (!chain) {
+		chain = calloc(DP_SNOOP_CHAINS, sizeof(struct dp_snoop_entry *));
+		__atomic_store_n(&s->chain, chain, __ATOMIC_RELEASE);
+	}
+	return chain;
+}
+
 struct dp_snoop_entry *dp_snoop_entry_new(
 	struct dp_snoop *s, struct dp_snoop_entry *link, const struct weft_ip *group, uint16_t vlan)
 {
-	struct dp_snoop_entry **chain = &s->chain[chain_of(s, group, vlan)],
-			      *e = calloc(1, sizeof(*e));
+	struct dp_snoop_entry **chain, *e = make_chains(s) ? calloc(1, sizeof(*e)) : NULL;
 
 	if (!e)
 		return NULL;
+	chain = &s->chain[chain_of(s, group, vlan)];
 	e->group = *group;
 	e->vlan = vlan;
 	e->link = link;

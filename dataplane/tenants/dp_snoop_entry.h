@@ -39,7 +39,7 @@ struct dp_snoop_entry {
 };
 
 struct dp_snoop {
-	struct dp_snoop_entry *chain[DP_SNOOP_CHAINS]; // atomic
+	struct dp_snoop_entry **chain; // dp_snoop_chains() of them, and each atomic
 	uint64_t seed;
 	struct dp_snoop_hooks hooks;
 	struct dp_snoop_settings set;
@@ -48,6 +48,12 @@ struct dp_snoop {
 	unsigned ports, ports_room;
 	struct weft_ipc_snoop_stats stats;
 };
+
+// None before the first entry.
+static inline unsigned dp_snoop_chains(const struct dp_snoop *s)
+{
+	return s->chain ? DP_SNOOP_CHAINS : 0;
+}
 
 static inline bool dp_snoop_is_port(const struct ft_listener *at)
 {

@@ -115,7 +115,7 @@ static struct dp_snoop_entry *link_get(struct dp_snoop *s, bool v6, uint16_t vla
 
 static void publish_groups(struct dp_snoop *s, const struct dp_snoop_entry *link)
 {
-	for (unsigned i = 0; link->groups && i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; link->groups && i < dp_snoop_chains(s); i++)
 		for (struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
 			if (e->link == link)
 				dp_snoop_publish(s, e);
@@ -297,7 +297,7 @@ static void expire(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t now)
 static void each_entry(struct dp_snoop *s,
 	void (*fn)(struct dp_snoop *, struct dp_snoop_entry *, uint32_t now), uint32_t now)
 {
-	for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; i < dp_snoop_chains(s); i++)
 		for (struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
 			fn(s, e, now);
 }
@@ -314,7 +314,7 @@ static void start_over(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t no
 static void take_over(struct dp_snoop *s, struct dp_snoop_entry *link, uint32_t now)
 {
 	start_over(s, link, now);
-	for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; i < dp_snoop_chains(s); i++)
 		for (struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
 			for (unsigned k = 0; e->link == link && k < e->n; k++)
 				if (e->member[k].expires_s < now + SETTLE_OWN_S)
@@ -361,7 +361,7 @@ static bool is_empty(const struct dp_snoop_entry *e, uint32_t now)
 
 static void sweep(struct dp_snoop *s, uint32_t now)
 {
-	for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; i < dp_snoop_chains(s); i++)
 		for (struct dp_snoop_entry **at = &s->chain[i]; *at;) {
 			if (!is_empty(*at, now)) {
 				at = &(*at)->next;
@@ -405,20 +405,22 @@ struct dp_snoop *dp_snoop_new(uint64_t seed, const struct dp_snoop_hooks *hooks)
 
 void dp_snoop_free(struct dp_snoop *s)
 {
-	for (unsigned i = 0; s && i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; s && i < dp_snoop_chains(s); i++)
 		for (struct dp_snoop_entry *e = s->chain[i], *next; e; e = next) {
 			next = e->next;
 			dp_snoop_entry_free(e);
 		}
-	if (s)
+	if (s) {
 		free(s->port);
+		free(s->chain);
+	}
 	free(s);
 }
 
 static void forget(struct dp_snoop *s)
 {
 	for (unsigned links = 0; links < 2; links++)
-		for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
+		for (unsigned i = 0; i < dp_snoop_chains(s); i++)
 			for (struct dp_snoop_entry **at = &s->chain[i]; *at;) {
 				if (is_link(*at) == links)
 					dp_snoop_entry_remove(s, at);
@@ -460,7 +462,7 @@ static void walk_entry(const struct dp_snoop_entry *e, uint32_t now,
 void dp_snoop_walk(const struct dp_snoop *s, uint32_t now_s,
 	void (*fn)(void *arg, const struct weft_ipc_listener *), void *arg)
 {
-	for (unsigned i = 0; i < DP_SNOOP_CHAINS; i++)
+	for (unsigned i = 0; i < dp_snoop_chains(s); i++)
 		for (const struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
 			walk_entry(e, now_s, fn, arg);
 }

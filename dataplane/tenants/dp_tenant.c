@@ -42,10 +42,6 @@ static void dp_tenant_free(void *obj)
 
 	free(t->ports);
 	free(t->vteps);
-	free(t->punts);
-	free(t->learns);
-	free(t->tells);
-	free(t->rules);
 	dp_neigh_free(t->neighs);
 	dp_snoop_fini(t);
 	dp_tenant_vteps_fini(t);
@@ -56,31 +52,28 @@ static void dp_tenant_free(void *obj)
 static struct dp_tenant *dp_tenant_alloc(struct dp *dp, weft_tenant_id id)
 {
 	unsigned threads = dp_threads(dp);
-	size_t bytes = sizeof(struct dp_tenant) + threads * sizeof(struct dp_counters);
+	size_t of_thread = sizeof(struct dp_counters) + sizeof(struct dp_punt_limit) +
+			   3 * sizeof(struct dp_bucket);
+	size_t bytes = sizeof(struct dp_tenant) + threads * of_thread;
 	struct dp_tenant *t = aligned_alloc(64, bytes);
 
 	if (!t)
 		return NULL;
 	memset(t, 0, bytes);
-	t->counters = (struct dp_counters *)(void *)(t + 1);
+	t->counters = (void *)(t + 1);
+	t->punts = (void *)(t->counters + threads);
+	t->learns = (void *)(t->punts + threads);
+	t->tells = t->learns + threads;
+	t->rules = t->tells + threads;
 	t->dp = dp;
 	t->id = id;
 	t->ports = dp_portmap_new(0);
 	t->vteps = dp_vtep_set_new(NULL, 0, 0);
-	t->punts = aligned_alloc(64, threads * sizeof(*t->punts));
-	t->learns = aligned_alloc(64, threads * sizeof(*t->learns));
-	t->tells = aligned_alloc(64, threads * sizeof(*t->tells));
-	t->rules = aligned_alloc(64, threads * sizeof(*t->rules));
 	t->neighs = dp_neigh_new(dp->seed);
-	if (!t->ports || !t->vteps || !t->punts || !t->learns || !t->tells || !t->rules ||
-		!t->neighs || !dp_snoop_init(t)) {
+	if (!t->ports || !t->vteps || !t->neighs || !dp_snoop_init(t)) {
 		dp_tenant_free(t);
 		return NULL;
 	}
-	memset(t->punts, 0, threads * sizeof(*t->punts));
-	memset(t->learns, 0, threads * sizeof(*t->learns));
-	memset(t->tells, 0, threads * sizeof(*t->tells));
-	memset(t->rules, 0, threads * sizeof(*t->rules));
 	return t;
 }
 

@@ -444,7 +444,7 @@ static bool all_remember(struct reader *r)
 static void flips(void **state)
 {
 	static struct reader reader[QSBR_READERS];
-	struct world *w = world_new(1, 1000);
+	struct world *w = world_new(QSBR_READERS, 1000);
 	struct ft_switch *sw = switch_new(w);
 	const char *env = getenv("WEFT_FLIPS");
 	uint64_t packets = 0;

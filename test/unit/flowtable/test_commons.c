@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What switches have in common: fronts are nobody else's, and masks are one for all who say the
-// same, and for nobody else. Held against lists of who has what.
+// What switches have in common: fronts and counters of tables are nobody else's, and masks are one
+// for all who say the same, and for nobody else. Held against lists of who has what.
 
 #include "world.h"
 
@@ -13,35 +13,73 @@ enum {
 	USERS = 200,
 	KINDS = 20,
 	TURNS = 20000,
+	WORKERS = 2,
+	TABLES = WEFT_TABLES + 1,
 };
 
-static void fronts_are_ones_own(void **state)
+// Of some worker's some table.
+static struct ft_table_counter *counter(const struct ft_share *s, size_t i)
 {
-	static struct ft_front *have[FRONTS];
+	return &s->counters[i * s->step];
+}
+
+// What it has counted is its number, and each other counter of its is zero.
+static void check_counters(const struct ft_share *s, uint32_t number)
+{
+	size_t own = number % (WORKERS * TABLES);
+
+	for (size_t i = 0; i < WORKERS * TABLES; i++) {
+		assert_int_equal(atomic_load(&counter(s, i)->lookups), i == own ? number : 0);
+		assert_int_equal(atomic_load(&counter(s, i)->matched), 0);
+	}
+}
+
+static void leave(struct ft_commons *c, struct ft_share *s, uint32_t number)
+{
+	assert_int_equal(s->front->number, number);
+	check_counters(s, number);
+	ft_share_free(c, WORKERS, s);
+	*s = (struct ft_share){0};
+}
+
+static void join(struct ft_commons *c, struct ft_share *s, uint32_t number)
+{
+	assert_true(ft_share_new(c, WORKERS, s));
+	assert_int_equal((uintptr_t)s->front % 64, 0);
+	assert_int_equal(s->front->number, 0);
+	assert_null(s->front->sw);
+	check_counters(s, 0);
+	s->front->number = number;
+	atomic_store(&counter(s, number % (WORKERS * TABLES))->lookups, number);
+}
+
+// The lines of two workers' counters are never the same, whoever has them.
+static void check_lines(const struct ft_share *s, const struct ft_share *other)
+{
+	uintptr_t last = (uintptr_t)counter(s, TABLES - 1) / 64;
+
+	assert_true(last != (uintptr_t)counter(other, TABLES) / 64);
+	assert_true(last != (uintptr_t)counter(s, TABLES) / 64);
+}
+
+static void shares_are_ones_own(void **state)
+{
+	static struct ft_share have[FRONTS];
 	struct ft_commons *c = *state;
 
-	for (unsigned turn = 0; turn < TURNS; turn++) {
-		unsigned i = rng() % FRONTS;
+	for (uint32_t turn = 0; turn < TURNS; turn++) {
+		uint32_t i = rng() % FRONTS;
 
-		if (have[i]) {
-			assert_int_equal(have[i]->number, i + 1);
-			ft_front_free(c, have[i]);
-			have[i] = NULL;
+		if (have[i].front) {
+			leave(c, &have[i], i + 1);
 			continue;
 		}
-		have[i] = ft_front_new(c);
-		assert_non_null(have[i]);
-		assert_int_equal((uintptr_t)have[i] % 64, 0);
-		assert_int_equal(have[i]->number, 0);
-		assert_null(have[i]->sw);
-		have[i]->number = i + 1;
+		join(c, &have[i], i + 1);
+		check_lines(&have[i], have[i ^ 1].front ? &have[i ^ 1] : &have[i]);
 	}
-	for (unsigned i = 0; i < FRONTS; i++) {
-		if (have[i])
-			assert_int_equal(have[i]->number, i + 1);
-		ft_front_free(c, have[i]);
-		have[i] = NULL;
-	}
+	for (uint32_t i = 0; i < FRONTS; i++)
+		if (have[i].front)
+			leave(c, &have[i], i + 1);
 }
 
 static void masks_of(unsigned kind, struct ft_masks *m)
@@ -97,13 +135,13 @@ static void without(void **state)
 {
 	void *none = NULL;
 
-	fronts_are_ones_own(&none);
+	shares_are_ones_own(&none);
 	masks_are_shared_by_those_alike(&none);
 }
 
 static int setup(void **state)
 {
-	*state = ft_commons_new();
+	*state = ft_commons_new(WORKERS);
 	return *state ? 0 : -1;
 }
 
@@ -116,7 +154,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(fronts_are_ones_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(shares_are_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(masks_are_shared_by_those_alike, setup, teardown),
 		cmocka_unit_test(without),
 	};

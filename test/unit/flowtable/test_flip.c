@@ -172,7 +172,7 @@ static bool has_tree(struct ft_switch *sw)
 
 static void flips(void **state)
 {
-	struct world *w = world_new(1, 10000);
+	struct world *w = world_new(READERS, 10000);
 	struct reader reader[READERS] = {0};
 	struct ft_env env = w->env;
 	struct ft_limits limits = {100000, 16, 16, 16};

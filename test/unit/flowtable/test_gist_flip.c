@@ -303,7 +303,7 @@ static bool all_did_both(struct reader *r)
 static void new_flows_meet_one_version(void **state)
 {
 	static struct reader reader[QSBR_READERS];
-	struct world *w = world_new(1, 1000);
+	struct world *w = world_new(QSBR_READERS, 1000);
 	struct ft_switch *sw = switch_new(w);
 	const char *env = getenv("WEFT_FLIPS");
 	unsigned long n = env ? strtoul(env, NULL, 0) : FLIPS;

@@ -320,6 +320,44 @@ static void no_change_is_missed(void **state)
 
 // ---- what each of the comparisons is for
 
+static void change_once(struct desk *d, const struct pattern *p, const struct program *what)
+{
+	mod(d, WEFT_FLOW_ADD, 0, 9, p, what);
+	mod(d, WEFT_FLOW_DELETE_STRICT, 0, 9, p, NULL);
+}
+
+// Before packets have come, and between the first changes that concern them, there is none.
+static void a_ring_is_made_when_it_is_missed(void **state)
+{
+	struct desk *d = desk_new();
+	struct program out = program_out(2);
+	struct pattern any = {0}, stays = {0}, other = {0};
+	uint64_t before;
+
+	udp_frame(&pool[0], 1, 1);
+	pattern_exact(&stays, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_exact(&other, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_exact(&stays, WEFT_FIELD_IPV4_SRC, 0xcb007100); // so that prints know of it
+	pattern_exact(&other, WEFT_FIELD_IPV4_SRC, 0xcb007101);
+	mod(d, WEFT_FLOW_ADD, 0, 1, &any, &out);
+	mod(d, WEFT_FLOW_ADD, 0, 1, &stays, &out);
+	change_once(d, &other, &out);
+	known(d, pool, 1);
+	change_once(d, &other, &out);
+	assert_null(atomic_load(&d->w->sw->cache.history));
+	before = d->remembered;
+	compare(d, pool, 1); // in vain
+	assert_int_equal(d->remembered, before);
+	assert_null(atomic_load(&d->w->sw->cache.history));
+	known(d, pool, 1);
+	change_once(d, &other, &out);
+	assert_non_null(atomic_load(&d->w->sw->cache.history));
+	before = d->remembered;
+	compare(d, pool, 1);
+	assert_int_equal(d->remembered, before + 1);
+	desk_free(d);
+}
+
 // A rule for others, of no lower priority than the one that all packets meet.
 static void rules_for_others_leave_ways_alone(void **state)
 {
@@ -334,6 +372,8 @@ static void rules_for_others_leave_ways_alone(void **state)
 	pattern_exact(&other, WEFT_FIELD_IPV4_SRC, 0xcb007100);
 	mod(d, WEFT_FLOW_ADD, 0, 1, &any, &out);
 	mod(d, WEFT_FLOW_ADD, 0, 1, &other, &drop);
+	known(d, pool, FRAMES);
+	change_once(d, &other, &drop); // from here on changes are told
 	known(d, pool, FRAMES);
 	before = d->remembered;
 	for (unsigned n = 0; n < 1000; n++) {
@@ -376,6 +416,8 @@ static void many_for_others_leave_ways_alone(void **state)
 		udp_frame(&pool[i], i, i);
 	mod(d, WEFT_FLOW_ADD, 0, 1, &any, &out);
 	many_at_once(d, WEFT_FLOW_ADD, 0xcb007200, 1);
+	known(d, pool, FRAMES);
+	many_at_once(d, WEFT_FLOW_ADD, 0xcb007300, 1); // from here on changes are told
 	known(d, pool, FRAMES);
 	before = d->remembered;
 	for (unsigned n = 0; n < 100; n++) {
@@ -472,6 +514,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_change_is_missed),
+		cmocka_unit_test(a_ring_is_made_when_it_is_missed),
 		cmocka_unit_test(rules_for_others_leave_ways_alone),
 		cmocka_unit_test(many_for_others_leave_ways_alone),
 		cmocka_unit_test(one_of_many_is_not_missed),

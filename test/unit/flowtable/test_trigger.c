@@ -115,7 +115,7 @@ static void count(struct world *w, uint32_t port, unsigned packets, unsigned byt
 	if (!rule[port].there)
 		return;
 	assert_non_null(r);
-	c = ft_counter_at(atomic_load(&w->sw->counters), r->id, rng() % 2);
+	c = ft_counter_at(&w->sw->counters, r->id, rng() % 2);
 	ft_counter_bump(&c->packets, packets);
 	ft_counter_bump(&c->bytes, bytes);
 	atomic_store(&c->used_ns, w->now);

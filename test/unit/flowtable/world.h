@@ -141,7 +141,7 @@ static inline struct world *world_new(unsigned workers, uint32_t max_rules)
 		.ctx = w,
 		.retire = world_retire,
 		.now_ns = world_now,
-		.commons = rng() % 2 ? ft_commons_new() : NULL,
+		.commons = rng() % 2 ? ft_commons_new(workers) : NULL,
 		.seed = rng(),
 		.workers = workers,
 		.meter_new = world_meter_new,
