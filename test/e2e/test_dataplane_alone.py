@@ -118,8 +118,7 @@ def test_kernel_stays_silent(lab, fabric):
 
     host = Taken()
     assert unreachables(mac) == []
-    drops = host.check_balance()[0]['drops']
-    assert drops == {'unknown-network': 10}, drops
+    wait_until(lambda: host.check_balance()[0]['drops'] == {'unknown-network': 10}, what='all are refused')
     host.process.kill()
     assert unreachables(mac), 'the silence outlives the data plane'
 
@@ -141,13 +140,15 @@ def test_agent_dies_under_traffic(traffic):
         if half_done:  # in the middle of an atomic transaction: it must leave no trace
             a.dp.begin(atomic=True)
             a.dp.tenant_add(77, vni=77)
+            since = time.monotonic()
             a.dp.port_del(vm1.port_id)
         a.dp.close()
+        hidden = time.monotonic() - since if half_done else 0
         time.sleep(0.5)
         a.connect()
         assert a.dp.epoch == epoch
         assert [t for t, _ in a.dp.dump('DUMP_TENANTS', weftipc.TENANT)] == [1]
-    assert len(lost(pinger)) <= 4  # while the port was hidden
+    assert len(lost(pinger)) <= 4 + hidden * 100  # one each 10 ms while the port was hidden
     assert a.dp.ports(1)[0]['name'] == 'vm1'
 
 
