@@ -3,6 +3,7 @@
 import os
 import time
 
+from . import turns
 from .machine import BenchError
 from .measure import median
 from .ovs import OpenVSwitch
@@ -50,6 +51,7 @@ class Campaign:
         outcome.rounds.append(median(cycles))
         outcome.rates += [s.mpps for s in samples]
         outcome.lost = max(outcome.lost, *(s.lost for s in samples))
+        outcome.ghz.append(turns.spin(self._o.build, self._o.core, 0)['ghz'])
         return f'{median(cycles):,.1f} cycles a packet'
 
     def _floor(self, outcome, inputs):

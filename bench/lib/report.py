@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from .measure import median
 
+_CLOCK_STEADY = 0.02  # of the core, to be taken for the same
 FLOOR, WEFT, OVS = 'floor', 'Weft', 'Open vSwitch'
 
 
@@ -20,6 +21,7 @@ class Outcome:
     rates: list = field(default_factory=list)     # Mpps that came in, one a window
     lost: float = 0.0                             # the worst window's part taken by others
     load_seconds: list = field(default_factory=list)
+    ghz: list = field(default_factory=list)       # of the core, after each round
     setting: str = ''                             # that won
     notes: list = field(default_factory=list)
     failed: str = ''
@@ -110,6 +112,7 @@ def aligned(lines, texts=1):
 
 def remarks(results):
     """What a reader must know of single figures."""
+    clock = max(_ghz(results), default=0)
     for r in results:
         for note in r.notes:
             yield f'{r.name}: {note}'
@@ -123,6 +126,19 @@ def remarks(results):
                        f'{median(outcome.load_seconds):.1f} s')
             if outcome.lost > 0.01:
                 yield f'{r.name}, {who}: others had the core {100 * outcome.lost:.0f} % of a window'
+            if outcome.ghz and median(outcome.ghz) < (1 - _CLOCK_STEADY) * clock:
+                yield (f'{r.name}, {who}: the core ran at {median(outcome.ghz):.2f} GHz, with others at up '
+                       f'to {clock:.2f}')
+
+
+def _ghz(results):
+    return [ghz for r in results for outcome in r.of.values() for ghz in outcome.ghz]
+
+
+def clocks(results):
+    """Of the core while it was measured, the slowest and the fastest."""
+    ghz = _ghz(results)
+    return f'{min(ghz):.2f} to {max(ghz):.2f} GHz' if ghz else 'an unknown clock'
 
 
 def data(results, facts):

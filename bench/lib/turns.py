@@ -17,15 +17,20 @@ from .machine import BenchError, run
 _SPINS, _SPIN_SECONDS, _REST = 5, 0.3, 0.1  # of a real-time thread the kernel lets nobody have it all
 
 
-def alone(build, core):
-    """The longest gap in µs of each window in which a thread did nothing else on the core."""
+def spin(build, core, seconds):
+    """What bench-spin says of the core."""
     program = os.path.join(build, 'bench', 'bench-spin')
     if not os.path.exists(program):
         raise BenchError(f'{program}: not there; build it first (scripts/build)')
+    return json.loads(run([program, core, seconds]))
+
+
+def alone(build, core):
+    """The longest gap in µs of each window in which a thread did nothing else on the core."""
     gaps = []
     for _ in range(_SPINS):
         time.sleep(_REST)
-        gaps.append(json.loads(run([program, core, _SPIN_SECONDS]))['longest_us'])
+        gaps.append(spin(build, core, _SPIN_SECONDS)['longest_us'])
     return gaps
 
 
@@ -48,11 +53,14 @@ def spread(us):
 
 @dataclass
 class Phase:
-    """Windows of one kind: cycles a packet, longest turns, and what disturbed them."""
+    """Windows of one kind: cycles a packet, longest turns, and what disturbed them.
+
+    Turns are those of windows in which the kernel took nothing from the worker, if there are any.
+    """
     cycles: list = field(default_factory=list)
-    longest_us: list = field(default_factory=list)
     switches: int = 0
     faults: int = 0
+    _turns: list = field(default_factory=list)  # (longest in µs, disturbed) of each window
     _before: tuple = ()
 
     def measure(self, switch, seconds, windows):
@@ -63,16 +71,22 @@ class Phase:
             self._before = disturbed(tid)
 
         def read():
-            after = disturbed(tid)
-            self.switches += after[0] - self._before[0]
-            self.faults += after[1] - self._before[1]
-            return switch.read()
+            switches, faults = (now - then for now, then in zip(disturbed(tid), self._before))
+            counts = switch.read()
+            self.switches += switches
+            self.faults += faults
+            if hasattr(switch, 'longest_us'):
+                self._turns.append((switch.longest_us, switches + faults))
+            return counts
 
         for _ in range(windows):
+            time.sleep(_REST)
             self.cycles.append(measure.window(switch.core, clear, read, seconds).per_packet)
-            if hasattr(switch, 'longest_us'):
-                self.longest_us.append(switch.longest_us)
         return self
+
+    @property
+    def longest_us(self):
+        return [us for us, disturbed_ in self._turns if not disturbed_] or [us for us, _ in self._turns]
 
     @property
     def per_packet(self):
