@@ -30,7 +30,7 @@ static inline unsigned dp_worker_receive(
 	if (!n)
 		return 0;
 	dp_count(&w->stats.bursts, 1);
-	w->now_ns = w->drops.now_ns = dp_now_ns();
+	w->now_ns = w->drops.now_ns = dp_clock_ns(&w->clock);
 	dp_rx_burst(w, port, m, n);
 	dp_encap_flush(w);
 	dp_tx_flush(w);
@@ -65,7 +65,7 @@ static unsigned dp_worker_rings(struct dp_worker *w)
 	struct dp_packet_out *po;
 
 	if (packet_outs) {
-		w->now_ns = w->drops.now_ns = dp_now_ns();
+		w->now_ns = w->drops.now_ns = dp_clock_ns(&w->clock);
 		for (; n < packet_outs; n++) {
 			if (rte_ring_sc_dequeue(w->packet_outs, (void **)&po))
 				break;
@@ -185,6 +185,7 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 	w->dp = dp;
 	w->id = id;
 	w->drops.thread = id;
+	dp_clock_init(&w->clock, rte_get_tsc_hz());
 	w->polls = dp_poll_list_new(0);
 	w->inbox = dp_worker_ring("inbox", id, 8, DP_INBOX_SIZE, RING_F_SC_DEQ);
 	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);

@@ -18,6 +18,7 @@
 // the idle sleep and what a PMD must), or writes to a line that another thread writes.
 
 #include "dp.h"
+#include "dp_clock.h"
 #include "tenants/dp_drop.h"
 #include "tenants/dp_learn.h"
 #include "dp_mbuf.h"
@@ -129,6 +130,7 @@ struct dp_worker {
 	bool idle;         // the latest turn received nothing
 	uint64_t answered; // dp_rcu_asked()
 	uint64_t now_ns;
+	struct dp_clock clock;
 	struct dp_poll_list *polls;   // RCU; dp_poll.h
 	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped
 	struct rte_ring *inbox;       // frames, for devices whose tx queue is ours
