@@ -6,9 +6,9 @@
 // some devices a system call. With a hundred ports of which one is busy that came to a third of
 // what a packet cost. So a queue that had nothing many times in a row is *quiet*: while others are
 // busy it is polled in every DP_POLL_EVERY-th turn of the loop only, an eighth of the quiet ones in
-// each. A first frame may so wait for seven bursts of others, some tens of microseconds; with it
-// the queue is lively again. In a turn after one that brought nothing, all are polled: where there
-// is time, nobody waits.
+// each. A first frame may so wait for seven turns of others, of a burst or DP_GATHER_NS each, some
+// tens of microseconds; with it the queue is lively again. In a turn after one that brought
+// nothing, all are polled: where there is time, nobody waits.
 //
 // A list is made by the control thread and published whole (RCU). Whether a queue is quiet is the
 // worker's own to note in it.

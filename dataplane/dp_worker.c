@@ -17,24 +17,39 @@
 
 #define DP_IDLE_POLLS 100u
 
-// Frames of one queue, each to its end.
-static inline unsigned dp_worker_receive(
-	struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
+// A burst of one queue, up to what is to be sent, which waits.
+static inline unsigned dp_worker_burst(
+	struct dp_worker *w, struct dp_port *port, uint16_t queue, unsigned max)
 {
 	struct rte_mbuf *m[DP_RX_BURST];
-	unsigned n =
-		dp_port_rx(port, queue, m, port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC);
+	unsigned n = dp_port_rx(port, queue, m, max);
 
-	if (unlikely(port->bond && tend))
-		dp_bond_tend(w, port, queue);
 	if (!n)
 		return 0;
 	dp_count(&w->stats.bursts, 1);
 	w->now_ns = w->drops.now_ns = dp_clock_ns(&w->clock);
 	dp_rx_burst(w, port, m, n);
 	dp_encap_flush(w);
-	dp_tx_flush(w);
 	return n;
+}
+
+unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
+{
+	unsigned max = port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC;
+	unsigned n = dp_worker_burst(w, port, queue, max), total = n;
+
+	if (unlikely(port->bond && tend))
+		dp_bond_tend(w, port, queue);
+	if (!n)
+		return 0;
+	if (w->tx.spread) {
+		uint64_t until = w->now_ns + DP_GATHER_NS;
+
+		while (n == max && w->tx.n + max <= DP_TX_LIST && w->now_ns < until)
+			total += n = dp_worker_burst(w, port, queue, max);
+	}
+	dp_tx_flush(w);
+	return total;
 }
 
 static unsigned dp_worker_poll(struct dp_worker *w)

@@ -34,6 +34,7 @@
 #define DP_RX_BURST_NIC 32u // of a device of DPDK's
 #define DP_TX_BURST 64u     // that a device is given at once
 #define DP_TX_LIST 256u
+#define DP_GATHER_NS 8000u
 #define DP_CLONES 512u  // packets that groups may copy at once
 #define DP_COPIES 4096u // of one packet received, all floods, groups and VTEPs together
 #define DP_INBOX_SIZE 2048u
@@ -72,7 +73,8 @@ struct dp_packet_out {
 // What a burst sends, in the order in which it comes to be, by whatever ports.
 struct dp_tx_list {
 	unsigned n;
-	bool mine; // whoever else these queues belong to by now: what came by the inbox
+	bool spread; // what was sent last went to many ports, a frame or two to each
+	bool mine;   // whoever else these queues belong to by now: what came by the inbox
 	struct rte_mbuf *frame[DP_TX_LIST];
 	struct dp_tenant *tenant[DP_TX_LIST]; // in whose ledger the frames stand
 	struct dp_port *port[DP_TX_LIST];
@@ -173,6 +175,11 @@ static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, stru
 // ---- worker's thread
 
 int dp_worker_main(void *worker); // until dp->stop
+// Frames of a queue, each to its end; how many. `tend`: the port's bond, too. A burst for many
+// ports has a frame or two for each, and a driver's call costs more than such a frame: so while the
+// queue has more, some bursts are sent together, for DP_GATHER_NS from the first one and one burst
+// at most.
+unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend);
 void dp_rx_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n);
 // Drops what cannot be handled, and makes the headers contiguous. Returns how many are left in m[].

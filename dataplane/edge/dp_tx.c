@@ -106,6 +106,8 @@ static void dp_tx_run(struct dp_worker *w, struct dp_tx_run *r)
 
 // ---- many ports
 
+#define DP_TX_CROWD 8u // frames a port, from which on a call for each port costs little
+
 // The frames of a list by port. A frame is its place in the list + 1, 0 none.
 struct dp_tx_chains {
 	unsigned n;
@@ -145,6 +147,7 @@ static __attribute__((noinline)) void dp_tx_flush_ports(struct dp_worker *w)
 	struct dp_tenant *tenant[DP_TX_LIST];
 
 	dp_tx_chain(l, &c);
+	l->spread = l->n < DP_TX_CROWD * c.n;
 	for (unsigned i = 0; i < c.n; i++) {
 		struct dp_tx_run r = {l->port[c.first[i] - 1], frame, tenant, 0};
 
@@ -171,10 +174,12 @@ void dp_tx_flush(struct dp_worker *w)
 
 	if (!l->n)
 		return;
-	if (dp_tx_is_one_port(l))
+	if (dp_tx_is_one_port(l)) {
+		l->spread = false;
 		dp_tx_run(w, &(struct dp_tx_run){l->port[0], l->frame, l->tenant, l->n});
-	else
+	} else {
 		dp_tx_flush_ports(w);
+	}
 	l->n = 0;
 }
 

@@ -133,6 +133,81 @@ static uint16_t takes_notes(void *queue, struct rte_mbuf **m, uint16_t n)
 	return takes;
 }
 
+// A queue that brings full bursts, each for another port; then nothing any more.
+static struct {
+	struct rte_eth_fp_ops io;
+	void *queue;
+	struct dp_port port, *peer;
+	unsigned bursts, brought, number;
+	uint64_t slow_ns; // that it takes to bring one
+} source = {.queue = &source};
+
+static uint16_t brings_bursts(void *queue, struct rte_mbuf **m, uint16_t n)
+{
+	uint64_t until = dp_now_ns() + source.slow_ns;
+
+	if (source.brought == source.bursts)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		m[i] = eal_frame(60, 60, 0);
+		memcpy(rte_pktmbuf_mtod(m[i], void *), &source.number, sizeof(source.number));
+		source.number++;
+	}
+	source.port.peer = &source.peer[source.brought++ % PORTS];
+	while (dp_now_ns() < until)
+		;
+	return n;
+}
+
+static unsigned receive(bool spread, unsigned bursts, uint64_t slow_ns)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	unsigned n;
+
+	source.bursts = bursts;
+	source.brought = 0;
+	source.slow_ns = slow_ns;
+	w->tx.spread = spread;
+	n = dp_worker_receive(w, &source.port, 0, false);
+	assert_int_equal(w->tx.n, 0); // nothing waits for the next turn
+	return n;
+}
+
+static void devices_take_notes(struct noting device[PORTS], struct dp_port port[PORTS])
+{
+	for (unsigned i = 0; i < PORTS; i++) {
+		device[i] = (struct noting){.queue = &device[i]};
+		device[i].io.tx_pkt_burst = takes_notes;
+		device[i].io.txq.data = &device[i].queue;
+		port[i] = eal_port;
+		port[i].io = &device[i].io;
+		port[i].index = (uint16_t)i;
+	}
+}
+
+// Whose latest frames went to many ports: whole bursts until the queue has no more, the list is
+// full or time is over.
+static void bursts_for_many_ports_are_gathered(void **state)
+{
+	static struct noting device[PORTS];
+	struct dp_port port[PORTS];
+	unsigned all = DP_TX_LIST / DP_RX_BURST, ever = 1000000;
+
+	devices_take_notes(device, port);
+	source.port = eal_port;
+	source.port.role = DP_KERNEL;
+	source.port.dev = DP_NO_DEV;
+	source.port.io = &source.io;
+	source.peer = port;
+	source.io.rx_pkt_burst = brings_bursts;
+	source.io.rxq.data = &source.queue;
+	assert_int_equal(receive(false, ever, 0), DP_RX_BURST);
+	assert_int_equal(receive(true, 2, 0), 2 * DP_RX_BURST);
+	assert_in_range(receive(true, ever, 0), 1, all * DP_RX_BURST);
+	assert_int_equal(receive(true, ever, 10 * DP_GATHER_NS), 2 * DP_RX_BURST);
+	assert_int_equal(receive(true, 0, 0), 0);
+}
+
 static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
 {
 	static struct noting device[PORTS];
@@ -141,12 +216,9 @@ static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
 	unsigned given[PORTS] = {0}, took = 0;
 	struct weft_ipc_ledger l;
 
+	devices_take_notes(device, port);
+	device[PORTS - 1].lazy = true;
 	for (unsigned i = 0; i < PORTS; i++) {
-		device[i] = (struct noting){.queue = &device[i], .lazy = i == PORTS - 1};
-		device[i].io.tx_pkt_burst = takes_notes;
-		device[i].io.txq.data = &device[i].queue;
-		port[i] = eal_port;
-		port[i].io = &device[i].io;
 		port[i].index = (uint16_t)(100 * i);
 		port[i].role = i % 2 ? DP_LOCAL : DP_UPLINK;
 		w->port_drops[port[i].index] = 0;
@@ -458,6 +530,7 @@ int main(void)
 		T(segments_become_one),
 		T(what_the_device_does_not_take_is_dropped),
 		T(frames_are_sent_in_order),
+		T(bursts_for_many_ports_are_gathered),
 		T(a_burst_for_many_ports_goes_out_port_by_port),
 		T(segments_are_joined_for_a_device_that_knows_none),
 		T(tags_are_not_counted_without_end),
