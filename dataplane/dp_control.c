@@ -153,6 +153,7 @@ static int dp_control_workers(struct dp *dp)
 		if (!dp->worker[i])
 			return -1;
 	}
+	dp_workers_prepare(dp);
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
 		if (id < dp->opt.workers)
@@ -236,6 +237,7 @@ void dp_control_loop(struct dp *dp)
 		}
 		expires = dp_expiry_run(dp);
 		dp_heap_run();
+		dp_workers_prepare(dp);
 	}
 	DP_LOG(NOTICE, "signal %d: stopping", (int)dp_signalled);
 }

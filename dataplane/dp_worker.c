@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DP_IDLE_POLLS 100u
 
@@ -188,6 +189,21 @@ static bool dp_worker_cache(struct dp_worker *w)
 	w->cache = ft_cache_init(memory, flows, w->id, w->dp->seed);
 	ft_cache_tell(w->cache, dp_path_told, w);
 	return true;
+}
+
+static void dp_worker_populate(void *at, size_t bytes)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)at & ~(page - 1);
+
+	madvise((void *)from, (uintptr_t)at + bytes - from, MADV_POPULATE_WRITE); // or not
+}
+
+// Only where pages are huge: small ones are cleared in a moment.
+void dp_workers_prepare(struct dp *dp)
+{
+	for (unsigned i = 0; i < dp->opt.workers && !dp->opt.no_huge; i++)
+		if (dp->worker[i]->cache)
+			ft_cache_prepare(dp->worker[i]->cache, dp_worker_populate);
 }
 
 struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)

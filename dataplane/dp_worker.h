@@ -238,6 +238,8 @@ bool dp_encap_make_room(struct dp_worker *w, struct weft_packet *p, unsigned len
 // NULL: out of memory.
 struct dp_worker *dp_worker_new(struct dp *dp, unsigned id);
 void dp_worker_free(struct dp_worker *w);
+// Now and then: memory that workers are about to touch for the first time.
+void dp_workers_prepare(struct dp *dp);
 // Spreads the receive queues of all visible ports over the workers. False: out of memory, nothing
 // is changed.
 bool dp_workers_spread(struct dp *dp);

@@ -11,6 +11,7 @@
 #define WINDOW 8192u // packets
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
+#define PREPARED 8192u // paths ahead of those that are used: a huge page of them
 
 // ---- memory
 
@@ -40,7 +41,7 @@ size_t ft_cache_bytes(unsigned flows)
 static void new_keys(struct ft_cache *c)
 {
 	ft_print_keys_init(&c->keys, c->seed ^ ft_hash_end(++c->lives));
-	c->used = 0;
+	__atomic_store_n(&c->used, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->flows, 0, __ATOMIC_RELAXED);
 }
 
@@ -243,7 +244,7 @@ static uint32_t path_number(
 	memcpy(&c->path[c->used], p, bytes);
 	c->alike[c->used] = *alike;
 	*known = c->used + 1;
-	c->used += n;
+	__atomic_store_n(&c->used, c->used + n, __ATOMIC_RELAXED);
 	return *known;
 }
 
@@ -381,4 +382,24 @@ unsigned ft_cache_flows(const struct ft_cache *c)
 unsigned ft_cache_room(const struct ft_cache *c)
 {
 	return c->room;
+}
+
+static void prepare_the_rest(struct ft_cache *c, ft_populate_fn *populate)
+{
+	populate(c, (size_t)((char *)c->path - (char *)c));
+	populate(c->known, (size_t)((char *)(c->life + c->mask + 1) - (char *)c->known));
+}
+
+void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
+{
+	uint32_t used = __atomic_load_n(&c->used, __ATOMIC_RELAXED), from = c->prepared, n;
+
+	if (from == c->room || from >= used + PREPARED)
+		return;
+	if (!from)
+		prepare_the_rest(c, populate);
+	n = c->room - from < PREPARED ? c->room - from : PREPARED;
+	populate(c->path + from, n * sizeof(*c->path));
+	populate(c->alike + from, n * sizeof(*c->alike));
+	c->prepared += n;
 }

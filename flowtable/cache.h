@@ -129,3 +129,9 @@ unsigned ft_cache_learn(struct ft_cache *);
 unsigned ft_cache_flows(const struct ft_cache *);
 // How many it has room for.
 unsigned ft_cache_room(const struct ft_cache *);
+// Whoever calls it, always the same thread, now and then: a part of its memory that the worker will
+// touch soon and has not yet is handed to `populate`, or for each new huge page of paths it would
+// wait until the kernel has cleared one. Costs next to nothing where there is nothing
+// to be done.
+typedef void ft_populate_fn(void *at, size_t bytes);
+void ft_cache_prepare(struct ft_cache *, ft_populate_fn *populate);

@@ -56,14 +56,15 @@ struct ft_cache {
 	} __attribute__((aligned(64))) frame[FT_BURST]; // ft_gist_key() only
 
 	uint64_t seed;
-	uint64_t lives; // how often all was forgotten
-	uint32_t mask;  // lines - 1
-	uint32_t room;  // paths
-	uint32_t used;
-	uint32_t flows;  // atomic
-	uint32_t turn;   // which way gives way next
-	uint32_t chance; // random
-	uint32_t seen;   // of the latest packets
+	uint64_t lives;    // how often all was forgotten
+	uint32_t mask;     // lines - 1
+	uint32_t room;     // paths
+	uint32_t used;     // atomic
+	uint32_t prepared; // paths; ft_cache_prepare()'s own
+	uint32_t flows;    // atomic
+	uint32_t turn;     // which way gives way next
+	uint32_t chance;   // random
+	uint32_t seen;     // of the latest packets
 	struct luck flows_luck, ways_luck;
 	unsigned worker;
 	bool full; // is to be forgotten

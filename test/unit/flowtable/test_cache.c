@@ -452,6 +452,47 @@ static void counts_its_flows(void **state)
 	twin_end(&s[1]);
 }
 
+static uint8_t *populated; // a mark for each byte of `all`
+static const char *all;
+static size_t all_bytes;
+
+static void populate(void *at, size_t bytes)
+{
+	size_t from = (size_t)((const char *)at - all);
+
+	assert_true(from + bytes <= all_bytes);
+	for (size_t i = from; i < from + bytes; i++)
+		assert_int_equal(populated[i]++, 0);
+}
+
+// All of its memory but for what unused paths would need, each part of it once.
+static void memory_is_prepared_ahead(void **state)
+{
+	enum {
+		FLOWS = 32768,
+		A_PATH = sizeof(struct ft_path) + sizeof(struct ft_alike)
+	};
+	size_t marked = 0;
+	struct ft_cache *c;
+	void *memory;
+
+	all_bytes = ft_cache_bytes(FLOWS);
+	memory = aligned_alloc(64, (all_bytes + 63) & ~(size_t)63);
+	populated = calloc(1, all_bytes);
+	assert_true(memory && populated);
+	memset(memory, 0, all_bytes);
+	all = memory;
+	c = ft_cache_init(memory, FLOWS, 0, rng());
+	for (unsigned i = 0; i < 5; i++)
+		ft_cache_prepare(c, populate);
+	for (size_t i = 0; i < all_bytes; i++)
+		marked += populated[i];
+	assert_in_range(
+		marked, all_bytes - FLOWS * A_PATH + 1000 * A_PATH, all_bytes - FLOWS / 2 * A_PATH);
+	free(populated);
+	free(memory);
+}
+
 int main(void)
 {
 	static enum ft_isa isas[] = {FT_ISA_SCALAR, FT_ISA_AVX2, FT_ISA_AVX512};
@@ -465,6 +506,7 @@ int main(void)
 		cmocka_unit_test(tags_and_arp_are_known),
 		cmocka_unit_test(protocols_are_known),
 		cmocka_unit_test(counts_its_flows),
+		cmocka_unit_test(memory_is_prepared_ahead),
 	};
 
 	rng_seed_from_env();
