@@ -166,27 +166,37 @@ bool ft_cache_fold(struct ft_cache *c)
 
 // ---- learning
 
-// Seen before, and not long ago? If not, it has been now. Flows that come in turn and share a mark
-// would never see their own: so some are taken unseen.
-static bool second_sight(
-	struct ft_cache *c, uint16_t marks[], const struct luck *l, const struct ft_print *p)
+// Seen before, and not long ago? If not, it has been now.
+static bool second_sight(uint16_t marks[], const struct ft_print *p)
 {
 	uint16_t *mark = &marks[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
 	bool seen = *mark == now;
 
 	*mark = now;
-	c->chance = c->chance * 1664525u + 1013904223u;
-	return seen || c->chance >> (32 - l->now) == 0;
+	return seen;
 }
 
-bool ft_cache_is_worthy(struct ft_cache *c, unsigned i)
+// Flows that come in turn and share a mark would never see their own: so some are taken unseen.
+static bool is_lucky(struct ft_cache *c, const struct luck *l)
 {
-	return second_sight(c, c->mark, &c->flows_luck, &c->print[i]);
+	c->chance = c->chance * 1664525u + 1013904223u;
+	return c->chance >> (32 - l->now) == 0;
+}
+
+bool ft_cache_was_seen(struct ft_cache *c, unsigned i)
+{
+	return second_sight(c->mark, &c->print[i]);
+}
+
+static bool is_worthy(struct ft_cache *c, unsigned i)
+{
+	return ft_cache_was_seen(c, i) | is_lucky(c, &c->flows_luck);
 }
 
 static bool is_worthy_way(struct ft_cache *c, unsigned i)
 {
-	return c->ways >> i & 1 && second_sight(c, c->way_mark, &c->ways_luck, &c->way_print[i]);
+	return c->ways >> i & 1 &&
+	       second_sight(c->way_mark, &c->way_print[i]) | is_lucky(c, &c->ways_luck);
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
@@ -198,7 +208,7 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 
 	if (!(c->printed & bit))
 		return NULL;
-	own = find(line_of(c, p), p) != WAYS || ft_cache_is_worthy(c, i);
+	own = find(line_of(c, p), p) != WAYS || is_worthy(c, i);
 	if (!is_worthy_way(c, i) && !own)
 		return NULL;
 	ft_trace_begin(t);

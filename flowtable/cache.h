@@ -39,7 +39,8 @@
 // mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
 // leaves most of what is there alone. While less comes back than is learned, it is one in 32, 64,
 // down to 256. A way of a gist takes a flow's place; who goes such a way and is seen again is taken
-// in without a trace.
+// in without a trace. Of those nobody is taken in by chance: what they cost is not worth the way
+// whose place they might take.
 //
 // One worker's; nothing here is shared or locked, but that others may ask how full it is.
 

@@ -152,7 +152,7 @@ struct ft_derived ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[
 			continue;
 		paths[i] = path[i];
 		c->ways_luck.hits++;
-		if (!ft_cache_is_worthy(c, i))
+		if (!ft_cache_was_seen(c, i))
 			continue;
 		ft_cache_take_in(c, i, &c->print[i], (uint32_t)(path[i] - c->path) + 1);
 		c->flows_luck.learned++;

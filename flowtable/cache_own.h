@@ -144,7 +144,8 @@ static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
 
 // ---- cache.c
 
-// Is the i-th packet of the latest lookup worth a place? At the second sight, and by chance.
-bool ft_cache_is_worthy(struct ft_cache *, unsigned i);
+// Was the flow of the i-th packet of the latest lookup seen before, and not long ago? If not, it
+// has been now.
+bool ft_cache_was_seen(struct ft_cache *, unsigned i);
 // From now on this print, of packet i, leads to the path of that number.
 void ft_cache_take_in(struct ft_cache *, unsigned i, const struct ft_print *, uint32_t number);
