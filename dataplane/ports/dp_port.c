@@ -388,6 +388,23 @@ void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 	}
 }
 
+void dp_port_poll_mtus(struct dp *dp)
+{
+	bool changed = false;
+
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		if (p->hidden || p->role != DP_UPLINK ||
+			!dp_port_dev_follow_mtu(p, dp->opt.max_frame))
+			continue;
+		dp_event_port_status(dp, p, 2);
+		changed = true;
+	}
+	if (!changed)
+		return;
+	dp_tenants_stale(dp, NULL);
+	dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
+}
+
 void dp_port_close_all(struct dp *dp)
 {
 	while (dp->ports.head) {

@@ -139,4 +139,6 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 // Looks at every link, or at those of uplinks alone; calls dp_event_port_status() for those that
 // changed. When an uplink's has, what is sent by it goes another way, if there is one.
 void dp_port_poll_links(struct dp *dp, bool uplinks_only);
+// Once a second: uplinks whose interfaces have got another MTU, of which nobody else tells.
+void dp_port_poll_mtus(struct dp *dp);
 void dp_port_close_all(struct dp *dp);

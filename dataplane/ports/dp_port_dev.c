@@ -82,19 +82,24 @@ static int dp_dev_set_mtu(const struct dp_port *p)
 	return p->dev == DP_NO_DEV ? 0 : rte_eth_dev_set_mtu(p->dev, (uint16_t)p->cfg.mtu);
 }
 
+// Of the kernel's interface, which is not ours to change.
+static uint32_t dp_dev_kernel_mtu(const struct dp_port *p)
+{
+	int kernel = dp_af_packet_mtu(p->cfg.device);
+
+	if (kernel > 0 && (!p->cfg.mtu || (uint32_t)kernel < p->cfg.mtu))
+		return (uint32_t)kernel;
+	return p->cfg.mtu;
+}
+
 static uint32_t dp_dev_mtu(struct dp_port *p)
 {
 	uint16_t mtu = 1500;
 
 	if (p->bond)
 		return dp_bond_mtu(p);
-	if (p->kernel_copy) { // the kernel's interface: not ours to change
-		int kernel = dp_af_packet_mtu(p->cfg.device);
-
-		if (kernel > 0 && (!p->cfg.mtu || (uint32_t)kernel < p->cfg.mtu))
-			return (uint32_t)kernel;
-		return p->cfg.mtu;
-	}
+	if (p->kernel_copy)
+		return dp_dev_kernel_mtu(p);
 	if (p->cfg.mtu) {
 		int rc = dp_dev_set_mtu(p);
 
@@ -344,6 +349,18 @@ void dp_port_dev_close(struct dp_port *p)
 	if (p->dev != DP_NO_DEV)
 		dp_dev_close_dpdk(p);
 	dp_own_close(p);
+}
+
+bool dp_port_dev_follow_mtu(struct dp_port *p, uint32_t max_frame)
+{
+	uint32_t mtu = p->kernel_copy && !p->bond ? dp_dev_kernel_mtu(p) : 0;
+
+	mtu = RTE_MIN(mtu, max_frame - DP_PORT_AROUND);
+	if (!mtu || mtu == dp_port_mtu(p))
+		return false;
+	DP_LOG(INFO, "port %s: MTU %u, was %u", p->cfg.name, mtu, dp_port_mtu(p));
+	__atomic_store_n(&p->mtu, mtu, __ATOMIC_RELAXED);
+	return true;
 }
 
 bool dp_port_dev_link(const struct dp_port *p)

@@ -34,7 +34,7 @@ static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct
 {
 	int kernel_mtu = dp_af_packet_mtu(cfg->device);
 	uint32_t mtu = cfg->mtu ? cfg->mtu : (uint32_t)(kernel_mtu > 0 ? kernel_mtu : 1500);
-	uint32_t frame = mtu + 14 + 8; // Ethernet, two tags
+	uint32_t frame = mtu + DP_PORT_AROUND;
 
 	if (!dp_spec_is_ifname(cfg->device))
 		return dp_spec_bad(why, "device: want the name of a network interface");

@@ -6,6 +6,8 @@
 
 #include <weft/ipc.h>
 
+#define DP_PORT_AROUND 22u // of a frame around the IP packet: Ethernet, two tags
+
 enum dp_own {
 	DP_OWN_NONE,
 	DP_OWN_TAP,    // dp_kdev.h

@@ -382,6 +382,11 @@ def test_routes_and_the_kernels_own_discovery(hosts):
     assert 'mtu 1450' in pair.vms[0].ns.ip('route', 'get', '10.0.0.2')
     pair.a.ns.ip('route', 'del', f'{pair.b.vtep}/32')
     wait_until(lambda: [r for r in pair.a.json('mtu') if r.get('path') == 1600], what='the route is gone')
+    # An interface that carries more than it did when its uplink was opened, and then as before.
+    for mtu in (2000, 1600):
+        pair.a.ns.ip('link', 'set', 'eth0', 'mtu', mtu)
+        wait_until(lambda mtu=mtu: [r for r in pair.a.json('mtu') if r.get('path') == mtu], what="the interface's own is followed")
+    assert pair.largest('10.0.0.2', 1400) == 3  # as the machine's kernel knows by now
     # The kernel's ping is told by a router that its packets are too big.
     box = []
     with Middlebox(pair.a.fabric, 'h1', narrow(1300, box)) as made:
