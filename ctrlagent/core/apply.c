@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
+#include "core/background.h"
 #include "core/core.h"
 #include "core/internal.h"
 
 #define AGENT_LOG_MODULE "apply"
 #include "log.h"
 
+#define LOGGED_LINES 500u // of a difference
+
 struct apply {
 	struct agent *a;
 	struct config *config; // new; NULL: the one in effect again
 	bool dry_run;
 	struct plan plan;
+	struct model *current; // as it was fetched
 	struct model desired;
-	struct missing missing; // ports that failed, of a reconciliation
-	char *errors;           // what else did, lines
+	struct background *planning;    // in a thread; NULL: not now
+	struct switches_round *syncing; // NULL: likewise
+	struct missing missing;         // ports that failed, of a reconciliation
+	char *errors;                   // what else did, lines
 	apply_done_fn done;
 	void *arg;
 };
@@ -39,6 +45,13 @@ static void start_waiting(struct agent *a)
 	free(w);
 }
 
+static void drop_model(struct model *m)
+{
+	if (m)
+		model_free(m);
+	free(m);
+}
+
 static void finish(struct apply *ap, const char *error)
 {
 	struct agent *a = ap->a;
@@ -54,6 +67,7 @@ static void finish(struct apply *ap, const char *error)
 	a->applying = NULL;
 	ap->done(ap->arg, &result);
 	config_free(ap->config);
+	drop_model(ap->current);
 	model_free(&ap->desired);
 	plan_free(&ap->plan);
 	missing_free(&ap->missing);
@@ -83,12 +97,23 @@ static void take_model(struct agent *a, struct model *m)
 	free(m);
 }
 
+static void on_synced(void *arg, char *errors)
+{
+	struct apply *ap = arg;
+
+	ap->syncing = NULL;
+	ap->a->ready = true;
+	if (errors)
+		add_error(ap, errors);
+	free(errors);
+	finish(ap, ap->errors);
+}
+
 // The data plane is as wanted, and was read back.
 static void on_settled(void *arg, struct model *m, enum weft_error error, const char *text)
 {
 	struct apply *ap = arg;
 	struct agent *a = ap->a;
-	char *errors = NULL;
 
 	if (!m) {
 		finish(ap, text[0] ? text : weft_error_text(error));
@@ -104,13 +129,8 @@ static void on_settled(void *arg, struct model *m, enum weft_error error, const 
 	} else if (missing_replace(&a->missing, &ap->missing)) {
 		a->retry_s = 0;
 	}
-	a->ready = true;
 	underlay_set(a->underlay, &a->model);
-	switches_sync(&a->switches, a->config, &errors);
-	if (errors)
-		add_error(ap, errors);
-	free(errors);
-	finish(ap, ap->errors);
+	ap->syncing = switches_sync(&a->switches, a->config, on_synced, ap);
 }
 
 // Of a reconciliation, where each stands alone: what fails misses only itself.
@@ -145,29 +165,40 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 
 static void log_difference(const struct plan *plan)
 {
-	for (const char *at = plan->text.at; *at;) {
-		size_t n = strcspn(at, "\n");
-		log_info("%.*s", (int)n, at);
-		at += n + (at[n] == '\n');
+	const char *at = plan->text.at;
+	unsigned lines = 0, more = 0;
+
+	for (size_t n; *at; at += n + (at[n] == '\n')) {
+		n = strcspn(at, "\n");
+		if (lines++ < LOGGED_LINES)
+			log_info("%.*s", (int)n, at);
+		else
+			more++;
 	}
+	if (more)
+		log_info("and %u more", more);
 }
 
-static void on_fetched(void *arg, struct model *m, enum weft_error error, const char *text)
+// In a thread: of the agent's it touches what nobody else does while this is applied.
+static void make_plan(void *arg)
 {
 	struct apply *ap = arg;
 	struct agent *a = ap->a;
 
-	if (!m) {
-		finish(ap, text[0] ? text : weft_error_text(error));
-		return;
-	}
-	take_model(a, m);
-	model_desire(wanted(ap), &a->model, &a->ids, &ap->desired);
+	model_desire(wanted(ap), ap->current, &a->ids, &ap->desired);
 	if (ap->config)
 		missing_hold(&a->missing, &ap->desired);
-	plan_make(&ap->plan, &a->model, &ap->desired);
+	plan_make(&ap->plan, ap->current, &ap->desired);
 	if (ap->config)
 		plan_add_switches(&ap->plan, a->config, ap->config);
+}
+
+static void on_planned(void *arg)
+{
+	struct apply *ap = arg;
+	struct agent *a = ap->a;
+
+	ap->planning = NULL;
 	if (ap->dry_run) {
 		finish(ap, NULL);
 		return;
@@ -175,6 +206,18 @@ static void on_fetched(void *arg, struct model *m, enum weft_error error, const 
 	if (ap->config || !a->ready)
 		log_difference(&ap->plan);
 	plan_execute(&ap->plan, a->dpc, ap->config ? NULL : on_failed, on_executed, ap);
+}
+
+static void on_fetched(void *arg, struct model *m, enum weft_error error, const char *text)
+{
+	struct apply *ap = arg;
+
+	if (!m) {
+		finish(ap, text[0] ? text : weft_error_text(error));
+		return;
+	}
+	ap->current = m;
+	ap->planning = background_start(ap->a->base, make_plan, on_planned, ap);
 }
 
 void agent_start_apply(
@@ -205,13 +248,9 @@ void agent_refuse_waiting(struct agent *a, const char *error)
 	free(w);
 }
 
-void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn done, void *arg)
+static void apply_loaded(struct agent *a, struct config *config, bool dry_run, char *errors,
+	apply_done_fn done, void *arg)
 {
-	char *errors;
-	struct config *config = config_load(path ? path : a->config_path, &errors);
-
-	if (config)
-		errors = switches_check(config);
 	if (errors) {
 		refuse(done, arg, errors);
 		free(errors);
@@ -228,4 +267,90 @@ void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn 
 	} else {
 		agent_start_apply(a, config, dry_run, done, arg);
 	}
+}
+
+// A configuration that is read, in a thread.
+struct loading {
+	struct agent *a;
+	struct background *background;
+	char *path;
+	struct config *config;
+	char *errors;
+	bool dry_run;
+	apply_done_fn done;
+	void *arg;
+};
+
+static void load(void *arg)
+{
+	struct loading *l = arg;
+
+	l->config = config_load(l->path, &l->errors);
+	if (l->config)
+		l->errors = switches_check(l->config);
+}
+
+static void on_loaded(void *arg)
+{
+	struct loading *l = arg;
+
+	l->a->loading = NULL;
+	apply_loaded(l->a, l->config, l->dry_run, l->errors, l->done, l->arg);
+	free(l->path);
+	free(l);
+}
+
+void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn done, void *arg)
+{
+	struct loading *l;
+
+	if (a->loading) {
+		refuse(done, arg, "another configuration is being applied");
+		return;
+	}
+	l = agent_zalloc(sizeof(*l));
+	*l = (struct loading){.a = a,
+		.path = agent_strdup(path ? path : a->config_path),
+		.dry_run = dry_run,
+		.done = done,
+		.arg = arg};
+	a->loading = l;
+	if (dpc_is_up(a->dpc)) {
+		l->background = background_start(a->base, load, on_loaded, l);
+		return;
+	}
+	load(l); // nobody waits
+	on_loaded(l);
+}
+
+void agent_stop_syncing(struct agent *a)
+{
+	struct apply *ap = a->applying;
+
+	if (!ap || !ap->syncing)
+		return;
+	switches_round_cancel(ap->syncing);
+	ap->syncing = NULL;
+	finish(ap, "the connection to the data plane was lost");
+}
+
+void agent_stop_applying(struct agent *a)
+{
+	struct apply *ap = a->applying;
+	struct loading *l = a->loading;
+
+	if (l) {
+		background_cancel(l->background);
+		free(l->errors);
+		l->errors = agent_strdup("the agent ends");
+		on_loaded(l);
+	}
+	agent_refuse_waiting(a, "the agent ends");
+	if (!ap || (!ap->planning && !ap->syncing))
+		return; // it waits for the data plane, and will be told
+	if (ap->planning)
+		background_cancel(ap->planning);
+	if (ap->syncing)
+		switches_round_cancel(ap->syncing);
+	finish(ap, "the agent ends");
 }

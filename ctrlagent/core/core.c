@@ -73,6 +73,7 @@ static void on_down(void *arg, const char *why)
 {
 	struct agent *a = arg;
 
+	agent_stop_syncing(a);
 	a->ready = a->told_ready = false;
 	evtimer_del(a->retry);
 	underlay_stop(a->underlay);
@@ -133,7 +134,7 @@ bool agent_init(
 
 void agent_close(struct agent *a)
 {
-	agent_refuse_waiting(a, "the agent ends");
+	agent_stop_applying(a);
 	switches_free(&a->switches);
 	dpc_unlisten(a->listener);
 	dpc_shutdown(a->dpc);

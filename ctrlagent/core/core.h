@@ -33,6 +33,7 @@ struct agent {
 	struct model model;    // as of the latest look, ports by their events
 	struct model_ids ids;
 	struct switches switches;
+	struct loading *loading;       // of a configuration to be applied; NULL: none
 	struct apply *applying;        // one at a time
 	bool ready;                    // the configuration is in effect in this data plane
 	struct missing missing;        // ports without a device

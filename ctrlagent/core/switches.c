@@ -2,11 +2,14 @@
 #include "core/switches.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "text/names.h"
 
 #define AGENT_LOG_MODULE "switches"
 #include "log.h"
+
+#define TURN_US 2000u // that switches are made, changed and removed at once
 
 enum {
 	PORT_ADDED,
@@ -326,16 +329,13 @@ static void remove_at(struct switches *s, size_t i)
 }
 
 // A tenant that was made anew, or another datapath id, is another switch.
-static void remove_old(struct switches *s, const struct config *config)
+static bool is_old(
+	const struct switches *s, const struct tenant_switch *ts, const struct config *config)
 {
-	for (size_t i = s->all.count; i-- > 0;) {
-		struct tenant_switch *ts = s->all.at[i];
-		const struct config_tenant *t = wanted(config, ts->name);
-		const struct model_tenant *m = model_tenant_named(s->model, ts->name);
-		if (t && m && m->id == ts->tenant && t->sw.dpid == ts->dpid)
-			continue;
-		remove_at(s, i);
-	}
+	const struct config_tenant *t = wanted(config, ts->name);
+	const struct model_tenant *m = model_tenant_named(s->model, ts->name);
+
+	return !t || !m || m->id != ts->tenant || t->sw.dpid != ts->dpid;
 }
 
 static void add_error(char **errors, const struct config_tenant *t, const char *error)
@@ -401,13 +401,79 @@ char *switches_check(const struct config *config)
 	return errors;
 }
 
-void switches_sync(struct switches *s, const struct config *config, char **errors)
+// ---- all of them, a few at a time
+
+struct switches_round {
+	struct switches *s;
+	const struct config *config;
+	struct event *turn;
+	size_t old;  // those that are left to be looked at
+	size_t next; // of the configuration's tenants
+	char *errors;
+	switches_done_fn done;
+	void *arg;
+};
+
+static uint64_t now_us(void)
 {
-	*errors = NULL;
-	remove_old(s, config);
-	for (size_t i = 0; i < config->tenant_count; i++)
-		if (config->tenants[i].sw.controller_count)
-			sync_switch(s, config, &config->tenants[i], errors);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+// True: there is more.
+static bool sync_one(struct switches_round *r)
+{
+	const struct config_tenant *t;
+
+	if (r->old) {
+		if (is_old(r->s, r->s->all.at[--r->old], r->config))
+			remove_at(r->s, r->old);
+		return true;
+	}
+	if (r->next == r->config->tenant_count)
+		return false;
+	t = &r->config->tenants[r->next++];
+	if (t->sw.controller_count)
+		sync_switch(r->s, r->config, t, &r->errors);
+	return true;
+}
+
+void switches_round_cancel(struct switches_round *r)
+{
+	event_free(r->turn);
+	free(r->errors);
+	free(r);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct switches_round *r = arg;
+	uint64_t until = now_us() + TURN_US;
+	struct switches_round over;
+
+	while (sync_one(r))
+		if (now_us() >= until) {
+			evtimer_add(r->turn, &(struct timeval){0});
+			return;
+		}
+	over = *r;
+	r->errors = NULL;
+	switches_round_cancel(r);
+	over.done(over.arg, over.errors);
+}
+
+struct switches_round *switches_sync(
+	struct switches *s, const struct config *config, switches_done_fn done, void *arg)
+{
+	struct switches_round *r = agent_zalloc(sizeof(*r));
+
+	*r = (struct switches_round){
+		.s = s, .config = config, .old = s->all.count, .done = done, .arg = arg};
+	r->turn = evtimer_new(s->base, on_turn, r);
+	evtimer_add(r->turn, &(struct timeval){0});
+	return r;
 }
 
 void switches_not_ready(struct switches *s)

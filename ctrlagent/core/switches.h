@@ -38,9 +38,14 @@ struct switches {
 // What sessions would refuse of this configuration, before anything is changed: lines to free(),
 // NULL if nothing.
 char *switches_check(const struct config *config);
-// Makes, changes and removes switches so that they are as `config` says, and ready. What sessions
-// refuse is logged, and added to *errors (lines, NULL if none; free() it).
-void switches_sync(struct switches *s, const struct config *config, char **errors);
+// Makes, changes and removes switches so that they are as `config` says, and ready, some of them in
+// each turn of the loop. What sessions refuse is logged, and told to `done` (lines, NULL if none;
+// to free()), which is called once from the loop. `config` must not change meanwhile.
+struct switches_round;
+typedef void (*switches_done_fn)(void *arg, char *errors);
+struct switches_round *switches_sync(
+	struct switches *s, const struct config *config, switches_done_fn done, void *arg);
+void switches_round_cancel(struct switches_round *r); // `done` is not called
 void switches_not_ready(struct switches *s);
 void switches_port_event(
 	struct switches *s, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
