@@ -134,6 +134,16 @@ def two_bare(lab, fabric):
             host.check_balance()
 
 
+@pytest.fixture(scope='module')
+def shared():
+    """A data plane without an agent, and its tenant 1, for all tests of a file; its books balance at the end."""
+    with Lab(name=f'weft{os.getpid()}-shared-') as lab:
+        host = BareHost(lab, Fabric(lab), 1)
+        host.tenant(1)
+        yield host
+        host.check_balance()
+
+
 @pytest.fixture
 def controller(lab, fabric):
     return Controller(lab, fabric.ns)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import weftipc
-from lab.bare import BareHost, connect_vms, pair
+from lab.bare import connect_vms, pair
 from lab.traffic import wait_ping
 from lab.wait import wait_until
 from weftipc import NVGRE as NVGRE_ENCAP
@@ -147,17 +147,6 @@ def test_refusals(shared, change, error):
     with pytest.raises(Refused) as refused:
         change(shared.dp)
     assert refused.value.error == error, refused.value
-
-
-@pytest.fixture(scope='module')
-def shared():
-    from lab import Lab
-    from lab.fabric import Fabric
-    with Lab(name=f'weft{os.getpid()}-shared-') as lab:
-        host = BareHost(lab, Fabric(lab), 1)
-        host.tenant(1)
-        yield host
-        host.check_balance()
 
 
 @pytest.mark.parametrize('message', [

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration's staged transaction: thousands of tenants come and go beside the stream, all or nothing."""
+import struct
+
+import pytest
+import weftipc
+from weftipc import ATOMIC, REPLY, STAGED, Refused
+
+FIRST, MANY = 1000, 1000
+
+
+@pytest.fixture
+def staged(shared):
+    shared.dp.send('BEGIN', begin(), flags=STAGED)
+    return shared.dp
+
+
+def begin(atomic=True):
+    return struct.pack('=II', ATOMIC if atomic else 0, 0)
+
+
+def tenant(n):
+    return weftipc.TENANT.pack(name=f't{n}', encap=weftipc.VXLAN, vni=5000 + n, max_rules=9, max_fdb=9)
+
+
+def add(dp, numbers):
+    for n in numbers:
+        dp.send('TENANT_ADD', tenant(n), n, STAGED)
+        dp.send('VTEP_ADD', weftipc.ip_bytes(f'10.0.{n % 8}.{1 + n % 200}') + bytes(8), n, STAGED)
+
+
+def end(dp, kind='COMMIT'):
+    """The answer's flags; errors of operations before it are passed over."""
+    xid = dp.send(kind, flags=STAGED)
+    while (answer := dp.receive()[0])['xid'] != xid:
+        assert answer['flags'] & weftipc.ERROR or not answer['xid']
+    return answer['flags']
+
+
+def answers(dp, count):
+    """Their xids, in the order in which they come."""
+    found = []
+    while len(found) < count:
+        xid = dp.receive()[0]['xid']
+        found += [xid] if xid else []
+    return found
+
+
+def tenants(dp):
+    return {n for n, _ in dp.dump('DUMP_TENANTS', None)}
+
+
+def test_others_come_between(staged):
+    """An echo is answered before a commit that was asked for first, for that has turns of its own."""
+    dp, before = staged, tenants(staged)
+    many = range(FIRST, FIRST + MANY)
+    add(dp, many)
+    dp.flow_add(1, {'in_port': 3}, table=5)  # the stream's
+    commit, echo = dp.xid + 1, dp.xid + 2
+    dp.xid = echo
+    dp.sock.sendall(b''.join(weftipc.HDR.pack(len=16, type=weftipc.TYPES[kind], flags=flags, xid=xid) for kind, flags, xid in (
+        ('COMMIT', STAGED, commit), ('ECHO', 0, echo))))
+    assert answers(dp, 2) == [echo, commit]
+    assert tenants(dp) == before | set(many)
+    assert len(dp.dump('DUMP_VTEPS', None, tenant=FIRST)) == 1
+    dp.send('BEGIN', begin(), flags=STAGED)
+    for n in many:
+        dp.send('TENANT_DEL', b'', n, STAGED)
+    assert tenants(dp) == before  # hidden
+    assert end(dp, 'ABORT') == 0
+    assert tenants(dp) == before | set(many)
+    dp.send('BEGIN', begin(), flags=STAGED)
+    for n in many:
+        dp.send('TENANT_DEL', b'', n, STAGED)
+    assert end(dp) == 0
+    assert tenants(dp) == before
+    add_again = dp.send('BEGIN', begin(), flags=STAGED | REPLY)
+    assert dp.answer(add_again)[0]['flags'] == 0
+    add(dp, many[:10])  # the same networks and numbers
+    assert end(dp) == 0
+    dp.send('BEGIN', begin(), flags=STAGED)
+    for n in many[:10]:
+        dp.send('TENANT_DEL', b'', n, STAGED)
+    assert end(dp) == 0
+    dp.flow_del(1, table=5)
+
+
+def test_one_that_fails_leaves_nothing(staged):
+    dp, before = staged, tenants(staged)
+    add(dp, range(FIRST, FIRST + MANY))
+    failing = dp.send('TENANT_ADD', tenant(FIRST), FIRST + MANY, STAGED)  # has its network
+    add(dp, range(FIRST + MANY + 1, FIRST + MANY + 9))
+    commit = dp.send('COMMIT', flags=STAGED)
+    hdr, body = dp.receive()
+    assert hdr['xid'] == failing and weftipc.ERRORS[weftipc.ERR.unpack(body)['error']] == 'EXISTS'
+    hdr, body = dp.receive()
+    assert hdr['xid'] == commit and weftipc.ERRORS[weftipc.ERR.unpack(body)['error']] == 'STATE'
+    assert tenants(dp) == before
+
+
+def test_each_stands_alone_where_not_all_or_nothing(shared):
+    dp, before = shared.dp, tenants(shared.dp)
+    dp.send('BEGIN', begin(atomic=False), flags=STAGED)
+    add(dp, (FIRST, FIRST, FIRST + 1))
+    assert end(dp) == 0
+    assert tenants(dp) == before | {FIRST, FIRST + 1}
+    for n in (FIRST, FIRST + 1):
+        dp.tenant_del(n)
+
+
+def test_nobody_else_adds_or_removes_meanwhile(staged):
+    dp = staged
+    add(dp, [FIRST])
+    with pytest.raises(Refused, match='IN_USE'):
+        dp.tenant_add(FIRST + 1, vni=77)
+    with pytest.raises(Refused, match='IN_USE'):
+        dp.tenant_del(FIRST)
+    with pytest.raises(Refused, match='IN_USE'):
+        dp.port_del(1)
+    with pytest.raises(Refused, match='IN_USE'):
+        dp.begin(atomic=True)
+    again = dp.send('BEGIN', begin(), flags=STAGED)
+    hdr, body = dp.answer(again)
+    assert weftipc.ERRORS[weftipc.ERR.unpack(body)['error']] == 'IN_USE'
+    dp.flow_add(1, {'in_port': 3}, table=5)
+    dp.flow_del(1, table=5)
+    dp.vtep_add(1, '172.16.9.9')
+    dp.vtep_del(1, '172.16.9.9')
+    assert end(dp, 'ABORT') == 0
+    assert FIRST not in tenants(dp)
+    assert end(dp) & weftipc.ERROR  # nothing is staged
+
+
+def test_rules_under_way_end_with_their_tenant(shared):
+    """A transaction of the stream has staged rules of a tenant that the configuration removes."""
+    dp = shared.dp
+    dp.tenant_add(FIRST, vni=77)
+    dp.begin()
+    dp.flow_add(FIRST, {'in_port': 3})
+    dp.send('BEGIN', begin(), flags=STAGED)
+    dp.send('TENANT_DEL', b'', FIRST, STAGED)
+    assert end(dp) == 0
+    with pytest.raises(Refused, match='NO_TENANT'):
+        dp.flow_add(FIRST, {'in_port': 4})
+    dp.commit()
+    assert FIRST not in tenants(dp)
+
+
+def test_an_agent_that_goes_away_leaves_nothing(shared):
+    before = tenants(shared.dp)
+    shared.dp.send('BEGIN', begin(), flags=STAGED)
+    add(shared.dp, range(FIRST, FIRST + MANY))
+    shared.dp.close()
+    shared.connect()  # once that is undone
+    assert tenants(shared.dp) == before
