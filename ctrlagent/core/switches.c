@@ -9,7 +9,8 @@
 #define AGENT_LOG_MODULE "switches"
 #include "log.h"
 
-#define TURN_US 2000u // that switches are made, changed and removed at once
+#define TURN_US 2000u   // that switches are made, changed and removed at once
+#define READY_A_TURN 4u // each of which opens its sockets before the next turn
 
 enum {
 	PORT_ADDED,
@@ -347,7 +348,8 @@ static void add_error(char **errors, const struct config_tenant *t, const char *
 	*errors = more;
 }
 
-static void sync_switch(struct switches *s, const struct config *config,
+// True: it was made ready, and will connect and listen in a moment.
+static bool sync_switch(struct switches *s, const struct config *config,
 	const struct config_tenant *t, char **errors)
 {
 	struct tenant_switch *ts = switches_named(s, t->name);
@@ -357,7 +359,7 @@ static void sync_switch(struct switches *s, const struct config *config,
 	bool failed;
 
 	if (!m)
-		return;
+		return false;
 	if (model_overlay_is_down(s->model, m->id) && tunnels.count)
 		tunnels.port[0].state = WEFT_PORT_LINK_DOWN;
 	if (ts) {
@@ -374,10 +376,14 @@ static void sync_switch(struct switches *s, const struct config *config,
 		add_error(errors, t, error);
 	}
 	if (!ts)
-		return;
+		return false;
 	ts->fail_mode = (enum agent_fail_mode)t->sw.fail_mode;
 	follow_fail_mode(ts);
+	if (ts->ready)
+		return false;
+	ts->ready = true;
 	session_switch_ready(ts->session, true);
+	return true;
 }
 
 char *switches_check(const struct config *config)
@@ -407,8 +413,9 @@ struct switches_round {
 	struct switches *s;
 	const struct config *config;
 	struct event *turn;
-	size_t old;  // those that are left to be looked at
-	size_t next; // of the configuration's tenants
+	size_t old;          // those that are left to be looked at
+	size_t next;         // of the configuration's tenants
+	unsigned made_ready; // in this turn
 	char *errors;
 	switches_done_fn done;
 	void *arg;
@@ -436,7 +443,7 @@ static bool sync_one(struct switches_round *r)
 		return false;
 	t = &r->config->tenants[r->next++];
 	if (t->sw.controller_count)
-		sync_switch(r->s, r->config, t, &r->errors);
+		r->made_ready += sync_switch(r->s, r->config, t, &r->errors);
 	return true;
 }
 
@@ -453,8 +460,9 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	uint64_t until = now_us() + TURN_US;
 	struct switches_round over;
 
+	r->made_ready = 0;
 	while (sync_one(r))
-		if (now_us() >= until) {
+		if (r->made_ready == READY_A_TURN || now_us() >= until) {
 			evtimer_add(r->turn, &(struct timeval){0});
 			return;
 		}
@@ -478,8 +486,10 @@ struct switches_round *switches_sync(
 
 void switches_not_ready(struct switches *s)
 {
-	VEC_FOR_EACH (ts, &s->all)
+	VEC_FOR_EACH (ts, &s->all) {
+		(*ts)->ready = false;
 		session_switch_ready((*ts)->session, false);
+	}
 }
 
 void switches_free(struct switches *s)

@@ -19,6 +19,7 @@ struct tenant_switch {
 	uint64_t dpid;
 	enum agent_fail_mode fail_mode;
 	struct session_switch *session;
+	bool ready;                             // as it was told
 	VEC(struct weft_ipc_port_status) ports; // as told
 	enum {
 		CONTROLLERS_UNKNOWN, // not said yet: the tenant stays as it is

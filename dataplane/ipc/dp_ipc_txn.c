@@ -4,12 +4,16 @@
 #include "dp.h"
 #include "ipc/dp_ipc.h"
 #include "dp_log.h"
+#include "dp_rcu.h"
 #include "edge/dp_provider.h"
 #include "tenants/dp_tenant.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define DP_TXN_KEEP 1024u // notes for which memory is kept
+#define DP_TXN_GRACES 2u
+#define DP_TXN_WAIT_US 20u
 
 struct dp_txn {
 	struct dp *dp;
@@ -21,6 +25,9 @@ struct dp_txn {
 	struct dp_undo *log;
 	unsigned n, size;
 	unsigned finished; // of the log
+	bool ports_go;     // some were hidden
+	unsigned waited;   // grace periods, for them
+	uint64_t grace;    // the one under way
 };
 
 struct dp_txn *dp_txn_new(struct dp *dp)
@@ -78,6 +85,7 @@ struct dp_undo *dp_txn_note(struct dp_txn *x, bool *oom)
 
 void dp_txn_noted(struct dp_txn *x)
 {
+	x->ports_go |= x->log[x->n].type == DP_UNDO_PORT_DEL;
 	x->n++;
 }
 
@@ -297,14 +305,33 @@ bool dp_txn_undo_some(struct dp_txn *x)
 	return x->undoing;
 }
 
+// The ports that go were hidden when that was asked for, so all of them wait for the same two grace
+// periods (dp_port_del()). True: not yet.
+static bool dp_txn_waits(struct dp_txn *x)
+{
+	while (x->ports_go && x->waited < DP_TXN_GRACES) {
+		if (!x->grace)
+			x->grace = dp_rcu_begin(x->dp->rcu);
+		if (!dp_rcu_ended(x->dp->rcu, x->grace)) {
+			usleep(DP_TXN_WAIT_US); // a worker may want this core
+			return true;
+		}
+		x->grace = 0;
+		x->waited++;
+	}
+	return false;
+}
+
 // What was hidden goes now. True: there is more.
 static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
 {
+	if (dp_txn_waits(x))
+		return true;
 	while (x->finished < x->n) {
 		struct dp_undo *u = &x->log[x->finished++];
 
 		if (u->type == DP_UNDO_PORT_DEL && u->port)
-			dp_port_del(x->dp, u->port);
+			dp_port_close(x->dp, u->port);
 		else if (u->type == DP_UNDO_TENANT_DEL)
 			dp_txn_end_tenant(x->dp, u->tenant);
 		else if (u->type == DP_UNDO_PROVIDER)
@@ -312,7 +339,7 @@ static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
 		if (dp_now_ns() >= until)
 			return true;
 	}
-	x->n = x->finished = 0;
+	x->n = x->finished = x->waited = 0;
 	return false;
 }
 
@@ -353,13 +380,13 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 		return true;
 	if (!x->failed) {
 		// The VTEPs first: rules may name those that have just come.
-		if (!x->finished && dp_tenants_refresh_some(x->dp, until))
+		if (!x->finished && !x->waited && dp_tenants_refresh_some(x->dp, until))
 			return true;
 		dp_txn_switches(x, ft_txn_commit);
 		if (dp_txn_finish_some(x, until))
 			return true;
 	}
-	x->open = x->atomic = x->failed = false;
+	x->open = x->atomic = x->failed = x->ports_go = false;
 	dp_txn_trim(x);
 	return false;
 }

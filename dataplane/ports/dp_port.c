@@ -169,8 +169,7 @@ static enum weft_error dp_port_add_kernel(
 	return WEFT_E_NONE;
 }
 
-// No worker leads to it any more, or ever did.
-static void dp_port_discard(struct dp *dp, struct dp_port *p)
+void dp_port_close(struct dp *dp, struct dp_port *p)
 {
 	struct dp_port *kernel = p->peer;
 
@@ -244,7 +243,7 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	if (!e)
 		e = dp_port_add_kernel(dp, p, why);
 	if (e) {
-		dp_port_discard(dp, p);
+		dp_port_close(dp, p);
 		return e;
 	}
 	if (!dp_port_publish(dp, p)) {
@@ -281,7 +280,7 @@ void dp_port_del(struct dp *dp, struct dp_port *p)
 	// hold no frame for it.
 	dp_rcu_synchronize(dp->rcu);
 	dp_rcu_synchronize(dp->rcu);
-	dp_port_discard(dp, p);
+	dp_port_close(dp, p);
 }
 
 enum weft_error dp_port_set_limits(
@@ -410,6 +409,6 @@ void dp_port_close_all(struct dp *dp)
 	while (dp->ports.head) {
 		struct dp_port *p = dp->ports.head;
 
-		dp_port_discard(dp, p->role == DP_KERNEL ? p->peer : p);
+		dp_port_close(dp, p->role == DP_KERNEL ? p->peer : p);
 	}
 }

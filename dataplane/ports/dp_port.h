@@ -120,6 +120,8 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	struct dp_tenant *tenant, char why[static 100], struct dp_port **out);
 // Unpublishes, waits, closes, frees. Its kernel port goes too.
 void dp_port_del(struct dp *dp, struct dp_port *p);
+// The same of one that no worker leads to any more, for two grace periods, or ever did.
+void dp_port_close(struct dp *dp, struct dp_port *p);
 // Takes the port out of, or back into, what workers and dumps see, leaving the device open.
 void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden);
 // Limits that may change at any time.
