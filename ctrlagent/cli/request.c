@@ -94,14 +94,18 @@ void request_end_rows(
 
 // ---- tenants
 
+#define NAMED 20u // tenants that an error names
+
 static void fail_no_tenant(struct request *r)
 {
 	const struct model *m = &r->agent->model;
 	struct text names = {0};
 
 	text_add(&names, "%s", "");
-	VEC_FOR_EACH (t, &m->tenants)
-		text_add(&names, "%s%s", names.len ? ", " : "", t->set.name);
+	for (size_t i = 0; i < m->tenants.count && i < NAMED; i++)
+		text_add(&names, "%s%s", i ? ", " : "", m->tenants.at[i].set.name);
+	if (m->tenants.count > NAMED)
+		text_add(&names, " and %zu more", m->tenants.count - NAMED);
 	if (!dpc_is_up(r->agent->dpc))
 		request_fail(r, "the data plane is not connected");
 	else if (names.len)
