@@ -5,7 +5,8 @@
 //
 // All rules in one table, keys in bursts of 32 in the order of the trace, no flow cache. Cycles are
 // TSC cycles per key, the median over the bursts of several rounds. Memory is what malloc gave out
-// per rule, all told, before and after the table has come to rest. Rates are transactions of one
+// per rule, all told, before and after the table has come to rest, which takes so many steps, of so
+// many milliseconds of CPU time in all, and so many the longest. Rates are transactions of one
 // rule by CPU time. A sample of the keys is looked up by going over all rules, too, and must agree.
 // Where a set is missing, one of ours stands in and says so.
 
@@ -90,6 +91,31 @@ static double change_all(struct ft_switch *sw, const struct filters *s,
 	return (double)s->n_rules / (cpu_s() - start);
 }
 
+// ---- coming to rest
+
+struct rest {
+	unsigned steps;
+	double ms, longest_ms;
+};
+
+static struct rest settle(struct ft_switch *sw)
+{
+	struct rest r = {0};
+	bool more = true, again = true;
+
+	while (more || again) {
+		double start = cpu_s(), ms;
+
+		again = more; // a table is left alone for two calls before that
+		more = ft_settle(sw) || ft_settle_more(sw);
+		ms = (cpu_s() - start) * 1000;
+		r.steps += more;
+		r.ms += ms;
+		r.longest_ms = ms > r.longest_ms ? ms : r.longest_ms;
+	}
+	return r;
+}
+
 // ---- lookups
 
 static int by_size(const void *a, const void *b)
@@ -163,20 +189,21 @@ static void run(const char *name, const struct filters *s, double per_ns)
 	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
 	size_t before = allocated(), bytes, settled;
 	double adds, dels, cycles;
+	struct rest rest;
 
 	if (!sw)
 		exit(1);
 	adds = change_all(sw, s, add);
 	bytes = allocated() - before;
-	while (ft_settle(sw) || ft_settle(sw) || ft_settle_more(sw))
-		;
+	rest = settle(sw);
 	settled = allocated() - before;
 	check(sw, s);
 	cycles = look_up(sw, s);
 	dels = change_all(sw, s, delete);
-	printf("%-10s %8zu %8zu %8.1f %8.1f %8.1f %8.1f %10.0f %10.0f\n", name, s->n_filters,
-		s->n_rules, cycles, cycles / per_ns, (double)bytes / (double)s->n_rules,
-		(double)settled / (double)s->n_rules, adds, dels);
+	printf("%-10s %8zu %8zu %8.1f %8.1f %8.1f %8.1f %10.0f %10.0f %7u %7.1f %7.2f\n", name,
+		s->n_filters, s->n_rules, cycles, cycles / per_ns,
+		(double)bytes / (double)s->n_rules, (double)settled / (double)s->n_rules, adds,
+		dels, rest.steps, rest.ms, rest.longest_ms);
 	fflush(stdout);
 	ft_switch_free(sw);
 }
@@ -205,8 +232,9 @@ int main(int argc, char **argv)
 	const char *dir = argc > 1 ? argv[1] : "../shared/classbench";
 	double per_ns = tsc_per_ns();
 
-	printf("%-10s %8s %8s %8s %8s %8s %8s %10s %10s\n", "set", "filters", "rules", "cycles",
-		"ns", "bytes", "settled", "adds/s", "deletes/s");
+	printf("%-10s %8s %8s %8s %8s %8s %8s %10s %10s %7s %7s %7s\n", "set", "filters", "rules",
+		"cycles", "ns", "bytes", "settled", "adds/s", "deletes/s", "steps", "ms",
+		"longest");
 	for (int i = 2; i < argc; i++)
 		run_set(dir, argv[i], per_ns);
 	for (unsigned i = 0; argc <= 2 && i < sizeof(sets) / sizeof(sets[0]); i++)

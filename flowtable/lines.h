@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Zeroed memory in whole cache lines, for what workers write: no line of it is anybody else's.
+// Memory in whole cache lines. If it is zeroed: for what workers write, no line is anybody else's.
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,4 +14,21 @@ static inline void *ft_alloc_lines(size_t bytes)
 	if (p)
 		memset(p, 0, size ? size : 64);
 	return p;
+}
+
+// Memory that begins with a line and grows or shrinks: its first `keep` bytes, which lie in *block
+// from `at` on, stay. Returns where they lie now; NULL: no memory, and nothing has changed. A NULL
+// *block is new; free(*block) ends it.
+static inline void *ft_lines_resize(void **block, void *at, size_t keep, size_t bytes)
+{
+	size_t was = *block ? (size_t)((char *)at - (char *)*block) : 0;
+	char *now = realloc(*block, bytes + 63), *to;
+
+	if (!now)
+		return NULL;
+	to = (char *)(((uintptr_t)now + 63) & ~(uintptr_t)63);
+	if (to != now + was)
+		memmove(to, now + was, keep);
+	*block = now;
+	return to;
 }

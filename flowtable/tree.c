@@ -2,6 +2,7 @@
 #include "flowtable/tree.h"
 
 #include "flowtable/bits.h"
+#include "flowtable/lines.h"
 #include "flowtable/lookup.h"
 #include "flowtable/plan.h"
 #include "flowtable/tree_plan.h"
@@ -12,7 +13,7 @@ void ft_tree_free(struct ft_tree *t)
 {
 	if (!t)
 		return;
-	free(t->node);
+	free(t->nodes);
 	free(t->lane);
 	free(t->rule);
 	free(t);
@@ -91,10 +92,12 @@ static void note(struct ft_classifier *c, const struct ft_rule *old, bool gone)
 {
 	struct ft_tree_plan *p = c->tree_plan;
 
-	if (p->phase <= FT_TREE_COPY || !gone || p->n_noted == FT_TREE_NOTES)
+	if (p->phase <= FT_TREE_COPY || !gone || p->n_noted == FT_TREE_NOTES) {
 		give_up(c);
-	else
-		p->noted[p->n_noted++] = old;
+		return;
+	}
+	p->noted[p->n_noted++] = old;
+	p->emptied = 0;
 }
 
 void ft_tree_head(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *now)
@@ -152,33 +155,35 @@ static int by_address(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-// What was noted has no slot any more.
-static void empty_slots(struct ft_tree_plan *p)
+// What was noted has no slot any more. True: there are slots left to look at.
+static bool empty_some_slots(struct ft_tree_plan *p)
 {
+	uint32_t end = p->tree->slots - p->emptied < FT_TREE_STEP ? p->tree->slots
+								  : p->emptied + FT_TREE_STEP;
+
 	if (!p->n_noted)
-		return;
-	qsort(p->noted, p->n_noted, sizeof(p->noted[0]), by_address);
-	for (uint32_t i = 0; i < p->tree->slots; i++) {
-		const struct ft_rule *r =
-			atomic_load_explicit(&p->tree->rule[i], memory_order_relaxed);
+		return false;
+	if (!p->emptied)
+		qsort(p->noted, p->n_noted, sizeof(p->noted[0]), by_address);
+	for (; p->emptied < end; p->emptied++) {
+		_Atomic(struct ft_rule *) *slot = &p->tree->rule[p->emptied];
+		const struct ft_rule *r = atomic_load_explicit(slot, memory_order_relaxed);
 
 		if (bsearch(&r, p->noted, p->n_noted, sizeof(p->noted[0]), by_address))
-			atomic_store_explicit(&p->tree->rule[i], NULL, memory_order_relaxed);
+			atomic_store_explicit(slot, NULL, memory_order_relaxed);
 	}
+	return p->emptied < p->tree->slots;
 }
 
 // Gives back what was reserved beyond the need.
 static void trim(struct ft_tree_plan *p)
 {
 	size_t bytes = p->n_nodes * sizeof(struct ft_node);
-	void *node = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	void *node = ft_lines_resize(&p->tree->nodes, p->tree->node, bytes, bytes);
 	uint32_t *lane;
 
-	if (node) {
-		memcpy(node, p->tree->node, bytes);
-		free(p->tree->node);
+	if (node)
 		p->tree->node = node;
-	}
 	p->tree->far = bytes + p->n_lanes * sizeof(*lane) > FT_TREE_FAR;
 	lane = realloc(p->tree->lane, (p->n_lanes + FT_TREE_BEYOND) * sizeof(*lane));
 	if (lane)
@@ -207,7 +212,6 @@ static void end(struct ft_classifier *c, struct ft_garbage_list *garbage)
 		give_up(c);
 		return;
 	}
-	empty_slots(p);
 	trim(p);
 	c->tree = p->tree;
 	c->tree_young = c->young;
@@ -226,7 +230,11 @@ bool ft_tree_grow(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	if (!c->tree_plan)
 		return false;
-	if (!ft_tree_plan_step(c->tree_plan, c))
+	if (c->tree_plan->phase == FT_TREE_DONE) {
+		if (!empty_some_slots(c->tree_plan))
+			end(c, garbage);
+	} else if (!ft_tree_plan_step(c->tree_plan, c) && c->tree_plan->phase != FT_TREE_DONE) {
 		end(c, garbage);
+	}
 	return c->tree_plan;
 }

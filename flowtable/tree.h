@@ -78,6 +78,7 @@ struct ft_tree {
 	uint32_t slots;
 	bool far; // larger than a core's second cache
 	struct ft_node *node;
+	void *nodes; // the block they lie in
 	uint32_t *lane;
 	_Atomic(struct ft_rule *) *rule; // of each slot
 	struct ft_tree_part part[FT_TREE_PARTS];

@@ -2,6 +2,7 @@
 // Nodes and leaves. The bits of a node are found one by one: each time the one that leaves the
 // least to compare, by a sample of the rules, if it is worth having them in both halves where they
 // leave it open. All bits of a node are of one word of the key; the best word has it.
+#include "flowtable/lines.h"
 #include "flowtable/tree_plan.h"
 
 #include <stdlib.h>
@@ -25,7 +26,33 @@ struct best {
 	uint64_t cost;
 };
 
+struct cut {
+	uint32_t word; // of the plan's
+	uint64_t bits;
+	uint32_t n;     // children
+	uint32_t *from; // where the rules of each begin; n + 1 of them
+	uint32_t *rank; // these; NULL: they are being counted
+};
+
+enum stage {
+	NOTHING,
+	CHOOSING,
+	COUNTING,
+	FILLING,
+};
+
+// The node that is being made, and what is known of its bits.
 struct ft_tree_choice {
+	enum stage stage;
+	struct ft_tree_seed seed;
+	struct best best;
+	struct cut cut;
+	uint32_t done; // rules that were counted, or filled in
+	// of the word that is being looked at
+	uint32_t word;
+	uint32_t most_bits;
+	uint32_t max; // entries
+	uint64_t telling;
 	struct entry entry[ENTRIES], other[ENTRIES];
 	uint32_t n;
 	uint32_t sampled;
@@ -153,23 +180,6 @@ static void sample_word(struct ft_tree_choice *c, const struct ft_tree_plan *p,
 	c->cost = cost_of(c, c->n);
 }
 
-// Returns the work.
-static uint32_t choose_in_word(struct ft_tree_choice *c, const struct ft_tree_plan *p,
-	const struct ft_tree_seed *seed, uint32_t word, uint32_t most_bits)
-{
-	float room = (float)(seed->n < SAMPLE ? seed->n : SAMPLE) * seed->copies;
-	uint32_t max = room < (float)ENTRIES ? (uint32_t)room : ENTRIES, work = 0;
-	uint64_t telling;
-
-	sample_word(c, p, seed, word);
-	telling = telling_bits(c);
-	do
-		work += c->n * (uint32_t)__builtin_popcountll(telling) / 16;
-	while (c->n_bits < most_bits && c->cost > (uint64_t)c->sampled * c->few &&
-		add_bit(c, telling, max));
-	return work;
-}
-
 // So many that leaves come out half full, if they come out even.
 static uint32_t most_bits(const struct ft_tree_seed *seed)
 {
@@ -180,20 +190,29 @@ static uint32_t most_bits(const struct ft_tree_seed *seed)
 	return bits;
 }
 
+static void begin_word(struct ft_tree_choice *c, const struct ft_tree_plan *p)
+{
+	float room = (float)(c->seed.n < SAMPLE ? c->seed.n : SAMPLE) * c->seed.copies;
+
+	c->max = room < (float)ENTRIES ? (uint32_t)room : ENTRIES;
+	c->most_bits = most_bits(&c->seed);
+	sample_word(c, p, &c->seed, c->word);
+	c->telling = telling_bits(c);
+}
+
 // ---- memory
 
 static uint32_t nodes_new(struct ft_tree_plan *p, uint32_t n)
 {
-	uint32_t first = p->n_nodes, room = 2 * (first + n);
+	// So many at once that growing is rare: what is not touched is no memory.
+	uint32_t first = p->n_nodes, room = 2 * (first + n) + p->n / 2;
 	struct ft_node *v;
 
 	if (first + n > p->room_nodes) {
-		v = aligned_alloc(64, ((size_t)room * sizeof(*v) + 63) & ~(size_t)63);
+		v = ft_lines_resize(
+			&p->tree->nodes, p->tree->node, first * sizeof(*v), room * sizeof(*v));
 		if (!v)
 			return FT_TREE_NONE;
-		if (first)
-			memcpy(v, p->tree->node, first * sizeof(*v));
-		free(p->tree->node);
 		p->tree->node = v;
 		p->room_nodes = room;
 	}
@@ -203,7 +222,9 @@ static uint32_t nodes_new(struct ft_tree_plan *p, uint32_t n)
 
 static bool lanes_reserve(struct ft_tree_plan *p, uint64_t words)
 {
-	uint64_t room = 3 * (p->n_lanes + words) / 2 + FT_TREE_BEYOND;
+	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
+	uint64_t room = 3 * (p->n_lanes + words) / 2 + FT_TREE_BEYOND +
+			2 * (uint64_t)ft_tree_block_words(part, p->n_taken);
 	uint32_t *v;
 
 	if (p->n_lanes + words + FT_TREE_BEYOND <= p->room_lanes)
@@ -292,28 +313,30 @@ static bool make_leaf(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
 	for (uint32_t sub_ = 0, more_ = 1; more_ && ((child) = (value) | sub_, true);              \
 		sub_ = (sub_ - (open)) & (open), more_ = sub_)
 
-struct cut {
-	uint32_t word; // of the plan's
-	uint64_t bits;
-	uint32_t n;     // children
-	uint32_t *from; // where the rules of each begin; n + 1 of them
-};
-
-static void count_children(const struct ft_tree_plan *p, const struct ft_tree_seed *seed,
-	const struct cut *cut, uint32_t *rank)
+// Counts the rules of each child, or fills them in. Returns the work; all were looked at if
+// c->done says so.
+static uint32_t go_to_children(
+	struct ft_tree_choice *c, const struct ft_tree_plan *p, uint32_t most)
 {
-	for (uint32_t i = 0; i < seed->n; i++) {
-		uint64_t mask = ft_tree_masks(p, seed->rank[i])[cut->word];
-		uint32_t value =
-			ft_tree_bits(ft_tree_values(p, seed->rank[i])[cut->word], cut->bits);
-		uint32_t open = ft_tree_bits(~mask, cut->bits), child;
+	const struct cut *cut = &c->cut;
+	uint32_t work = 1;
+
+	for (; c->done < c->seed.n && work < most; c->done++) {
+		uint32_t rank = c->seed.rank[c->done], child;
+		uint64_t mask = ft_tree_masks(p, rank)[cut->word];
+		uint32_t value = ft_tree_bits(ft_tree_values(p, rank)[cut->word], cut->bits);
+		uint32_t open = ft_tree_bits(~mask, cut->bits);
 
 		FOR_EACH_CHILD(child, value, open)
-		if (rank)
-			rank[cut->from[child]++] = seed->rank[i];
-		else
-			cut->from[child + 1]++;
+		{
+			work++;
+			if (cut->rank)
+				cut->rank[cut->from[child]++] = rank;
+			else
+				cut->from[child + 1]++;
+		}
 	}
+	return work;
 }
 
 static void push_children(struct ft_tree_seed *to, const struct ft_tree_seed *seed,
@@ -335,40 +358,55 @@ static void push_children(struct ft_tree_seed *to, const struct ft_tree_seed *se
 }
 
 // False: no memory.
-static bool cut_node(
-	struct ft_tree_plan *p, const struct ft_tree_seed *seed, const struct best *best)
+static bool begin_cut(struct ft_tree_choice *c)
 {
-	struct cut cut = {.word = best->word, .bits = best->bits, .n = 1u << best->n_bits};
-	uint32_t *rank = NULL, first, all;
-	struct ft_tree_seed *to = NULL;
+	c->stage = COUNTING;
+	c->done = 0;
+	c->cut =
+		(struct cut){.word = c->best.word, .bits = c->best.bits, .n = 1u << c->best.n_bits};
+	c->cut.from = calloc(c->cut.n + 2, sizeof(*c->cut.from));
+	return c->cut.from;
+}
 
-	cut.from = calloc(cut.n + 2, sizeof(*cut.from));
-	if (!cut.from)
+// All are counted.
+static bool begin_filling(struct ft_tree_choice *c)
+{
+	struct cut *cut = &c->cut;
+
+	for (uint32_t i = 0; i < cut->n; i++)
+		cut->from[i + 1] += cut->from[i];
+	cut->rank = malloc((cut->from[cut->n] + 1) * sizeof(*cut->rank));
+	c->stage = FILLING;
+	c->done = 0;
+	return cut->rank;
+}
+
+static void end_node(struct ft_tree_choice *c)
+{
+	free(c->cut.from);
+	free(c->seed.ends);
+	c->cut = (struct cut){0};
+	c->seed = (struct ft_tree_seed){0};
+	c->stage = NOTHING;
+}
+
+// All are filled in, so `from` says where those of each child end.
+static bool end_cut(struct ft_tree_choice *c, struct ft_tree_plan *p)
+{
+	uint32_t first = nodes_new(p, c->cut.n);
+	struct ft_tree_seed *to = first == FT_TREE_NONE ? NULL : seeds_push(p, c->cut.n);
+
+	if (!to)
 		return false;
-	count_children(p, seed, &cut, NULL);
-	for (uint32_t i = 0; i < cut.n; i++)
-		cut.from[i + 1] += cut.from[i];
-	all = cut.from[cut.n];
-	first = nodes_new(p, cut.n);
-	if (first != FT_TREE_NONE)
-		rank = malloc((all + 1) * sizeof(*rank));
-	if (rank)
-		to = seeds_push(p, cut.n);
-	if (to) {
-		count_children(p, seed, &cut, rank);
-		cut.from[cut.n] = all;
-		push_children(to, seed, &cut, rank, first);
-		p->tree->node[seed->node] = (struct ft_node){
-			.mask = cut.bits,
-			.at = first,
-			.first = seed->rank[0],
-			.word = p->word[cut.word],
-		};
-	} else {
-		free(rank);
-	}
-	free(cut.from);
-	return to;
+	push_children(to, &c->seed, &c->cut, c->cut.rank, first);
+	p->tree->node[c->seed.node] = (struct ft_node){
+		.mask = c->cut.bits,
+		.at = first,
+		.first = c->seed.rank[0],
+		.word = p->word[c->cut.word],
+	};
+	end_node(c); // the ranks are the first child's
+	return true;
 }
 
 bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
@@ -388,42 +426,95 @@ bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
 	return true;
 }
 
-// Returns the work; 0: no memory.
-static uint32_t choose(struct ft_tree_plan *p, const struct ft_tree_seed *seed, struct best *best)
-{
-	uint32_t work = 1;
-	struct ft_tree_choice *c;
+// ---- one node after the other
 
-	if (!p->choice)
-		p->choice = malloc(sizeof(*p->choice));
-	c = p->choice;
-	for (uint32_t w = 0; c && w < p->n_words; w++) {
-		work += choose_in_word(c, p, seed, w, most_bits(seed));
-		if (c->bits && (best->word == FT_TREE_NONE || c->cost < best->cost))
-			*best = (struct best){w, c->bits, c->n_bits, c->cost};
+static bool end_leaf(struct ft_tree_choice *c, struct ft_tree_plan *p)
+{
+	bool made = make_leaf(p, &c->seed);
+
+	end_node(c);
+	return made;
+}
+
+static uint32_t begin_node(struct ft_tree_choice *c, struct ft_tree_plan *p)
+{
+	c->seed = p->seed[--p->n_seeds];
+	if (c->seed.n <= FEW || c->seed.depth == FT_TREE_DEPTH) {
+		uint32_t work = c->seed.n + 1;
+
+		return end_leaf(c, p) ? work : 0;
 	}
-	return c ? work : 0;
+	c->stage = CHOOSING;
+	c->best = (struct best){.word = FT_TREE_NONE};
+	c->word = 0;
+	begin_word(c, p);
+	return c->n;
 }
 
-static uint32_t make_node(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
+// The word has all the bits that are worth it.
+static bool end_word(struct ft_tree_choice *c, struct ft_tree_plan *p)
 {
-	struct best best = {.word = FT_TREE_NONE};
-	uint32_t work = 1;
-
-	if (seed->n > FEW && seed->depth < FT_TREE_DEPTH)
-		work = choose(p, seed, &best);
-	if (!work)
-		return 0;
-	if (best.word == FT_TREE_NONE ? !make_leaf(p, seed) : !cut_node(p, seed, &best))
-		return 0;
-	return work + seed->n;
+	if (c->bits && (c->best.word == FT_TREE_NONE || c->cost < c->best.cost))
+		c->best = (struct best){c->word, c->bits, c->n_bits, c->cost};
+	if (++c->word < p->n_words) {
+		begin_word(c, p);
+		return true;
+	}
+	return c->best.word == FT_TREE_NONE ? end_leaf(c, p) : begin_cut(c);
 }
 
-uint32_t ft_tree_cut(struct ft_tree_plan *p)
+// One bit more, or the word ends.
+static uint32_t choose(struct ft_tree_choice *c, struct ft_tree_plan *p)
 {
-	struct ft_tree_seed seed = p->seed[--p->n_seeds];
-	uint32_t work = make_node(p, &seed);
+	uint32_t work = c->n * (uint32_t)__builtin_popcountll(c->telling) / 16 + c->n / 4 + 1;
 
-	free(seed.ends);
-	return work;
+	if (c->n_bits < c->most_bits && c->cost > (uint64_t)c->sampled * c->few &&
+		add_bit(c, c->telling, c->max))
+		return work;
+	return end_word(c, p) ? work : 0;
+}
+
+static uint32_t cut_some(struct ft_tree_choice *c, struct ft_tree_plan *p, uint32_t most)
+{
+	uint32_t work = go_to_children(c, p, most);
+	bool counted = c->stage == COUNTING;
+
+	if (c->done < c->seed.n)
+		return work;
+	work += c->cut.n / 2;
+	return (counted ? begin_filling(c) : end_cut(c, p)) ? work : 0;
+}
+
+uint32_t ft_tree_cut(struct ft_tree_plan *p, uint32_t most)
+{
+	if (!p->choice)
+		p->choice = calloc(1, sizeof(*p->choice));
+	if (!p->choice)
+		return 0;
+	switch (p->choice->stage) {
+	case CHOOSING:
+		return choose(p->choice, p);
+	case COUNTING:
+	case FILLING:
+		return cut_some(p->choice, p, most);
+	default:
+		return begin_node(p->choice, p);
+	}
+}
+
+bool ft_tree_is_cut(const struct ft_tree_plan *p)
+{
+	return !p->n_seeds && p->choice->stage == NOTHING;
+}
+
+void ft_tree_cut_free(struct ft_tree_plan *p)
+{
+	if (p->choice) {
+		free(p->choice->cut.rank);
+		end_node(p->choice);
+	}
+	while (p->n_seeds)
+		free(p->seed[--p->n_seeds].ends);
+	free(p->seed);
+	free(p->choice);
 }

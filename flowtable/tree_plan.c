@@ -16,15 +16,13 @@ void ft_tree_plan_free(struct ft_tree_plan *p)
 {
 	if (!p)
 		return;
-	while (p->n_seeds)
-		free(p->seed[--p->n_seeds].ends);
+	ft_tree_cut_free(p);
 	ft_tree_free(p->tree);
 	free(p->item);
 	free(p->below);
 	free(p->bits);
 	free(p->left);
-	free(p->seed);
-	free(p->choice);
+	free(p->taken);
 	free(p);
 }
 
@@ -168,52 +166,29 @@ static unsigned best_half(const struct ft_tree_plan *p)
 	return at;
 }
 
-// Moves those that want enough of the word out of `left`. HALVES: all.
-static uint32_t take(struct ft_tree_plan *p, unsigned half, uint32_t *taken)
+static void see(struct ft_tree_survey *s, uint32_t value, uint32_t mask, bool first)
 {
-	uint32_t n = 0, left = 0;
-
-	for (uint32_t i = 0; i < p->n_left; i++) {
-		if (half == HALVES || wants_enough(p, p->left[i], half))
-			taken[n++] = p->left[i];
-		else
-			p->left[left++] = p->left[i];
-	}
-	p->n_left = left;
-	return n;
+	if (first)
+		*s = (struct ft_tree_survey){.value = value, .mask = mask};
+	s->differs |= value != s->value || mask != s->mask;
+	s->mask |= mask;
 }
 
-struct survey {
-	uint32_t value, mask; // of the first; mask: of all
-	bool differs;
-};
-
-static void survey(const struct ft_tree_plan *p, const uint32_t *taken, uint32_t n,
-	struct survey s[static HALVES])
+static void take_rule(struct ft_tree_plan *p, uint32_t rank_of)
 {
-	for (unsigned h = 0; h < 2 * p->n_words; h++) {
-		s[h].value = ft_tree_half(ft_tree_values(p, taken[0]), h);
-		s[h].mask = ft_tree_half(ft_tree_masks(p, taken[0]), h);
-		s[h].differs = false;
-	}
-	for (uint32_t i = 1; i < n; i++)
-		for (unsigned h = 0; h < 2 * p->n_words; h++) {
-			uint32_t mask = ft_tree_half(ft_tree_masks(p, taken[i]), h);
-
-			s[h].differs |= mask != s[h].mask ||
-					ft_tree_half(ft_tree_values(p, taken[i]), h) != s[h].value;
-			s[h].mask |= mask;
-		}
+	for (unsigned h = 0; h < 2 * p->n_words; h++)
+		see(&p->survey[h], ft_tree_half(ft_tree_values(p, rank_of), h),
+			ft_tree_half(ft_tree_masks(p, rank_of), h), !p->n_taken);
+	p->taken[p->n_taken++] = rank_of;
 }
 
 // What its rules have in common is asked once, what they differ in by each lane. False: too much.
-static bool describe(struct ft_tree_plan *p, const uint32_t *taken, uint32_t n)
+static bool describe(struct ft_tree_plan *p)
 {
 	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
-	struct survey s[HALVES];
+	const struct ft_tree_survey *s = p->survey;
 
-	part->first = taken[0];
-	survey(p, taken, n, s);
+	part->first = p->taken[0];
 	for (unsigned h = 0; h < 2 * p->n_words; h++) {
 		uint8_t word = (uint8_t)(2 * p->word[h / 2] + h % 2);
 
@@ -242,35 +217,64 @@ static void part_ends(struct ft_tree_plan *p)
 			   (uint32_t)(8 * p->blocks / (p->part_lanes ? p->part_lanes : 1));
 }
 
+// Of the phases nothing is needed any more but the tree and the notes.
+static void done(struct ft_tree_plan *p)
+{
+	p->phase = FT_TREE_DONE;
+	free(p->bits);
+	free(p->left);
+	p->bits = NULL;
+	p->left = NULL;
+}
+
 static uint32_t part(struct ft_tree_plan *p)
 {
-	uint32_t n = p->n_left, *taken;
 	bool last = p->tree->parts == FT_TREE_PARTS - 1;
 
 	part_ends(p);
-	if (!n) {
-		p->phase = FT_TREE_DONE;
-		return 1;
+	if (!p->n_left) {
+		done(p);
+		return FT_TREE_STEP;
 	}
-	p->phase = FT_TREE_FAILED;
-	taken = malloc(n * sizeof(*taken));
-	if (!taken)
-		return 1;
-	n = take(p, last || n <= 2 * FT_TREE_BLOCK ? HALVES : best_half(p), taken);
-	if (!describe(p, taken, n))
-		free(taken);
-	else if (ft_tree_plant(p, taken, n))
-		p->phase = FT_TREE_CUT;
-	return 2 * n + 1;
+	p->taken = malloc(p->n_left * sizeof(*p->taken));
+	p->n_taken = p->n_kept = p->done = 0;
+	p->half = last || p->n_left <= 2 * FT_TREE_BLOCK ? HALVES : best_half(p);
+	p->phase = p->taken ? FT_TREE_TAKE : FT_TREE_FAILED;
+	return p->n_words * SAMPLE / 4;
 }
 
-static uint32_t cut(struct ft_tree_plan *p)
+// Moves those that want enough of the word out of `left`. HALVES: all.
+static uint32_t take(struct ft_tree_plan *p, uint32_t most)
 {
-	uint32_t work = ft_tree_cut(p);
+	uint32_t end = p->n_left - p->done < most ? p->n_left : p->done + most;
+	uint32_t work = end - p->done + 1, *taken;
+
+	for (; p->done < end; p->done++) {
+		if (p->half == HALVES || wants_enough(p, p->left[p->done], p->half))
+			take_rule(p, p->left[p->done]);
+		else
+			p->left[p->n_kept++] = p->left[p->done];
+	}
+	if (p->done < p->n_left)
+		return work;
+	p->n_left = p->n_kept;
+	p->phase = FT_TREE_FAILED;
+	if (!describe(p))
+		return work;
+	taken = p->taken;
+	p->taken = NULL;
+	if (ft_tree_plant(p, taken, p->n_taken))
+		p->phase = FT_TREE_CUT;
+	return work;
+}
+
+static uint32_t cut(struct ft_tree_plan *p, uint32_t most)
+{
+	uint32_t work = ft_tree_cut(p, most);
 
 	if (!work)
 		p->phase = FT_TREE_FAILED;
-	else if (!p->n_seeds)
+	else if (ft_tree_is_cut(p))
 		p->phase = FT_TREE_PART;
 	return work + 1;
 }
@@ -286,8 +290,10 @@ static uint32_t step(struct ft_tree_plan *p, const struct ft_classifier *c, uint
 		return copy(p, most);
 	case FT_TREE_PART:
 		return part(p);
+	case FT_TREE_TAKE:
+		return take(p, most);
 	case FT_TREE_CUT:
-		return cut(p);
+		return cut(p, most);
 	default:
 		return most;
 	}

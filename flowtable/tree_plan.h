@@ -5,10 +5,12 @@
 //   gather    the first rule of each chain of the tuples there are
 //   rank      sorted by descending priority
 //   copy      what each looks at, side by side: nothing below touches a rule
-//   part      which of those that are left go into the next part
+//   part      what those want that go into the next part
+//   take      which of those that are left these are
 //   cut       one node after the other, depth first, in tree_cut.c
 //
-// A step does FT_TREE_STEP rules' worth of this, or one node, or the choice of one part.
+// A step does FT_TREE_STEP rules' worth of this, which is some 200 microseconds; nothing is done in
+// one go that is a matter of all rules, or of all bits of a node.
 //
 // New chains go into new tuples meanwhile. If a chain that is there gets another first rule the
 // plan is given up; if one goes, that too, as long as rules are touched. After that it is noted,
@@ -30,6 +32,7 @@ enum ft_tree_phase {
 	FT_TREE_RANK,
 	FT_TREE_COPY,
 	FT_TREE_PART,
+	FT_TREE_TAKE,
 	FT_TREE_CUT,
 	FT_TREE_DONE,
 	FT_TREE_FAILED, // not worth it, or no memory
@@ -38,6 +41,12 @@ enum ft_tree_phase {
 struct ft_tree_item {
 	struct ft_rule *rule;
 	uint16_t priority;
+};
+
+// Half a word of some rules.
+struct ft_tree_survey {
+	uint32_t value, mask; // of the first; mask: of all
+	bool differs;
 };
 
 // A node that is still to be made of these rules.
@@ -65,17 +74,22 @@ struct ft_tree_plan {
 	uint64_t *bits; // of each rank n_words values and n_words masks
 	uint32_t *left; // ranks that are in no part yet
 	uint32_t n_left;
+	uint32_t *taken; // of these, for the part that is begun,
+	uint32_t n_taken, n_kept;
+	unsigned half; // that they want,
+	struct ft_tree_survey survey[2 * FT_TREE_KEY_WORDS];
 	struct ft_tree_seed *seed; // a stack
 	uint32_t n_seeds, room_seeds;
 	uint32_t n_nodes, room_nodes;
 	uint64_t n_lanes, room_lanes;  // lanes; words of these
 	uint64_t blocks;               // of the leaves, each times its lanes
-	struct ft_tree_choice *choice; // tree_cut.c
+	struct ft_tree_choice *choice; // tree_cut.c: the node that is being made
 	uint32_t part_lanes;
 	uint32_t part_depth;
 	uint32_t cost; // of a key, in cycles, roughly
 	const struct ft_rule *noted[FT_TREE_NOTES];
 	uint32_t n_noted;
+	uint32_t emptied; // slots that were looked for among these, when all is done
 };
 
 static inline const uint64_t *ft_tree_values(const struct ft_tree_plan *p, uint32_t rank)
@@ -109,5 +123,9 @@ bool ft_tree_plan_step(struct ft_tree_plan *, const struct ft_classifier *);
 // The rules of a part, in an array that the plan owns from now on, also if it returns false: no
 // memory.
 bool ft_tree_plant(struct ft_tree_plan *, uint32_t *rank, uint32_t n);
-// Makes one node of the part. Returns the work in rules, 0: no memory, or it is not worth it.
-uint32_t ft_tree_cut(struct ft_tree_plan *);
+// Goes on with the part's nodes. Returns the work in rules, about `most` or less; 0: no memory, or
+// it is not worth it.
+uint32_t ft_tree_cut(struct ft_tree_plan *, uint32_t most);
+// Whether a node is left to be made.
+bool ft_tree_is_cut(const struct ft_tree_plan *);
+void ft_tree_cut_free(struct ft_tree_plan *);
