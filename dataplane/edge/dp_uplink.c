@@ -55,11 +55,10 @@ struct dp_rx_tunnel {
 	uint8_t encap;
 	struct weft_ip src, dst;
 	uint64_t plain; // dp_rx_plain_way() of a plain frame from there; DP_RX_NO_WAY: not known
-	uint64_t mask;  // of that; DP_RX_NETWORK: whatever its source, about which nobody asked
 	struct ft_from from;
 };
 #define DP_RX_NO_WAY UINT64_MAX
-#define DP_RX_NETWORK 0xffffffff00000000ull
+#define DP_RX_NETWORK 0xffffffff00000000ull // of a way
 
 static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
 {
@@ -79,7 +78,6 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 
 	last->front = NULL;
 	last->plain = DP_RX_NO_WAY;
-	last->mask = UINT64_MAX;
 	if (!t)
 		t = port->tenant;
 	if (reason != WEFT_DROP_MAX) {
@@ -96,7 +94,6 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 		.src = rx->src,
 		.dst = rx->dst,
 		.plain = DP_RX_NO_WAY,
-		.mask = UINT64_MAX,
 		.from = {t->sw_number, in_port, 0, 0},
 	};
 	if (weft_ip_is_v4(&rx->src)) {
@@ -139,9 +136,9 @@ static inline void dp_rx_arrive_by(
 	a->tunnel = tunnel;
 }
 
-static inline bool dp_rx_tos_matters(const struct dp_rx_tunnel *last, uint8_t tos)
+static inline bool dp_rx_tos_matters(const struct ft_front *front, uint8_t tos)
 {
-	bool uniform = dp_front_says(last->front) & DP_FRONT_UNIFORM;
+	bool uniform = dp_front_says(front) & DP_FRONT_UNIFORM;
 
 	return overlay_tos_egress_matters(tos, uniform);
 }
@@ -170,7 +167,8 @@ static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct
 	if (__builtin_expect(!dp_rx_is_from(last, rx), 0) && !dp_rx_whose(w, port, m, rx, last))
 		return;
 	overlay_strip(p, rx);
-	if (dp_rx_tos_matters(last, rx->tos) && !dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
+	if (dp_rx_tos_matters(last->front, rx->tos) &&
+		!dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
 		return;
 	dp_packet_to_mbuf(p);
 	if (m->nb_segs > 1)
@@ -234,14 +232,16 @@ static inline uint64_t dp_rx_plain_way(const struct overlay_plain *p)
 	return (uint64_t)p->encap << 56 | (uint64_t)p->vni << 32 | p->src;
 }
 
-// Fills plain[] for those that are. Returns a bit for each.
+// Fills plain[] for those that are. Returns a bit for each; *differ has bits of DP_RX_NETWORK if
+// their networks are not all one.
 static inline uint64_t dp_rx_plain_burst(const struct dp_port *port,
 	const struct overlay_vtep *vtep, struct rte_mbuf *m[], unsigned n,
-	struct overlay_plain plain[])
+	struct overlay_plain plain[], uint64_t *differ)
 {
 	struct overlay_plain_vtep against = overlay_plain_vtep(vtep);
-	uint64_t are = 0;
+	uint64_t are = 0, way = 0;
 
+	*differ = 0;
 	if (port->raw_csum || port->offloads & DP_OFFLOAD_RX ||
 		dp_port_config(port) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV))
 		return 0;
@@ -252,8 +252,11 @@ static inline uint64_t dp_rx_plain_burst(const struct dp_port *port,
 			__builtin_prefetch(rte_pktmbuf_mtod(m[i + DP_RX_AHEAD], void *));
 		if (__builtin_expect(m[i]->nb_segs == 1, 1) &&
 			overlay_decap_plain(&against, rte_pktmbuf_mtod(m[i], uint8_t *),
-				m[i]->data_len, m[i]->pkt_len, good, &plain[i]))
+				m[i]->data_len, m[i]->pkt_len, good, &plain[i])) {
+			*differ |= are ? way ^ dp_rx_plain_way(&plain[i]) : 0;
+			way = dp_rx_plain_way(&plain[i]);
 			are |= 1ull << i;
+		}
 	}
 	return are;
 }
@@ -271,83 +274,75 @@ static __attribute__((noinline)) bool dp_rx_plain_whose(struct dp_worker *w, str
 	return true;
 }
 
-// From now on all of its network's frames whose sources can be asked about later. False: they
-// can't, or the network is nobody's.
-static inline bool dp_rx_plain_waits(const struct ft_front *front, const struct overlay_vtep *vtep,
-	const struct overlay_plain *p, struct dp_rx_tunnel *last)
+// Without its tunnel; the inner frame.
+static inline uint8_t *dp_rx_plain_strip(struct rte_mbuf *m, const struct overlay_plain *p)
 {
-	typedef uint32_t words __attribute__((vector_size(16)));
-	words from;
-
-	if (__builtin_expect(!front || !dp_admit_can_wait(front), 0))
-		return false;
-	// In one piece, as it is read at once.
-	from = (words){front->number, WEFT_OFPORT_OVERLAY, p->src, weft_ip_v4(&vtep->ipv4)};
-	memcpy(&last->from, &from, sizeof(from));
-	last->front = front;
-	last->waits = true;
-	last->encap = WEFT_ENCAP_NONE; // dp_rx_is_from(): nobody asked
-	last->plain = dp_rx_plain_way(p) & DP_RX_NETWORK;
-	last->mask = DP_RX_NETWORK;
-	return true;
-}
-
-// Into the tenant's switch at once. False: it may not, and it is gone.
-static inline bool dp_rx_plain_ask(struct dp_worker *w, const struct dp_rx_tunnel *last,
-	struct rte_mbuf *m, const struct overlay_plain *p)
-{
-	struct dp_cause cause = {.in_port = last->from.in_port};
-	struct dp_tenant *t = last->front->ctx;
-
-	if (dp_admit_listed(t, p->src))
-		return true;
-	dp_count(&dp_counters(w, t)->received, 1);
-	dp_worker_drop(w, t, m, WEFT_DROP_UNKNOWN_VTEP, &cause);
-	return false;
-}
-
-// `front`: of its network, if it may wait.
-static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
-	const struct overlay_vtep *vtep, const struct ft_front *front, struct rte_mbuf *m,
-	const struct overlay_plain *p, struct dp_rx_tunnel *last)
-{
-	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->inner_ofs);
-	bool odd = p->inner_vlan || !p->src;
-	struct ft_arrival *a;
-
-	if (((dp_rx_plain_way(p) & last->mask) != last->plain || odd) &&
-		(odd || !dp_rx_plain_waits(front, vtep, p, last)) &&
-		!dp_rx_plain_whose(w, port, vtep, m, p, last))
-		return;
-	if (__builtin_expect(dp_rx_tos_matters(last, p->tos), 0) &&
-		((last->waits && !dp_rx_plain_ask(w, last, m, p)) ||
-			!dp_rx_tos(w, last, m, data, p->inner_len, p->tos)))
-		return;
 	m->data_off = (uint16_t)(m->data_off + p->inner_ofs);
 	m->data_len = p->inner_len;
 	m->pkt_len = p->inner_len;
-	a = dp_rx_arrive(w, last, m, data);
-	a->from.tun_src = p->src;
+	return rte_pktmbuf_mtod(m, uint8_t *);
+}
+
+// Whether it can go into the switch of its network as it is, and be asked about later.
+static inline bool dp_rx_plain_waits(const struct ft_front *front, const struct overlay_plain *p)
+{
+	return __builtin_expect(front != NULL, 1) && dp_admit_can_wait(front) && !p->inner_vlan &&
+	       p->src && __builtin_expect(!dp_rx_tos_matters(front, p->tos), 1);
+}
+
+// One that does. In a burst of several tenants each packet's is anybody's guess, so nothing here
+// depends on whose the one before was.
+static inline void dp_rx_plain_enter(struct dp_worker *w, const struct overlay_vtep *vtep,
+	const struct ft_front *front, struct rte_mbuf *m, const struct overlay_plain *p)
+{
+	struct dp_arrivals *in = &w->in;
+	unsigned i = in->n++;
+
+	in->m[i] = m;
+	in->tenant[i] = front->ctx;
+	in->waits |= 1ull << i;
+	in->at[i] = (struct ft_arrival){
+		.data = dp_rx_plain_strip(m, p),
+		.front = front,
+		.len = p->inner_len,
+		.total_len = p->inner_len,
+		.from = {front->number, WEFT_OFPORT_OVERLAY, p->src, weft_ip_v4(&vtep->ipv4)},
+	};
+}
+
+// The others.
+static inline void dp_rx_plain(struct dp_worker *w, struct dp_port *port,
+	const struct overlay_vtep *vtep, struct rte_mbuf *m, const struct overlay_plain *p,
+	struct dp_rx_tunnel *last)
+{
+	uint8_t *data = rte_pktmbuf_mtod_offset(m, uint8_t *, p->inner_ofs);
+	struct ft_arrival *a;
+
+	if ((dp_rx_plain_way(p) != last->plain || p->inner_vlan) &&
+		!dp_rx_plain_whose(w, port, vtep, m, p, last))
+		return;
+	if (__builtin_expect(dp_rx_tos_matters(last->front, p->tos), 0) &&
+		!dp_rx_tos(w, last, m, data, p->inner_len, p->tos))
+		return;
+	a = dp_rx_arrive(w, last, m, dp_rx_plain_strip(m, p));
 	dp_rx_arrive_by(w, last, a, p->vni);
 }
 
 // The fronts of plain frames that may wait, all asked for before the first is read. NULL: the
-// network is no tenant's.
-static inline void dp_rx_plain_fronts(const struct dp_worker *w, bool may_wait,
+// network is no tenant's. `one`: it is the same for all.
+static inline void dp_rx_plain_fronts(const struct dp_worker *w, bool one,
 	const struct overlay_plain plain[], uint64_t which, const struct ft_front *front[])
 {
-	const struct overlay_plain none = {.encap = WEFT_ENCAP_NONE}, *p = &none;
-	const struct ft_front *f = NULL;
-
 	for (; which; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(which);
 
-		if (may_wait && (plain[i].vni != p->vni || plain[i].encap != p->encap)) {
-			p = &plain[i];
-			f = dp_networks_front(w->dp, (enum weft_encap)p->encap, p->vni);
-			__builtin_prefetch(f);
-		}
-		front[i] = f;
+		front[i] = dp_networks_front(w->dp, (enum weft_encap)plain[i].encap, plain[i].vni);
+		__builtin_prefetch(front[i]);
+		if (!one)
+			continue;
+		for (unsigned k = i + 1; k < DP_RX_BURST; k++)
+			front[k] = front[i];
+		return;
 	}
 }
 
@@ -355,19 +350,22 @@ void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 {
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct overlay_plain plain[DP_RX_BURST];
-	const struct ft_front *front[DP_RX_BURST];
-	uint64_t are_plain = dp_rx_plain_burst(port, vtep, m, n, plain);
-	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY, .mask = UINT64_MAX};
+	const struct ft_front *front[DP_RX_BURST] = {NULL};
+	uint64_t differ, are_plain = dp_rx_plain_burst(port, vtep, m, n, plain, &differ);
+	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY};
 
 	last.may_wait = w->cache && !__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED);
 	w->in.n = 0;
 	w->in.waits = 0;
-	dp_rx_plain_fronts(w, last.may_wait, plain, are_plain, front);
+	if (last.may_wait)
+		dp_rx_plain_fronts(w, !(differ & DP_RX_NETWORK), plain, are_plain, front);
 	for (unsigned i = 0; i < n; i++) {
-		if (__builtin_expect(are_plain >> i & 1, 1))
-			dp_rx_plain(w, port, vtep, front[i], m[i], &plain[i], &last);
-		else
+		if (__builtin_expect(!(are_plain >> i & 1), 0))
 			dp_rx_one(w, port, vtep, m[i], &last);
+		else if (__builtin_expect(dp_rx_plain_waits(front[i], &plain[i]), 1))
+			dp_rx_plain_enter(w, vtep, front[i], m[i], &plain[i]);
+		else
+			dp_rx_plain(w, port, vtep, m[i], &plain[i], &last);
 	}
 	if (w->in.n)
 		dp_rx_enter(w);
