@@ -190,13 +190,13 @@ bool ft_cache_was_seen(struct ft_cache *c, unsigned i)
 
 static bool is_worthy(struct ft_cache *c, unsigned i)
 {
-	return ft_cache_was_seen(c, i) | is_lucky(c, &c->flows_luck);
+	return ft_cache_was_seen(c, i) || is_lucky(c, &c->flows_luck);
 }
 
 static bool is_worthy_way(struct ft_cache *c, unsigned i)
 {
 	return c->ways >> i & 1 &&
-	       second_sight(c->way_mark, &c->way_print[i]) | is_lucky(c, &c->ways_luck);
+	       (second_sight(c->way_mark, &c->way_print[i]) || is_lucky(c, &c->ways_luck));
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
