@@ -162,8 +162,6 @@ bool ft_history_log(struct ft_switch *sw, const struct ft_txn *t, uint64_t epoch
 
 // ---- workers
 
-static_assert(FT_HISTORY <= 64, "a bit of a word each");
-
 void ft_history_ask(struct ft_switch *sw)
 {
 	if (!ring_of(sw) && !atomic_load_explicit(&sw->cache.asked, memory_order_relaxed))
@@ -223,11 +221,6 @@ static bool spares(
 	return elsewhere(c, a);
 }
 
-static uint8_t table_of(const struct ft_past_change *c)
-{
-	return (uint8_t)(get(&c->what) >> 16);
-}
-
 static bool looks_at(const struct ft_path *p, uint8_t table)
 {
 	for (unsigned k = 0; k < p->tables; k++)
@@ -236,7 +229,7 @@ static bool looks_at(const struct ft_path *p, uint8_t table)
 	return false;
 }
 
-// May one of the path's rules have gone by the change, which is of a table that it looked at?
+// May one of the path's rules have gone by the change?
 static bool takes_away(
 	const struct ft_past_change *c, const struct ft_path *p, const struct ft_alike *a)
 {
@@ -244,7 +237,7 @@ static bool takes_away(
 	uint64_t what = get(&c->what);
 
 	if (!rule)
-		return !(what & ADDED) && !elsewhere(c, a);
+		return !(what & ADDED) && looks_at(p, (uint8_t)(what >> 16)) && !elsewhere(c, a);
 	for (unsigned i = 0; i < p->rules; i++)
 		if ((uintptr_t)*ft_path_rule(p, i) == rule)
 			return true;
@@ -263,50 +256,32 @@ static bool since(
 	return !oldest;
 }
 
-// Whether it spares each lookup of the path in its table.
-static bool spares_all(const struct ft_switch *sw, const struct ft_past_change *c,
-	const struct ft_path *p, const struct ft_alike *alike)
-{
-	uint8_t table = table_of(c);
-
-	// The rules of a conjunction decide together, at a priority that is not the answer's.
-	if (ft_table_has_soft(sw, table))
-		return false;
-	for (unsigned k = 0; k < p->tables; k++)
-		if (*ft_path_table(p, k) == table &&
-			!spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL, alike))
-			return false;
-	return true;
-}
-
-static bool is_there_still(const struct ft_history *log, uint64_t from)
-{
-	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from <= FT_HISTORY;
-}
-
 bool ft_history_spares(
 	const struct ft_switch *sw, const struct ft_path *p, const struct ft_alike *alike)
 {
 	const struct ft_history *log = ring_of(sw); // there was no change that is not in it
 	uint64_t to = log ? atomic_load_explicit(&log->n, memory_order_acquire) : 0, from = 0;
-	uint64_t near = 0; // changes of tables that it looked at, by their places
 	bool spared = log && since(log, p, to, &from);
 
 	// First whether its own rules are still there: the others are compared with them.
+	for (uint64_t i = from; spared && i < to; i++)
+		spared = !takes_away(&log->at[i % FT_HISTORY], p, alike);
+	atomic_thread_fence(memory_order_acquire);
+	if (!spared || atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from > FT_HISTORY)
+		return false;
 	for (uint64_t i = from; spared && i < to; i++) {
 		const struct ft_past_change *c = &log->at[i % FT_HISTORY];
+		uint8_t table = (uint8_t)(get(&c->what) >> 16);
 
-		if (!looks_at(p, table_of(c)))
-			continue;
-		near |= 1ull << i % FT_HISTORY;
-		spared = !takes_away(c, p, alike);
+		// The rules of a conjunction decide together, at a priority that is not the
+		// answer's.
+		spared = !ft_table_has_soft(sw, table);
+		for (unsigned k = 0; spared && k < p->tables; k++)
+			if (*ft_path_table(p, k) == table)
+				spared =
+					spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL, alike);
 	}
-	if (!spared || !is_there_still(log, from))
-		return false;
-	if (!near)
-		return true;
-	for (; spared && near; near &= near - 1)
-		spared = spares_all(sw, &log->at[__builtin_ctzll(near)], p, alike);
-	return spared && is_there_still(log, from);
+	atomic_thread_fence(memory_order_acquire);
+	return spared &&
+	       atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from <= FT_HISTORY;
 }

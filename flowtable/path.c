@@ -7,7 +7,7 @@
 #include "flowtable/switch.h"
 
 static_assert(offsetof(struct ft_path, sw) == 64 && sizeof(struct ft_path) == 256, "four lines");
-static_assert(offsetof(struct ft_path, step) <= 128 && offsetof(struct ft_path, rule_at) >= 192,
+static_assert(offsetof(struct ft_path, at) == 128 && offsetof(struct ft_path, rule) == 192,
 	"the counters have the second line, the steps the third");
 static_assert(sizeof(struct ft_path_more) == sizeof(struct ft_path) &&
 		      FT_PATH_STEPS_MORE * sizeof(struct ft_step) == sizeof(struct ft_path),

@@ -76,8 +76,9 @@ static_assert(sizeof(struct ft_step) == 16, "four to a line");
 // packet that needs no steps touches the first line alone; what it counts there is *pending* until
 // it goes to the counters of the second (pending.h).
 struct ft_path {
-	const void *target; // what the sink said at ft_trace_target(); DROP: `rule`
-	uint64_t epoch;     // ours
+	const void *
+		target; // what the sink said at ft_trace_target(); DROP: `rule`
+	uint64_t epoch; // ours
 	uint64_t fdb_epoch; // ours
 	uint32_t max_len;   // bytes: a longer packet goes the full way
 	uint32_t network;   // as the sink said; DROP: the port that the packet came in by
@@ -90,18 +91,15 @@ struct ft_path {
 	bool asks_fdb;
 	uint64_t packets, bytes; // pending
 	uint64_t used_ns;        // by the latest of them
-	// ---- when rules have changed in tables that the path did not look at (history.h), this
-	// line
+	// ---- for counting
 	struct ft_switch *sw;
+	struct ft_counter *counter[FT_PATH_RULES]; // ft_path_counter()
 	uint8_t at[FT_PATH_RULES]; // tables looked at; the last may have missed; ft_path_table()
 	uint8_t room;              // bytes that the steps push before the packet
 	const struct ft_fdb_entry *source; // if asks_fdb: whose age its packets renew, NULL: none
-	const struct ft_rule *rule;        // the latest that matched, or that asked for the output
 	// ---- for those that do more
 	struct ft_step step[FT_PATH_STEPS_HERE];
-	// ---- for counting
-	struct ft_counter *counter[FT_PATH_RULES]; // ft_path_counter()
-	// ---- in tables that it looked at, this one, too
+	const struct ft_rule *rule; // the latest that matched, or that asked for the output
 	const struct ft_rule *rule_at[FT_PATH_RULES];
 } __attribute__((aligned(64)));
 
