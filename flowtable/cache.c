@@ -8,7 +8,8 @@
 #define LUCK_FLOWS 4u // one in 16
 #define LUCK_WAYS 2u
 #define LUCK_LEAST 8u
-#define WINDOW 8192u // packets
+#define MARKS_KEPT 4u // one in 16 replaces another
+#define WINDOW 8192u  // packets
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
 #define PREPARED 8192u // paths ahead of those that are used: a huge page of them
@@ -166,31 +167,48 @@ bool ft_cache_fold(struct ft_cache *c)
 
 // ---- learning
 
+static uint16_t mark_of(const struct ft_print *p)
+{
+	return (uint16_t)(p->hi >> 32) | 1;
+}
+
 // Seen before, and not long ago? If not, it has been now.
 static bool second_sight(uint16_t marks[], const struct ft_print *p)
 {
-	uint16_t *mark = &marks[p->hi >> 48], now = (uint16_t)(p->hi >> 32) | 1;
-	bool seen = *mark == now;
+	uint16_t *mark = &marks[p->hi >> 48];
+	bool seen = *mark == mark_of(p);
 
-	*mark = now;
+	*mark = mark_of(p);
 	return seen;
+}
+
+static bool one_in(struct ft_cache *c, unsigned log2)
+{
+	c->chance = c->chance * 1664525u + 1013904223u;
+	return c->chance >> (32 - log2) == 0;
 }
 
 // Flows that come in turn and share a mark would never see their own: so some are taken unseen.
 static bool is_lucky(struct ft_cache *c, const struct luck *l)
 {
-	c->chance = c->chance * 1664525u + 1013904223u;
-	return c->chance >> (32 - l->now) == 0;
+	return one_in(c, l->now);
 }
 
+// The same against sharing: a mark that is seldom replaced may last until its flow comes again.
 bool ft_cache_was_seen(struct ft_cache *c, unsigned i)
 {
-	return second_sight(c->mark, &c->print[i]);
+	const struct ft_print *p = &c->print[i];
+	uint16_t *mark = &c->mark[p->hi >> 48];
+	bool seen = *mark == mark_of(p);
+
+	if (!seen && (!*mark || one_in(c, MARKS_KEPT)))
+		*mark = mark_of(p);
+	return seen;
 }
 
 static bool is_worthy(struct ft_cache *c, unsigned i)
 {
-	return ft_cache_was_seen(c, i) || is_lucky(c, &c->flows_luck);
+	return second_sight(c->mark, &c->print[i]) || is_lucky(c, &c->flows_luck);
 }
 
 static bool is_worthy_way(struct ft_cache *c, unsigned i)

@@ -144,8 +144,8 @@ static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
 
 // ---- cache.c
 
-// Was the flow of the i-th packet of the latest lookup seen before, and not long ago? If not, it
-// has been now.
+// Was the flow of the i-th packet of the latest lookup, whose way is known, seen before, and not
+// long ago? If not, it may have been now.
 bool ft_cache_was_seen(struct ft_cache *, unsigned i);
 // From now on this print, of packet i, leads to the path of that number.
 void ft_cache_take_in(struct ft_cache *, unsigned i, const struct ft_print *, uint32_t number);
