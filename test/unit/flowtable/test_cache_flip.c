@@ -76,12 +76,12 @@ struct reader {
 static const uint32_t ports[PORTS + 1] = {2, 3, 4, 5, GROUP_PORT};
 
 // Does it say that transaction `newest` is not there, which was met before? The ring tells of the
-// latest ones only.
+// latest ones only, and the place of one more may be another's already.
 static bool unseen(const struct reader *r, unsigned flow, uint32_t met)
 {
 	bool older = met < atomic_load(&after[r->newest % RING][flow]);
 
-	return older && atomic_load(&staged) - r->newest < RING;
+	return older && atomic_load(&staged) - r->newest < RING - 1;
 }
 
 // It met this transaction's.
