@@ -82,8 +82,7 @@ uint32_t ft_set_output(const struct ft_action_set *set)
 
 void ft_set_write(struct ft_action_set *set, const void *actions, size_t len, bool miss)
 {
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		if (ft_is_nx(a)) {
 			write_nx(set, a, miss);
 			continue;

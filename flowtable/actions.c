@@ -91,9 +91,9 @@ static bool is_use(const struct weft_action *a)
 
 bool ft_any_use(const void *first, const void *end)
 {
-	WEFT_ACTION_FOR_EACH(a, first, (size_t)((const char *)end - (const char *)first))
-	if (is_use(a))
-		return true;
+	WEFT_ACTION_FOR_EACH (a, first, (size_t)((const char *)end - (const char *)first))
+		if (is_use(a))
+			return true;
 	return false;
 }
 
@@ -119,9 +119,9 @@ static bool any_trace(const void *first, const void *end)
 {
 	const uint64_t traces = BIT(EXIT) | BIT(STACK_PUSH) | BIT(STACK_POP);
 
-	WEFT_ACTION_FOR_EACH(a, first, (size_t)((const char *)end - (const char *)first))
-	if (traces >> a->type & 1)
-		return true;
+	WEFT_ACTION_FOR_EACH (a, first, (size_t)((const char *)end - (const char *)first))
+		if (traces >> a->type & 1)
+			return true;
 	return false;
 }
 
@@ -162,8 +162,7 @@ bool ft_run_actions(
 {
 	const void *end = (const char *)actions + len;
 
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		enum weft_drop why;
 
 		if (!ft_budget_steps(run->budget, 1)) {

@@ -286,8 +286,7 @@ enum weft_error ft_check_list(const struct ft_switch *sw, struct ft_known *k,
 {
 	enum weft_error error;
 
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		error = check_action(sw, k, place, a);
 		if (error)
 			return error;
@@ -301,8 +300,7 @@ static enum weft_error check_set(
 	enum weft_error error;
 
 	for (unsigned rank = 0; rank < FT_SET_RANKS; rank++) {
-		WEFT_ACTION_FOR_EACH(a, actions, len)
-		{
+		WEFT_ACTION_FOR_EACH (a, actions, len) {
 			if (set_rank(a->type) != rank)
 				continue;
 			error = check_action(sw, k, FT_ACTIONS_SET, a);
@@ -318,8 +316,7 @@ static unsigned count(const void *actions, size_t len)
 {
 	unsigned n = 0;
 
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		n++;
 		if (a->type == WEFT_ACTION_CLONE)
 			n += count(a + 1, a->len - sizeof(*a));

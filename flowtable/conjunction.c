@@ -12,9 +12,9 @@ static bool is_conjunction(const struct weft_action *a)
 
 bool ft_conjunctive(const struct weft_instructions *i)
 {
-	WEFT_ACTION_FOR_EACH(a, i + 1, (size_t)i->apply_len + i->write_len)
-	if (is_conjunction(a))
-		return true;
+	WEFT_ACTION_FOR_EACH (a, i + 1, (size_t)i->apply_len + i->write_len)
+		if (is_conjunction(a))
+			return true;
 	return false;
 }
 
@@ -22,8 +22,7 @@ enum weft_error ft_check_conjunction(const struct weft_instructions *i)
 {
 	if (i->flags != WEFT_INSTR_APPLY || i->meter_id || i->metadata_mask)
 		return WEFT_E_CONJUNCTION;
-	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
-	{
+	WEFT_ACTION_FOR_EACH (a, weft_instructions_apply(i), i->apply_len) {
 		const struct weft_action_conjunction *c = weft_action_payload(a);
 
 		if (a->type == WEFT_ACTION_NOTE)
@@ -109,8 +108,8 @@ static unsigned count_actions(const struct ft_rule *r)
 	const struct weft_instructions *i = ft_rule_instructions(r);
 	unsigned n = 0;
 
-	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
-	n += is_conjunction(a);
+	WEFT_ACTION_FOR_EACH (a, weft_instructions_apply(i), i->apply_len)
+		n += is_conjunction(a);
 	return n;
 }
 
@@ -142,9 +141,9 @@ static void take_priority(struct search *s, int priority)
 		if (!r || r->priority != priority)
 			continue;
 		instr = ft_rule_instructions(r);
-		WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(instr), instr->apply_len)
-		if (is_conjunction(a))
-			ids_add(&s->ids, a);
+		WEFT_ACTION_FOR_EACH (a, weft_instructions_apply(instr), instr->apply_len)
+			if (is_conjunction(a))
+				ids_add(&s->ids, a);
 	}
 }
 

@@ -70,8 +70,7 @@ enum weft_error ft_check_egress(
 	if (table < first)
 		return i->flags & WEFT_INSTR_GOTO && i->goto_table >= first ? WEFT_E_BAD_GOTO
 									    : WEFT_E_NONE;
-	WEFT_ACTION_FOR_EACH(a, weft_instructions_write(i), i->write_len)
-	{
+	WEFT_ACTION_FOR_EACH (a, weft_instructions_write(i), i->write_len) {
 		if (a->type == WEFT_ACTION_GROUP)
 			return WEFT_E_ACTION_GROUP;
 		if (a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_OUTPUT_TRUNC ||

@@ -81,9 +81,9 @@ static bool asks(const struct ft_rule *r, const struct ft_learned *l)
 
 	if (r->cookie != l->mod.cookie)
 		return false;
-	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
-	if (a->type == WEFT_ACTION_FIN_TIMEOUT || a->type == WEFT_ACTION_CLONE)
-		return true;
+	WEFT_ACTION_FOR_EACH (a, weft_instructions_apply(i), i->apply_len)
+		if (a->type == WEFT_ACTION_FIN_TIMEOUT || a->type == WEFT_ACTION_CLONE)
+			return true;
 	return false;
 }
 

@@ -119,9 +119,9 @@ static bool is_plain(const struct weft_action *a)
 
 static bool all_plain(const void *list, size_t bytes)
 {
-	WEFT_ACTION_FOR_EACH(a, list, bytes)
-	if (!is_plain(a))
-		return false;
+	WEFT_ACTION_FOR_EACH (a, list, bytes)
+		if (!is_plain(a))
+			return false;
 	return true;
 }
 

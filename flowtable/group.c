@@ -139,10 +139,10 @@ void ft_group_free(struct ft_switch *sw, struct ft_group *g)
 static void refer_targets(struct ft_switch *sw, const struct ft_group *g, int by)
 {
 	for (uint32_t i = 0; i < g->bucket_count; i++) {
-		WEFT_ACTION_FOR_EACH(
+		WEFT_ACTION_FOR_EACH (
 			a, ft_bucket_actions(&g->bucket[i]), g->bucket[i].spec->actions_len)
-		if (a->type == WEFT_ACTION_GROUP && ft_versioned_head(&sw->groups, a->arg))
-			ft_versioned_head(&sw->groups, a->arg)->groups += (uint32_t)by;
+			if (a->type == WEFT_ACTION_GROUP && ft_versioned_head(&sw->groups, a->arg))
+				ft_versioned_head(&sw->groups, a->arg)->groups += (uint32_t)by;
 	}
 }
 

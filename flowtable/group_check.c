@@ -35,9 +35,9 @@ static enum weft_error check_bucket(
 	// 6.5: fields that are undefined for the group's type make it invalid.
 	if (b->weight && g->type != WEFT_GROUP_TYPE_SELECT)
 		return WEFT_E_GROUP_INVALID;
-	WEFT_ACTION_FOR_EACH(a, ft_bucket_actions(b), b->spec->actions_len)
-	if (a->type == WEFT_ACTION_GROUP && a->arg == g->v.head->id)
-		return WEFT_E_GROUP_LOOP;
+	WEFT_ACTION_FOR_EACH (a, ft_bucket_actions(b), b->spec->actions_len)
+		if (a->type == WEFT_ACTION_GROUP && a->arg == g->v.head->id)
+			return WEFT_E_GROUP_LOOP;
 	return ft_check_actions(
 		sw, &known, FT_ACTIONS_SET, ft_bucket_actions(b), b->spec->actions_len);
 }
@@ -81,9 +81,9 @@ static void todo_targets(const struct ft_switch *sw, struct todo *todo, const st
 
 		if (g->type == WEFT_GROUP_TYPE_FF && spec->watch_group != WEFT_GROUP_ANY)
 			todo_add(sw, todo, spec->watch_group);
-		WEFT_ACTION_FOR_EACH(a, spec + 1, spec->actions_len)
-		if (a->type == WEFT_ACTION_GROUP)
-			todo_add(sw, todo, a->arg);
+		WEFT_ACTION_FOR_EACH (a, spec + 1, spec->actions_len)
+			if (a->type == WEFT_ACTION_GROUP)
+				todo_add(sw, todo, a->arg);
 	}
 }
 

@@ -81,8 +81,7 @@ enum weft_error ft_check_learn(const struct weft_action *a)
 const struct weft_action *ft_learn_next(
 	const void *actions, size_t len, const struct weft_action *from)
 {
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		const struct weft_action *inner;
 
 		if (a->type == WEFT_ACTION_LEARN && (const char *)a >= (const char *)from)

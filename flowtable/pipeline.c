@@ -55,9 +55,9 @@ static bool may_end_early(const struct weft_instructions *i)
 	const uint64_t ends = 1ull << WEFT_ACTION_EXIT | 1ull << WEFT_ACTION_DEC_NW_TTL |
 			      1ull << WEFT_ACTION_DEC_MPLS_TTL | 1ull << WEFT_ACTION_DEC_NW_TTL_IDS;
 
-	WEFT_ACTION_FOR_EACH(a, weft_instructions_apply(i), i->apply_len)
-	if (ends >> a->type & 1)
-		return true;
+	WEFT_ACTION_FOR_EACH (a, weft_instructions_apply(i), i->apply_len)
+		if (ends >> a->type & 1)
+			return true;
 	return false;
 }
 

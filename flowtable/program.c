@@ -45,8 +45,7 @@ static uint32_t controller_meter(const struct weft_action *a)
 static void names_of_list(struct names *names, uint32_t from, enum weft_action_type type,
 	const void *actions, size_t len)
 {
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		if (a->type == type)
 			names_add(names, from, a->arg);
 		else if (a->type == WEFT_ACTION_CLONE)
@@ -325,8 +324,7 @@ void ft_program_leave(struct ft_switch *sw, const struct ft_rule *r)
 
 static bool list_outputs(const void *actions, size_t len, uint32_t ofport)
 {
-	WEFT_ACTION_FOR_EACH(a, actions, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, len) {
 		bool to_port = a->type == WEFT_ACTION_OUTPUT ||
 			       a->type == WEFT_ACTION_OUTPUT_TRUNC ||
 			       a->type == WEFT_ACTION_ENQUEUE;

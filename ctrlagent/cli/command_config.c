@@ -21,8 +21,8 @@ static size_t count_ports(const struct model *m, weft_tenant_id tenant)
 {
 	size_t n = 0;
 
-	MODEL_EACH_PORT(p, m, tenant)
-	n++;
+	MODEL_EACH_PORT (p, m, tenant)
+		n++;
 	return n;
 }
 
@@ -30,8 +30,8 @@ static size_t count_vteps(const struct model *m, weft_tenant_id tenant)
 {
 	size_t n = 0;
 
-	MODEL_EACH_VTEP(v, m, tenant)
-	n++;
+	MODEL_EACH_VTEP (v, m, tenant)
+		n++;
 	return n;
 }
 
@@ -193,9 +193,9 @@ static const char *way_kind(const struct model *m, const struct weft_ip *vtep)
 {
 	const char *kind = weft_ip_is_multicast(vtep) ? "group" : NULL;
 
-	MODEL_EACH_VTEP_AT(v, m, vtep)
-	if (!kind || !(v->flags & WEFT_VTEP_LEARNED))
-		kind = vtep_kind(m, v);
+	MODEL_EACH_VTEP_AT (v, m, vtep)
+		if (!kind || !(v->flags & WEFT_VTEP_LEARNED))
+			kind = vtep_kind(m, v);
 	return kind;
 }
 

@@ -82,9 +82,9 @@ void config_free(struct config *config)
 
 const struct config_tenant *config_tenant_named(const struct config *c, const char *name)
 {
-	FINDER_EACH(at, &c->tenant_names, finder_hash_text(name, 0))
-	if (strcmp(c->tenants[at].name, name) == 0)
-		return &c->tenants[at];
+	FINDER_EACH (at, &c->tenant_names, finder_hash_text(name, 0))
+		if (strcmp(c->tenants[at].name, name) == 0)
+			return &c->tenants[at];
 	return NULL;
 }
 

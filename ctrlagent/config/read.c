@@ -76,9 +76,9 @@ static const struct config_place *place_of(
 {
 	const struct config_place *latest = NULL;
 
-	FINDER_EACH(at, &r->place_fields, hash_field(field, map))
-	if (r->places[at].field == field && r->places[at].map == map)
-		latest = &r->places[at];
+	FINDER_EACH (at, &r->place_fields, hash_field(field, map))
+		if (r->places[at].field == field && r->places[at].map == map)
+			latest = &r->places[at];
 	return latest;
 }
 

@@ -174,8 +174,8 @@ static void sync_ports(
 		if (!has_tunnel(tunnels, ofport) && !model_port_numbered(m, ts->tenant, ofport))
 			port_is_gone(ts, ofport);
 	}
-	MODEL_EACH_PORT(p, m, ts->tenant)
-	port_is(ts, &p->status);
+	MODEL_EACH_PORT (p, m, ts->tenant)
+		port_is(ts, &p->status);
 	for (size_t i = 0; i < tunnels->count; i++)
 		port_is(ts, &tunnels->port[i]);
 }
@@ -194,9 +194,9 @@ static void overlay_is(struct tenant_switch *ts, uint32_t state)
 
 static struct tenant_switch *switch_of(const struct switches *s, weft_tenant_id tenant)
 {
-	FINDER_EACH(at, &s->tenants, finder_hash_number(tenant, 0))
-	if (s->all.at[at]->tenant == tenant)
-		return s->all.at[at];
+	FINDER_EACH (at, &s->tenants, finder_hash_number(tenant, 0))
+		if (s->all.at[at]->tenant == tenant)
+			return s->all.at[at];
 	return NULL;
 }
 
@@ -226,9 +226,9 @@ static void destroy(struct tenant_switch *ts)
 
 struct tenant_switch *switches_named(const struct switches *s, const char *tenant)
 {
-	FINDER_EACH(at, &s->names, finder_hash_text(tenant, 0))
-	if (strcmp(s->all.at[at]->name, tenant) == 0)
-		return s->all.at[at];
+	FINDER_EACH (at, &s->names, finder_hash_text(tenant, 0))
+		if (strcmp(s->all.at[at]->name, tenant) == 0)
+			return s->all.at[at];
 	return NULL;
 }
 
@@ -283,8 +283,8 @@ static struct tenant_switch *create(struct switches *s, const struct config *con
 	ts->tenant = id;
 	ts->dpid = t->sw.dpid;
 	snprintf(ts->name, sizeof(ts->name), "%s", t->name);
-	MODEL_EACH_PORT(p, s->model, id)
-	vec_add(&ts->ports, p->status);
+	MODEL_EACH_PORT (p, s->model, id)
+		vec_add(&ts->ports, p->status);
 	for (size_t i = 0; i < tunnels->count; i++)
 		vec_add(&ts->ports, tunnels->port[i]);
 	struct agent_switch config_of = describe(ts, config, t, targets);

@@ -21,8 +21,8 @@ struct vtep_request {
 
 static bool anybody_has(const struct model *m, const struct weft_ip *vtep)
 {
-	MODEL_EACH_VTEP_AT(v, m, vtep)
-	return true;
+	MODEL_EACH_VTEP_AT (v, m, vtep)
+		return true;
 	return false;
 }
 

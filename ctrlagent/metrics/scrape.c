@@ -39,8 +39,7 @@ static void add_vteps(struct scrape *s)
 {
 	VEC_FOR_EACH (t, &s->agent->model.tenants) {
 		uint64_t learned = 0, all = 0;
-		MODEL_EACH_VTEP(v, &s->agent->model, t->id)
-		{
+		MODEL_EACH_VTEP (v, &s->agent->model, t->id) {
 			all++;
 			learned += !!(v->flags & WEFT_VTEP_LEARNED);
 		}

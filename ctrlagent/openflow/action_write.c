@@ -39,8 +39,7 @@ static int write_move(struct of_writer *w, const struct weft_action *a)
 
 	if (w->version < 6)
 		return of_nx_action_put(w, a);
-	if (of_oxm_id(&m->src, w->version, &copy.src) ||
-		of_oxm_id(&m->dst, w->version, &copy.dst))
+	if (of_oxm_id(&m->src, w->version, &copy.src) || of_oxm_id(&m->dst, w->version, &copy.dst))
 		return -ENOTSUP;
 	return of_action_copy_field_write(w, &copy);
 }
@@ -109,8 +108,7 @@ int of_actions_write(struct of_writer *w, const void *list, size_t bytes)
 {
 	bool unsaid = false;
 
-	WEFT_ACTION_FOR_EACH(a, list, bytes)
-	{
+	WEFT_ACTION_FOR_EACH (a, list, bytes) {
 		size_t begin = w->len;
 		int rc = w->version == 1 ? of_action_1_0_put(w, a) : write_action(w, a);
 

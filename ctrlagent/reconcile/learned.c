@@ -16,8 +16,7 @@ void learned_desire(const struct config_tenant *t, const struct model *current,
 {
 	uint32_t left = t->learn_vteps;
 
-	MODEL_EACH_VTEP(v, current, id)
-	{
+	MODEL_EACH_VTEP (v, current, id) {
 		if (!left)
 			return;
 		if (!(v->flags & WEFT_VTEP_LEARNED) || is_configured(t, &v->ip))

@@ -105,8 +105,7 @@ void model_remove_fdb(struct model *m, struct model_fdb *f)
 
 static struct model_vtep *find_vtep(const struct model *m, const struct model_vtep *v)
 {
-	FINDER_EACH(at, &m->vtep_names, finder_hash(&v->ip, sizeof(v->ip), v->tenant))
-	{
+	FINDER_EACH (at, &m->vtep_names, finder_hash(&v->ip, sizeof(v->ip), v->tenant)) {
 		struct model_vtep *o = &m->vteps.at[at];
 		if (o->tenant == v->tenant && o->flags == v->flags && weft_ip_equal(&o->ip, &v->ip))
 			return o;
@@ -131,40 +130,39 @@ void model_remove_vtep(struct model *m, const struct model_vtep *v)
 
 bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant)
 {
-	FINDER_EACH(at, &m->overlays, hash_id(tenant))
-	if (m->overlays_down.at[at] == tenant)
-		return true;
+	FINDER_EACH (at, &m->overlays, hash_id(tenant))
+		if (m->overlays_down.at[at] == tenant)
+			return true;
 	return false;
 }
 
 struct model_tenant *model_tenant_named(const struct model *m, const char *name)
 {
-	FINDER_EACH(at, &m->tenant_names, finder_hash_text(name, 0))
-	if (strcmp(m->tenants.at[at].set.name, name) == 0)
-		return &m->tenants.at[at];
+	FINDER_EACH (at, &m->tenant_names, finder_hash_text(name, 0))
+		if (strcmp(m->tenants.at[at].set.name, name) == 0)
+			return &m->tenants.at[at];
 	return NULL;
 }
 
 struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id)
 {
-	FINDER_EACH(at, &m->tenant_ids, hash_id(id))
-	if (m->tenants.at[at].id == id)
-		return &m->tenants.at[at];
+	FINDER_EACH (at, &m->tenant_ids, hash_id(id))
+		if (m->tenants.at[at].id == id)
+			return &m->tenants.at[at];
 	return NULL;
 }
 
 const struct model_provider *model_provider_of(const struct model *m, weft_tenant_id tenant)
 {
-	FINDER_EACH(at, &m->provider_tenants, hash_id(tenant))
-	if (m->providers.at[at].tenant == tenant)
-		return &m->providers.at[at];
+	FINDER_EACH (at, &m->provider_tenants, hash_id(tenant))
+		if (m->providers.at[at].tenant == tenant)
+			return &m->providers.at[at];
 	return NULL;
 }
 
 bool model_has_fdb(const struct model *m, const struct model_fdb *f)
 {
-	FINDER_EACH(at, &m->fdb_entries, finder_hash(&f->entry, sizeof(f->entry), f->tenant))
-	{
+	FINDER_EACH (at, &m->fdb_entries, finder_hash(&f->entry, sizeof(f->entry), f->tenant)) {
 		const struct model_fdb *o = &m->fdb.at[at];
 		if (o->tenant == f->tenant && memcmp(&o->entry, &f->entry, sizeof(f->entry)) == 0)
 			return true;
@@ -174,8 +172,7 @@ bool model_has_fdb(const struct model *m, const struct model_fdb *f)
 
 bool model_has_neigh(const struct model *m, const struct model_neigh *n)
 {
-	FINDER_EACH(at, &m->neigh_entries, finder_hash(&n->entry, sizeof(n->entry), n->tenant))
-	{
+	FINDER_EACH (at, &m->neigh_entries, finder_hash(&n->entry, sizeof(n->entry), n->tenant)) {
 		const struct model_neigh *o = &m->neighs.at[at];
 		if (o->tenant == n->tenant && memcmp(&o->entry, &n->entry, sizeof(n->entry)) == 0)
 			return true;
@@ -190,8 +187,7 @@ bool model_has_vtep(const struct model *m, const struct model_vtep *v)
 
 struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant, const char *name)
 {
-	FINDER_EACH(at, &m->port_names, finder_hash_text(name, tenant))
-	{
+	FINDER_EACH (at, &m->port_names, finder_hash_text(name, tenant)) {
 		struct model_port *p = &m->ports.at[at];
 		if (p->tenant == tenant && strcmp(p->status.port.name, name) == 0)
 			return p;
@@ -201,8 +197,7 @@ struct model_port *model_port_named(const struct model *m, weft_tenant_id tenant
 
 struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant, weft_port_id id)
 {
-	FINDER_EACH(at, &m->port_ids, hash_id(id))
-	{
+	FINDER_EACH (at, &m->port_ids, hash_id(id)) {
 		struct model_port *p = &m->ports.at[at];
 		if (p->tenant == tenant && p->status.port.id == id)
 			return p;
@@ -213,8 +208,7 @@ struct model_port *model_port_by_id(const struct model *m, weft_tenant_id tenant
 struct model_port *model_port_numbered(
 	const struct model *m, weft_tenant_id tenant, uint32_t ofport)
 {
-	FINDER_EACH(at, &m->port_numbers, finder_hash_number(ofport, tenant))
-	{
+	FINDER_EACH (at, &m->port_numbers, finder_hash_number(ofport, tenant)) {
 		struct model_port *p = &m->ports.at[at];
 		if (p->tenant == tenant && p->status.port.ofport == ofport)
 			return p;

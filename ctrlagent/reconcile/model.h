@@ -97,15 +97,17 @@ struct model_port *model_port_numbered(
 // Of one tenant, or with one address, in the order in which they were added:
 // MODEL_EACH_PORT(p, m, tenant) …
 #define MODEL_EACH_PORT(p, m, id)                                                                  \
-	FINDER_EACH(p##_at, &(m)->tenants_ports, finder_hash_number(id, 0))                        \
-	for (struct model_port *p = &(m)->ports.at[p##_at]; p && p->tenant == (id); p = NULL)
+	FINDER_EACH (p##_at, &(m)->tenants_ports, finder_hash_number(id, 0))                       \
+		for (struct model_port *p = &(m)->ports.at[p##_at]; p && p->tenant == (id);        \
+			p = NULL)
 #define MODEL_EACH_VTEP(v, m, id)                                                                  \
-	FINDER_EACH(v##_at, &(m)->tenants_vteps, finder_hash_number(id, 0))                        \
-	for (struct model_vtep *v = &(m)->vteps.at[v##_at]; v && v->tenant == (id); v = NULL)
+	FINDER_EACH (v##_at, &(m)->tenants_vteps, finder_hash_number(id, 0))                       \
+		for (struct model_vtep *v = &(m)->vteps.at[v##_at]; v && v->tenant == (id);        \
+			v = NULL)
 #define MODEL_EACH_VTEP_AT(v, m, address)                                                          \
-	FINDER_EACH(v##_at, &(m)->vtep_ips, finder_hash(address, sizeof(struct weft_ip), 0))       \
-	for (struct model_vtep *v = &(m)->vteps.at[v##_at]; v && weft_ip_equal(&v->ip, address);   \
-		v = NULL)
+	FINDER_EACH (v##_at, &(m)->vtep_ips, finder_hash(address, sizeof(struct weft_ip), 0))      \
+		for (struct model_vtep *v = &(m)->vteps.at[v##_at];                                \
+			v && weft_ip_equal(&v->ip, address); v = NULL)
 
 // Reads all back. `done` is called once from the loop; the model is the callee's to free, NULL if
 // there was an error.

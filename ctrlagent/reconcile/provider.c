@@ -60,9 +60,9 @@ void provider_desire(const struct config_tenant *t, const struct model *current,
 	for (size_t i = 0; i < t->peer_count; i++)
 		if (!t->peers[i].any && t->peers[i].prefix.len == SINGLE)
 			model_add_vtep(desired, &(struct model_vtep){id, t->peers[i].prefix.ip, 0});
-	MODEL_EACH_VTEP(v, current, id)
-	if (covers(&want.set, &v->ip) && !model_has_vtep(desired, v))
-		model_add_vtep(desired, v);
+	MODEL_EACH_VTEP (v, current, id)
+		if (covers(&want.set, &v->ip) && !model_has_vtep(desired, v))
+			model_add_vtep(desired, v);
 }
 
 bool provider_is_passing(const struct config_tenant *t, const struct weft_ip *vtep)

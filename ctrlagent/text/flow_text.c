@@ -404,8 +404,7 @@ void text_add_actions(
 {
 	const char *comma = "";
 
-	WEFT_ACTION_FOR_EACH(a, actions, bytes)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, bytes) {
 		text_add(t, "%s", comma);
 		add_action(t, names, a);
 		comma = ",";

@@ -42,8 +42,7 @@ static uint32_t hash_vtep(const struct weft_ip *vtep)
 
 static struct target *target_of(struct underlay *u, const struct weft_ip *vtep, uint16_t path)
 {
-	FINDER_EACH(at, &u->target_vteps, hash_vtep(vtep))
-	{
+	FINDER_EACH (at, &u->target_vteps, hash_vtep(vtep)) {
 		struct target *t = &u->targets.at[at];
 		if (weft_ip_equal(&t->result.nexthop.vtep, vtep) && t->result.nexthop.path == path)
 			return t;
@@ -230,8 +229,7 @@ static void on_neigh_wanted(void *arg, const struct weft_ipc_nexthop *nexthop)
 {
 	struct underlay *u = arg;
 
-	FINDER_EACH(at, &u->target_vteps, hash_vtep(&nexthop->vtep))
-	{
+	FINDER_EACH (at, &u->target_vteps, hash_vtep(&nexthop->vtep)) {
 		struct target *t = &u->targets.at[at];
 		if (weft_ip_equal(&t->result.nexthop.vtep, &nexthop->vtep))
 			probe(u, t);

@@ -40,8 +40,7 @@ const struct view_link *view_link_named(const struct view *v, const char *name)
 const struct view_neighbour *view_neighbour_at(
 	const struct view *v, int link, const struct weft_ip *ip)
 {
-	FINDER_EACH(at, &v->neighbour_ips, hash_neighbour(link, ip))
-	{
+	FINDER_EACH (at, &v->neighbour_ips, hash_neighbour(link, ip)) {
 		const struct view_neighbour *n = &v->neighbours.at[at];
 		if (n->link == link && weft_ip_equal(&n->ip, ip))
 			return n;

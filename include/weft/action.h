@@ -193,7 +193,7 @@ static_assert(sizeof(struct weft_instructions) == 32, "travels");
 static inline size_t weft_instructions_bytes(const struct weft_instructions *i)
 {
 	return sizeof(*i) + i->apply_len + i->write_len +
-		(i->flags & WEFT_INSTR_TRIGGER ? sizeof(struct weft_trigger) : 0);
+	       (i->flags & WEFT_INSTR_TRIGGER ? sizeof(struct weft_trigger) : 0);
 }
 
 static inline const void *weft_instructions_apply(const struct weft_instructions *i)
@@ -207,7 +207,8 @@ static inline const void *weft_instructions_write(const struct weft_instructions
 }
 
 // NULL: none.
-static inline const struct weft_trigger *weft_instructions_trigger(const struct weft_instructions *i)
+static inline const struct weft_trigger *weft_instructions_trigger(
+	const struct weft_instructions *i)
 {
 	const void *at = (const char *)(i + 1) + i->apply_len + i->write_len;
 

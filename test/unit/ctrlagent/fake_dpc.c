@@ -274,8 +274,7 @@ void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, cons
 	if (fake_record_packet(&d->stage, in_port, actions, actions_len, frame, frame_len))
 		return;
 	e = fake_take_failure(d);
-	WEFT_ACTION_FOR_EACH(a, actions, actions_len)
-	{
+	WEFT_ACTION_FOR_EACH (a, actions, actions_len) {
 		const struct weft_action_output *o = weft_action_payload(a);
 		const struct weft_ipc_punt punt = {
 			.cookie = UINT64_MAX,

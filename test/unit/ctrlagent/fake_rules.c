@@ -48,9 +48,9 @@ static bool outputs_to(const struct rule *r, uint32_t type, uint32_t arg)
 
 	if (!in)
 		return false;
-	WEFT_ACTION_FOR_EACH(a, in + 1, (size_t)in->apply_len + in->write_len)
-	if (a->type == type && a->arg == arg)
-		return true;
+	WEFT_ACTION_FOR_EACH (a, in + 1, (size_t)in->apply_len + in->write_len)
+		if (a->type == type && a->arg == arg)
+			return true;
 	return false;
 }
 
@@ -89,9 +89,9 @@ static enum weft_error check_instructions(
 		return WEFT_E_BAD_GOTO;
 	if (in->meter_id && !fake_find(&d->meters, in->meter_id))
 		return WEFT_E_METER_UNKNOWN;
-	WEFT_ACTION_FOR_EACH(a, in + 1, (size_t)in->apply_len + in->write_len)
-	if (a->type == WEFT_ACTION_GROUP && !fake_find(&d->groups, a->arg))
-		return WEFT_E_ACTION_GROUP;
+	WEFT_ACTION_FOR_EACH (a, in + 1, (size_t)in->apply_len + in->write_len)
+		if (a->type == WEFT_ACTION_GROUP && !fake_find(&d->groups, a->arg))
+			return WEFT_E_ACTION_GROUP;
 	return WEFT_E_NONE;
 }
 

@@ -26,8 +26,7 @@ static void agrees_on(const struct finder *f, uint32_t hash)
 	bool seen[MOST] = {false};
 	uint32_t n = 0, all = 0;
 
-	FINDER_EACH(at, f, hash)
-	{
+	FINDER_EACH (at, f, hash) {
 		assert_true(at < count && list[at] == hash && !seen[at]);
 		seen[at] = true;
 		n++;
@@ -65,8 +64,7 @@ static void those_that_came_first_are_found_first(void **state)
 
 	for (uint32_t i = 0; i < 1000; i++)
 		finder_add(&f, i % 7);
-	FINDER_EACH(at, &f, 3)
-	{
+	FINDER_EACH (at, &f, 3) {
 		assert_int_equal(at % 7, 3);
 		assert_true(at == 3 || at == next);
 		next = at + 7;

@@ -73,8 +73,7 @@ static uint64_t payload_number(const uint8_t *p, unsigned field)
 
 static void run(struct weft_flow_key *k, const void *list, size_t len)
 {
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, list, len) {
 		const struct weft_action_move *m = weft_action_payload(a);
 		struct weft_flow_key value = {0}, mask = {0};
 		uint64_t bits;

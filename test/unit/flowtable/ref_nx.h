@@ -177,8 +177,7 @@ static void ref_run_set(struct ref *r);
 
 static void ref_put_set(struct ref_set *set, const void *list, size_t len, bool miss)
 {
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, list, len) {
 		unsigned n = 0;
 
 		if (a->type == WEFT_ACTION_SET_FIELD) {
@@ -340,9 +339,9 @@ static bool ref_action(struct ref *r, const struct weft_action *a)
 
 static bool ref_list(struct ref *r, const void *list, size_t len)
 {
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	if (!ref_action(r, a))
-		return false;
+	WEFT_ACTION_FOR_EACH (a, list, len)
+		if (!ref_action(r, a))
+			return false;
 	return true;
 }
 

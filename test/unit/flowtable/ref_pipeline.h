@@ -271,8 +271,7 @@ static void ref_run_set(struct ref *r, const struct ref_set *set, uint8_t reason
 
 static void ref_write(struct ref_set *set, const void *list, size_t len)
 {
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, list, len) {
 		unsigned i = 0;
 
 		while (i < set->n &&
@@ -330,8 +329,8 @@ static unsigned uses(const void *list, size_t len)
 {
 	unsigned n = 0;
 
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	n += a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_GROUP;
+	WEFT_ACTION_FOR_EACH (a, list, len)
+		n += a->type == WEFT_ACTION_OUTPUT || a->type == WEFT_ACTION_GROUP;
 	return n;
 }
 
@@ -347,9 +346,9 @@ static unsigned set_uses(const struct ref_set *set)
 // Then the list may end early, and clear-actions not be met.
 static bool decrements(const void *list, size_t len)
 {
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	if (a->type == WEFT_ACTION_DEC_NW_TTL)
-		return true;
+	WEFT_ACTION_FOR_EACH (a, list, len)
+		if (a->type == WEFT_ACTION_DEC_NW_TTL)
+			return true;
 	return false;
 }
 
@@ -360,8 +359,7 @@ static bool ref_apply(struct ref *r, const void *list, size_t len, uint8_t reaso
 	unsigned left = uses(list, len);
 	bool used = false;
 
-	WEFT_ACTION_FOR_EACH(a, list, len)
-	{
+	WEFT_ACTION_FOR_EACH (a, list, len) {
 		const struct weft_action_output *out = (const void *)(a + 1);
 
 		if (used && !left && !more)
@@ -458,9 +456,9 @@ static void ref_tables(struct ref *r)
 		if (i->flags & WEFT_INSTR_CLEAR)
 			set = (struct ref_set){0};
 		ref_write(&set, rule->p.actions + i->apply_len, i->write_len);
-		WEFT_ACTION_FOR_EACH(a, rule->p.actions + i->apply_len, i->write_len)
-		if (a->type == WEFT_ACTION_OUTPUT)
-			set.miss = matches_all(rule);
+		WEFT_ACTION_FOR_EACH (a, rule->p.actions + i->apply_len, i->write_len)
+			if (a->type == WEFT_ACTION_OUTPUT)
+				set.miss = matches_all(rule);
 		r->pkt.key.metadata = (r->pkt.key.metadata & ~i->metadata_mask) |
 				      (i->metadata & i->metadata_mask);
 		table = i->flags & WEFT_INSTR_GOTO ? i->goto_table : -1;

@@ -243,12 +243,13 @@ static void random_specs(void **state)
 		assert_int_equal(t.asked, 1);
 		memcpy(&key.eth_dst, f.bytes, 6);
 		memcpy(&key.eth_src, f.bytes + 6, 6);
-		WEFT_ACTION_FOR_EACH(a, p.actions, p.instr.apply_len)
-		if (a->type == WEFT_ACTION_LOAD)
-			memcpy(weft_key_field(&key, a->arg),
-				((const struct weft_action_set_field *)(const void *)(a + 1))
-					->value,
-				weft_field_infos[a->arg].bytes);
+		WEFT_ACTION_FOR_EACH (a, p.actions, p.instr.apply_len)
+			if (a->type == WEFT_ACTION_LOAD)
+				memcpy(weft_key_field(&key, a->arg),
+					((const struct weft_action_set_field *)(const void *)(a +
+											      1))
+						->value,
+					weft_field_infos[a->arg].bytes);
 		expect(&l, &key, (const struct ft_learned *)t.rule[0]);
 	}
 	assert_true(refused < 1000);

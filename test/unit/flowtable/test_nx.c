@@ -64,8 +64,7 @@ static void resubmits_are_counted(void **state)
 	for (uint8_t t = 0; t < 9; t++) {
 		struct weft_action_resubmit *r;
 
-		WEFT_ACTION_FOR_EACH(a, p.actions, p.instr.apply_len)
-		{
+		WEFT_ACTION_FOR_EACH (a, p.actions, p.instr.apply_len) {
 			r = (void *)(uintptr_t)weft_action_payload(a);
 			r->table = (uint8_t)(t + 1);
 		}
