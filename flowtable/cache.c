@@ -415,7 +415,8 @@ unsigned ft_cache_room(const struct ft_cache *c)
 static void prepare_the_rest(struct ft_cache *c, ft_populate_fn *populate)
 {
 	populate(c, (size_t)((char *)c->path - (char *)c));
-	populate(c->known, (size_t)((char *)(c->life + c->mask + 1) - (char *)c->known));
+	populate(c->known, c->room * sizeof(*c->known));
+	populate(c->life, (c->mask + 1) * sizeof(*c->life));
 }
 
 void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
@@ -429,5 +430,6 @@ void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
 	n = c->room - from < PREPARED ? c->room - from : PREPARED;
 	populate(c->path + from, n * sizeof(*c->path));
 	populate(c->alike + from, n * sizeof(*c->alike));
+	populate(c->pending.list + from, n * sizeof(*c->pending.list));
 	c->prepared += n;
 }
