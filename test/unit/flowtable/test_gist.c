@@ -358,8 +358,7 @@ static void flows_that_share_a_mark_are_taken_in(void **state)
 	leave_alone(s);
 	leave_alone(s);
 	find_pair(s, pair);
-	// `|`: both come in turn, whatever became of the first.
-	while (left && (is_derived(s, &pair[0]) | is_derived(s, &pair[1])))
+	while (left && is_derived(s, &pair[0]) + is_derived(s, &pair[1])) // in turn
 		left--;
 	assert_int_not_equal(left, 0);
 	twins_end(s);
