@@ -24,7 +24,7 @@ static void check_plan(const struct config *config)
 	plan_free(&plan);
 	model_desire(config, &first, &ids, &again);
 	plan_make(&plan, &first, &again);
-	require(plan.ops.count == 0 && !plan.text[0]);
+	require(plan.ops.count == 0 && !plan.text.len);
 	plan_free(&plan);
 	model_free(&first);
 	model_free(&again);
