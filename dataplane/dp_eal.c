@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DP_EAL_ARGS 64
 
@@ -73,6 +74,23 @@ static void dp_eal_lcores(const struct dp_options *o, char *buf, size_t size)
 	}
 }
 
+// As EAL looks, which answers with a page of its own options.
+static bool dp_eal_has_cpus(const struct dp_options *o)
+{
+	char path[64];
+
+	for (unsigned w = 0; o->pinned && w < o->workers; w++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/topology/core_id",
+			o->worker_cpu[w]);
+		if (!access(path, F_OK))
+			continue;
+		fprintf(stderr, "weft-dataplane: --workers: there is no CPU %u here\n",
+			o->worker_cpu[w]);
+		return false;
+	}
+	return true;
+}
+
 static void dp_eal_add_user(struct dp_eal_args *a, const char *text)
 {
 	char *copy = strdup(text);
@@ -103,6 +121,8 @@ int dp_eal_init(const struct dp_options *o)
 	static struct dp_eal_args a;
 	char lcores[8192], mem[16], level[32];
 
+	if (!dp_eal_has_cpus(o))
+		return -1;
 	dp_eal_lcores(o, lcores, sizeof(lcores));
 	snprintf(mem, sizeof(mem), "%u", o->mem_mb);
 	snprintf(level, sizeof(level), "--log-level=%u", o->log_level);
@@ -121,7 +141,7 @@ int dp_eal_init(const struct dp_options *o)
 		dp_eal_add_user(&a, o->eal);
 	if (rte_eal_init(a.argc, a.argv) < 0) {
 		fprintf(stderr, "weft-dataplane: EAL: %s%s\n", rte_strerror(rte_errno),
-			o->no_huge ? "" : " (no huge pages? try --no-huge)");
+			o->no_huge ? "" : " (no huge pages? sysctl vm.nr_hugepages, or --no-huge)");
 		return -1;
 	}
 	dp_logtype = rte_log_register_type_and_pick_level("weft", o->log_level);

@@ -199,6 +199,13 @@ static const char *way_kind(const struct model *m, const struct weft_ip *vtep)
 	return kind;
 }
 
+static const char *way_why(const struct request *r, const struct resolve_result *way)
+{
+	return underlay_is_foreign(r->agent->underlay, &way->nexthop.src)
+		       ? "the source is not an address of this host"
+		       : way->why;
+}
+
 static void add_way(void *arg, const struct resolve_result *way, const char *interface)
 {
 	struct request *r = arg;
@@ -213,7 +220,7 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 			resolved                           ? "resolved"
 			: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
 							   : "unresolved",
-			"why", way->why, "uplink", uplink_name(&r->agent->model, n->port),
+			"why", way_why(r, way), "uplink", uplink_name(&r->agent->model, n->port),
 			"interface", interface[0] ? json_string(interface) : json_null(), "gateway",
 			ip_json(&way->gateway), "mac",
 			resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan",
@@ -353,6 +360,13 @@ static const char *host_state(const struct agent *a)
 	return a->failure || a->missing.ports.count ? "ready, but for what failed" : "ready";
 }
 
+static const char *vtep_note(const struct agent *a)
+{
+	return underlay_is_foreign(a->underlay, &a->config->host.vtep)
+		       ? " (not an address of this host)"
+		       : "";
+}
+
 static json_t *port_rows(const struct agent *a)
 {
 	const struct model *m = &a->model;
@@ -394,8 +408,8 @@ static void show_text(struct request *r, const char *epoch)
 	long long workers = json_integer_value(json_object_get(r->data, "workers"));
 	struct text t = {0};
 
-	text_add(&t, "host %s, vtep %s, %s\n", a->config->host.name,
-		ip_format(&a->config->host.vtep, ip), host_state(a));
+	text_add(&t, "host %s, vtep %s%s, %s\n", a->config->host.name,
+		ip_format(&a->config->host.vtep, ip), vtep_note(a), host_state(a));
 	if (r->data)
 		text_add(&t, "data plane %s, up %s, %lld worker%s, epoch %s\n",
 			json_string_value(json_object_get(r->data, "version")), up, workers,

@@ -137,6 +137,17 @@ static const char *parse_key(const struct request *r, struct weft_ipc_fdb *e)
 	return NULL;
 }
 
+// A provider's VTEPs come and go as packets name them.
+static bool may_be_behind(const struct request *r, const struct weft_ip *vtep)
+{
+	const struct model *m = &r->agent->model;
+
+	MODEL_EACH_VTEP_AT (v, m, vtep)
+		if (v->tenant == r->tenant)
+			return true;
+	return model_provider_of(m, r->tenant);
+}
+
 static const char *parse_place(const struct request *r, struct weft_ipc_fdb *e)
 {
 	const char *vtep = request_option(r, "vtep"), *port = request_option(r, "port");
@@ -145,11 +156,15 @@ static const char *parse_place(const struct request *r, struct weft_ipc_fdb *e)
 		return "expected either --vtep or --port";
 	if (vtep) {
 		e->ofport = WEFT_OFPORT_OVERLAY;
-		return ip_parse(vtep, &e->vtep) ? NULL : "--vtep: expected an IP address";
+		if (!ip_parse(vtep, &e->vtep))
+			return "--vtep: expected an IP address";
+		if (!may_be_behind(r, &e->vtep))
+			return "--vtep: the tenant has no such VTEP; weft vtep list shows them";
+		return NULL;
 	}
 	const struct model_port *p = model_port_named(&r->agent->model, r->tenant, port);
 	if (!p)
-		return "--port: the tenant has no such port";
+		return "--port: the tenant has no such port; weft port list shows them";
 	e->ofport = p->status.port.ofport;
 	return NULL;
 }

@@ -235,7 +235,8 @@ struct cli_server *cli_server_new(struct agent *agent, const char *path, char **
 	int fd = listen_at(path);
 
 	if (fd < 0) {
-		*error = agent_format("%s: %s", path, strerror(-fd));
+		*error = agent_format(
+			"%s: %s", path, fd == -EADDRINUSE ? "another agent has it" : strerror(-fd));
 		return NULL;
 	}
 	struct cli_server *s = agent_zalloc(sizeof(*s));

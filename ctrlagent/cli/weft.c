@@ -65,15 +65,34 @@ static void print_noun_usage(const char *noun, FILE *out)
 			print_verb_usage(&cli_verbs[i], out);
 }
 
+__attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list ap)
+{
+	fputs("weft: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+}
+
 __attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	fputs("weft: ", stderr);
-	vfprintf(stderr, format, ap);
+	complain(format, ap);
 	va_end(ap);
-	fputs("\nTry 'weft --help'.\n", stderr);
+	fputs("Try 'weft --help'.\n", stderr);
+	exit(2);
+}
+
+// The command is there, and was given wrong words.
+__attribute__((noreturn, format(printf, 2, 3))) static void wrong_words(
+	const struct cli_verb *v, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	complain(format, ap);
+	va_end(ap);
+	print_verb_usage(v, stderr);
 	exit(2);
 }
 
@@ -142,12 +161,12 @@ static void check(const struct command *c, const struct cli_verb *v, size_t used
 	json_t *value;
 
 	if (c->count - used < v->min_operands)
-		wrong("%s%s%s: expected %s", v->noun, used == 2 ? " " : "",
+		wrong_words(v, "%s%s%s: expected %s", v->noun, used == 2 ? " " : "",
 			used == 2 ? c->words[1] : "", v->operands);
 	if (c->count - used > v->max_operands)
-		wrong("%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
+		wrong_words(v, "%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
 	json_object_foreach(c->args, key, value) if (!cli_option_find(v, key))
-		wrong("%s: there is no --%s here", v->noun, key);
+		wrong_words(v, "%s: there is no --%s here", v->noun, key);
 }
 
 // The agent's working directory is another one.

@@ -140,6 +140,16 @@ void dpc_greeted(struct dpc *dpc)
 	dpc_tell_up(dpc);
 }
 
+// A second agent is turned away without a word.
+static const char *why_lost(const struct dpc *dpc, int error)
+{
+	if (error != ECONNRESET)
+		return strerror(error);
+	return dpc->state == DPC_UP
+		       ? "the data plane closed the connection"
+		       : "the data plane closed the connection at once (another agent has it?)";
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct dpc *dpc = arg;
@@ -148,8 +158,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n > 0)
 		dpc_receive_control(dpc);
 	else if (n < 0)
-		dpc_connection_lost(dpc, n == -ECONNRESET ? "the data plane closed the connection"
-							  : strerror((int)-n));
+		dpc_connection_lost(dpc, why_lost(dpc, (int)-n));
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)

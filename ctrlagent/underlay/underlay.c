@@ -278,12 +278,17 @@ void underlay_set(struct underlay *u, const struct model *m)
 	VEC_FOR_EACH (v, &m->vteps)
 		add_target(u, &v->ip, 0)->wanted = true;
 	look(u);
-	if (!weft_ip_is_none(&u->config.own4) && !view_has_address(u->view, &u->config.own4))
+	if (underlay_is_foreign(u, &u->config.own4))
 		log_warning("host.vtep %s is not an address of this host",
 			ip_format(&u->config.own4, ip));
-	if (!weft_ip_is_none(&u->config.own6) && !view_has_address(u->view, &u->config.own6))
+	if (underlay_is_foreign(u, &u->config.own6))
 		log_warning("the VTEP address %s is not an address of this host",
 			ip_format(&u->config.own6, ip));
+}
+
+bool underlay_is_foreign(const struct underlay *u, const struct weft_ip *own)
+{
+	return u->running && !weft_ip_is_none(own) && !view_has_address(u->view, own);
 }
 
 void underlay_link(struct underlay *u, weft_port_id uplink, bool up)

@@ -43,6 +43,11 @@ static void dp_unix_make_folder(const char *path)
 	free(copy);
 }
 
+static const char *dp_unix_why(void)
+{
+	return errno == EADDRINUSE ? "another data plane has it" : strerror(errno);
+}
+
 int dp_unix_listen(const char *path, int type)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -61,7 +66,7 @@ int dp_unix_listen(const char *path, int type)
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
 	if (rc || listen(fd, 4))
-		return dp_unix_failed(fd, path, strerror(errno));
+		return dp_unix_failed(fd, path, dp_unix_why());
 	return fd;
 }
 

@@ -120,7 +120,9 @@ class Programs(unittest.TestCase):
         self.assertEqual(ports, [(None, 'up0', None), ('red', 'vm1', 1)])
         self.assertEqual(self.json('vtep', 'list', 'red'), [
             {'tenant': 'red', 'vtep': '172.31.255.2', 'kind': 'configured'}])
-        self.assertEqual(self.json('underlay')[0]['state'], 'no-route')
+        way = self.json('underlay')[0]
+        self.assertEqual((way['state'], way['why']), ('no-route', 'the source is not an address of this host'))
+        self.assertIn('vtep 172.31.255.1 (not an address of this host), ready', self.weft('show'))
         switch = self.json('switch', 'show', 'red')[0]
         self.assertEqual(switch['dpid'], '00000000000000ab')
         self.assertEqual(switch['controllers'][0]['state'], 'listening')
@@ -228,7 +230,7 @@ class Programs(unittest.TestCase):
         self.assertIn('no such MAC address', self.weft('fdb', 'del', 'red', mac, status=1))
         self.assertEqual(self.json('fdb', 'list', 'red'), [])
         for wrong in ([mac], ['03:00:00:00:00:01', '--port', 'vm1'], [mac, '--port', 'vm9'],
-                      [mac, '--vtep', 'x'], [mac, '--port', 'vm1', '--vlan', '4095']):
+                      [mac, '--vtep', 'x'], [mac, '--vtep', '172.31.255.99'], [mac, '--port', 'vm1', '--vlan', '4095']):
             self.weft('fdb', 'add', 'red', *wrong, status=1)
 
     def test_usage(self):
@@ -238,6 +240,7 @@ class Programs(unittest.TestCase):
         for wrong in (['frobnicate'], ['help', 'frobnicate'], ['flow', 'list'], ['tenant', 'list', 'a', 'b'],
                       ['--frob'], ['show', '--dry-run'], ['flow', 'list', 'red', '--table']):
             self.weft(*wrong, status=2)
+        self.assertIn('usage: weft flow list TENANT', self.weft('flow', 'list', status=2))
         for wrong in (['tenant', 'list', 'nobody'], ['apply', '/no/such/file'],
                       ['flow', 'list', 'red', '--table', '255']):
             self.weft(*wrong, status=1)
@@ -349,7 +352,7 @@ class Programs(unittest.TestCase):
         second = subprocess.run([AGENT, '--config', self.config, '--socket', self.path('agent')],
                                 capture_output=True, text=True, check=False, timeout=10)
         self.assertEqual(second.returncode, 1)
-        self.assertIn('already in use', second.stderr)
+        self.assertIn('another agent has it', second.stderr)
 
     def test_a_wrong_configuration_at_the_start(self):
         wrong = self.path('wrong.yaml')
