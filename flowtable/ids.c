@@ -20,19 +20,48 @@ void ft_ids_init(struct ft_ids *ids, uint64_t seed)
 	ft_idmap_init(&ids->fresh, seed);
 }
 
+// The array of pages that the id's is in. NULL: no memory.
+static ft_counter_page *pages_reserve(struct ft_counters *c, uint32_t id)
+{
+	ft_counter_page *more = atomic_load_explicit(&c->more, memory_order_relaxed);
+
+	if (id < FT_COUNTER_FEW)
+		return c->page;
+	if (!more) {
+		more = calloc(FT_COUNTER_MORE_PAGES, sizeof(*more));
+		atomic_store_explicit(&c->more, more, memory_order_release);
+	}
+	return more;
+}
+
 // Large pages come zeroed and untouched, so that one costs memory only where workers count.
 static bool counters_reserve(struct ft_switch *sw, uint32_t id)
 {
-	unsigned page = ft_counter_page(id);
-	_Atomic(struct ft_counter *) *at = &sw->counters.page[page];
-	size_t n = (size_t)sw->env.workers * (ft_counter_ids(page) + FT_COUNTER_GAP);
+	struct ft_counter_place p = ft_counter_place(id);
+	ft_counter_page *page = pages_reserve(&sw->counters, id);
 	struct ft_counter *c;
 
-	if (atomic_load_explicit(at, memory_order_relaxed))
-		return true;
-	c = calloc(n, sizeof(*c));
-	atomic_store_explicit(at, c, memory_order_release);
+	if (!page || atomic_load_explicit(&page[p.page], memory_order_relaxed))
+		return page;
+	c = calloc((size_t)sw->env.workers * (p.ids + FT_COUNTER_GAP), sizeof(*c));
+	atomic_store_explicit(&page[p.page], c, memory_order_release);
 	return c;
+}
+
+static bool numbers_reserve(struct ft_ids *ids)
+{
+	uint32_t more = ids->room < FT_COUNTER_FEW ? ids->room : ids->room / 8;
+	uint32_t room = ids->room ? ids->room + more : 8;
+	struct ft_rule **rule = ids->rule;
+
+	if (ids->count < ids->room)
+		return true;
+	rule = realloc(rule, room * sizeof(*rule));
+	if (!rule)
+		return false;
+	ids->rule = rule;
+	ids->room = room;
+	return true;
 }
 
 bool ft_ids_reserve(struct ft_switch *sw)
@@ -45,16 +74,7 @@ bool ft_ids_reserve(struct ft_switch *sw)
 		return true;
 	if (ids->count == FT_NO_ID - 1)
 		return false;
-	if (ids->count == ids->room) {
-		uint32_t room = ids->room ? 2 * ids->room : 8;
-		struct ft_rule **rule = realloc(ids->rule, room * sizeof(*rule));
-
-		if (!rule)
-			return false;
-		ids->rule = rule;
-		ids->room = room;
-	}
-	return counters_reserve(sw, ids->count);
+	return numbers_reserve(ids) && counters_reserve(sw, ids->count);
 }
 
 static void counters_zero(struct ft_switch *sw, uint32_t id)
@@ -193,14 +213,29 @@ uint64_t ft_ids_refreshed(const struct ft_switch *sw, const struct ft_rule *r)
 	return at ? *at : 0;
 }
 
+static void pages_free(ft_counter_page *page, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(atomic_load_explicit(&page[i], memory_order_relaxed));
+}
+
+static void counters_fini(struct ft_counters *c)
+{
+	ft_counter_page *more = atomic_load_explicit(&c->more, memory_order_relaxed);
+
+	pages_free(c->page, FT_COUNTER_PAGES);
+	if (more)
+		pages_free(more, FT_COUNTER_MORE_PAGES);
+	free(more);
+}
+
 void ft_ids_fini(struct ft_switch *sw)
 {
 	struct ft_counter_base *base;
 	uint64_t *fresh;
 	uint32_t pos = 0;
 
-	for (unsigned i = 0; i < FT_COUNTER_PAGES; i++)
-		free(atomic_load_explicit(&sw->counters.page[i], memory_order_relaxed));
+	counters_fini(&sw->counters);
 	while ((base = ft_idmap_next(&sw->ids.bases, &pos)))
 		free(base);
 	ft_idmap_fini(&sw->ids.bases);

@@ -3,13 +3,13 @@
 // One rule as it lies in memory, what it does, and its counters.
 //
 // There may be a million of them, so what many rules share is kept once: the mask lies in a
-// shape (shape.h), the instructions and timeouts in an interned program, and the counters
-// in pages by the rule's id, one page per worker, so that no worker writes a line that another
-// writes. A five-tuple over IPv4 is 64 bytes and three words of value.
+// shape (shape.h), the instructions and timeouts in an interned program, and the counters in pages
+// by the rule's id (counter.h). A five-tuple over IPv4 is 64 bytes and three words of value.
 //
 // A rule never changes. A modify makes a successor with the same id, and so the same counters; a
 // walk by id thus meets it once.
 
+#include "flowtable/counter.h"
 #include "flowtable/txn.h"
 #include "flowtable/version.h"
 
@@ -73,61 +73,4 @@ static inline bool ft_only_goes_on(const struct weft_instructions *i)
 static inline void ft_write_metadata(struct weft_flow_key *k, const struct weft_instructions *i)
 {
 	k->metadata = (k->metadata & ~i->metadata_mask) | (i->metadata & i->metadata_mask);
-}
-
-// ---- counters
-
-// Written by one worker only; the writer reads it at any time and zeroes it before the id is used.
-struct ft_counter {
-	_Atomic uint64_t packets;
-	_Atomic uint64_t bytes;
-	_Atomic uint64_t used_ns; // 0: never
-};
-
-// No read-modify-write instruction: there is one writer.
-static inline void ft_counter_bump(_Atomic uint64_t *c, uint64_t n)
-{
-	atomic_store_explicit(
-		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
-#define FT_COUNTER_IDS                                                                             \
-	16u // of the first page; a power of two. Each other has as many
-	    // as all before it.
-#define FT_COUNTER_PAGES 29u
-// Behind a worker's block: a line's worth, wherever malloc put the page.
-#define FT_COUNTER_GAP 3u
-static_assert(FT_COUNTER_GAP * sizeof(struct ft_counter) >= 64, "no line is shared by workers");
-
-// A switch of a few rules has room for a few. Pages hold one worker's block after the other, and
-// stay where they are.
-struct ft_counters {
-	_Atomic(struct ft_counter *) page[FT_COUNTER_PAGES]; // NULL: no such id was ever given out
-};
-
-static inline unsigned ft_counter_page(uint32_t id)
-{
-	static_assert(FT_COUNTER_IDS == 16 && FT_COUNTER_PAGES == 1 + 32 - 4, "28 - 0 to 28 - 28");
-	return 28u - (unsigned)__builtin_clz(id | (FT_COUNTER_IDS - 1));
-}
-
-// The page's first id, and how many it has.
-static inline uint32_t ft_counter_first(unsigned page)
-{
-	return (FT_COUNTER_IDS / 2 << page) & ~(FT_COUNTER_IDS - 1);
-}
-
-static inline uint32_t ft_counter_ids(unsigned page)
-{
-	return page ? ft_counter_first(page) : FT_COUNTER_IDS;
-}
-
-static inline struct ft_counter *ft_counter_at(
-	const struct ft_counters *c, uint32_t id, unsigned worker)
-{
-	unsigned page = ft_counter_page(id);
-
-	return atomic_load_explicit(&c->page[page], memory_order_acquire) +
-	       (size_t)worker * (ft_counter_ids(page) + FT_COUNTER_GAP) +
-	       (id - ft_counter_first(page));
 }
