@@ -5,10 +5,11 @@
 //
 // All rules in one table, keys in bursts of 32 in the order of the trace, no flow cache. Cycles are
 // TSC cycles per key, the median over the bursts of several rounds. Memory is what malloc gave out
-// per rule, all told, before and after the table has come to rest, which takes so many steps, of so
-// many milliseconds of CPU time in all, and so many the longest. Rates are transactions of one
-// rule by CPU time. A sample of the keys is looked up by going over all rules, too, and must agree.
-// Where a set is missing, one of ours stands in and says so.
+// per rule, all told, before and after the table has come to rest; of what that is made is in a
+// second line. Coming to rest takes so many steps, of so many milliseconds of CPU time in all, and
+// so many the longest. Rates are transactions of one rule by CPU time. A sample of the keys is
+// looked up by going over all rules, too, and must agree. Where a set is missing, one of ours
+// stands in and says so.
 
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
@@ -16,6 +17,7 @@
 
 #include "filters.h"
 #include "surroundings.h"
+#include "weigh.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -182,6 +184,23 @@ static void check(struct ft_switch *sw, const struct filters *s)
 	}
 }
 
+static void print_weight(const struct weight *w, size_t all, size_t rules)
+{
+	const struct {
+		const char *name;
+		size_t bytes;
+	} part[] = {{"rule", w->rules}, {"numbers", w->numbers}, {"counters", w->counters},
+		{"shapes", w->shapes}, {"tuples", w->tuples}, {"nodes", w->nodes},
+		{"lanes", w->lanes}, {"slots", w->slots}};
+	size_t sum = 0;
+
+	for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		printf("  %s %.1f", part[i].name, (double)part[i].bytes / (double)rules);
+		sum += part[i].bytes;
+	}
+	printf("  other %.1f\n", ((double)all - (double)sum) / (double)rules);
+}
+
 static void run(const char *name, const struct filters *s, double per_ns)
 {
 	struct ft_env env = {.retire = retire, .now_ns = now_ns, .seed = 42, .workers = 1};
@@ -190,6 +209,7 @@ static void run(const char *name, const struct filters *s, double per_ns)
 	size_t before = allocated(), bytes, settled;
 	double adds, dels, cycles;
 	struct rest rest;
+	struct weight w;
 
 	if (!sw)
 		exit(1);
@@ -199,11 +219,13 @@ static void run(const char *name, const struct filters *s, double per_ns)
 	settled = allocated() - before;
 	check(sw, s);
 	cycles = look_up(sw, s);
+	weigh(sw, 0, &w);
 	dels = change_all(sw, s, delete);
 	printf("%-10s %8zu %8zu %8.1f %8.1f %8.1f %8.1f %10.0f %10.0f %7u %7.1f %7.2f\n", name,
 		s->n_filters, s->n_rules, cycles, cycles / per_ns,
 		(double)bytes / (double)s->n_rules, (double)settled / (double)s->n_rules, adds,
 		dels, rest.steps, rest.ms, rest.longest_ms);
+	print_weight(&w, settled, s->n_rules);
 	fflush(stdout);
 	ft_switch_free(sw);
 }
