@@ -59,6 +59,19 @@ static void qsbr_retire(void *ctx, void (*fn)(void *), void *obj)
 	qsbr_queue.at[i].epoch = atomic_fetch_add(&qsbr_epoch, 1) + 1;
 }
 
+// Whose readers, and no others, are those of this file.
+static inline struct ft_switch *qsbr_switch_new(struct world *w, const struct ft_limits *limits)
+{
+	struct ft_env env = w->env;
+	struct ft_switch *sw;
+
+	env.retire = qsbr_retire;
+	env.workers = QSBR_READERS;
+	sw = ft_switch_new(&env, limits, w);
+	assert_non_null(sw);
+	return sw;
+}
+
 static inline void qsbr_poll(void)
 {
 	while (qsbr_queue.head < qsbr_queue.tail) {

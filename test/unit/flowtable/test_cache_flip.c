@@ -20,14 +20,11 @@
 //
 // Run it under the thread sanitizer (scripts/test, suite tsan). WEFT_FLIPS: how many transactions.
 
-#include "frames.h"
-#include "qsbr.h"
+#include "cached_reader.h"
 
-#include "flowtable/cache.h"
 #include "flowtable/fdb.h"
 #include "flowtable/trace.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -46,22 +43,16 @@ enum {
 	TOP = 1000, // priorities from which on every next one is above all others
 };
 
-static _Atomic bool stop;
 static uint16_t top = TOP;
 static _Atomic uint32_t staged;                 // the newest transaction that a packet may have met
 static _Atomic uint32_t committed[FLOWS + 1];   // the oldest
 static _Atomic uint32_t after[RING][FLOWS + 1]; // a flow's, once that transaction is there
 
 struct reader {
-	struct ft_sink sink; // first
-	pthread_t thread;
-	struct ft_switch *sw;
-	struct ft_cache *cache;
-	void *memory;
-	unsigned worker;
+	struct cached_reader it;    // first
 	uint32_t oldest[FLOWS + 1]; // that may be met by this burst
 	uint32_t newest;            // that was met
-	uint64_t searched, remembered, wrong;
+	uint64_t searched, remembered;
 	_Atomic uint64_t bursts, hits;
 	bool copied; // the latest frame was the group's
 	struct ft_packet copy;
@@ -87,8 +78,8 @@ static bool unseen(const struct reader *r, unsigned flow, uint32_t met)
 // It met this transaction's.
 static void meet(struct reader *r, unsigned flow, uint32_t number)
 {
-	r->wrong += number < r->oldest[flow] || number > atomic_load(&staged) ||
-		    unseen(r, flow, number);
+	r->it.wrong += number < r->oldest[flow] || number > atomic_load(&staged) ||
+		       unseen(r, flow, number);
 	if (number > r->newest)
 		r->newest = number;
 }
@@ -100,12 +91,12 @@ static void look(struct reader *r, const struct ft_packet *p, uint32_t port)
 	unsigned flow = f[33];
 	uint32_t upper = ntohl(ft_get32(f + 8)), lower = ntohl(ft_get32(f + 26));
 
-	r->wrong += upper != lower;
+	r->it.wrong += upper != lower;
 	meet(r, flow, lower);
 	if (port == GROUP_PORT)
 		meet(r, GROUP, ntohl(ft_get32(f + 2)));
 	else
-		r->wrong += port != ports[lower % PORTS] || r->copied != flow % 2;
+		r->it.wrong += port != ports[lower % PORTS] || r->copied != flow % 2;
 	r->copied = port == GROUP_PORT;
 }
 
@@ -136,17 +127,17 @@ static struct ft_packet *sink_clone(struct ft_sink *sink, const struct ft_packet
 
 static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
 {
-	((struct reader *)sink)->wrong++;
+	((struct reader *)sink)->it.wrong++;
 }
 
 static void go_path(struct reader *r, const struct ft_path *path, struct ft_packet *p)
 {
-	ft_cache_count(r->cache, path, 1, LEN, 1);
-	ft_path_run(path, r->worker, 1, p, &r->sink);
+	ft_cache_count(r->it.cache, path, 1, LEN, 1);
+	ft_path_run(path, r->it.worker, 1, p, &r->it.sink);
 	if (path->end == FT_PATH_OUTPUT)
 		look(r, p, *(const uint32_t *)path->target);
 	else
-		r->wrong++;
+		r->it.wrong++;
 	r->remembered++;
 }
 
@@ -175,8 +166,9 @@ static void make_frame(struct reader *r, unsigned flow)
 }
 
 // One packet of each flow, as a worker does it.
-static void burst(struct reader *r)
+static void burst(struct cached_reader *it)
 {
+	struct reader *r = (struct reader *)it;
 	struct ft_packet *left[FLOWS];
 	struct ft_trace *trace[FLOWS];
 	const struct ft_path *path[FLOWS];
@@ -187,55 +179,29 @@ static void burst(struct reader *r)
 	for (unsigned i = 0; i < FLOWS; i++) {
 		r->oldest[i] = atomic_load(&committed[i]);
 		make_frame(r, i);
-		a[i] = (struct ft_arrival){.data = r->frame[i],
-			.front = ft_switch_front(r->sw),
-			.len = LEN,
-			.total_len = LEN,
-			.from = {.sw_number = ft_switch_number(r->sw), .in_port = 1}};
+		a[i] = cached_reader_arrival(it, r->frame[i], LEN);
 	}
-	ft_cache_lookup(r->cache, a, FLOWS, path);
+	ft_cache_lookup(r->it.cache, a, FLOWS, path);
 	for (unsigned i = 0; i < FLOWS; i++) {
 		if (path[i]) {
 			go_path(r, path[i], &r->pkt[i]);
 			continue;
 		}
-		trace[n] = ft_cache_trace(r->cache, i);
+		trace[n] = ft_cache_trace(r->it.cache, i);
 		left[n++] = &r->pkt[i];
 	}
-	ft_switch_process_traced(r->sw, r->worker, 1, left, trace, n, false, &r->sink);
-	ft_cache_learn(r->cache);
+	ft_switch_process_traced(r->it.sw, r->it.worker, 1, left, trace, n, false, &r->it.sink);
+	ft_cache_learn(r->it.cache);
 	atomic_store_explicit(&r->hits, r->remembered, memory_order_relaxed);
 	atomic_fetch_add_explicit(&r->bursts, 1, memory_order_relaxed);
 }
 
-static void *reader_main(void *arg)
-{
-	struct reader *r = arg;
-
-	while (!atomic_load(&stop)) {
-		burst(r);
-		if (!ft_cache_fold(r->cache))
-			qsbr_quiescent(r->worker);
-	}
-	while (ft_cache_fold(r->cache))
-		;
-	qsbr_leave(r->worker);
-	return NULL;
-}
-
 static void reader_start(struct reader *r, struct ft_switch *sw, unsigned worker)
 {
-	size_t bytes = ft_cache_bytes(CACHED);
-
-	*r = (struct reader){.sw = sw, .worker = worker};
-	r->sink = (struct ft_sink){
+	*r = (struct reader){.it.burst = burst};
+	r->it.sink = (struct ft_sink){
 		.output = sink_output, .drop = sink_drop, .clone = sink_clone, .again = sink_again};
-	r->memory = aligned_alloc(64, bytes);
-	assert_non_null(r->memory);
-	memset(r->memory, 0, bytes);
-	r->cache = ft_cache_init(r->memory, CACHED, worker, rng());
-	qsbr_quiescent(worker);
-	assert_int_equal(pthread_create(&r->thread, NULL, reader_main, r), 0);
+	cached_reader_start(&r->it, sw, worker, CACHED);
 }
 
 // ---- the writer
@@ -396,14 +362,9 @@ static void noise(struct ft_switch *sw)
 
 static struct ft_switch *switch_new(struct world *w)
 {
-	struct ft_env env = w->env;
 	struct ft_limits limits = {100000, 16, 16, 1024};
-	struct ft_switch *sw;
+	struct ft_switch *sw = qsbr_switch_new(w, &limits);
 
-	env.retire = qsbr_retire;
-	env.workers = QSBR_READERS;
-	sw = ft_switch_new(&env, &limits, w);
-	assert_non_null(sw);
 	for (unsigned i = 0; i <= PORTS; i++)
 		assert_int_equal(ft_port_set(sw, &(struct ft_port){ports[i], 0, true}), 0);
 	stage_group(sw, 1);
@@ -446,9 +407,8 @@ static void flips(void **state)
 	static struct reader reader[QSBR_READERS];
 	struct world *w = world_new(QSBR_READERS, 1000);
 	struct ft_switch *sw = switch_new(w);
-	const char *env = getenv("WEFT_FLIPS");
 	uint64_t packets = 0;
-	unsigned long n = env ? strtoul(env, NULL, 0) : FLIPS;
+	unsigned long n = flips_wanted(FLIPS);
 
 	for (unsigned i = 0; i < QSBR_READERS; i++)
 		reader_start(&reader[i], sw, i);
@@ -459,16 +419,13 @@ static void flips(void **state)
 			noise(sw);
 		qsbr_keep_up();
 	}
-	atomic_store(&stop, true);
 	for (unsigned i = 0; i < QSBR_READERS; i++) {
 		struct reader *r = &reader[i];
 
-		pthread_join(r->thread, NULL);
+		cached_reader_end(&r->it);
 		printf("reader %u: %llu packets remembered, %llu searched for\n", i,
 			(unsigned long long)r->remembered, (unsigned long long)r->searched);
-		assert_int_equal(r->wrong, 0);
 		packets += r->remembered + r->searched;
-		free(r->memory);
 	}
 	tables_have_counted(sw, packets);
 	ft_switch_free(sw);

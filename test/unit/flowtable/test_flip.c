@@ -174,16 +174,12 @@ static void flips(void **state)
 {
 	struct world *w = world_new(READERS, 10000);
 	struct reader reader[READERS] = {0};
-	struct ft_env env = w->env;
 	struct ft_limits limits = {100000, 16, 16, 16};
 	struct ft_switch *sw;
 	unsigned trees = 0;
 
 	ft_trees_use(FT_TREES_ALWAYS);
-	env.retire = qsbr_retire;
-	env.workers = READERS;
-	sw = ft_switch_new(&env, &limits, w);
-	assert_non_null(sw);
+	sw = qsbr_switch_new(w, &limits);
 	assert_true(ft_txn_begin(sw));
 	put_group(sw, WEFT_GROUP_ADD, 1);
 	stage_generation(sw, 0, 0, 1);

@@ -11,13 +11,10 @@
 //
 // Run it under the thread sanitizer (scripts/test, suite tsan). WEFT_FLIPS: how many transactions.
 
-#include "frames.h"
-#include "qsbr.h"
+#include "cached_reader.h"
 
-#include "flowtable/cache.h"
 #include "flowtable/trace.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -34,22 +31,15 @@ enum {
 #endif
 };
 
-static _Atomic bool stop;
 static _Atomic uint32_t staged;           // the newest transaction that a packet may have met
 static _Atomic uint32_t committed[FLOWS]; // the oldest
 static _Atomic uint32_t flows_of[PORTS];  // bits: a transaction's, by its port
 static const uint8_t targets[FIRST_PORT + PORTS];
 
 struct reader {
-	struct ft_sink sink; // first
-	pthread_t thread;
-	struct ft_switch *sw;
-	struct ft_cache *cache;
-	void *memory;
-	unsigned worker;
+	struct cached_reader it; // first
 	uint32_t frames;
 	uint32_t oldest[FLOWS]; // that may be met by this burst
-	uint64_t wrong;
 	_Atomic uint32_t began; // its latest burst: the newest transaction then
 	_Atomic uint64_t derived, searched;
 	struct ft_packet pkt[FLOWS];
@@ -64,8 +54,8 @@ static void look(struct reader *r, const struct ft_packet *p, uint32_t port)
 	uint32_t newest = atomic_load(&staged), age = (newest - (port - FIRST_PORT)) % PORTS;
 	unsigned flow = p->pkt.data[33];
 
-	r->wrong += newest - age < r->oldest[flow] ||
-		    !(atomic_load(&flows_of[port - FIRST_PORT]) >> flow & 1);
+	r->it.wrong += newest - age < r->oldest[flow] ||
+		       !(atomic_load(&flows_of[port - FIRST_PORT]) >> flow & 1);
 }
 
 static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port, unsigned flags)
@@ -76,7 +66,7 @@ static void sink_output(struct ft_sink *sink, struct ft_packet *p, uint32_t port
 
 static void sink_drop(struct ft_sink *sink, struct ft_packet *p, enum weft_drop why)
 {
-	((struct reader *)sink)->wrong++;
+	((struct reader *)sink)->it.wrong++;
 }
 
 static void make_frame(struct reader *r, unsigned flow)
@@ -102,8 +92,8 @@ static uint64_t go(struct reader *r, const struct ft_path *const path[], uint64_
 		if (!path[i])
 			continue;
 		left &= ~(1ull << i);
-		ft_cache_count(r->cache, path[i], 1, LEN, 1);
-		r->wrong += path[i]->end != FT_PATH_OUTPUT;
+		ft_cache_count(r->it.cache, path[i], 1, LEN, 1);
+		r->it.wrong += path[i]->end != FT_PATH_OUTPUT;
 		look(r, &r->pkt[i], (uint32_t)((const uint8_t *)path[i]->target - targets));
 	}
 	return left;
@@ -117,10 +107,10 @@ static void search(struct reader *r, uint64_t which, bool extracted)
 
 	for (; which; which &= which - 1, n++) {
 		left[n] = &r->pkt[__builtin_ctzll(which)];
-		trace[n] = ft_cache_trace(r->cache, (unsigned)__builtin_ctzll(which));
+		trace[n] = ft_cache_trace(r->it.cache, (unsigned)__builtin_ctzll(which));
 	}
-	ft_switch_process_traced(r->sw, r->worker, 1, left, trace, n, extracted, &r->sink);
-	ft_cache_learn(r->cache);
+	ft_switch_process_traced(r->it.sw, r->it.worker, 1, left, trace, n, extracted, &r->it.sink);
+	ft_cache_learn(r->it.cache);
 	atomic_fetch_add_explicit(&r->searched, n, memory_order_relaxed);
 }
 
@@ -130,8 +120,9 @@ static struct ft_packet *whole(void *ctx, unsigned i)
 }
 
 // One packet of each, as a worker does it (dp_rx_enter()).
-static void burst(struct reader *r)
+static void burst(struct cached_reader *it)
 {
+	struct reader *r = (struct reader *)it;
 	const struct ft_path *path[FLOWS];
 	struct ft_arrival a[FLOWS];
 	uint64_t left = (1ull << FLOWS) - 1;
@@ -140,18 +131,15 @@ static void burst(struct reader *r)
 	for (unsigned i = 0; i < FLOWS; i++) {
 		r->oldest[i] = atomic_load(&committed[i]);
 		make_frame(r, i);
-		a[i] = (struct ft_arrival){.data = r->frame[i],
-			.front = ft_switch_front(r->sw),
-			.len = LEN,
-			.total_len = LEN,
-			.from = {.sw_number = ft_switch_number(r->sw), .in_port = 1}};
+		a[i] = cached_reader_arrival(it, r->frame[i], LEN);
 	}
-	ft_cache_lookup(r->cache, a, FLOWS, path);
+	ft_cache_lookup(r->it.cache, a, FLOWS, path);
 	left = go(r, path, left);
 	if (left && ft_cache_may_derive(a, left)) {
 		uint64_t before = left;
 
-		r->wrong += ft_cache_derive(r->cache, a, FLOWS, left, whole, r, path).filled != 0;
+		r->it.wrong +=
+			ft_cache_derive(r->it.cache, a, FLOWS, left, whole, r, path).filled != 0;
 		left = go(r, path, left);
 		atomic_fetch_add_explicit(&r->derived,
 			(unsigned)__builtin_popcountll(before & ~left), memory_order_relaxed);
@@ -159,33 +147,11 @@ static void burst(struct reader *r)
 	search(r, left, false);
 }
 
-static void *reader_main(void *arg)
-{
-	struct reader *r = arg;
-
-	while (!atomic_load(&stop)) {
-		burst(r);
-		if (!ft_cache_fold(r->cache))
-			qsbr_quiescent(r->worker);
-	}
-	while (ft_cache_fold(r->cache))
-		;
-	qsbr_leave(r->worker);
-	return NULL;
-}
-
 static void reader_start(struct reader *r, struct ft_switch *sw, unsigned worker)
 {
-	size_t bytes = ft_cache_bytes(CACHED);
-
-	*r = (struct reader){.sw = sw, .worker = worker};
-	r->sink = (struct ft_sink){.output = sink_output, .drop = sink_drop};
-	r->memory = aligned_alloc(64, bytes);
-	assert_non_null(r->memory);
-	memset(r->memory, 0, bytes);
-	r->cache = ft_cache_init(r->memory, CACHED, worker, rng());
-	qsbr_quiescent(worker);
-	assert_int_equal(pthread_create(&r->thread, NULL, reader_main, r), 0);
+	*r = (struct reader){.it.burst = burst};
+	r->it.sink = (struct ft_sink){.output = sink_output, .drop = sink_drop};
+	cached_reader_start(&r->it, sw, worker, CACHED);
 }
 
 // ---- the writer
@@ -259,16 +225,11 @@ static void come_to_rest(struct ft_switch *sw)
 
 static struct ft_switch *switch_new(struct world *w)
 {
-	struct ft_env env = w->env;
 	struct ft_limits limits = {1000, 16, 16, 1024};
 	struct pattern asks = {0};
 	struct program drop = {0};
-	struct ft_switch *sw;
+	struct ft_switch *sw = qsbr_switch_new(w, &limits);
 
-	env.retire = qsbr_retire;
-	env.workers = QSBR_READERS;
-	sw = ft_switch_new(&env, &limits, w);
-	assert_non_null(sw);
 	for (uint32_t i = 0; i < PORTS; i++)
 		assert_int_equal(ft_port_set(sw, &(struct ft_port){FIRST_PORT + i, 0, true}), 0);
 	pattern_exact(&asks, WEFT_FIELD_ETH_TYPE, 0x800);
@@ -305,8 +266,7 @@ static void new_flows_meet_one_version(void **state)
 	static struct reader reader[QSBR_READERS];
 	struct world *w = world_new(QSBR_READERS, 1000);
 	struct ft_switch *sw = switch_new(w);
-	const char *env = getenv("WEFT_FLIPS");
-	unsigned long n = env ? strtoul(env, NULL, 0) : FLIPS;
+	unsigned long n = flips_wanted(FLIPS);
 
 	for (unsigned i = 0; i < QSBR_READERS; i++)
 		reader_start(&reader[i], sw, i);
@@ -319,15 +279,12 @@ static void new_flows_meet_one_version(void **state)
 			usleep(200); // long enough for ways to be learned and gone
 		qsbr_keep_up();
 	}
-	atomic_store(&stop, true);
 	for (unsigned i = 0; i < QSBR_READERS; i++) {
 		struct reader *r = &reader[i];
 
-		pthread_join(r->thread, NULL);
+		cached_reader_end(&r->it);
 		printf("reader %u: %llu packets by the gist, %llu by the tables\n", i,
 			(unsigned long long)r->derived, (unsigned long long)r->searched);
-		assert_int_equal(r->wrong, 0);
-		free(r->memory);
 	}
 	ft_switch_free(sw);
 	qsbr_drain();
