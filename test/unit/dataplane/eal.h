@@ -60,6 +60,49 @@ static inline int eal_down(void **state)
 	return rte_eal_cleanup();
 }
 
+static inline void eal_retire(void *ctx, void (*fn)(void *obj), void *obj)
+{
+	dp_rcu_retire(eal_dp.rcu, fn, obj);
+}
+
+static inline uint64_t eal_now_ns(void *ctx)
+{
+	return dp_now_ns();
+}
+
+// For tests with tenants: what their switches are made with, and another worker, with a flow cache.
+static inline void eal_with_tenants(unsigned flows, uint64_t seed)
+{
+	dp_worker_free(eal_dp.worker[0]);
+	eal_dp.opt.flow_cache = flows;
+	eal_dp.seed = seed;
+	eal_dp.env = (struct ft_env){
+		.retire = eal_retire, .now_ns = eal_now_ns, .workers = 1, .seed = 7};
+	eal_dp.worker[0] = dp_worker_new(&eal_dp, 0);
+}
+
+// Before and after a test that is to lose no packet buffer.
+static inline int eal_count_buffers(void **state)
+{
+	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
+	return 0;
+}
+
+static inline int eal_has_buffers(void **state)
+{
+	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+}
+
+// After one whose frames lie on the wire.
+static inline int eal_has_buffers_and_wire(void **state)
+{
+	struct rte_mbuf *m;
+
+	while (!rte_ring_dequeue(eal_wire, (void **)&m))
+		rte_pktmbuf_free(m);
+	return eal_has_buffers(state);
+}
+
 // What the worker's packets on known ways have counted is in the counters, the ledgers' too.
 static inline void eal_fold(void)
 {

@@ -19,25 +19,11 @@
 static struct dp_port vm_port;
 static struct seg big, want;
 
-static inline void retire(void *ctx, void (*fn)(void *obj), void *obj)
-{
-	dp_rcu_retire(eal_dp.rcu, fn, obj);
-}
-
-static inline uint64_t now_ns(void *ctx)
-{
-	return dp_now_ns();
-}
-
 static inline int machine_up(void **state)
 {
 	if (eal_up(state))
 		return -1;
-	dp_worker_free(eal_dp.worker[0]);
-	eal_dp.opt.flow_cache = 1024;
-	eal_dp.seed = rng();
-	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1, .seed = 7};
-	eal_dp.worker[0] = dp_worker_new(&eal_dp, 0);
+	eal_with_tenants(1024, rng());
 	eal_dp.host.vxlan_port = 4789;
 	eal_dp.kept_big = true;
 	eal_port.role = DP_UPLINK;

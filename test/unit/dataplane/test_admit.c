@@ -48,16 +48,6 @@ static uint16_t vm_takes(void *queue, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
-static void retire(void *ctx, void (*fn)(void *obj), void *obj)
-{
-	dp_rcu_retire(eal_dp.rcu, fn, obj);
-}
-
-static uint64_t now_ns(void *ctx)
-{
-	return dp_now_ns();
-}
-
 static void set_up_tenant(unsigned i)
 {
 	struct model *o = &model[i];
@@ -85,11 +75,7 @@ static int up(void **state)
 {
 	if (eal_up(state))
 		return -1;
-	dp_worker_free(eal_dp.worker[0]);
-	eal_dp.opt.flow_cache = 1024;
-	eal_dp.seed = rng();
-	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1, .seed = 7};
-	eal_dp.worker[0] = dp_worker_new(&eal_dp, 0);
+	eal_with_tenants(1024, rng());
 	own = (struct overlay_vtep){.ipv4 = weft_ip_from_v4(htonl(0xac100001)), .vxlan_port = 4789};
 	eal_dp.vtep = &own;
 	eal_port.role = DP_UPLINK;

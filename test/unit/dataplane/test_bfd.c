@@ -30,16 +30,6 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 	return rng() % 100 < percent_fails ? NULL : __real_aligned_alloc(alignment, size);
 }
 
-static void retire(void *ctx, void (*fn)(void *obj), void *obj)
-{
-	dp_rcu_retire(eal_dp.rcu, fn, obj);
-}
-
-static uint64_t now_ns(void *ctx)
-{
-	return dp_now_ns();
-}
-
 static struct weft_ip vtep(unsigned i)
 {
 	return weft_ip_from_v4(htonl(0xac100000u + 2 + i));
@@ -59,7 +49,7 @@ static int up(void **state)
 	if (eal_up(state))
 		return -1;
 	rte_log_set_level(dp_logtype, RTE_LOG_CRIT);
-	eal_dp.env = (struct ft_env){.retire = retire, .now_ns = now_ns, .workers = 1};
+	eal_dp.env = (struct ft_env){.retire = eal_retire, .now_ns = eal_now_ns, .workers = 1};
 	eal_dp.host.vtep4 = weft_ip_from_v4(htonl(0xac100001u));
 	eal_dp.host.bfd = (struct weft_bfd_settings){
 		.mode = WEFT_BFD_MULTIHOP, .mult = 3, .interval_us = 10000};

@@ -266,27 +266,19 @@ static void what_the_device_has_no_room_for_is_dropped(void **state)
 	}
 }
 
-static int before(void **state)
-{
-	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
-	return 0;
-}
-
-static int after(void **state)
-{
-	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(as_without_a_card, before, after),
-		cmocka_unit_test_setup_teardown(one_segment_is_one_packet, before, after),
-		cmocka_unit_test_setup_teardown(frames_that_rules_tell_apart, before, after),
 		cmocka_unit_test_setup_teardown(
-			what_the_driver_refuses_is_done_here, before, after),
+			as_without_a_card, eal_count_buffers, eal_has_buffers),
 		cmocka_unit_test_setup_teardown(
-			what_the_device_has_no_room_for_is_dropped, before, after),
+			one_segment_is_one_packet, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			frames_that_rules_tell_apart, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			what_the_driver_refuses_is_done_here, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(what_the_device_has_no_room_for_is_dropped,
+			eal_count_buffers, eal_has_buffers),
 	};
 
 	rng_seed_from_env();

@@ -501,28 +501,23 @@ static void what_does_not_belong_together(void **state)
 	}
 }
 
-static int before(void **state)
-{
-	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
-	return 0;
-}
-
-static int after(void **state)
-{
-	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(out_as_frame_by_frame, before, after),
-		cmocka_unit_test_setup_teardown(as_few_messages_as_can_be, before, after),
 		cmocka_unit_test_setup_teardown(
-			what_the_kernel_has_no_room_for_is_dropped, before, after),
-		cmocka_unit_test_setup_teardown(next_door_as_frame_by_frame, before, after),
-		cmocka_unit_test_setup_teardown(next_door_what_is_too_long_for_one, before, after),
-		cmocka_unit_test_setup_teardown(in_as_frame_by_frame, before, after),
-		cmocka_unit_test_setup_teardown(what_does_not_belong_together, before, after),
+			out_as_frame_by_frame, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			as_few_messages_as_can_be, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(what_the_kernel_has_no_room_for_is_dropped,
+			eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			next_door_as_frame_by_frame, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			next_door_what_is_too_long_for_one, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			in_as_frame_by_frame, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			what_does_not_belong_together, eal_count_buffers, eal_has_buffers),
 	};
 
 	rng_seed_from_env();

@@ -50,13 +50,7 @@ static int before(void **state)
 	kernel.most = DP_JOIN_FRAMES;
 	memset(&queue, 0, sizeof(queue));
 	queue.join.what = DP_JOIN_TUNNELS;
-	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
-	return 0;
-}
-
-static int after(void **state)
-{
-	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+	return eal_count_buffers(state);
 }
 
 // A train of `n` packets without checksums; the last one is shorter.
@@ -143,9 +137,10 @@ static void a_kernel_that_is_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_burst_of_trains, before, after),
-		cmocka_unit_test_setup_teardown(a_kernel_that_knows_no_trains, before, after),
-		cmocka_unit_test_setup_teardown(a_kernel_that_is_full, before, after),
+		cmocka_unit_test_setup_teardown(a_burst_of_trains, before, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			a_kernel_that_knows_no_trains, before, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(a_kernel_that_is_full, before, eal_has_buffers),
 	};
 
 	rng_seed_from_env();

@@ -59,17 +59,7 @@ static int down(void **state)
 static int before(void **state)
 {
 	dp_vhost_told(vhost, TAKES_BOTH);
-	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
-	return 0;
-}
-
-static int after(void **state)
-{
-	struct rte_mbuf *m;
-
-	while (!rte_ring_dequeue(eal_wire, (void **)&m))
-		rte_pktmbuf_free(m);
-	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+	return eal_count_buffers(state);
 }
 
 // As the vhost library gives it: in as many buffers as it needs.
@@ -250,7 +240,7 @@ static void only_what_is_taken(void **state)
 		frames_of_one(m, 4, v6);
 		assert_int_equal(dp_port_tx(&eal_port, 0, m, 4), 4);
 		assert_int_equal(rte_ring_count(eal_wire), joined ? 1 : 4);
-		after(state);
+		eal_has_buffers_and_wire(state);
 	}
 }
 
@@ -285,12 +275,17 @@ static void a_queue_that_is_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(cut_and_joined, before, after),
-		cmocka_unit_test_setup_teardown(one_after_the_other, before, after),
-		cmocka_unit_test_setup_teardown(a_checksum_left_open, before, after),
-		cmocka_unit_test_setup_teardown(what_cannot_be_cut, before, after),
-		cmocka_unit_test_setup_teardown(only_what_is_taken, before, after),
-		cmocka_unit_test_setup_teardown(a_queue_that_is_full, before, after),
+		cmocka_unit_test_setup_teardown(cut_and_joined, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			one_after_the_other, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			a_checksum_left_open, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			what_cannot_be_cut, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			only_what_is_taken, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			a_queue_that_is_full, before, eal_has_buffers_and_wire),
 	};
 
 	rng_seed_from_env();

@@ -24,17 +24,7 @@ static struct weft_ipc_ledger ledger_of(struct dp_tenant *t)
 static int clean(void **state)
 {
 	memset(eal_dp.nobody->counters, 0, 2 * sizeof(struct dp_counters));
-	*state = (void *)(uintptr_t)rte_mempool_avail_count(eal_dp.pool);
-	return 0;
-}
-
-static int nothing_lost(void **state)
-{
-	struct rte_mbuf *m;
-
-	while (!rte_ring_dequeue(eal_wire, (void **)&m))
-		rte_pktmbuf_free(m);
-	return rte_mempool_avail_count(eal_dp.pool) == (uintptr_t)*state ? 0 : -1;
+	return eal_count_buffers(state);
 }
 
 static void segments_are_cut(void **state)
@@ -524,7 +514,7 @@ static void drops_are_noted_with_their_port(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, clean, nothing_lost)
+#define T(name) cmocka_unit_test_setup_teardown(name, clean, eal_has_buffers_and_wire)
 	const struct CMUnitTest tests[] = {
 		T(segments_are_cut),
 		T(segments_become_one),
