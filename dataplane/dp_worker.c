@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define DP_IDLE_POLLS 100u
+#define DP_HUGE_PAGE ((size_t)2 << 20)
 
 // A burst of one queue, up to what is to be sent, which waits.
 static inline unsigned dp_worker_burst(
@@ -173,19 +174,43 @@ static struct rte_ring *dp_worker_ring(
 	return rte_ring_create_elem(name, esize, n, SOCKET_ID_ANY, flags);
 }
 
-// Pages that nothing was ever put into cost nothing.
+// Whole pages.
+static size_t dp_worker_cache_bytes(const struct dp_worker *w)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (ft_cache_bytes(w->dp->opt.flow_cache) + page - 1) & ~(page - 1);
+}
+
+// Zeros, from the edge of a huge page on; NULL: no memory. Pages that nothing was ever put into
+// cost nothing.
+static void *dp_worker_map(size_t bytes)
+{
+	size_t more = DP_HUGE_PAGE - (size_t)sysconf(_SC_PAGESIZE);
+	char *at = mmap(
+		NULL, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before = -(uintptr_t)at & (DP_HUGE_PAGE - 1);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	if (before)
+		munmap(at, before);
+	if (before < more)
+		munmap(at + before + bytes, more - before);
+	return at + before;
+}
+
 static bool dp_worker_cache(struct dp_worker *w)
 {
 	unsigned flows = w->dp->opt.flow_cache;
-	size_t bytes = ft_cache_bytes(flows);
 	void *memory;
 
 	if (!flows)
 		return true;
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+	memory = dp_worker_map(dp_worker_cache_bytes(w));
+	if (!memory)
 		return false;
-	madvise(memory, bytes, MADV_HUGEPAGE);
+	madvise(memory, ft_cache_huge_bytes(flows), MADV_HUGEPAGE);
 	w->cache = ft_cache_init(memory, flows, w->id, w->dp->seed);
 	ft_cache_tell(w->cache, dp_path_told, w);
 	return true;
@@ -245,7 +270,7 @@ void dp_worker_free(struct dp_worker *w)
 	rte_ring_free(w->events);
 	rte_ring_free(w->rules);
 	if (w->cache)
-		munmap(w->cache, ft_cache_bytes(w->dp->opt.flow_cache));
+		munmap(w->cache, dp_worker_cache_bytes(w));
 	rte_free(w);
 }
 

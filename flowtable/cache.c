@@ -10,34 +10,6 @@
 #define LUCK_LEAST 8u
 #define MARKS_KEPT 4u // one in 16 replaces another
 #define WINDOW 8192u  // packets
-#define MIN_FLOWS 256u
-#define MAX_FLOWS (1u << 24)
-#define PREPARED 8192u // paths ahead of those that are used: a huge page of them
-
-// ---- memory
-
-static uint32_t rounded(unsigned flows)
-{
-	uint32_t n = MIN_FLOWS;
-
-	while (n < flows && n < MAX_FLOWS)
-		n *= 2;
-	return n;
-}
-
-static size_t lines(size_t bytes)
-{
-	return (bytes + 63) & ~(size_t)63;
-}
-
-size_t ft_cache_bytes(unsigned flows)
-{
-	size_t n = rounded(flows);
-
-	return lines(sizeof(struct ft_cache)) + n / WAYS * sizeof(struct line) +
-	       n * (sizeof(struct ft_path) + sizeof(struct ft_alike) + 2 * sizeof(uint32_t)) +
-	       n / WAYS * sizeof(uint16_t);
-}
 
 static void new_keys(struct ft_cache *c)
 {
@@ -49,16 +21,8 @@ static void new_keys(struct ft_cache *c)
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed)
 {
 	struct ft_cache *c = memory;
-	uint32_t n = rounded(flows);
 
-	c->line = (void *)((char *)memory + lines(sizeof(*c)));
-	c->path = (void *)(c->line + n / WAYS);
-	c->alike = (void *)(c->path + n);
-	c->known = (void *)(c->alike + n);
-	c->pending.list = c->known + n;
-	c->life = (void *)(c->pending.list + n);
-	c->mask = n / WAYS - 1;
-	c->room = n;
+	ft_cache_carve(c, ft_cache_rounded(flows));
 	c->worker = worker;
 	c->flows_luck = (struct luck){.best = LUCK_FLOWS, .now = LUCK_FLOWS};
 	c->ways_luck = (struct luck){.best = LUCK_WAYS, .now = LUCK_WAYS};
@@ -264,13 +228,13 @@ static uint32_t path_number(
 	known = &c->known[ft_hash_bytes(p, bytes, c->seed) & (c->room - 1)];
 	p->epoch = now->epoch;
 	if (*known && *known + n <= c->used + 1 && is_like(c, &c->path[*known - 1], p, now)) {
-		ft_alike_merge(&c->alike[*known - 1], alike);
+		ft_alike_merge(alike_of(c, *known - 1), alike);
 		return *known;
 	}
 	if (c->used + n > c->room)
 		return 0;
 	memcpy(&c->path[c->used], p, bytes);
-	c->alike[c->used] = *alike;
+	*alike_of(c, c->used) = *alike;
 	*known = c->used + 1;
 	__atomic_store_n(&c->used, c->used + n, __ATOMIC_RELAXED);
 	return *known;
@@ -410,26 +374,4 @@ unsigned ft_cache_flows(const struct ft_cache *c)
 unsigned ft_cache_room(const struct ft_cache *c)
 {
 	return c->room;
-}
-
-static void prepare_the_rest(struct ft_cache *c, ft_populate_fn *populate)
-{
-	populate(c, (size_t)((char *)c->path - (char *)c));
-	populate(c->known, c->room * sizeof(*c->known));
-	populate(c->life, (c->mask + 1) * sizeof(*c->life));
-}
-
-void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
-{
-	uint32_t used = __atomic_load_n(&c->used, __ATOMIC_RELAXED), from = c->prepared, n;
-
-	if (from == c->room || from >= used + PREPARED)
-		return;
-	if (!from)
-		prepare_the_rest(c, populate);
-	n = c->room - from < PREPARED ? c->room - from : PREPARED;
-	populate(c->path + from, n * sizeof(*c->path));
-	populate(c->alike + from, n * sizeof(*c->alike));
-	populate(c->pending.list + from, n * sizeof(*c->pending.list));
-	c->prepared += n;
 }

@@ -83,9 +83,12 @@ uint32_t ft_switch_number(const struct ft_switch *);
 // ---- the worker's
 
 // `flows` is rounded up to a power of two. Memory that a full cache takes in the worst case, of
-// which what is not used is never touched: ft_cache_bytes(). `memory`: so many zeros, aligned to
-// 64 bytes, the caller's; it can go when the cache is not used any more.
+// which what is not used is never touched: ft_cache_bytes(). The first ft_cache_huge_bytes() of it
+// gain by huge pages (of 2 MiB, on whose edge it lies best); the rest would take many for little.
+// `memory`: so many zeros, aligned to 64 bytes, the caller's; it can go when the cache is not used
+// any more.
 size_t ft_cache_bytes(unsigned flows);
+size_t ft_cache_huge_bytes(unsigned flows);
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed);
 
 // What is known of n (at most FT_BURST) packets. paths[i] NULL: the full way, and then a packet for
@@ -131,9 +134,9 @@ unsigned ft_cache_learn(struct ft_cache *);
 unsigned ft_cache_flows(const struct ft_cache *);
 // How many it has room for.
 unsigned ft_cache_room(const struct ft_cache *);
-// Whoever calls it, always the same thread, now and then: a part of its memory that the worker will
-// touch soon and has not yet is handed to `populate`, or for each new huge page of paths it would
-// wait until the kernel has cleared one. Costs next to nothing where there is nothing
-// to be done.
+// Whoever calls it, always the same thread, now and then: a part of what may lie in huge pages that
+// the worker will touch soon and has not yet is handed to `populate`, or for each new page of paths
+// it would wait until the kernel has cleared one. Costs next to nothing where there is nothing to
+// be done.
 typedef void ft_populate_fn(void *at, size_t bytes);
 void ft_cache_prepare(struct ft_cache *, ft_populate_fn *populate);

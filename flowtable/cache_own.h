@@ -71,7 +71,7 @@ struct ft_cache {
 	struct ft_pending pending;
 	struct line *line;
 	struct ft_path *path;
-	struct ft_alike *alike; // of each path
+	struct ft_alike *alike; // of the first path; the others' before it: alike_of()
 	uint32_t *known;        // hash of a path to its number + 1; a hint
 	uint16_t *life;         // of each line: when it was written last, of `lives`
 	uint16_t mark[MARKS];
@@ -114,6 +114,11 @@ static inline unsigned find(const struct line *l, const struct ft_print *p)
 	return WAYS;
 }
 
+static inline struct ft_alike *alike_of(const struct ft_cache *c, uint32_t path)
+{
+	return c->alike - path;
+}
+
 // Only rules have changed since, and none that could matter?
 static inline bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
 {
@@ -125,7 +130,7 @@ static inline bool renew(const struct ft_cache *c, struct ft_path *p, const stru
 		ft_history_ask(sw);
 		return false;
 	}
-	if (!ft_history_spares(sw, p, &c->alike[p - c->path]))
+	if (!ft_history_spares(sw, p, alike_of(c, (uint32_t)(p - c->path))))
 		return false;
 	p->epoch = now->epoch;
 	return true;
@@ -141,6 +146,12 @@ static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
 {
 	return &c->now[c->at[i]];
 }
+
+// ---- cache_memory.c
+
+uint32_t ft_cache_rounded(unsigned flows);
+// Of a cache for so many flows, rounded: where its parts lie.
+void ft_cache_carve(struct ft_cache *, uint32_t flows);
 
 // ---- cache.c
 

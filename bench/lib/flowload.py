@@ -81,13 +81,14 @@ class Meter:
         self.cost = Cost(wall, cpu, waited)
 
 
-def resident(pids):
-    """Bytes of resident memory of all processes together."""
-    pages = 0
+def resident(pids, what='Rss'):
+    """Bytes of resident memory of all processes together, counted page by page; 'AnonHugePages': those in
+    huge pages (files in huge pages, as DPDK has them, are in neither)."""
+    total = 0
     for pid in pids.values():
-        with open(f'/proc/{pid}/statm', encoding='ascii') as file:
-            pages += int(file.read().split()[1])
-    return pages * os.sysconf('SC_PAGE_SIZE')
+        with open(f'/proc/{pid}/smaps_rollup', encoding='ascii') as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith(f'{what}:'))
+    return total << 10
 
 
 class Sender:
