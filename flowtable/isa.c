@@ -65,7 +65,8 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx512;
 		bits_lookup = ft_bits_avx512;
-		tree_lookup = ft_tree_avx512;
+		tree_lookup =
+			__builtin_cpu_supports("avx512bitalg") ? ft_tree_avx512 : ft_tree_avx2;
 		ft_bits_guess = ft_bits_guess_avx512;
 		ft_gist_walk = ft_gist_avx512;
 		return true;

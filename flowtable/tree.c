@@ -43,10 +43,11 @@ static uint64_t value_of(const struct ft_rule *r, unsigned word)
 static const struct ft_node *leaf_of(
 	const struct ft_tree *t, const struct ft_tree_part *p, const struct ft_rule *r)
 {
-	const struct ft_node *n = &t->node[p->root];
+	const struct ft_node *n =
+		&t->node[p->at + ft_tree_bits(value_of(r, t->word[p->root]), p->bits)];
 
-	while (!n->leaf)
-		n = &t->node[n->at + ft_tree_bits(value_of(r, n->word), n->mask)];
+	while (!ft_node_is_leaf(n))
+		n = &t->node[n->at + ft_node_child(n, value_of(r, t->word[ft_node_word(n)]))];
 	return n;
 }
 
@@ -56,7 +57,7 @@ static _Atomic(struct ft_rule *) *slot_in_leaf(const struct ft_tree *t,
 	const uint32_t *block = t->lane + leaf->at;
 	uint32_t n;
 
-	for (uint32_t left = leaf->lanes; left; left -= n) {
+	for (uint32_t left = ft_node_lanes(leaf); left; left -= n) {
 		n = left < FT_TREE_BLOCK ? left : FT_TREE_BLOCK;
 		for (uint32_t i = 0; i < n; i++) {
 			_Atomic(struct ft_rule *) *slot = &t->rule[block[2 * n * p->words + i]];
@@ -130,7 +131,7 @@ static bool may_pay(const struct ft_classifier *c)
 	uint64_t enough = c->tree ? c->heads / FT_TREE_WORN : c->tree_wait;
 
 	if (ft_trees == FT_TREES_ALWAYS)
-		return c->heads && c->tree_changes;
+		return c->heads && c->heads <= FT_TREE_RULES_MAX && c->tree_changes;
 	return c->planned_all && c->heads >= FT_TREE_RULES && c->heads <= FT_TREE_RULES_MAX &&
 	       c->tree_changes > enough && ft_tuples_cost(c) >= FT_TREE_PAYS &&
 	       ft_trees == FT_TREES_IF_QUICKER;

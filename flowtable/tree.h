@@ -37,37 +37,55 @@
 
 #define FT_TREE_PARTS 4u
 #define FT_TREE_DEPTH 4u
-#define FT_TREE_LEAF 1024u // lanes
-#define FT_TREE_WORDS 12u  // of 32 bits, that the rules of a part look at
-#define FT_TREE_COMMON 4u  // words besides of which all want the same
-#define FT_TREE_BLOCK 16u  // lanes that are compared at once
+#define FT_TREE_LEAF 1024u   // lanes
+#define FT_TREE_KEY_WORDS 8u // of 64 bits, that all rules look at
+#define FT_TREE_WORDS 12u    // of 32 bits, that the rules of a part look at
+#define FT_TREE_COMMON 4u    // of 64 bits, of which all want the same
+#define FT_TREE_BLOCK 16u    // lanes that are compared at once
 #define FT_TREE_NONE UINT32_MAX
 #define FT_TREE_RULES 512u // chains at least
-#define FT_TREE_RULES_MAX (1u << 20)
+#define FT_TREE_RULES_MAX ((1u << 20) - 1)
 #define FT_TREE_WORN 64u       // made anew when one in so many has changed
 #define FT_TREE_PAYS 120u      // cycles that the tuples cost
 #define FT_TREE_FAR (2u << 20) // bytes
 #define FT_TREE_BEYOND 64u     // words that a vector may read behind the last lane
 
+#define FT_NODE_BITS 8u
+#define FT_ROOT_BITS 16u
+#define FT_NODE_NONE 0xfffffu // no rank: there are fewer
+
+// Four to a cache line, and all that is needed to go on in two loads.
 struct ft_node {
-	uint64_t mask;  // which bits of the word; 0 in a leaf
-	uint32_t at;    // the first child's number; in a leaf where in `lane` its lanes begin
-	uint32_t first; // the lowest rank in it; FT_TREE_NONE: it is empty
-	uint32_t lanes; // 0 if not a leaf
-	uint8_t word;
-	bool leaf;
-} __attribute__((aligned(32)));
-static_assert(sizeof(struct ft_node) == 32, "in one line");
+	uint8_t bit[FT_NODE_BITS]; // numbers in the word; their values are those of the child's
+				   // number
+	uint32_t at;               // the first child's; in a leaf where in `lane` its lanes begin
+	uint32_t about;            // from below:
+			// 11 bits  a leaf's lanes; or 3 of the word (ft_tree.word), and 8
+			//          for each of the bits, whether it is one
+			// 1 bit    whether it is a leaf
+			// 20 bits  the lowest rank in it; FT_NODE_NONE: it is empty
+} __attribute__((aligned(16)));
+static_assert(sizeof(struct ft_node) == 16, "four in a line");
+
+#define FT_NODE_KEEP_AT 3u
+#define FT_NODE_LEAF_AT 11u
+#define FT_NODE_FIRST_AT 12u
+static_assert(FT_TREE_LEAF < 1u << FT_NODE_LEAF_AT, "lanes fit");
+static_assert(FT_TREE_RULES_MAX <= FT_NODE_NONE, "ranks fit");
 
 struct ft_tree_part {
-	uint32_t root;
-	uint32_t first; // the lowest rank in it
+	uint32_t first;            // the lowest rank in it
+	uint32_t at;               // the root's first child
+	uint64_t bits;             // that lead to one, a mask of the word,
+	uint8_t root;              // which is this one of ft_tree.word;
+	uint16_t keep;             // as many ones as there are bits,
+	uint8_t bit[FT_ROOT_BITS]; // which are these
 	uint32_t words;
 	uint32_t commons;
 	uint8_t word[FT_TREE_WORDS];
-	uint8_t common[FT_TREE_COMMON];
-	uint32_t common_value[FT_TREE_COMMON];
-	uint32_t common_mask[FT_TREE_COMMON];
+	uint8_t common[FT_TREE_COMMON]; // of ft_tree.word
+	uint64_t common_value[FT_TREE_COMMON];
+	uint64_t common_mask[FT_TREE_COMMON];
 };
 
 // Lanes lie in blocks of FT_TREE_BLOCK, or what is left, n: for each word of the part n values and
@@ -77,12 +95,40 @@ struct ft_tree {
 	uint32_t parts;
 	uint32_t slots;
 	bool far; // larger than a core's second cache
+	uint32_t n_words;
+	uint8_t word[FT_TREE_KEY_WORDS]; // of 64 bits, that rules look at
 	struct ft_node *node;
 	void *nodes; // the block they lie in
 	uint32_t *lane;
 	_Atomic(struct ft_rule *) *rule; // of each slot
 	struct ft_tree_part part[FT_TREE_PARTS];
 };
+
+static inline bool ft_node_is_leaf(const struct ft_node *n)
+{
+	return n->about >> FT_NODE_LEAF_AT & 1;
+}
+
+static inline uint32_t ft_node_first(const struct ft_node *n)
+{
+	return n->about >> FT_NODE_FIRST_AT;
+}
+
+static inline uint32_t ft_node_lanes(const struct ft_node *leaf)
+{
+	return leaf->about & ((1u << FT_NODE_LEAF_AT) - 1);
+}
+
+// Of ft_tree.word.
+static inline unsigned ft_node_word(const struct ft_node *n)
+{
+	return n->about & ((1u << FT_NODE_KEEP_AT) - 1);
+}
+
+static inline uint32_t ft_node_keep(const struct ft_node *n)
+{
+	return n->about >> FT_NODE_KEEP_AT & ((1u << FT_NODE_BITS) - 1);
+}
 
 static inline uint32_t ft_tree_block_words(const struct ft_tree_part *p, uint32_t lanes)
 {
@@ -101,6 +147,16 @@ static inline uint32_t ft_tree_bits(uint64_t word, uint64_t mask)
 		bits |= (uint32_t)(word >> __builtin_ctzll(mask) & 1) << i;
 	return bits;
 #endif
+}
+
+// The child's number.
+static inline uint32_t ft_node_child(const struct ft_node *n, uint64_t word)
+{
+	uint32_t child = 0;
+
+	for (unsigned i = 0; i < FT_NODE_BITS; i++)
+		child |= (uint32_t)(word >> n->bit[i] & 1) << i;
+	return child & ft_node_keep(n);
 }
 
 // ---- workers

@@ -10,7 +10,6 @@
 #define SAMPLE 1024u
 #define ENTRIES (4 * SAMPLE)
 #define ROOT_BITS 14u
-#define NODE_BITS 10u
 #define FEW FT_TREE_BLOCK // rules, of which a leaf is made at once
 
 // A rule of the sample, in one of its cells; those of a cell lie together.
@@ -183,7 +182,7 @@ static void sample_word(struct ft_tree_choice *c, const struct ft_tree_plan *p,
 // So many that leaves come out half full, if they come out even.
 static uint32_t most_bits(const struct ft_tree_seed *seed)
 {
-	uint32_t bits = 1, max = seed->depth ? NODE_BITS : ROOT_BITS;
+	uint32_t bits = 1, max = seed->depth ? FT_NODE_BITS : ROOT_BITS;
 
 	while (bits < max && seed->n > (FEW / 2) << bits)
 		bits++;
@@ -289,9 +288,8 @@ static bool make_leaf(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
 		return false;
 	*leaf = (struct ft_node){
 		.at = (uint32_t)p->n_lanes,
-		.first = seed->n ? seed->rank[0] : FT_TREE_NONE,
-		.lanes = seed->n,
-		.leaf = true,
+		.about = seed->n | 1u << FT_NODE_LEAF_AT |
+			 (seed->n ? seed->rank[0] : FT_NODE_NONE) << FT_NODE_FIRST_AT,
 	};
 	to = p->tree->lane + p->n_lanes;
 	for (uint32_t i = 0; i < seed->n; i += n) {
@@ -390,6 +388,32 @@ static void end_node(struct ft_tree_choice *c)
 	c->stage = NOTHING;
 }
 
+// Numbers of the bits of the mask.
+static void list_bits(uint8_t *bit, uint64_t mask)
+{
+	for (; mask; mask &= mask - 1)
+		*bit++ = (uint8_t)__builtin_ctzll(mask);
+}
+
+static void write_root(struct ft_tree_part *part, const struct cut *cut, uint32_t first)
+{
+	part->at = first;
+	part->root = (uint8_t)cut->word;
+	part->bits = cut->bits;
+	part->keep = (uint16_t)(cut->n - 1);
+	list_bits(part->bit, cut->bits);
+}
+
+static void write_node(struct ft_node *node, const struct ft_tree_choice *c, uint32_t first)
+{
+	*node = (struct ft_node){
+		.at = first,
+		.about = c->cut.word | (c->cut.n - 1) << FT_NODE_KEEP_AT |
+			 c->seed.rank[0] << FT_NODE_FIRST_AT,
+	};
+	list_bits(node->bit, c->cut.bits);
+}
+
 // All are filled in, so `from` says where those of each child end.
 static bool end_cut(struct ft_tree_choice *c, struct ft_tree_plan *p)
 {
@@ -399,12 +423,10 @@ static bool end_cut(struct ft_tree_choice *c, struct ft_tree_plan *p)
 	if (!to)
 		return false;
 	push_children(to, &c->seed, &c->cut, c->cut.rank, first);
-	p->tree->node[c->seed.node] = (struct ft_node){
-		.mask = c->cut.bits,
-		.at = first,
-		.first = c->seed.rank[0],
-		.word = p->word[c->cut.word],
-	};
+	if (c->seed.depth)
+		write_node(&p->tree->node[c->seed.node], c, first);
+	else
+		write_root(&p->tree->part[p->tree->parts - 1], &c->cut, first);
 	end_node(c); // the ranks are the first child's
 	return true;
 }
@@ -418,7 +440,7 @@ bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
 		free(rank);
 		return false;
 	}
-	p->tree->part[p->tree->parts - 1].root = root;
+	p->tree->part[p->tree->parts - 1].at = root; // without bits: its only child
 	p->part_lanes = p->part_depth = 0;
 	p->blocks = 0;
 	*seed = (struct ft_tree_seed){

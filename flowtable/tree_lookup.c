@@ -1,31 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The workers' side of trees: a burst through one part after the other, in stages, so that the
-// cache misses of all keys overlap. Which keys go on is kept in lists that grow by what a
-// comparison says, without a branch: what one key does, the next does not, and a branch that is
-// guessed wrong costs as much as a node.
+// cache misses of all keys overlap.
 //
 // Compiled for each instruction set, with FT_TREE as the name.
-#include "flowtable/tree.h"
-
-#include "flowtable/flowtable.h"
 #include "flowtable/lookup_key.h"
-
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
-static_assert(FT_BURST <= 64, "a bit for each key");
-
-struct walk {
-	const struct ft_tree *tree;
-	const struct weft_flow_key *const *keys;
-	unsigned n;
-	unsigned n_going, n_there;
-	uint8_t going[FT_BURST + 1]; // keys, on their way
-	uint8_t there[FT_BURST + 1]; // in a leaf
-	const struct ft_node *at[FT_BURST];
-	uint32_t best[FT_BURST]; // rank
-};
+#include "flowtable/tree_walk.h"
+#include "flowtable/tree_walk512.h"
 
 static inline uint32_t key_word32(const struct weft_flow_key *key, unsigned word)
 {
@@ -35,101 +15,15 @@ static inline uint32_t key_word32(const struct weft_flow_key *key, unsigned word
 	return v;
 }
 
-static inline const struct ft_node *child_of(
-	const struct ft_tree *t, const struct ft_node *n, const struct weft_flow_key *key)
-{
-	return t->node + n->at + ft_tree_bits(ft_key_word(key, n->word), n->mask);
-}
-
-static inline const void *lanes_of(const struct ft_tree *t, const struct ft_node *leaf)
-{
-	return t->lane + leaf->at;
-}
-
-// ---- the way to a leaf
-
-// Those that have what all rules of the part want, and no rule that is as good as any of these.
-static inline void list_keys(struct walk *w, const struct ft_tree_part *p)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < w->n; i++) {
-		uint32_t differ = 0;
-
-		for (uint32_t k = 0; k < p->commons; k++)
-			differ |= (key_word32(w->keys[i], p->common[k]) ^ p->common_value[k]) &
-				  p->common_mask[k];
-		w->going[n] = (uint8_t)i;
-		n += (unsigned)!differ & (w->best[i] > p->first);
-	}
-	w->n_going = n;
-	w->n_there = 0;
-}
-
-static inline void leave_root(struct walk *w, const struct ft_node *root)
-{
-	for (unsigned j = 0; j < w->n_going; j++) {
-		unsigned i = w->going[j];
-
-		w->at[i] = root->leaf ? root : child_of(w->tree, root, w->keys[i]);
-		__builtin_prefetch(w->at[i]);
-	}
-}
-
-static inline const void *either(bool first, const void *a, const void *b)
-{
-	uintptr_t mask = -(uintptr_t)first;
-
-	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
-}
-
-// Where a node leads to: itself, if it is a leaf. What is needed there is asked for.
-static inline __attribute__((always_inline)) const struct ft_node *next_of(
-	const struct ft_tree *t, const struct ft_node *n, const struct weft_flow_key *key, bool far)
-{
-	const void *child;
-
-	if (!far) {
-		child = child_of(t, n, key);
-		__builtin_prefetch(either(n->leaf, lanes_of(t, n), child));
-		return either(n->leaf, n, child);
-	}
-	child = n->leaf ? n : child_of(t, n, key);
-	__builtin_prefetch(n->leaf ? lanes_of(t, n) : child);
-	return child;
-}
-
-// A node further. Those in leaves stay there, if a better rule may be in it. Where nodes are near a
-// wrong guess is what costs most; where they are far a right one goes on without waiting for them.
-static inline __attribute__((always_inline)) void go_on(struct walk *w, bool far)
-{
-	unsigned left = 0;
-
-	for (unsigned j = 0; j < w->n_going; j++) {
-		unsigned i = w->going[j];
-		const struct ft_node *n = w->at[i];
-
-		w->at[i] = next_of(w->tree, n, w->keys[i], far);
-		w->there[w->n_there] = (uint8_t)i;
-		w->n_there += (unsigned)n->leaf & (n->first < w->best[i]);
-		w->going[left] = (uint8_t)i;
-		left += (unsigned)!n->leaf;
-	}
-	w->n_going = left;
-}
-
-// The first line of each has been asked for.
-static inline void prefetch_lanes(const struct walk *w)
-{
-	for (unsigned j = 0; j < w->n_there; j++) {
-		const char *p = lanes_of(w->tree, w->at[w->there[j]]);
-
-		for (unsigned line = 1; line < 6; line++)
-			__builtin_prefetch(p + 64 * line);
-	}
-}
-
 // ---- the lanes of a leaf
+
+static inline void ft_leaf_prefetch(const struct ft_tree *t, const struct ft_node *leaf)
+{
+	const uint32_t *p = t->lane + leaf->at;
+
+	for (unsigned line = 0; line < 6; line++)
+		__builtin_prefetch(p + 16 * line);
+}
 
 #if defined(__AVX512BW__)
 
@@ -207,14 +101,14 @@ static inline uint32_t min32(uint32_t a, uint32_t b)
 // The blocks number `block` of the leaves. Lanes are in the order of their ranks, so the first that
 // fits is the leaf's; those that have none, and more blocks, stay.
 static inline __attribute__((always_inline)) void compare_blocks(
-	struct walk *w, const struct ft_tree_part *p, unsigned words, uint32_t block)
+	struct ft_walk *w, const struct ft_tree_part *p, unsigned words, uint32_t block)
 {
 	unsigned left = 0;
 
 	for (unsigned j = 0; j < w->n_there; j++) {
 		unsigned i = w->there[j];
 		const struct ft_node *leaf = w->at[i];
-		uint32_t lanes = leaf->lanes - FT_TREE_BLOCK * block;
+		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
 		uint32_t n = min32(lanes, FT_TREE_BLOCK);
 		const uint32_t *lane =
 			w->tree->lane + leaf->at + block * FT_TREE_BLOCK * (2 * words + 1);
@@ -228,17 +122,9 @@ static inline __attribute__((always_inline)) void compare_blocks(
 	w->n_there = left;
 }
 
-static void search_part(struct walk *w, const struct ft_tree_part *p)
+static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 {
-	list_keys(w, p);
-	leave_root(w, &w->tree->node[p->root]);
-	while (w->n_going) {
-		if (w->tree->far)
-			go_on(w, true);
-		else
-			go_on(w, false);
-	}
-	prefetch_lanes(w);
+	ft_walk_part(w, p);
 	for (uint32_t block = 0; w->n_there; block++) {
 		if (p->words == 4)
 			compare_blocks(w, p, 4, block);
@@ -249,7 +135,7 @@ static void search_part(struct walk *w, const struct ft_tree_part *p)
 
 // ---- ranks to rules
 
-static inline void prefetch_rules(const struct walk *w)
+static inline void prefetch_rules(const struct ft_walk *w)
 {
 	const struct ft_tree *t = w->tree;
 
@@ -276,13 +162,14 @@ uint64_t FT_TREE(const struct ft_tree *t, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
 	uint64_t ask = 0;
-	struct walk w;
+	struct ft_walk w;
 
 	w.tree = t;
 	w.keys = keys;
 	w.n = n;
 	for (unsigned i = 0; i < n; i++)
 		w.best[i] = FT_TREE_NONE;
+	ft_walk_begin(&w);
 	for (uint32_t i = 0; i < t->parts; i++)
 		search_part(&w, &t->part[i]);
 	prefetch_rules(&w);

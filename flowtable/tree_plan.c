@@ -36,6 +36,8 @@ static bool gather_end(struct ft_tree_plan *p)
 		return false;
 	for (uint64_t map = p->map; map; map &= map - 1)
 		p->word[p->n_words++] = (uint8_t)__builtin_ctzll(map);
+	p->tree->n_words = p->n_words;
+	memcpy(p->tree->word, p->word, sizeof(p->word));
 	p->tree->rule = calloc(p->n, sizeof(p->tree->rule[0]));
 	p->bits = malloc(2 * (size_t)p->n_words * p->n * sizeof(p->bits[0]));
 	p->left = malloc(p->n * sizeof(p->left[0]));
@@ -182,24 +184,33 @@ static void take_rule(struct ft_tree_plan *p, uint32_t rank_of)
 	p->taken[p->n_taken++] = rank_of;
 }
 
+static void add_common(struct ft_tree_part *part, unsigned half, const struct ft_tree_survey *s)
+{
+	uint32_t i = part->commons;
+
+	if (!i || part->common[i - 1] != half / 2)
+		part->common[part->commons++] = (uint8_t)(half / 2);
+	else
+		i--;
+	memcpy((char *)&part->common_value[i] + 4 * (half % 2), &s->value, 4);
+	memcpy((char *)&part->common_mask[i] + 4 * (half % 2), &s->mask, 4);
+}
+
 // What its rules have in common is asked once, what they differ in by each lane. False: too much.
 static bool describe(struct ft_tree_plan *p)
 {
 	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
-	const struct ft_tree_survey *s = p->survey;
 
 	part->first = p->taken[0];
 	for (unsigned h = 0; h < 2 * p->n_words; h++) {
-		uint8_t word = (uint8_t)(2 * p->word[h / 2] + h % 2);
+		const struct ft_tree_survey *s = &p->survey[h];
 
-		if (!s[h].mask)
+		if (!s->mask)
 			continue;
-		if (!s[h].differs && part->commons < FT_TREE_COMMON) {
-			part->common_value[part->commons] = s[h].value;
-			part->common_mask[part->commons] = s[h].mask;
-			part->common[part->commons++] = word;
+		if (!s->differs && part->commons < FT_TREE_COMMON) {
+			add_common(part, h, s);
 		} else if (part->words < FT_TREE_WORDS) {
-			part->word[part->words++] = word;
+			part->word[part->words++] = (uint8_t)(2 * p->word[h / 2] + h % 2);
 		} else {
 			return false;
 		}

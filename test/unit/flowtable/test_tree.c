@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trees of thousands of rules, whose roots are wide and whose keys go different ways, against a
+// look at all rules. (test_oracle.c has small ones, with all that happens to rules meanwhile.)
+
+#include "world.h"
+
+#include "flowtable/lookup.h"
+#include "flowtable/tables.h"
+#include "flowtable/tree.h"
+#include "flowtable/tuple.h"
+
+#define RULES 8000u
+#define BURSTS 60u
+
+static struct weft_match match[RULES];
+static uint16_t priority[RULES]; // 0: it has gone
+
+static uint32_t random_prefix(void)
+{
+	return rng() % 4 ? 0xffffffffu << rng() % 25 : 0;
+}
+
+static struct weft_match random_match(void)
+{
+	struct pattern p = {0};
+
+	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x0800);
+	pattern_masked(&p, WEFT_FIELD_IPV4_SRC, rng() & 0xffffffffu, random_prefix());
+	pattern_masked(&p, WEFT_FIELD_IPV4_DST, rng() & 0xffffffffu, random_prefix());
+	if (rng() % 2) {
+		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 17);
+		if (rng() % 2)
+			pattern_exact(&p, WEFT_FIELD_UDP_DST, rng() % 4);
+	}
+	return pattern_match(&p);
+}
+
+static void add_rule(struct world *w, uint32_t i)
+{
+	struct weft_flow_mod mod;
+	struct program p = program_out(1 + i % 100);
+
+	match[i] = random_match();
+	priority[i] = (uint16_t)(1 + rng() % 65535);
+	mod = flow_mod_of(WEFT_FLOW_ADD, 0, priority[i]);
+	assert_int_equal(ft_flow_mod(w->sw, &mod, &match[i], &p.instr), WEFT_E_NONE);
+}
+
+static const struct ft_tree *tree_of(struct world *w)
+{
+	const struct ft_tuple_array *a = atomic_load(&ft_table_of(w->sw, 0)->classifier.published);
+
+	return a->tree;
+}
+
+static void come_to_rest(struct world *w)
+{
+	for (unsigned quiet = 0; quiet < 3;)
+		quiet = ft_settle(w->sw) || ft_settle_more(w->sw) ? 0 : quiet + 1;
+	world_grace(w);
+}
+
+// One that fits a rule, by chance others, or none.
+static struct weft_flow_key random_key(void)
+{
+	const struct weft_match *m = &match[rng() % RULES];
+	struct weft_flow_key key = {.eth_type = htons(rng() % 32 ? 0x0800 : 0x86dd)};
+	unsigned i = 0;
+
+	key.ipv4_src = (uint32_t)rng();
+	key.ipv4_dst = (uint32_t)rng();
+	key.ip_proto = rng() % 2 ? 6 : 17;
+	key.l4_dst = htons(rng() % 4);
+	for (uint64_t map = m->map; map && rng() % 16; map &= map - 1, i++) {
+		char *at = (char *)&key + 8 * __builtin_ctzll(map);
+		uint64_t word;
+
+		memcpy(&word, at, 8);
+		word = (word & ~m->mask[i]) | m->value[i];
+		memcpy(at, &word, 8);
+	}
+	return key;
+}
+
+static bool fits(const struct weft_match *m, const struct weft_flow_key *key)
+{
+	uint64_t differ = 0, word;
+	unsigned i = 0;
+
+	for (uint64_t map = m->map; map; map &= map - 1, i++) {
+		memcpy(&word, (const char *)key + 8 * __builtin_ctzll(map), 8);
+		differ |= (word ^ m->value[i]) & m->mask[i];
+	}
+	return !differ;
+}
+
+static int best_of_all(const struct weft_flow_key *key)
+{
+	int best = -1;
+
+	for (uint32_t i = 0; i < RULES; i++)
+		if (priority[i] && priority[i] > best && fits(&match[i], key))
+			best = priority[i];
+	return best;
+}
+
+static void check_burst(struct world *w)
+{
+	struct weft_flow_key key[FT_BURST];
+	const struct weft_flow_key *keys[FT_BURST];
+	const struct ft_rule *found[FT_BURST];
+	int want[FT_BURST];
+	unsigned n = 1 + rng() % FT_BURST;
+
+	for (unsigned i = 0; i < n; i++) {
+		key[i] = random_key();
+		keys[i] = &key[i];
+		want[i] = best_of_all(&key[i]);
+	}
+	for (int isa = 0; isa < FT_ISA_MAX; isa++) {
+		if (!ft_isa_use((enum ft_isa)isa))
+			continue;
+		ft_table_lookup_burst(w->sw, 0, ft_version(w->sw), keys, n, found);
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(found[i] ? found[i]->priority : -1, want[i]);
+	}
+}
+
+static unsigned most_bits(const struct ft_tree *t)
+{
+	unsigned most = 0, n;
+
+	for (uint32_t i = 0; i < t->parts; i++) {
+		n = (unsigned)__builtin_popcountll(t->part[i].bits);
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+static void finds_what_all_rules_say(void **state)
+{
+	struct world *w = world_new(1, RULES);
+
+	ft_trees_use(FT_TREES_ALWAYS);
+	for (uint32_t i = 0; i < RULES; i++)
+		add_rule(w, i);
+	come_to_rest(w);
+	assert_non_null(tree_of(w));
+	assert_true(most_bits(tree_of(w)) > FT_NODE_BITS);
+	for (unsigned i = 0; i < BURSTS; i++)
+		check_burst(w);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_what_all_rules_say),
+	};
+
+	rng_seed_from_env();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
