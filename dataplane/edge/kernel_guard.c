@@ -50,9 +50,11 @@ static int dp_guard_open(int family, int type, int proto, uint16_t port)
 		fd = -1;
 	}
 	if (fd < 0)
-		DP_LOG(WARNING, "cannot hold %s for IPv%c: %s; the kernel may answer our packets",
-			port ? "a UDP port" : "GRE", family == AF_INET ? '4' : '6',
-			strerror(errno));
+		DP_LOG(WARNING, "cannot hold %s %u for IPv%c: %s; %s",
+			port ? "UDP port" : "IP protocol", port ? port : IPPROTO_GRE,
+			family == AF_INET ? '4' : '6', strerror(errno),
+			errno == EADDRINUSE ? "whoever has it gets our packets, too"
+					    : "the kernel may answer our packets");
 	return fd;
 }
 
