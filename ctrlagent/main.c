@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "core/core.h"
 #include "metrics/metrics.h"
+#include "weft/process/descriptors.h"
 
 #define AGENT_LOG_MODULE "agent"
 #include "log.h"
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
 
 	parse(&o, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	weft_descriptors_raise();
 	struct event_base *base = event_base_new();
 	int status = run(&o, base);
 	event_base_free(base);

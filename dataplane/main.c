@@ -7,6 +7,7 @@
 #include "dp_eal.h"
 #include "dp_heap.h"
 #include "dp_log.h"
+#include "weft/process/descriptors.h"
 
 #include <signal.h>
 
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 		return rc > 0 ? 0 : 2;
 	dp_heap_start(!dp.opt.no_huge);
 	signal(SIGPIPE, SIG_IGN);
+	weft_descriptors_raise();
 	if (dp_eal_init(&dp.opt))
 		return 1;
 	rc = dp_control_start(&dp);

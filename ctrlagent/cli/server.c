@@ -4,18 +4,17 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/listener.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/verbs.h"
+#include "session/listener.h"
+#include "session/target.h"
 
 #define AGENT_LOG_MODULE "cli"
 #include "log.h"
@@ -29,8 +28,7 @@ struct cli_connection {
 
 struct cli_server {
 	struct agent *agent;
-	char *path;
-	struct evconnlistener *listener;
+	struct session_listener *listener;
 	LIST_HEAD(, cli_connection) connections;
 	unsigned count;
 };
@@ -165,8 +163,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 // ---- the socket
 
-static void on_accept(
-	struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+static void on_accepted(void *arg, int fd, const char *peer)
 {
 	struct cli_server *s = arg;
 
@@ -185,17 +182,6 @@ static void on_accept(
 	s->count++;
 }
 
-// A socket that nobody answers at is what a killed agent left.
-static bool is_served(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return served;
-}
-
 // /run/weft is not there before somebody makes it.
 static void make_folder(const char *path)
 {
@@ -205,46 +191,28 @@ static void make_folder(const char *path)
 	free(copy);
 }
 
-// Returns a listening socket or -errno.
-static int listen_at(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	if (is_served(&addr))
-		return -EADDRINUSE;
-	make_folder(path);
-	unlink(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	mode_t old = umask(0177);
-	int bound = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
-	umask(old);
-	if (bound == 0 && listen(fd, 16) == 0)
-		return fd;
-	int error = -errno;
-	close(fd);
-	return error;
-}
-
 struct cli_server *cli_server_new(struct agent *agent, const char *path, char **error)
 {
-	int fd = listen_at(path);
-
-	if (fd < 0) {
-		*error = agent_format(
-			"%s: %s", path, fd == -EADDRINUSE ? "another agent has it" : strerror(-fd));
-		return NULL;
-	}
+	struct session_target t;
+	char why[200], *target = agent_format("punix:%s", path);
 	struct cli_server *s = agent_zalloc(sizeof(*s));
+
 	s->agent = agent;
-	s->path = agent_strdup(path);
 	LIST_INIT(&s->connections);
-	s->listener = evconnlistener_new(agent->base, on_accept, s, LEV_OPT_CLOSE_ON_FREE, 0, fd);
-	return s;
+	make_folder(path);
+	errno = 0;
+	if (session_target_parse(&t, target, why, sizeof(why)) == 0)
+		s->listener =
+			session_listener_new(agent->base, &t, on_accepted, s, why, sizeof(why));
+	if (s->listener) {
+		free(target);
+		return s;
+	}
+	*error = errno == EADDRINUSE ? agent_format("%s: another agent has it", path)
+				     : agent_strdup(why);
+	free(target);
+	free(s);
+	return NULL;
 }
 
 void cli_server_free(struct cli_server *s)
@@ -253,8 +221,6 @@ void cli_server_free(struct cli_server *s)
 		return;
 	while (!LIST_EMPTY(&s->connections))
 		connection_free(LIST_FIRST(&s->connections));
-	evconnlistener_free(s->listener);
-	unlink(s->path);
-	free(s->path);
+	session_listener_free(s->listener);
 	free(s);
 }

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "session/conn.h"
+#include "session/descriptors.h"
 #include "session/listener.h"
 #include "session/snoop.h"
 #include "session/tls.h"
@@ -37,15 +38,20 @@ static void enter(struct session_endpoint *e, enum session_endpoint_state state)
 	e->since = time(NULL);
 }
 
+// Once per cause, or a controller that is away for a day fills the log.
+static void say(struct session_endpoint *e, const char *why)
+{
+	if (strcmp(why, e->last_error) != 0)
+		log_warning("%s: %s: %s", e->sw->set.tenant_name, e->target.text, why);
+	snprintf(e->last_error, sizeof(e->last_error), "%s", why);
+}
+
 static void back_off(struct session_endpoint *e, const char *why)
 {
 	struct timeval wait = {.tv_sec = e->backoff_s};
 	uint32_t max = e->sw->set.max_backoff_s;
 
-	// Once per cause, or a controller that is away for a day fills the log.
-	if (strcmp(why, e->last_error) != 0)
-		log_warning("%s: %s: %s", e->sw->set.tenant_name, e->target.text, why);
-	snprintf(e->last_error, sizeof(e->last_error), "%s", why);
+	say(e, why);
 	enter(e, SESSION_BACKOFF);
 	e->backoff_s = 2 * e->backoff_s < max ? 2 * e->backoff_s : max;
 	if (e->backoff_s < FIRST_BACKOFF_S)
@@ -63,8 +69,14 @@ static struct session_tls *tls_of(const struct session_endpoint *e)
 
 static void connect_now(struct session_endpoint *e)
 {
-	struct session_conn *c = session_conn_new(e->sw, e, e->target.text);
+	char why[sizeof(e->last_error)];
+	struct session_conn *c;
 
+	if (!session_descriptor_left(SESSION_DESCRIPTOR_SESSION, why, sizeof(why))) {
+		back_off(e, why);
+		return;
+	}
+	c = session_conn_new(e->sw, e, e->target.text);
 	c->stream =
 		session_stream_connect(e->sw->base, &e->target, tls_of(e), &session_conn_ops, c);
 	if (!c->stream) {
@@ -78,12 +90,22 @@ static void connect_now(struct session_endpoint *e)
 	enter(e, SESSION_CONNECTING);
 }
 
+static bool may_keep(struct session_endpoint *e, int fd)
+{
+	if (e->sw->conn_count >= SESSION_CONNS_MAX)
+		return false;
+	if (session_descriptor_fits(fd, SESSION_DESCRIPTOR_SESSION))
+		return true;
+	say(e, "a controller was turned away: no file descriptor to spare (LimitNOFILE)");
+	return false;
+}
+
 static void on_accepted(void *arg, int fd, const char *peer)
 {
 	struct session_endpoint *e = arg;
 	struct session_conn *c;
 
-	if (e->sw->conn_count >= SESSION_CONNS_MAX) {
+	if (!may_keep(e, fd)) {
 		e->sw->refused++;
 		close(fd);
 		return;
@@ -98,30 +120,45 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	session_probe_start(c);
 }
 
+// Beside the listener; later, if others need the descriptors more.
+static void let_look_on(struct session_endpoint *e)
+{
+	struct timeval wait = {.tv_sec = e->sw->set.max_backoff_s};
+	char why[80];
+
+	if (session_descriptor_left(SESSION_DESCRIPTOR_SNOOP, why, sizeof(why)))
+		e->snoop = session_snoop_new(e->sw, &e->target);
+	else
+		evtimer_add(e->retry, &wait);
+}
+
 static void listen_now(struct session_endpoint *e)
 {
 	char why[sizeof(e->last_error)];
 
-	e->listener =
-		session_listener_new(e->sw->base, &e->target, on_accepted, e, why, sizeof(why));
+	if (session_descriptor_left(SESSION_DESCRIPTOR_LISTEN, why, sizeof(why)))
+		e->listener = session_listener_new(
+			e->sw->base, &e->target, on_accepted, e, why, sizeof(why));
 	if (!e->listener) {
 		back_off(e, why);
 		return;
 	}
-	if (e->target.transport == SESSION_TRANSPORT_UNIX)
-		e->snoop = session_snoop_new(e->sw, &e->target);
 	e->last_error[0] = 0;
 	enter(e, SESSION_LISTENING);
+	if (e->target.transport == SESSION_TRANSPORT_UNIX)
+		let_look_on(e);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct session_endpoint *e = arg;
 
-	if (e->target.passive)
+	if (!e->target.passive)
+		connect_now(e);
+	else if (!e->listener)
 		listen_now(e);
 	else
-		connect_now(e);
+		let_look_on(e);
 }
 
 struct session_endpoint *session_endpoint_new(

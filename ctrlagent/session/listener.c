@@ -74,7 +74,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 static bool is_left_over(const struct session_target *t)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool dead;
 
 	if (fd < 0)
@@ -109,6 +109,7 @@ struct session_listener *session_listener_new(struct event_base *base,
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
 	struct session_listener *l = calloc(1, sizeof(*l));
+	int error;
 
 	if (!l)
 		goto fail;
@@ -128,8 +129,10 @@ struct session_listener *session_listener_new(struct event_base *base,
 	return l;
 
 fail:
-	snprintf(err, err_len, "%s: %s", target->text, strerror(errno));
+	error = errno;
+	snprintf(err, err_len, "%s: %s", target->text, strerror(error));
 	session_listener_free(l);
+	errno = error;
 	return NULL;
 }
 

@@ -15,7 +15,7 @@ typedef void session_accepted_fn(void *arg, int fd, const char *peer);
 
 struct session_listener;
 
-// Returns NULL with a sentence in err if the address cannot be had.
+// Returns NULL with a sentence in err, and errno, if the address cannot be had.
 struct session_listener *session_listener_new(struct event_base *base,
 	const struct session_target *target, session_accepted_fn *accepted, void *arg, char *err,
 	size_t err_len);

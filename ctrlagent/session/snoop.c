@@ -9,6 +9,7 @@
 #include "log.h"
 #include "mem.h"
 #include "session/conn.h"
+#include "session/descriptors.h"
 #include "session/listener.h"
 #include "session/target.h"
 
@@ -66,7 +67,8 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	struct session_switch *sw = snoop->sw;
 	struct session_snooper *s;
 
-	if (sw->snooper_count >= SESSION_SNOOPERS_MAX) {
+	if (sw->snooper_count >= SESSION_SNOOPERS_MAX ||
+		!session_descriptor_fits(fd, SESSION_DESCRIPTOR_SESSION)) {
 		close(fd);
 		return;
 	}

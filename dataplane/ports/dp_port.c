@@ -12,9 +12,12 @@
 #include "tenants/dp_tenant.h"
 #include "ipc/dp_unpublish.h"
 #include "dp_worker.h"
+#include "weft/process/descriptors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define DP_PORT_FD_RESERVE 64u // the agent's sockets, what a port takes beside its first, files
 
 #define DP_PORT_CONFIG                                                                             \
 	(WEFT_PORT_DOWN | WEFT_PORT_NO_RECV | WEFT_PORT_NO_FWD | WEFT_PORT_NO_PACKET_IN |          \
@@ -231,6 +234,11 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	hidden = dp_port_find_hidden_device(dp, cfg);
 	if (hidden)
 		dp_port_del(dp, hidden);
+	// Else no agent could come any more and change it.
+	if (!weft_descriptor_below(weft_descriptors_but(DP_PORT_FD_RESERVE))) {
+		snprintf(why, 100, "no file descriptor to spare (LimitNOFILE)");
+		return WEFT_E_DEVICE;
+	}
 	e = dp_port_dev_open(dp, cfg, why, &p);
 	if (e)
 		return e;

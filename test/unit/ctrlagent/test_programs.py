@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import struct
@@ -76,12 +77,15 @@ class Programs(unittest.TestCase):
         with open(self.path('log'), encoding='utf-8') as file:
             return file.read()
 
-    def start_agent(self):
+    def start_agent(self, descriptors=None):
+        def limit():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         with open(self.path('log'), 'a', encoding='utf-8') as log:
             return subprocess.Popen(
                 [AGENT, '--config', self.config, '--socket', self.path('agent'),
                  '--dataplane-socket', self.path('dp'), '--punt-socket', self.path('punt'),
-                 '--metrics', f'127.0.0.1:{self.port}'], stderr=log)
+                 '--metrics', f'127.0.0.1:{self.port}'], stderr=log, preexec_fn=limit)
 
     def wait(self, condition):
         end = time.monotonic() + 10
@@ -347,6 +351,49 @@ class Programs(unittest.TestCase):
         self.agent.wait(10)
         self.agent = self.start_agent()
         self.wait(lambda: self.json('show')['ready'])
+
+    def write_switches(self, count):
+        self.write('host: {name: h1, vtep: 172.31.255.1}\nuplinks: []\ntenants:\n' + ''.join(
+            f"- {{name: t{n}, switch: {{dpid: '{n + 1:016x}', max_backoff: 1,"
+            f" controllers: ['punix:{self.dir}/t{n}.mgmt']}}}}\n" for n in range(count)))
+
+    def controllers(self, state):
+        return [c for s in self.json('switch') for c in s['controllers'] if c['state'] == state]
+
+    def test_more_switches_than_file_descriptors(self):
+        """Some have no listener, and it is said why; commands, metrics and the data plane have theirs."""
+        self.assertEqual(self.end(self.agent), 0)
+        self.write_switches(70)
+        self.agent = self.start_agent(descriptors=96)
+        self.wait(lambda: self.json('show')['ready'] and not self.controllers('connecting'))
+        without, listening = self.controllers('backoff'), self.controllers('listening')
+        self.assertGreater(len(listening), 35)
+        self.assertEqual(len(without), 70 - len(listening))
+        for c in without:
+            self.assertIn('no file descriptor to spare of the agent\'s 96', c['last_error'])
+            self.assertIn(f'{c["target"]}: no file descriptor to spare', self.log())
+        self.assertIn('no file descriptor to spare', self.weft('switch'))
+        sessions, path = [], listening[0]['target'].split(':')[1]
+        for _ in range(31):
+            sessions.append(socket.socket(socket.AF_UNIX))
+            sessions[-1].connect(path)
+        refused = sum(not s.recv(8) for s in sessions)
+        self.assertGreater(refused, 0)
+        self.wait(lambda: sum(s['connections_refused'] for s in self.json('switch')) == refused)
+        self.assertIn('a controller was turned away: no file descriptor', self.weft('switch'))
+        commands = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+        for c in commands:
+            c.connect(self.path('agent'))
+        self.assertIn('weft_ready 1', self.metrics().splitlines())
+        self.fake.send_signal(signal.SIGUSR1)  # the data plane begins anew
+        self.wait(lambda: self.json('show')['dataplane']['epoch'].endswith('2') and self.json('show')['ready'])
+        for s in sessions + commands:
+            s.close()
+        self.write_switches(30)
+        self.weft('apply')
+        self.write_switches(36)
+        self.weft('apply')
+        self.wait(lambda: len(self.controllers('listening')) == 36)
 
     def test_a_second_agent_is_refused(self):
         second = subprocess.run([AGENT, '--config', self.config, '--socket', self.path('agent')],
