@@ -8,8 +8,10 @@
 #define LUCK_FLOWS 4u // one in 16
 #define LUCK_WAYS 2u
 #define LUCK_LEAST 8u
-#define MARKS_KEPT 4u // one in 16 replaces another
-#define WINDOW 8192u  // packets
+#define MARKS_KEPT 4u  // one in 16 replaces another
+#define WINDOW 8192u   // packets
+#define NEWS 4096u     // of them
+#define NEWS_CHANCE 3u // one burst in 8 is looked for by its prints anyway
 
 static void new_keys(struct ft_cache *c)
 {
@@ -32,6 +34,12 @@ struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, ui
 }
 
 // ---- looking up
+
+static bool one_in(struct ft_cache *c, unsigned log2)
+{
+	c->chance = c->chance * 1664525u + 1013904223u;
+	return c->chance >> (32 - log2) == 0;
+}
 
 // The epochs before anything else: what is found out from here on is at least as new.
 static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arrival a[], unsigned n)
@@ -66,15 +74,33 @@ static void reconsider_luck(struct luck *l)
 	l->hits = l->learned = 0;
 }
 
-void ft_cache_lookup(
-	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
+// More than a third would have to be known for a look at their prints to pay.
+static void reconsider_news(struct news *n)
+{
+	n->most = n->known * (n->most ? 4 : 5) < n->asked && 2 * n->derived > n->asked;
+	n->asked = n->known = n->derived = 0;
+}
+
+static void looked(struct ft_cache *c, unsigned n)
+{
+	c->seen += n;
+	if (c->seen < WINDOW)
+		return;
+	c->seen = 0;
+	reconsider_luck(&c->flows_luck);
+	reconsider_luck(&c->ways_luck);
+	if (c->news.asked >= NEWS)
+		reconsider_news(&c->news);
+}
+
+// Those of n that have a bit in `which`, by their prints; returns how many are known. `all`, a
+// constant: that is all of them.
+static inline __attribute__((always_inline)) unsigned look_up(
+	struct ft_cache *c, unsigned n, bool all, uint64_t which, const struct ft_path *paths[])
 {
 	struct ft_path *path[FT_BURST];
-	unsigned hits = 0;
+	unsigned known = 0;
 
-	c->traced = c->ways = 0;
-	look_at_the_clocks(c, a, n);
-	c->printed = ft_prints(&c->keys, a, c->masks, n, c->print);
 	for (uint64_t left = c->printed; left; left &= left - 1)
 		__builtin_prefetch(line_of(c, &c->print[__builtin_ctzll(left)]));
 	for (unsigned i = 0; i < n; i++) {
@@ -86,18 +112,72 @@ void ft_cache_lookup(
 			__builtin_prefetch(path[i], 1);
 	}
 	for (unsigned i = 0; i < n; i++) {
+		if (!all && !(which >> i & 1))
+			continue;
 		paths[i] = path[i] && holds(c, path[i], now_of(c, i)) ? path[i] : NULL;
-		hits += paths[i] != NULL;
+		known += paths[i] != NULL;
 		if (!path[i])
 			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
 	}
-	c->flows_luck.hits += hits;
-	c->seen += n;
-	if (c->seen < WINDOW)
-		return;
-	c->seen = 0;
-	reconsider_luck(&c->flows_luck);
-	reconsider_luck(&c->ways_luck);
+	c->flows_luck.hits += known;
+	return known;
+}
+
+void ft_cache_lookup(
+	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
+{
+	c->traced = c->ways = c->sought = 0;
+	look_at_the_clocks(c, a, n);
+	c->printed = ft_prints(&c->keys, a, c->masks, n, c->print);
+	c->news.known += look_up(c, n, true, 0, paths);
+	c->news.asked += n;
+	looked(c, n);
+}
+
+// `which` is not 0.
+static void print_some(struct ft_cache *c, const struct ft_arrival a[], uint64_t which)
+{
+	const struct ft_masks *masks[FT_BURST];
+	struct ft_arrival some[FT_BURST];
+	struct ft_print print[FT_BURST];
+	uint64_t printed, left = which;
+	unsigned n = 0;
+
+	do {
+		some[n] = a[__builtin_ctzll(left)];
+		masks[n] = c->masks[__builtin_ctzll(left)];
+	} while (n++, left &= left - 1);
+	printed = ft_prints(&c->keys, some, masks, n, print);
+	c->printed = 0;
+	for (n = 0; which; which &= which - 1, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(which);
+
+		c->print[i] = print[n];
+		c->printed |= (printed >> n & 1) << i;
+	}
+}
+
+uint64_t ft_cache_find(
+	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
+{
+	uint64_t derived, rest;
+
+	if (__builtin_expect(!c->news.most, 1) || one_in(c, NEWS_CHANCE)) {
+		ft_cache_lookup(c, a, n, paths);
+		return 0;
+	}
+	c->traced = c->ways = 0;
+	look_at_the_clocks(c, a, n);
+	derived = ft_cache_seek(c, a, n, paths);
+	rest = ~derived & ~0ull >> (64 - n);
+	if (rest) {
+		print_some(c, a, rest);
+		look_up(c, n, false, rest, paths);
+	} else {
+		c->printed = 0;
+	}
+	looked(c, n);
+	return derived;
 }
 
 // ---- counting
@@ -144,12 +224,6 @@ static bool second_sight(uint16_t marks[], const struct ft_print *p)
 
 	*mark = mark_of(p);
 	return seen;
-}
-
-static bool one_in(struct ft_cache *c, unsigned log2)
-{
-	c->chance = c->chance * 1664525u + 1013904223u;
-	return c->chance >> (32 - log2) == 0;
 }
 
 // Flows that come in turn and share a mark would never see their own: so some are taken unseen.

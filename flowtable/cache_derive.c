@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // New flows on the ways of others (gist.h): from a key to its way, and from that to a path.
 #include "flowtable/cache_own.h"
-#include "flowtable/extract.h"
+#include "flowtable/frame_ipv4.h"
 #include "flowtable/hash.h"
 
 static const struct ft_gist *gist_of(const struct ft_arrival *a)
@@ -55,13 +55,18 @@ static uint64_t find_gists(struct ft_cache *c, const struct ft_arrival a[], uint
 	return have;
 }
 
+static inline bool is_ipv4(const struct ft_arrival *a)
+{
+	return ft_get16(a->data + 12) == htons(FT_ETH_IPV4);
+}
+
 // As ft_gist_key() wants it? It has a print.
 static bool is_plain(const struct ft_arrival *a)
 {
 	const uint32_t protos = 1u << FT_PROTO_ICMP | 1u << FT_PROTO_TCP | 1u << FT_PROTO_UDP;
 	uint8_t proto = a->data[23];
 
-	return ft_get16(a->data + 12) == htons(FT_ETH_IPV4) && proto < 32 && protos >> proto & 1;
+	return is_ipv4(a) && proto < 32 && protos >> proto & 1;
 }
 
 // The keys of those that have a gist; the bits of those that fill() was asked for.
@@ -88,13 +93,13 @@ static uint64_t find_keys(struct ft_cache *c, const struct ft_arrival a[], uint6
 	return filled;
 }
 
-// Sets c->ways.
-static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
+// Those of them that have ways, which c->ways gets.
+static uint64_t find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
 	const struct weft_flow_key *const key[])
 {
 	const struct ft_gist *gist[FT_BURST];
 	uint64_t way[FT_BURST];
-	uint64_t left = have;
+	uint64_t left = have, found = 0;
 	unsigned n = 0;
 
 	do
@@ -108,15 +113,17 @@ static void find_ways(struct ft_cache *c, const struct ft_arrival a[], uint64_t 
 			continue;
 		c->way[i] = way[n];
 		c->way_print[i] = print_of_way(c, &a[i], key[n], gist[n], way[n]);
-		c->ways |= 1ull << i;
+		found |= 1ull << i;
 		__builtin_prefetch(line_of(c, &c->way_print[i]));
 	}
+	c->ways |= found;
+	return found;
 }
 
 // The paths that ways lead to, which are being fetched; NULL: none is known.
-static void find_paths(struct ft_cache *c, struct ft_path *path[])
+static void find_paths(struct ft_cache *c, uint64_t ways, struct ft_path *path[])
 {
-	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
+	for (; ways; ways &= ways - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(ways);
 		const struct line *l = line_of(c, &c->way_print[i]);
 		unsigned way = find(l, &c->way_print[i]);
@@ -127,11 +134,86 @@ static void find_paths(struct ft_cache *c, struct ft_path *path[])
 	}
 }
 
+// The bits of those whose paths hold.
+static uint64_t take_paths(struct ft_cache *c, uint64_t ways, struct ft_path *const path[],
+	const struct ft_path *paths[])
+{
+	uint64_t derived = 0;
+
+	for (; ways; ways &= ways - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(ways);
+
+		if (!path[i] || !holds(c, path[i], now_of(c, i)))
+			continue;
+		paths[i] = path[i];
+		derived |= 1ull << i;
+	}
+	c->ways_luck.hits += (unsigned)__builtin_popcountll(derived);
+	return derived;
+}
+
+// ---- where most is new
+
+// Frames of which ft_gist_key() says all that their gists may ask.
+static uint64_t find_plain(const struct ft_arrival a[], unsigned n)
+{
+	uint64_t plain = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		plain |= (uint64_t)(a[i].len >= FT_IPV4_MIN && is_plain(&a[i]) &&
+				    ft_frame_ipv4(&a[i], 0) != FT_FRAME_OTHER)
+			 << i;
+	return plain;
+}
+
+static uint64_t only_plain(const struct ft_cache *c, uint64_t have)
+{
+	for (uint64_t left = have; left; left &= left - 1)
+		if (!c->gist[__builtin_ctzll(left)]->plain)
+			have &= ~(left & -left);
+	return have;
+}
+
+uint64_t ft_cache_seek(
+	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
+{
+	const struct weft_flow_key *key[FT_BURST];
+	struct ft_path *path[FT_BURST];
+	uint64_t ways;
+
+	memset(paths, 0, n * sizeof(paths[0]));
+	c->sought = only_plain(c, find_gists(c, a, find_plain(a, n)));
+	if (!c->sought)
+		return 0;
+	find_keys(c, a, c->sought, NULL, NULL, key);
+	ways = find_ways(c, a, c->sought, key);
+	find_paths(c, ways, path);
+	return take_paths(c, ways, path, paths);
+}
+
+// ---- of what was looked up
+
+static uint64_t take_in_known(struct ft_cache *c, uint64_t derived, const struct ft_path *paths[])
+{
+	uint64_t taken_in = 0;
+
+	for (; derived; derived &= derived - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(derived);
+
+		if (!ft_cache_was_seen(c, i))
+			continue;
+		ft_cache_take_in(c, i, &c->print[i], (uint32_t)(paths[i] - c->path) + 1);
+		c->flows_luck.learned++;
+		taken_in |= 1ull << i;
+	}
+	return taken_in;
+}
+
 struct ft_derived ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[], unsigned n,
 	uint64_t left, ft_fill_fn *fill, void *ctx, const struct ft_path *paths[])
 {
 	const struct weft_flow_key *key[FT_BURST];
-	uint64_t ask = left & c->printed;
+	uint64_t ask = left & c->printed & ~c->sought, ways, derived;
 	struct ft_path *path[FT_BURST];
 	struct ft_derived d = {0, 0};
 
@@ -143,20 +225,10 @@ struct ft_derived ft_cache_derive(struct ft_cache *c, const struct ft_arrival a[
 	if (!ask)
 		return d;
 	d.filled = find_keys(c, a, ask, fill, ctx, key);
-	find_ways(c, a, ask, key);
-	find_paths(c, path);
-	for (uint64_t ways = c->ways; ways; ways &= ways - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(ways);
-
-		if (!path[i] || !holds(c, path[i], now_of(c, i)))
-			continue;
-		paths[i] = path[i];
-		c->ways_luck.hits++;
-		if (!ft_cache_was_seen(c, i))
-			continue;
-		ft_cache_take_in(c, i, &c->print[i], (uint32_t)(path[i] - c->path) + 1);
-		c->flows_luck.learned++;
-		d.taken_in |= 1ull << i;
-	}
+	ways = find_ways(c, a, ask, key);
+	find_paths(c, ways, path);
+	derived = take_paths(c, ways, path, paths);
+	c->news.derived += (unsigned)__builtin_popcountll(derived);
+	d.taken_in = take_in_known(c, derived, paths);
 	return d;
 }

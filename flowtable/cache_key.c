@@ -3,69 +3,17 @@
 #include "flowtable/cache_key.h"
 
 #include "flowtable/extract.h"
+#include "flowtable/frame_ipv4.h"
 #include "flowtable/hash.h"
 
 #if defined(__AES__)
 #include <immintrin.h>
 #endif
 
-static inline uint16_t load16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, 2);
-	return v;
-}
-
-static inline unsigned length_at(const uint8_t *p)
-{
-	return ntohs(load16(p));
-}
-
-#define TCP_BYTES 20u
-#define IPV4_MIN (14u + 20 + TCP_BYTES)
 #define IPV6_L4 (14u + 40)
 #define ARP_MIN (14u + 28)
 #define TAG_BYTES 4u
 #define LOOKED_AT 64u
-
-// What a protocol's frames are, and how much behind the IP header extraction wants to be there for
-// its fields: with less the key has none of them, and the frame no print.
-struct behind_ip {
-	enum ft_frame_kind kind;
-	unsigned bytes;
-};
-
-static inline struct behind_ip behind_ipv4(uint8_t proto)
-{
-	switch (proto) {
-	case FT_PROTO_TCP:
-		return (struct behind_ip){FT_FRAME_TCP4, TCP_BYTES};
-	case FT_PROTO_UDP:
-		return (struct behind_ip){FT_FRAME_UDP4, 8};
-	case FT_PROTO_ICMP:
-		return (struct behind_ip){FT_FRAME_ICMP4, 8};
-	case FT_PROTO_SCTP:
-		return (struct behind_ip){FT_FRAME_UDP4, 12};
-	default:
-		return (struct behind_ip){FT_FRAME_BARE4, 0};
-	}
-}
-
-// An IPv4 header without options, no fragment, a TTL that can be decremented, and after it what
-// extraction takes for a header of this protocol.
-// Of what is behind `tag` bytes.
-static inline enum ft_frame_kind kind_ipv4(const struct ft_arrival *a, unsigned tag)
-{
-	const uint8_t *d = a->data + tag;
-	unsigned total = length_at(d + 16);
-	struct behind_ip b = behind_ipv4(d[23]);
-
-	if (d[14] != 0x45 || (load16(d + 20) & htons(0x3fff)) || d[22] < 2 ||
-		total < 20 + b.bytes || 14 + tag + total > a->total_len)
-		return FT_FRAME_OTHER;
-	return b.kind;
-}
 
 // Extension headers that extraction walks over: hop by hop, routing, fragment, authentication,
 // destination. What lies behind ESP nobody sees.
@@ -76,28 +24,28 @@ static inline bool is_walked_over(uint8_t proto)
 }
 
 // Messages of neighbour discovery have fields beyond what is looked at.
-static __attribute__((noinline)) struct behind_ip behind_ipv6_unusual(const uint8_t *d)
+static __attribute__((noinline)) struct ft_behind_ip behind_ipv6_unusual(const uint8_t *d)
 {
 	switch (d[20]) {
 	case FT_PROTO_ICMPV6:
 		if (d[IPV6_L4] == FT_ND_SOLICIT || d[IPV6_L4] == FT_ND_ADVERT)
-			return (struct behind_ip){FT_FRAME_OTHER, 0};
-		return (struct behind_ip){FT_FRAME_ICMP6, 4};
+			return (struct ft_behind_ip){FT_FRAME_OTHER, 0};
+		return (struct ft_behind_ip){FT_FRAME_ICMP6, 4};
 	case FT_PROTO_SCTP:
-		return (struct behind_ip){FT_FRAME_UDP6, 12};
+		return (struct ft_behind_ip){FT_FRAME_UDP6, 12};
 	default:
-		return (struct behind_ip){
+		return (struct ft_behind_ip){
 			is_walked_over(d[20]) ? FT_FRAME_OTHER : FT_FRAME_BARE6, 0};
 	}
 }
 
-static inline struct behind_ip behind_ipv6(const uint8_t *d, const struct ft_masks *masks)
+static inline struct ft_behind_ip behind_ipv6(const uint8_t *d, const struct ft_masks *masks)
 {
 	if (d[20] == FT_PROTO_TCP)
-		return (struct behind_ip){
-			masks->all_tcp6 ? FT_FRAME_OTHER : FT_FRAME_TCP6, TCP_BYTES};
+		return (struct ft_behind_ip){
+			masks->all_tcp6 ? FT_FRAME_OTHER : FT_FRAME_TCP6, FT_TCP_BYTES};
 	if (d[20] == FT_PROTO_UDP)
-		return (struct behind_ip){FT_FRAME_UDP6, 8};
+		return (struct ft_behind_ip){FT_FRAME_UDP6, 8};
 	return behind_ipv6_unusual(d);
 }
 
@@ -106,11 +54,11 @@ static inline enum ft_frame_kind kind_ipv6(
 {
 	const uint8_t *d = a->data + tag;
 	unsigned payload, end;
-	struct behind_ip b;
+	struct ft_behind_ip b;
 
 	if (a->len < LOOKED_AT || d[14] >> 4 != 6 || d[21] < 2)
 		return FT_FRAME_OTHER;
-	payload = length_at(d + 18);
+	payload = ft_length_at(d + 18);
 	b = behind_ipv6(d, masks);
 	end = IPV6_L4 + tag;
 	if (payload < b.bytes || a->len < end + b.bytes || end + payload > a->total_len)
@@ -127,13 +75,13 @@ static bool is_arp(const struct ft_arrival *a)
 
 static enum ft_frame_kind kind_tagged(const struct ft_arrival *a, const struct ft_masks *masks)
 {
-	weft_be16 type = load16(a->data + 12 + TAG_BYTES);
+	weft_be16 type = ft_get16(a->data + 12 + TAG_BYTES);
 	enum ft_frame_kind kind = FT_FRAME_OTHER;
 
-	if (a->len < IPV4_MIN + TAG_BYTES)
+	if (a->len < FT_IPV4_MIN + TAG_BYTES)
 		return FT_FRAME_OTHER;
 	if (type == htons(0x0800))
-		kind = kind_ipv4(a, TAG_BYTES);
+		kind = ft_frame_ipv4(a, TAG_BYTES);
 	else if (type == htons(0x86dd))
 		kind = kind_ipv6(a, masks, TAG_BYTES);
 	return kind == FT_FRAME_OTHER ? kind : FT_FRAME_TAGGED + kind;
@@ -146,7 +94,7 @@ static __attribute__((noinline)) enum ft_frame_kind kind_unusual(
 
 	if (a->len < ARP_MIN)
 		return FT_FRAME_OTHER;
-	type = load16(a->data + 12);
+	type = ft_get16(a->data + 12);
 	if (type == htons(0x8100) || type == htons(0x88a8))
 		return kind_tagged(a, masks);
 	return is_arp(a) ? FT_FRAME_ARP : FT_FRAME_OTHER;
@@ -154,12 +102,12 @@ static __attribute__((noinline)) enum ft_frame_kind kind_unusual(
 
 static inline enum ft_frame_kind kind_of(const struct ft_arrival *a, const struct ft_masks *masks)
 {
-	if (__builtin_expect(a->len < IPV4_MIN, 0))
+	if (__builtin_expect(a->len < FT_IPV4_MIN, 0))
 		return kind_unusual(a, masks);
-	if (__builtin_expect(load16(a->data + 12) == htons(0x0800), 1))
-		return kind_ipv4(a, 0);
-	return load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, masks, 0)
-						     : kind_unusual(a, masks);
+	if (__builtin_expect(ft_get16(a->data + 12) == htons(0x0800), 1))
+		return ft_frame_ipv4(a, 0);
+	return ft_get16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, masks, 0)
+						       : kind_unusual(a, masks);
 }
 
 // What the masks reach into, zeros behind the frame's end.

@@ -35,6 +35,12 @@ struct luck {
 	unsigned best, now;     // one in 1 << now
 };
 
+// Of the latest packets that were looked for by their prints.
+struct news {
+	uint32_t asked, known, derived;
+	bool most; // were new and went the ways of others
+};
+
 struct ft_cache {
 	struct ft_print_keys keys;
 	// of the latest lookup
@@ -45,7 +51,8 @@ struct ft_cache {
 	uint64_t printed;                       // bit: has a print
 	uint64_t traced;                        // was given a trace
 	struct ft_trace trace[FT_BURST];
-	uint64_t own; // of the traced: is to be taken in by its own print
+	uint64_t own;    // of the traced: is to be taken in by its own print
+	uint64_t sought; // bit: its way was asked for before its print was made
 	// of those that the tables are asked for
 	uint64_t ways; // bit: has a way in its gist
 	const struct ft_gist *gist[FT_BURST];
@@ -66,6 +73,7 @@ struct ft_cache {
 	uint32_t chance;   // random
 	uint32_t seen;     // of the latest packets
 	struct luck flows_luck, ways_luck;
+	struct news news;
 	unsigned worker;
 	bool full; // is to be forgotten
 	struct ft_pending pending;
@@ -160,3 +168,10 @@ void ft_cache_carve(struct ft_cache *, uint32_t flows);
 bool ft_cache_was_seen(struct ft_cache *, unsigned i);
 // From now on this print, of packet i, leads to the path of that number.
 void ft_cache_take_in(struct ft_cache *, unsigned i, const struct ft_print *, uint32_t number);
+
+// ---- cache_derive.c
+
+// A burst whose packets have no prints yet: those that the gist takes for others'. Sets `sought`
+// and paths[], NULL of the others; their bits are returned.
+uint64_t ft_cache_seek(
+	struct ft_cache *, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[]);

@@ -201,7 +201,7 @@ void dp_rx_enter(struct dp_worker *w)
 	if (!w->in.waits && __atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
 		dp_suppress_watch(w);
 	if (w->cache) {
-		ft_cache_lookup(w->cache, w->in.at, w->in.n, path);
+		ft_cache_find(w->cache, w->in.at, w->in.n, path);
 		left = dp_path_go(w, path);
 		if (left && ft_cache_may_derive(w->in.at, left))
 			left = dp_rx_derive(w, left, path, &extracted);

@@ -212,6 +212,8 @@ static void live(struct twin s[2], struct rule rules[])
 	for (unsigned i = 0; i < RULES * 3 / 4; i++)
 		change(s, rules, &rules[i]);
 	for (unsigned n = 0; n < STEPS; n++) {
+		if (rng() % 64 == 0)
+			s[0].cache->news.most = rng() % 2; // or it decides itself
 		burst(s);
 		if (rng() % 8 == 0)
 			change(s, rules, &rules[rng() % RULES]);
@@ -336,6 +338,7 @@ static void find_pair(struct twin s[2], struct frame pair[2])
 	do {
 		new_frame(&now.frame);
 		at = first;
+		s[0].cache->news.most = false; // or it has no print
 		if (!is_derived(s, &now.frame))
 			continue;
 		now.print = s[0].cache->print[0];
@@ -361,6 +364,28 @@ static void flows_that_share_a_mark_are_taken_in(void **state)
 	while (left && is_derived(s, &pair[0]) + is_derived(s, &pair[1])) // in turn
 		left--;
 	assert_int_not_equal(left, 0);
+	twins_end(s);
+}
+
+// Before a print is made of them, as long as it lasts.
+static void where_most_is_new_ways_are_asked_for_first(void **state)
+{
+	struct twin s[2];
+	struct frame one;
+	unsigned n;
+
+	two_tables(s);
+	leave_alone(s);
+	for (n = 0; n < 10000 && !s[0].cache->news.most; n++)
+		burst(s);
+	assert_true(s[0].cache->news.most);
+	assert_true(derived(s) > 90);
+	new_frame(&one);
+	for (n = 0; n < 100000 && s[0].cache->news.most; n++)
+		is_derived(s, &one);
+	assert_false(s[0].cache->news.most);
+	assert_false(is_derived(s, &one));
+	compare_state(s);
 	twins_end(s);
 }
 
@@ -496,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_plain_frames_key_is_the_extracted_one),
 		cmocka_unit_test(new_flows_go_where_others_went),
 		cmocka_unit_test(flows_that_share_a_mark_are_taken_in),
+		cmocka_unit_test(where_most_is_new_ways_are_asked_for_first),
 		cmocka_unit_test(a_rule_in_between_is_not_missed),
 		cmocka_unit_test(a_port_that_goes_down_is_not_missed),
 		cmocka_unit_test(metadata_that_rules_write_has_no_gist),

@@ -238,7 +238,7 @@ static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsign
 		memcpy(from[i].dst.b, pkts[i]->key.tun_ipv6_dst, 16);
 		a[i].tunnel = &from[i];
 	}
-	ft_cache_lookup(s->cache, a, n, path);
+	s->derived += (unsigned)__builtin_popcountll(ft_cache_find(s->cache, a, n, path));
 	more = go_paths(s, path, pkts, n, ~0ull >> (64 - n));
 	if (more && ft_cache_may_derive(a, more))
 		more = derive(s, a, n, more, pkts, path, &extracted);
