@@ -26,7 +26,7 @@ struct ft_scan_key {
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
 
 static inline uint32_t ft_bin_scan(
-	const struct ft_bin *b, bool exact, const struct ft_scan_key *k, bool *ends)
+	const struct ft_bin *b, bool bare, const struct ft_scan_key *k, bool *ends)
 {
 	__m512i sig = _mm512_load_si512(FT_LINE(b->sig));
 	__m512i above = _mm512_sub_epi32(sig, _mm512_set1_epi32((int)(k->sig | k->floor)));
@@ -36,7 +36,7 @@ static inline uint32_t ft_bin_scan(
 
 	*ends = !(atomic_load_explicit(&b->sig[FT_LANE_PASSED], memory_order_relaxed) & k->pass);
 	m &= FT_RULES_MASK;
-	if (exact || !m)
+	if (bare || !m)
 		return m;
 	differ = _mm512_xor_si512(
 		_mm512_load_si512(FT_LINE(b->value)), _mm512_set1_epi32((int)k->pieces));
@@ -49,7 +49,7 @@ static inline uint32_t ft_bin_scan(
 #elif defined(__AVX2__)
 
 static inline uint32_t ft_scan_half(
-	const struct ft_bin *b, unsigned at, bool exact, const struct ft_scan_key *k)
+	const struct ft_bin *b, unsigned at, bool bare, const struct ft_scan_key *k)
 {
 	__m256i sig = _mm256_load_si256(FT_LINE(b->sig + at));
 	__m256i above = _mm256_sub_epi32(sig, _mm256_set1_epi32((int)(k->sig | k->floor)));
@@ -58,7 +58,7 @@ static inline uint32_t ft_scan_half(
 	__m256i zero = _mm256_setzero_si256();
 	__m256i differ;
 
-	if (!exact) {
+	if (!bare) {
 		differ = _mm256_xor_si256(_mm256_load_si256(FT_LINE(b->value + at)),
 			_mm256_set1_epi32((int)k->pieces));
 		differ = _mm256_and_si256(differ, _mm256_load_si256(FT_LINE(b->mask + at)));
@@ -80,19 +80,19 @@ static inline uint32_t ft_scan_piece2(const struct ft_bin *b, const struct ft_sc
 }
 
 static inline uint32_t ft_bin_scan(
-	const struct ft_bin *b, bool exact, const struct ft_scan_key *k, bool *ends)
+	const struct ft_bin *b, bool bare, const struct ft_scan_key *k, bool *ends)
 {
 	uint32_t m;
 
 	*ends = !(atomic_load_explicit(&b->sig[FT_LANE_PASSED], memory_order_relaxed) & k->pass);
-	m = (ft_scan_half(b, 0, exact, k) | ft_scan_half(b, 8, exact, k)) & FT_RULES_MASK;
-	return exact || !m ? m : m & ft_scan_piece2(b, k);
+	m = (ft_scan_half(b, 0, bare, k) | ft_scan_half(b, 8, bare, k)) & FT_RULES_MASK;
+	return bare || !m ? m : m & ft_scan_piece2(b, k);
 }
 
 #else
 
 static inline uint32_t ft_bin_scan(
-	const struct ft_bin *b, bool exact, const struct ft_scan_key *k, bool *ends)
+	const struct ft_bin *b, bool bare, const struct ft_scan_key *k, bool *ends)
 {
 	uint32_t m = 0;
 
@@ -102,7 +102,7 @@ static inline uint32_t ft_bin_scan(
 
 		m |= (uint32_t)(sig - (k->sig | k->floor) <= 0xffffu - k->floor) << i;
 	}
-	for (uint32_t left = exact ? 0 : m; left; left &= left - 1) {
+	for (uint32_t left = bare ? 0 : m; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctz(left);
 		uint32_t differ =
 			(atomic_load_explicit(&b->value[i], memory_order_relaxed) ^ k->pieces) &

@@ -120,6 +120,7 @@ static void array_free(struct ft_garbage *g)
 static void sweep_empty(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	uint32_t n = 0, planned = c->planned, young = c->young, tree_young = c->tree_young;
+	uint32_t packed = c->packed;
 
 	for (uint32_t i = 0; i < c->n; i++) {
 		if (c->tuple[i]->heads) {
@@ -130,6 +131,7 @@ static void sweep_empty(struct ft_classifier *c, struct ft_garbage_list *garbage
 		c->planned -= i < planned;
 		c->young -= i < young;
 		c->tree_young -= i < tree_young;
+		c->packed -= i < packed;
 	}
 	c->n = n;
 }
@@ -234,6 +236,15 @@ static void chain_link(const struct ft_place *p, struct ft_rule *r)
 		ft_place_set(p, r);
 }
 
+// Packed tuples that are asked again are made what they were, some bins a change.
+static void refit(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	if (!c->packed || ft_tree_serves(c))
+		return;
+	while (c->packed && !ft_tuple_refit(c->tuple[c->packed - 1], garbage))
+		c->packed--;
+}
+
 static void head_changes(struct ft_classifier *c, const struct ft_rule *old, struct ft_rule *now)
 {
 	c->tree_changes++;
@@ -248,6 +259,7 @@ void ft_classifier_link(struct ft_classifier *c, struct ft_garbage_list *garbage
 
 	r->shape->rules++;
 	c->links++;
+	refit(c, garbage);
 	if (!p.tuple)
 		p = find_place(c, r->shape, r->value);
 	max = p.tuple->max_priority;
@@ -278,9 +290,12 @@ static void settle(struct ft_classifier *c, struct ft_tuple *t, uint16_t priorit
 void ft_classifier_unlink(
 	struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_rule *r)
 {
-	struct ft_place p = find_place(c, r->shape, r->value);
-	struct ft_rule *head = ft_place_rule(&p);
+	struct ft_rule *head;
+	struct ft_place p;
 
+	refit(c, garbage);
+	p = find_place(c, r->shape, r->value);
+	head = ft_place_rule(&p);
 	if (head == r) {
 		ft_place_set(&p, next_of(r));
 		c->heads -= !next_of(r);

@@ -65,6 +65,7 @@ struct ft_classifier {
 	bool tree_ends;                 // with the next publication
 	uint32_t tree_young;            // the first tuple of rules that are not in it
 	uint32_t young;                 // the first that takes new chains
+	uint32_t packed;                // tuples that are packed behind it (tuple.h)
 	uint64_t tree_changes;          // of chains, since one was begun, of which there must be
 	uint64_t tree_wait;             // so many before the next, since the latest was no good
 	uint8_t spill_piece[3];         // of a tuple for whatever fits nowhere

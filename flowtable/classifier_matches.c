@@ -48,7 +48,7 @@ static void search_tuple(struct search *s, const struct ft_tuple *t)
 	};
 	bool ends = false;
 
-	if (!t->exact) {
+	if (!slots->bare) {
 		scan.pieces = ft_key_piece(s->key, t->piece[0]) |
 			      (uint32_t)ft_key_piece(s->key, t->piece[1]) << 16;
 		scan.piece2 = ft_key_piece(s->key, t->piece[2]);
@@ -56,7 +56,7 @@ static void search_tuple(struct search *s, const struct ft_tuple *t)
 	for (; left && !ends; left--, way.at += way.step) {
 		const struct ft_bin *b = ft_way_bin(slots, way);
 
-		take_lanes(s, b, ft_bin_scan(b, t->exact, &scan, &ends));
+		take_lanes(s, b, ft_bin_scan(b, slots->bare, &scan, &ends));
 	}
 }
 

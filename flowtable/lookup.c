@@ -34,10 +34,10 @@ struct burst {
 	struct found found[FT_BURST];
 };
 
-static inline void prefetch_bin(const struct ft_bin *b, bool exact)
+static inline void prefetch_bin(const struct ft_bin *b, bool bare)
 {
 	__builtin_prefetch(FT_LINE(b->sig));
-	if (exact)
+	if (bare)
 		return;
 	__builtin_prefetch(FT_LINE(b->value));
 	__builtin_prefetch(FT_LINE(b->mask));
@@ -58,11 +58,11 @@ static inline __attribute__((always_inline)) void stage_hash(
 		b->at[i] = (uint8_t)i;
 		p->way = ft_way_of(hash);
 		p->bin = ft_way_bin(slots, p->way);
-		prefetch_bin(p->bin, t->exact);
+		prefetch_bin(p->bin, slots->bare);
 		p->scan.sig = ft_sig(hash);
 		p->scan.pass = ft_pass_bit(hash);
 		p->scan.floor = best ? best->priority + 1u : 0;
-		if (!t->exact) {
+		if (!slots->bare) {
 			p->scan.pieces = ft_key_piece(key, t->piece[0]) |
 					 (uint32_t)ft_key_piece(key, t->piece[1]) << 16;
 			p->scan.piece2 = ft_key_piece(key, t->piece[2]);
@@ -81,7 +81,7 @@ static unsigned stage_scan(
 	for (unsigned i = 0; i < n; i++) {
 		struct probe *p = &b->probe[b->at[i]];
 		bool ends;
-		uint32_t lanes = ft_bin_scan(p->bin, t->exact, &p->scan, &ends);
+		uint32_t lanes = ft_bin_scan(p->bin, slots->bare, &p->scan, &ends);
 
 		if (lanes) {
 			__builtin_prefetch(FT_LINE(&p->bin->rule[__builtin_ctz(lanes)]));
@@ -91,7 +91,7 @@ static unsigned stage_scan(
 			continue;
 		p->way.at += p->way.step;
 		p->bin = ft_way_bin(slots, p->way);
-		prefetch_bin(p->bin, t->exact);
+		prefetch_bin(p->bin, slots->bare);
 		b->at[left++] = b->at[i];
 	}
 	return left;

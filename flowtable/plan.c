@@ -412,6 +412,7 @@ bool ft_plan(struct ft_classifier *c, struct ft_garbage_list *garbage, uint32_t 
 	for (uint32_t i = 0; i < p->n; i++)
 		c->tuple[from + i] = p->tuple[i];
 	c->n = c->planned = from + p->n;
+	c->packed = c->packed < from ? c->packed : from;
 	if (!from) {
 		c->planned_all = c->n;
 		c->links = 0;

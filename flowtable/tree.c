@@ -6,6 +6,7 @@
 #include "flowtable/lookup.h"
 #include "flowtable/plan.h"
 #include "flowtable/tree_plan.h"
+#include "flowtable/tuple.h"
 
 #include <stdlib.h>
 
@@ -221,21 +222,42 @@ static void end(struct ft_classifier *c, struct ft_garbage_list *garbage)
 	p->tree = NULL;
 	ft_tree_plan_free(p);
 	c->tree_plan = NULL;
+	c->packed = 0; // those that are so already are passed by
 	ft_classifier_publish(c, garbage);
 	if (old)
 		ft_tree_drop(old, garbage);
 	ft_bits_drop(c, garbage);
 }
 
+bool ft_tree_serves(const struct ft_classifier *c)
+{
+	return c->tree && !c->tree_ends && c->tree_changes <= c->heads / FT_TREE_WORN;
+}
+
+// Packs the tuples behind the tree, some bins.
+static bool pack_some(struct ft_classifier *c, struct ft_garbage_list *garbage)
+{
+	uint32_t bins = FT_TREE_STEP / FT_RULE_LANES / 4, copied;
+
+	if (!ft_tree_serves(c))
+		return false;
+	while (c->packed < c->tree_young && bins) {
+		copied = ft_tuple_pack(c->tuple[c->packed], garbage, bins);
+		bins -= copied;
+		c->packed += !copied;
+	}
+	return c->packed < c->tree_young;
+}
+
 bool ft_tree_grow(struct ft_classifier *c, struct ft_garbage_list *garbage)
 {
 	if (!c->tree_plan)
-		return false;
+		return pack_some(c, garbage);
 	if (c->tree_plan->phase == FT_TREE_DONE) {
 		if (!empty_some_slots(c->tree_plan))
 			end(c, garbage);
 	} else if (!ft_tree_plan_step(c->tree_plan, c) && c->tree_plan->phase != FT_TREE_DONE) {
 		end(c, garbage);
 	}
-	return c->tree_plan;
+	return c->tree_plan || c->packed < c->tree_young;
 }

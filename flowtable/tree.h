@@ -26,6 +26,9 @@
 // the tree that gets another priority would have another rank: it ends the tree, and workers go to
 // the tuples until there is another. The tree and the order of the tuples are published together.
 //
+// With a tree in front the tuples behind it are packed (tuple.h), and refitted when it has ended,
+// or when so many of its slots have nothing any more that another is due.
+//
 // The bound. A key takes at most FT_TREE_DEPTH nodes and one leaf, of FT_TREE_LEAF lanes at most, a
 // part, and then the tuples that came since, or all of them (classifier.h).
 
@@ -180,7 +183,9 @@ void ft_tree_head(struct ft_classifier *, const struct ft_rule *old, struct ft_r
 void ft_tree_uproot(struct ft_classifier *);
 // The classifier has come to rest: begins one, if that is worth it.
 bool ft_tree_begin(struct ft_classifier *);
-// A step of that (tree_plan.h). False: nothing is left to do.
+// Whether the tuples behind a tree are asked by few.
+bool ft_tree_serves(const struct ft_classifier *);
+// A step of that (tree_plan.h), or of packing the tuples behind it. False: nothing is left to do.
 bool ft_tree_grow(struct ft_classifier *, struct ft_garbage_list *);
 // With no reader left.
 void ft_tree_free(struct ft_tree *);

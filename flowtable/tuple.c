@@ -13,11 +13,25 @@ static uint32_t sig_at(const struct ft_bin *b, unsigned lane)
 	return atomic_load_explicit(&b->sig[lane], memory_order_relaxed);
 }
 
-static struct ft_slots *slots_new(uint32_t rules, bool exact)
+static uint32_t bins_of(uint64_t lanes)
 {
-	uint64_t lanes = rules + rules / 5 + 1; // full to 5/6 at most when new
-	uint32_t bins = (uint32_t)((lanes + FT_RULE_LANES - 1) / FT_RULE_LANES);
-	uint32_t stride = exact ? FT_BIN_EXACT : sizeof(struct ft_bin);
+	return (uint32_t)((lanes + FT_RULE_LANES - 1) / FT_RULE_LANES);
+}
+
+// Full to 5/6 at most when new.
+static uint32_t bins_new(uint32_t rules)
+{
+	return bins_of((uint64_t)rules + rules / 5 + 1);
+}
+
+static uint32_t bins_packed(uint32_t rules)
+{
+	return bins_of((uint64_t)rules * 32 / FT_FILL_PACKED + 1);
+}
+
+static struct ft_slots *slots_new(uint32_t bins, bool bare, bool packed)
+{
+	uint32_t stride = bare ? FT_BIN_EXACT : sizeof(struct ft_bin);
 	// Megabytes come zeroed by the kernel, page by page as they are used.
 	void *block = calloc(1, sizeof(struct ft_slots) + (size_t)bins * stride + 63);
 	struct ft_slots *s = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
@@ -27,6 +41,8 @@ static struct ft_slots *slots_new(uint32_t rules, bool exact)
 	s->block = block;
 	s->bins = bins;
 	s->stride = stride;
+	s->bare = bare;
+	s->packed = packed;
 	return s;
 }
 
@@ -35,7 +51,7 @@ struct ft_tuple *ft_tuple_new(
 {
 	unsigned words = (unsigned)__builtin_popcountll(map), i = 0;
 	struct ft_tuple *t = calloc(1, sizeof(*t) + words * sizeof(t->mask[0]));
-	struct ft_slots *slots = t ? slots_new(rules, !pieces) : NULL;
+	struct ft_slots *slots = t ? slots_new(bins_new(rules), !pieces, false) : NULL;
 
 	if (!slots) {
 		free(t);
@@ -206,7 +222,7 @@ static const struct ft_bin *slots_insert(
 		atomic_store_explicit(&slots->longest, longest, memory_order_relaxed);
 	// A reader may come to it by what the lane was before.
 	atomic_store_explicit(&b->rule[lane], r, memory_order_release);
-	if (!t->exact)
+	if (!slots->bare)
 		lane_set_pieces(t, b, lane, r);
 	atomic_store_explicit(&b->sig[lane], ft_sig(hash) | r->priority, memory_order_release);
 	return b;
@@ -326,11 +342,11 @@ static void copy_publish(struct ft_tuple *t, struct ft_garbage_list *garbage)
 	ft_garbage_add(garbage, &old->garbage, slots_garbage);
 }
 
-static void copy_some(struct ft_tuple *t, struct ft_garbage_list *garbage)
+static void copy_some(struct ft_tuple *t, struct ft_garbage_list *garbage, uint32_t bins)
 {
 	const struct ft_slots *old = slots_of(t);
 
-	for (uint32_t n = t->copy_pace; n && t->copied < old->bins; n--) {
+	for (; bins && t->copied < old->bins; bins--) {
 		prefetch_rules(old, t->copied + FT_COPY_BINS);
 		copy_bin(t, ft_bin_at(old, t->copied++));
 	}
@@ -350,25 +366,78 @@ static void copy_begin(struct ft_tuple *t)
 	uint32_t n = t->heads, more = (n < 1024 ? n : n / 4 + n / 32) + 1;
 	uint32_t bins = slots_of(t)->bins, pace = bins / more + 1;
 
-	t->copy = slots_new(n + more, t->exact);
+	t->copy = slots_new(bins_new(n + more), t->exact, false);
 	t->copied = 0;
 	t->copy_pace = pace > FT_COPY_BINS ? pace : FT_COPY_BINS;
 	if (bins <= FT_COPY_AT_ONCE)
 		t->copy_pace = bins;
 }
 
+// Nobody has seen it.
+static void copy_give_up(struct ft_tuple *t)
+{
+	slots_free(t->copy);
+	t->copy = NULL;
+	t->copied = 0;
+}
+
 bool ft_tuple_reserve(struct ft_tuple *t, struct ft_garbage_list *garbage)
 {
 	bool small = slots_of(t)->bins <= FT_COPY_AT_ONCE;
+	unsigned most = slots_of(t)->packed ? FT_FILL_MOST : FT_FILL;
 
+	if (t->copy && t->copy->packed)
+		copy_give_up(t); // it has room for those that are there
 	if (!t->copy &&
 		(is_filled(t, small ? FT_FILL : FT_FILL - 1) || t->gone > t->heads / 2 + 64))
 		copy_begin(t);
 	do {
 		if (t->copy)
-			copy_some(t, garbage);
-	} while (t->copy && is_filled(t, FT_FILL));
-	return !is_filled(t, FT_FILL);
+			copy_some(t, garbage, t->copy_pace);
+	} while (t->copy && is_filled(t, most));
+	return !is_filled(t, slots_of(t)->packed ? FT_FILL_MOST : FT_FILL);
+}
+
+// ---- at rest
+
+// Whether packing it would save next to nothing.
+static bool is_packed(const struct ft_tuple *t)
+{
+	const struct ft_slots *s = slots_of(t);
+
+	return s->bare && s->bins <= bins_packed(t->heads) + s->bins / 16;
+}
+
+uint32_t ft_tuple_pack(struct ft_tuple *t, struct ft_garbage_list *garbage, uint32_t bins)
+{
+	uint32_t copied = t->copied;
+
+	if (t->copy && !t->copy->packed)
+		copy_give_up(t);
+	if (!t->copy) {
+		copied = 0;
+		if (is_packed(t))
+			return 0;
+		t->copy = slots_new(bins_packed(t->heads), true, true);
+		if (!t->copy)
+			return 0;
+	}
+	copied = slots_of(t)->bins - copied < bins ? slots_of(t)->bins - copied : bins;
+	copy_some(t, garbage, bins);
+	return copied;
+}
+
+bool ft_tuple_refit(struct ft_tuple *t, struct ft_garbage_list *garbage)
+{
+	if (t->copy && t->copy->packed)
+		copy_give_up(t);
+	if (!slots_of(t)->packed)
+		return false;
+	if (!t->copy)
+		copy_begin(t);
+	if (t->copy)
+		copy_some(t, garbage, t->copy_pace);
+	return t->copy;
 }
 
 struct ft_rule *ft_tuple_next(const struct ft_tuple *t, uint64_t *at)

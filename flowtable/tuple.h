@@ -24,6 +24,10 @@
 // hash are let into a tuple that is not exact; in an exact one they would be equal. Filled to 27/32
 // at most.
 //
+// Where a tree (tree.h) stands in front, a tuple is asked by few and takes no rules. Then it is
+// packed: copied into bins without pieces and fuller, 15 bytes a rule and not 30 to 55. All is
+// found as before, but more rules are touched, so it is refitted when it may be asked more.
+//
 // One writer. It writes a lane's rule, value and mask first and the signature last, and readers
 // load in the reverse order. A lane that is used again can show a reader a signature and a rule
 // that do not belong together; both are of this tuple, and the reader compares the rule itself.
@@ -34,6 +38,8 @@
 #define FT_PIECES 3u
 #define FT_TUPLE_CROWD 48u
 #define FT_FILL 27u         // 32nd parts of the lanes, at most
+#define FT_FILL_PACKED 28u  // when they are packed,
+#define FT_FILL_MOST 30u    // and what comes then, at most
 #define FT_COPY_AT_ONCE 64u // bins
 #define FT_COPY_BINS 3u     // a rule that comes, at least
 #define FT_SETTLE_BINS 64u  // a rule that goes, at most
@@ -59,6 +65,8 @@ struct ft_slots {
 	void *block; // what it lies in
 	uint32_t bins;
 	uint32_t stride;          // bytes from bin to bin
+	bool bare;                // bins are without pieces
+	bool packed;              // fuller than others may be
 	_Atomic uint32_t longest; // way of any rule in it, in bins; it only grows
 	_Alignas(64) uint8_t bytes[];
 };
@@ -169,6 +177,11 @@ bool ft_tuple_reserve(struct ft_tuple *, struct ft_garbage_list *);
 void ft_tuple_insert(struct ft_tuple *, struct ft_rule *head, uint64_t hash);
 // The first of the chain is another now; NULL: there is no chain any more.
 void ft_place_set(const struct ft_place *, struct ft_rule *head);
+// Packs it, so many bins a call, or begins again what has begun otherwise. How many bins were
+// copied; 0: nothing is left to do, or no memory.
+uint32_t ft_tuple_pack(struct ft_tuple *, struct ft_garbage_list *, uint32_t bins);
+// Undoes that, likewise. True: more is to be done.
+bool ft_tuple_refit(struct ft_tuple *, struct ft_garbage_list *);
 // A rule of this priority went: finds out the highest priority again, some bins a call. True: it is
 // lower now.
 bool ft_tuple_settle(struct ft_tuple *, int priority);

@@ -183,7 +183,7 @@ static void random_flow_mod(struct world *w)
 
 // Bursts that there was this for.
 static struct {
-	unsigned full, sieve, tail, direct, tree, since;
+	unsigned full, sieve, tail, direct, tree, since, packed;
 } by;
 static unsigned settled; // tables
 static enum ft_trees trees = FT_TREES_IF_QUICKER;
@@ -208,6 +208,8 @@ static void note_tree(struct world *w, uint8_t table)
 
 	by.tree += a && a->tree;
 	by.since += a && a->since;
+	for (uint32_t i = 0; a && i < a->n; i++)
+		by.packed += atomic_load(&a->at[i].tuple->slots)->packed;
 }
 
 // Every instruction set finds the same, by bit vectors, by trees and by tuples alone.
@@ -445,7 +447,7 @@ static void run(bool deferred, uint32_t max_rules, unsigned steps)
 	check_dump(w);
 	check_told(w);
 	if (trees == FT_TREES_ALWAYS)
-		assert_true(by.tree > 0 && by.since > 0);
+		assert_true(by.tree > 0 && by.since > 0 && by.packed > 0);
 	else if (wide && max_rules > FT_SIEVE_RULES)
 		assert_true(ft_table_of(w->sw, 0)->classifier.planned_all && by.full > 0);
 	else if (wide)
