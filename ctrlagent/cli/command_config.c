@@ -114,13 +114,11 @@ static json_t *controller_rows(const json_t *switches)
 	json_t *rows = json_array(), *sw, *controller;
 	size_t i, j;
 
-	json_array_foreach(switches, i, sw)
-	{
+	json_array_foreach (switches, i, sw) {
 		json_t *controllers = json_object_get(sw, "controllers");
 		if (!json_array_size(controllers))
 			json_array_append(rows, sw);
-		json_array_foreach(controllers, j, controller)
-		{
+		json_array_foreach (controllers, j, controller) {
 			json_t *row = json_copy(sw);
 			json_object_update(row, controller);
 			json_array_append_new(rows, row);

@@ -42,7 +42,8 @@ static json_int_t missing(const json_t *rows)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(rows, i, row) n += json_integer_value(json_object_get(row, "missing"));
+	json_array_foreach (rows, i, row)
+		n += json_integer_value(json_object_get(row, "missing"));
 	return n;
 }
 
@@ -60,10 +61,12 @@ static json_t *drop_rows(const json_t *ledgers)
 	const char *name;
 	size_t i;
 
-	json_array_foreach(ledgers, i, ledger) json_object_foreach(
-		json_object_get(ledger, "drops"), name, n) json_array_append_new(rows,
-		json_pack("{s:O, s:s, s:O, s:s}", "tenant", json_object_get(ledger, "tenant"),
-			"reason", name, "packets", n, "text", text_of(name)));
+	json_array_foreach (ledgers, i, ledger)
+		json_object_foreach (json_object_get(ledger, "drops"), name, n)
+			json_array_append_new(
+				rows, json_pack("{s:O, s:s, s:O, s:s}", "tenant",
+					      json_object_get(ledger, "tenant"), "reason", name,
+					      "packets", n, "text", text_of(name)));
 	return rows;
 }
 

@@ -28,8 +28,9 @@ static char *counts(const json_t *object)
 	json_t *n;
 
 	text_add(&t, "%s", "");
-	json_object_foreach((json_t *)(uintptr_t)object, name, n) text_add(
-		&t, "%s%s %lld", t.len ? ", " : "", name, (long long)json_integer_value(n));
+	json_object_foreach ((json_t *)(uintptr_t)object, name, n)
+		text_add(
+			&t, "%s%s %lld", t.len ? ", " : "", name, (long long)json_integer_value(n));
 	if (!t.len)
 		text_add(&t, "-");
 	return t.at;
@@ -42,7 +43,7 @@ static char *words(const json_t *array)
 	size_t i;
 	json_t *word;
 
-	json_array_foreach(array, i, word)
+	json_array_foreach (array, i, word)
 		text_add(&t, "%s%s", i ? "," : "", json_string_value(word));
 	if (!t.len)
 		text_add(&t, "-");
@@ -121,8 +122,7 @@ static void add_column(struct layout *l, const json_t *rows, const struct column
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		json_t *value = json_object_get(row, column->key);
 		char *text = cell(value, column->unit);
 		widest = width(text) > widest ? width(text) : widest;
@@ -148,8 +148,7 @@ char *render_table(const json_t *rows, const struct column *columns)
 		add_column(&l, rows, columns);
 	for (unsigned c = 0; c < l.count; c++)
 		add_padded(&t, l.columns[c]->title, l.widths[c], l.right[c], c + 1 == l.count);
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		for (unsigned c = 0; c < l.count; c++) {
 			char *text =
 				cell(json_object_get(row, l.columns[c]->key), l.columns[c]->unit);
@@ -167,8 +166,7 @@ static json_t *unfolded_row(const json_t *row, const json_t *element, const char
 	char key[48];
 
 	json_object_set_new(out, name, json_integer((json_int_t)i));
-	json_object_foreach((json_t *)(uintptr_t)element, member, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)element, member, value) {
 		snprintf(key, sizeof(key), "%s_%s", name, member);
 		json_object_set(out, key, value);
 	}
@@ -180,12 +178,11 @@ json_t *rows_unfolded(const json_t *rows, const char *key, const char *name)
 	json_t *out = json_array(), *row, *element;
 	size_t i, j;
 
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		json_t *elements = json_object_get(row, key);
 		if (!json_array_size(elements))
 			json_array_append(out, row);
-		json_array_foreach(elements, j, element)
+		json_array_foreach (elements, j, element)
 			json_array_append_new(out, unfolded_row(row, element, name, j));
 	}
 	return out;

@@ -98,8 +98,7 @@ static request_handler_fn parse_request(struct request *r, const char *line, con
 	if (!json_is_array(r->cmd) || !json_is_object(r->args) ||
 		json_array_size(r->cmd) > sizeof(words) / sizeof(words[0]))
 		return NULL;
-	json_array_foreach(r->cmd, i, word)
-	{
+	json_array_foreach (r->cmd, i, word) {
 		if (!json_is_string(word))
 			return NULL;
 		words[count++] = json_string_value(word);

@@ -165,8 +165,9 @@ static void check(const struct command *c, const struct cli_verb *v, size_t used
 			used == 2 ? c->words[1] : "", v->operands);
 	if (c->count - used > v->max_operands)
 		wrong_words(v, "%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
-	json_object_foreach(c->args, key, value) if (!cli_option_find(v, key))
-		wrong_words(v, "%s: there is no --%s here", v->noun, key);
+	json_object_foreach (c->args, key, value)
+		if (!cli_option_find(v, key))
+			wrong_words(v, "%s: there is no --%s here", v->noun, key);
 }
 
 // The agent's working directory is another one.

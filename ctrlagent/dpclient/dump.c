@@ -16,9 +16,9 @@ struct dpc_dump *dump_find(const struct dump_table *t, uint32_t xid)
 {
 	struct dpc_dump *d;
 
-	LIST_FOREACH(d, &t->buckets[xid % DUMP_BUCKETS], link)
-	if (d->xid == xid)
-		return d;
+	LIST_FOREACH (d, &t->buckets[xid % DUMP_BUCKETS], link)
+		if (d->xid == xid)
+			return d;
 	return NULL;
 }
 

@@ -64,9 +64,9 @@ static void leave(struct dpc *dpc)
 #define TELL_BUCKET(dpc, list, id, member, ...)                                                    \
 	do {                                                                                       \
 		struct dpc_listener *l_;                                                           \
-		LIST_FOREACH(l_, list, link)                                                       \
-		if (l_->tenant == (id) && l_->ops && l_->ops->member)                              \
-			l_->ops->member(l_->arg, ##__VA_ARGS__);                                   \
+		LIST_FOREACH (l_, list, link)                                                      \
+			if (l_->tenant == (id) && l_->ops && l_->ops->member)                      \
+				l_->ops->member(l_->arg, ##__VA_ARGS__);                           \
 	} while (0)
 
 #define TELL_TENANT(dpc, id, member, ...)                                                          \

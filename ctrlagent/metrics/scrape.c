@@ -53,8 +53,7 @@ static void add_controllers(struct scrape *s)
 	VEC_FOR_EACH (ts, &s->agent->switches.all) {
 		json_t *about = session_switch_describe((*ts)->session), *controller;
 		size_t i;
-		json_array_foreach(json_object_get(about, "controllers"), i, controller)
-		{
+		json_array_foreach (json_object_get(about, "controllers"), i, controller) {
 			const char *state = json_string_value(json_object_get(controller, "state"));
 			const char *target =
 				json_string_value(json_object_get(controller, "target"));

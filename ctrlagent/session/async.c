@@ -82,8 +82,7 @@ void session_async_changed(struct session_switch *sw)
 	struct session_conn *c;
 	bool ttl = false, miss = false;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	{
+	LIST_FOREACH (c, &sw->conns, link) {
 		ttl |= session_async_wanted(c, SESSION_ASYNC_PACKET_IN, OFPR_INVALID_TTL);
 		miss |= wants_misses(c);
 	}

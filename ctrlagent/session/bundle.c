@@ -112,9 +112,9 @@ struct session_bundle *session_bundle_find(struct session_conn *c, uint32_t id)
 {
 	struct session_bundle *b;
 
-	LIST_FOREACH(b, &c->bundles.list, link)
-	if (b->id == id)
-		return b;
+	LIST_FOREACH (b, &c->bundles.list, link)
+		if (b->id == id)
+			return b;
 	return NULL;
 }
 

@@ -15,11 +15,11 @@ static void pause_all(struct session_switch *sw, bool paused)
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (paused)
-		session_conn_pause(c, SESSION_PAUSE_BUNDLE);
-	else
-		session_conn_resume(c, SESSION_PAUSE_BUNDLE);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (paused)
+			session_conn_pause(c, SESSION_PAUSE_BUNDLE);
+		else
+			session_conn_resume(c, SESSION_PAUSE_BUNDLE);
 }
 
 bool session_bundle_is_committing(const struct session_switch *sw)
@@ -31,9 +31,9 @@ bool session_bundle_is_of(const struct session_conn *c)
 {
 	const struct session_bundle *b;
 
-	TAILQ_FOREACH(b, &c->sw->committing, waiting)
-	if (b->conn == c)
-		return true;
+	TAILQ_FOREACH (b, &c->sw->committing, waiting)
+		if (b->conn == c)
+			return true;
 	return false;
 }
 

@@ -62,8 +62,7 @@ static void tell(
 	const struct of_controller_status m = {.status = e->out};
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	{
+	LIST_FOREACH (c, &sw->conns, link) {
 		if (c == except || c->version < OF_VERSION_1_5 ||
 			!session_async_wanted(c, SESSION_ASYNC_CONTROLLER_STATUS, e->out.reason))
 			continue;
@@ -111,16 +110,16 @@ int session_handle_controllers(struct session_conn *c, struct session_request *r
 	if (of_controllers_request_read(&rq->r, &in))
 		return -EBADMSG;
 	d = session_dump_new(c, rq, OFPMP_CONTROLLER_STATUS);
-	LIST_FOREACH(endpoint, &sw->endpoints, link)
-	if (!endpoint->target.passive && endpoint->state != SESSION_CONNECTED) {
-		entry_make(&e, endpoint->target.text, OFPCSR_REQUEST, false);
-		put(d, &e);
-	}
-	LIST_FOREACH(other, &sw->conns, link)
-	if (session_conn_is_up(other)) {
-		entry_of_conn(&e, other, OFPCSR_REQUEST, true);
-		put(d, &e);
-	}
+	LIST_FOREACH (endpoint, &sw->endpoints, link)
+		if (!endpoint->target.passive && endpoint->state != SESSION_CONNECTED) {
+			entry_make(&e, endpoint->target.text, OFPCSR_REQUEST, false);
+			put(d, &e);
+		}
+	LIST_FOREACH (other, &sw->conns, link)
+		if (session_conn_is_up(other)) {
+			entry_of_conn(&e, other, OFPCSR_REQUEST, true);
+			put(d, &e);
+		}
 	session_dump_end(d, WEFT_E_NONE, "");
 	return 0;
 }

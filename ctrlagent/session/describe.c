@@ -57,12 +57,12 @@ json_t *session_switch_describe(const struct session_switch *sw)
 	json_t *list = json_array();
 	char dpid[17];
 
-	LIST_FOREACH(e, &sw->endpoints, link)
-	if (e->state != SESSION_CONNECTED)
-		json_array_append_new(list, describe_endpoint(e));
-	LIST_FOREACH(c, &sw->conns, link)
-	if (session_conn_is_up(c))
-		json_array_append_new(list, describe_conn(c));
+	LIST_FOREACH (e, &sw->endpoints, link)
+		if (e->state != SESSION_CONNECTED)
+			json_array_append_new(list, describe_endpoint(e));
+	LIST_FOREACH (c, &sw->conns, link)
+		if (session_conn_is_up(c))
+			json_array_append_new(list, describe_conn(c));
 	snprintf(dpid, sizeof(dpid), "%016llx", (unsigned long long)sw->set.dpid);
 	return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "dpid", dpid, "controllers", list,
 		"connections_refused", (json_int_t)sw->refused, "packet_ins_shed",

@@ -76,8 +76,8 @@ void session_flow_removed(struct session_switch *sw, const struct dpc_flow *flow
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (session_async_wanted(c, SESSION_ASYNC_FLOW_REMOVED,
-		    session_removed_reason(c->version, flow->stats->reason)))
-		send_removed(c, flow);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (session_async_wanted(c, SESSION_ASYNC_FLOW_REMOVED,
+			    session_removed_reason(c->version, flow->stats->reason)))
+			send_removed(c, flow);
 }

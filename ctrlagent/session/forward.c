@@ -32,9 +32,9 @@ static bool anybody_wants(const struct session_conn *from, enum weft_ipc_type ty
 {
 	const struct session_conn *c;
 
-	LIST_FOREACH(c, &from->sw->conns, link)
-	if (is_wanted(c, from, type))
-		return true;
+	LIST_FOREACH (c, &from->sw->conns, link)
+		if (is_wanted(c, from, type))
+			return true;
 	return false;
 }
 
@@ -136,9 +136,9 @@ void session_forward_tell(struct session_switch *sw, const struct session_conn *
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (is_wanted(c, from, type))
-		tell(c, xid, type, body, len);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (is_wanted(c, from, type))
+			tell(c, xid, type, body, len);
 }
 
 // The switch may be gone, or this session and not the others.

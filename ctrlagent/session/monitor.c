@@ -28,9 +28,9 @@ struct session_monitor *session_monitor_find(struct session_conn *c, uint32_t id
 {
 	struct session_monitor *m;
 
-	LIST_FOREACH(m, &c->monitors.list, link)
-	if (m->id == id)
-		return m;
+	LIST_FOREACH (m, &c->monitors.list, link)
+		if (m->id == id)
+			return m;
 	return NULL;
 }
 
@@ -125,9 +125,9 @@ static struct session_monitor *next_to_resume(struct session_conn *c)
 {
 	struct session_monitor *m, *found = NULL;
 
-	LIST_FOREACH(m, &c->monitors.list, link)
-	if (m->slot >= c->monitors.cursor && (!found || m->slot < found->slot))
-		found = m;
+	LIST_FOREACH (m, &c->monitors.list, link)
+		if (m->slot >= c->monitors.cursor && (!found || m->slot < found->slot))
+			found = m;
 	return found;
 }
 
@@ -209,9 +209,9 @@ static unsigned wanted(
 	const struct session_monitor *m;
 	unsigned flags = 0;
 
-	LIST_FOREACH(m, &c->monitors.list, link)
-	if (change->monitors >> m->slot & 1 && (own || !(m->flags & OFPFMF_ONLY_OWN)))
-		flags |= m->flags | FOUND;
+	LIST_FOREACH (m, &c->monitors.list, link)
+		if (change->monitors >> m->slot & 1 && (own || !(m->flags & OFPFMF_ONLY_OWN)))
+			flags |= m->flags | FOUND;
 	return flags;
 }
 
@@ -252,7 +252,7 @@ void session_flow_changed(struct session_switch *sw, const struct weft_ipc_flow_
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (session_conn_is_up(c) && !LIST_EMPTY(&c->monitors.list))
-		tell(c, change, flow);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (session_conn_is_up(c) && !LIST_EMPTY(&c->monitors.list))
+			tell(c, change, flow);
 }

@@ -100,10 +100,10 @@ void session_packet_in(
 
 	pipeline_fields(punt, &key);
 	more_fields(punt, &key);
-	LIST_FOREACH(c, &sw->conns, link)
-	if (c->controller_id == punt->controller_id &&
-		session_async_wanted(
-			c, SESSION_ASYNC_PACKET_IN, reason_in(c->version, punt->reason)) &&
-		!offer(c, punt, frame, &key))
-		sw->punt_shed++;
+	LIST_FOREACH (c, &sw->conns, link)
+		if (c->controller_id == punt->controller_id &&
+			session_async_wanted(
+				c, SESSION_ASYNC_PACKET_IN, reason_in(c->version, punt->reason)) &&
+			!offer(c, punt, frame, &key))
+			sw->punt_shed++;
 }

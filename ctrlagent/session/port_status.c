@@ -27,7 +27,7 @@ void session_switch_port_status(struct session_switch *sw, const struct weft_ipc
 		session_ports_remove(&sw->ports, port->port.ofport);
 	else
 		session_ports_put(&sw->ports, port);
-	LIST_FOREACH(c, &sw->conns, link)
-	if (session_async_wanted(c, SESSION_ASYNC_PORT_STATUS, reason))
-		send_status(c, reason, port);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (session_async_wanted(c, SESSION_ASYNC_PORT_STATUS, reason))
+			send_status(c, reason, port);
 }

@@ -37,8 +37,7 @@ static void demote_masters(struct session_conn *except)
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &except->sw->conns, link)
-	{
+	LIST_FOREACH (c, &except->sw->conns, link) {
 		if (c == except || c->role != OFPCR_ROLE_MASTER)
 			continue;
 		c->role = OFPCR_ROLE_SLAVE;
@@ -66,9 +65,9 @@ static int take_short_id(struct session_conn *c, uint16_t id, struct of_reader *
 
 	if (!id)
 		return 0;
-	LIST_FOREACH(other, &c->sw->conns, link)
-	if (other != c && other->short_id == id)
-		return of_fail(r, OFPET_ROLE_REQUEST_FAILED, OFPRRFC_ID_IN_USE);
+	LIST_FOREACH (other, &c->sw->conns, link)
+		if (other != c && other->short_id == id)
+			return of_fail(r, OFPET_ROLE_REQUEST_FAILED, OFPRRFC_ID_IN_USE);
 	if (c->short_id != id) {
 		c->short_id = id;
 		session_controller_changed(c, OFPCSR_SHORT_ID, true);

@@ -120,9 +120,9 @@ static bool has_endpoint(const struct session_switch *sw, const char *text)
 {
 	struct session_endpoint *e;
 
-	LIST_FOREACH(e, &sw->endpoints, link)
-	if (strcmp(e->target.text, text) == 0)
-		return true;
+	LIST_FOREACH (e, &sw->endpoints, link)
+		if (strcmp(e->target.text, text) == 0)
+			return true;
 	return false;
 }
 

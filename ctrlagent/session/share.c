@@ -43,6 +43,6 @@ void session_share_give_back(struct session_share *s, unsigned weight)
 	s->spent = false;
 	if (!s->sw)
 		return;
-	LIST_FOREACH(c, &s->sw->conns, link)
-	session_conn_resume(c, SESSION_PAUSE_SHARE);
+	LIST_FOREACH (c, &s->sw->conns, link)
+		session_conn_resume(c, SESSION_PAUSE_SHARE);
 }

@@ -136,7 +136,7 @@ void session_snoop_repeat(struct session_switch *sw, const void *msg, size_t len
 {
 	struct session_snooper *s;
 
-	LIST_FOREACH(s, &sw->snoopers, link)
-	if (!session_stream_offer(s->stream, msg, len))
-		sw->snoop_shed++;
+	LIST_FOREACH (s, &sw->snoopers, link)
+		if (!session_stream_offer(s->stream, msg, len))
+			sw->snoop_shed++;
 }

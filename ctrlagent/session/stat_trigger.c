@@ -43,8 +43,8 @@ void session_flow_triggered(struct session_switch *sw, const struct dpc_flow *fl
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (c->version >= OF_VERSION_1_5 &&
-		session_async_wanted(c, SESSION_ASYNC_FLOW_COUNTS, OFPFSR_STAT_TRIGGER))
-		send_triggered(c, flow);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (c->version >= OF_VERSION_1_5 &&
+			session_async_wanted(c, SESSION_ASYNC_FLOW_COUNTS, OFPFSR_STAT_TRIGGER))
+			send_triggered(c, flow);
 }

@@ -50,8 +50,8 @@ static void on_unblocked(void *arg)
 	struct session_switch *sw = arg;
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	session_conn_resume(c, SESSION_PAUSE_DPC);
+	LIST_FOREACH (c, &sw->conns, link)
+		session_conn_resume(c, SESSION_PAUSE_DPC);
 }
 
 static const struct dpc_listener_ops listener_ops = {
@@ -185,6 +185,6 @@ void session_switch_ready(struct session_switch *sw, bool ready)
 		get_ready(sw);
 	else
 		evtimer_del(sw->alone);
-	LIST_FOREACH(e, &sw->endpoints, link)
-	ready ? session_endpoint_start(e) : session_endpoint_stop(e);
+	LIST_FOREACH (e, &sw->endpoints, link)
+		ready ? session_endpoint_start(e) : session_endpoint_stop(e);
 }

@@ -61,7 +61,7 @@ void session_table_status(struct session_switch *sw, const struct weft_table_des
 {
 	struct session_conn *c;
 
-	LIST_FOREACH(c, &sw->conns, link)
-	if (session_async_wanted(c, SESSION_ASYNC_TABLE_STATUS, table->reason))
-		send_status(c, table);
+	LIST_FOREACH (c, &sw->conns, link)
+		if (session_async_wanted(c, SESSION_ASYNC_TABLE_STATUS, table->reason))
+			send_status(c, table);
 }

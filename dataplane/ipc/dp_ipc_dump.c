@@ -295,9 +295,9 @@ void dp_ipc_dump_more(uint32_t xid, uint32_t bytes)
 {
 	struct dp_dump *job;
 
-	TAILQ_FOREACH(job, &dp_dump_jobs, link)
-	if (job->xid == xid)
-		break;
+	TAILQ_FOREACH (job, &dp_dump_jobs, link)
+		if (job->xid == xid)
+			break;
 	if (!job)
 		return; // it ended while the message was under way
 	if (!bytes)

@@ -246,9 +246,9 @@ static enum weft_error dp_stage_recheck(struct dp *dp, const struct dp_stage *s)
 	struct dp_ipc_request r;
 	enum weft_error e = WEFT_E_NONE;
 
-	STAILQ_FOREACH(l, &s->later, link)
-	if (!e && dp_stage_request(l, &r) && r.hdr.type == WEFT_IPC_PORT_MOD)
-		e = dp_stage_check_port(dp, s, r.body);
+	STAILQ_FOREACH (l, &s->later, link)
+		if (!e && dp_stage_request(l, &r) && r.hdr.type == WEFT_IPC_PORT_MOD)
+			e = dp_stage_check_port(dp, s, r.body);
 	return e;
 }
 
@@ -257,12 +257,12 @@ static void dp_stage_mod_ports(struct dp *dp, struct dp_stage *s)
 	const struct dp_stage_later *l;
 	struct dp_ipc_request r;
 
-	STAILQ_FOREACH(l, &s->later, link)
-	if (dp_stage_request(l, &r) && r.hdr.type == WEFT_IPC_PORT_MOD) {
-		const struct weft_ipc_port_mod *mod = r.body;
+	STAILQ_FOREACH (l, &s->later, link)
+		if (dp_stage_request(l, &r) && r.hdr.type == WEFT_IPC_PORT_MOD) {
+			const struct weft_ipc_port_mod *mod = r.body;
 
-		dp_port_mod(dp, dp_port_find_ofport(dp, s->t, mod->ofport), mod);
-	}
+			dp_port_mod(dp, dp_port_find_ofport(dp, s->t, mod->ofport), mod);
+		}
 }
 
 static void dp_stage_commit(struct dp *dp, struct dp_stage *s)

@@ -162,8 +162,7 @@ static void copy_objects(struct objects *to, const struct objects *from)
 	const struct object *o;
 
 	TAILQ_INIT(to);
-	TAILQ_FOREACH(o, from, link)
-	{
+	TAILQ_FOREACH (o, from, link) {
 		struct object *copy = agent_zalloc(sizeof(*o) + o->len);
 
 		memcpy(copy, o, sizeof(*o) + o->len);
@@ -177,8 +176,7 @@ struct fake_saved *fake_dpc_save(const struct dpc *d)
 	const struct rule *r;
 
 	TAILQ_INIT(&s->rules);
-	TAILQ_FOREACH(r, &d->rules, link)
-	{
+	TAILQ_FOREACH (r, &d->rules, link) {
 		struct rule *copy = agent_zalloc(sizeof(*copy));
 
 		*copy = *r;
@@ -207,8 +205,8 @@ void fake_dpc_restore(struct dpc *d, struct fake_saved *s, bool back)
 		TAILQ_CONCAT(&d->rules, &s->rules, link);
 		TAILQ_CONCAT(&d->groups, &s->groups, link);
 		TAILQ_CONCAT(&d->meters, &s->meters, link);
-		TAILQ_FOREACH(r, &d->rules, link)
-		d->rule_count++;
+		TAILQ_FOREACH (r, &d->rules, link)
+			d->rule_count++;
 	}
 	while ((r = TAILQ_FIRST(&s->rules))) {
 		TAILQ_REMOVE(&s->rules, r, link);
@@ -252,18 +250,18 @@ void fake_dpc_table_status(struct dpc *d, const struct weft_table_desc *table)
 {
 	struct dpc_listener *l;
 
-	TAILQ_FOREACH(l, &d->listeners, link)
-	if (l->ops->table_status)
-		l->ops->table_status(l->arg, l->tenant, table);
+	TAILQ_FOREACH (l, &d->listeners, link)
+		if (l->ops->table_status)
+			l->ops->table_status(l->arg, l->tenant, table);
 }
 
 void fake_dpc_punt(struct dpc *d, const struct weft_ipc_punt *punt, const void *frame)
 {
 	struct dpc_listener *l;
 
-	TAILQ_FOREACH(l, &d->listeners, link)
-	if (l->ops->punt)
-		l->ops->punt(l->arg, l->tenant, punt, frame);
+	TAILQ_FOREACH (l, &d->listeners, link)
+		if (l->ops->punt)
+			l->ops->punt(l->arg, l->tenant, punt, frame);
 }
 
 void dpc_packet_out(struct dpc *d, weft_tenant_id tenant, uint32_t in_port, const void *actions,
@@ -358,8 +356,7 @@ void fake_dpc_lose(struct dpc *d)
 		fake_dpc_restore(d, d->stage.saved, false);
 	d->stage.saved = NULL;
 	TAILQ_CONCAT(&d->requests, &d->paused, link);
-	TAILQ_FOREACH(rq, &d->requests, link)
-	{
+	TAILQ_FOREACH (rq, &d->requests, link) {
 		rq->error = WEFT_E_STATE;
 		rq->dump.paused = false;
 	}
@@ -416,9 +413,9 @@ void fake_dpc_set_blocked(struct dpc *d, bool blocked)
 	struct dpc_listener *l;
 
 	d->blocked = blocked;
-	TAILQ_FOREACH(l, &d->listeners, link)
-	if (!blocked && l->ops->unblocked)
-		l->ops->unblocked(l->arg);
+	TAILQ_FOREACH (l, &d->listeners, link)
+		if (!blocked && l->ops->unblocked)
+			l->ops->unblocked(l->arg);
 }
 
 void fake_dpc_set_max_rules(struct dpc *d, size_t n)

@@ -19,8 +19,7 @@ static void run_flows(struct dpc *d, struct request *rq)
 	size_t n = 0;
 	struct rule *r;
 
-	TAILQ_FOREACH(r, &d->rules, link)
-	{
+	TAILQ_FOREACH (r, &d->rules, link) {
 		if (rq->dump.paused || rq->dump.cancelled)
 			return;
 		if (!fake_passes(r, &rq->filter, &rq->match, false, 0) || n++ < rq->dump.told)
@@ -49,9 +48,9 @@ static void go_on(struct dpc_dump *dump)
 	struct dpc *d = dump->dpc;
 	struct request *rq;
 
-	TAILQ_FOREACH(rq, &d->paused, link)
-	if (&rq->dump == dump)
-		break;
+	TAILQ_FOREACH (rq, &d->paused, link)
+		if (&rq->dump == dump)
+			break;
 	if (!rq)
 		return;
 	TAILQ_REMOVE(&d->paused, rq, link);
@@ -81,8 +80,8 @@ size_t fake_dpc_paused_dumps(const struct dpc *d)
 	const struct request *rq;
 	size_t n = 0;
 
-	TAILQ_FOREACH(rq, &d->paused, link)
-	n++;
+	TAILQ_FOREACH (rq, &d->paused, link)
+		n++;
 	return n;
 }
 
@@ -91,8 +90,8 @@ static void run_aggregate(struct dpc *d, struct request *rq)
 	struct weft_aggregate a = {0};
 	struct rule *r;
 
-	TAILQ_FOREACH(r, &d->rules, link)
-	a.flows += fake_passes(r, &rq->filter, &rq->match, false, 0);
+	TAILQ_FOREACH (r, &d->rules, link)
+		a.flows += fake_passes(r, &rq->filter, &rq->match, false, 0);
 	a.packets = 11 * a.flows;
 	a.bytes = 1100 * a.flows;
 	rq->item(rq->arg, 1, &a, sizeof(a));
@@ -114,8 +113,8 @@ static void dump_tables(struct dpc *d, struct request *rq)
 	struct weft_table_stats s[WEFT_TABLES] = {0};
 	struct rule *r;
 
-	TAILQ_FOREACH(r, &d->rules, link)
-	s[r->mod.table].active++;
+	TAILQ_FOREACH (r, &d->rules, link)
+		s[r->mod.table].active++;
 	for (unsigned i = 0; i < WEFT_TABLES; i++) {
 		s[i].table = (uint8_t)i;
 		if (s[i].active)
@@ -130,9 +129,9 @@ static void dump_objects(
 
 	if (rq->id != all && !fake_find(list, rq->id))
 		rq->error = none;
-	TAILQ_FOREACH(o, list, link)
-	if (rq->id == all || rq->id == o->id)
-		rq->item(rq->arg, 1, o->body, o->len);
+	TAILQ_FOREACH (o, list, link)
+		if (rq->id == all || rq->id == o->id)
+			rq->item(rq->arg, 1, o->body, o->len);
 }
 
 static void run_dump(struct dpc *d, struct request *rq)

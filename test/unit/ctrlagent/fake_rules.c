@@ -74,9 +74,9 @@ struct object *fake_find(struct objects *list, uint32_t id)
 {
 	struct object *o;
 
-	TAILQ_FOREACH(o, list, link)
-	if (o->id == id)
-		return o;
+	TAILQ_FOREACH (o, list, link)
+		if (o->id == id)
+			return o;
 	return NULL;
 }
 
@@ -120,9 +120,9 @@ void fake_tell_removed(struct dpc *d, const struct rule *r, uint8_t reason)
 	stats.packets = 7;
 	stats.bytes = 700;
 	stats.reason = reason;
-	TAILQ_FOREACH(l, &d->listeners, link)
-	if (l->ops->flow_removed)
-		l->ops->flow_removed(l->arg, l->tenant, &flow);
+	TAILQ_FOREACH (l, &d->listeners, link)
+		if (l->ops->flow_removed)
+			l->ops->flow_removed(l->arg, l->tenant, &flow);
 }
 
 struct weft_instructions *fake_copy_instructions(const struct weft_instructions *in)

@@ -101,10 +101,10 @@ static void buckets_stay_short(void **state)
 	}
 	for (unsigned i = 0; i < users.size; i++) {
 		unsigned by_ip = 0, by_both = 0;
-		LIST_FOREACH(u, &users.by_ip[i], by_ip)
-		by_ip++;
-		LIST_FOREACH(u, &users.by_both[i], by_both)
-		by_both++;
+		LIST_FOREACH (u, &users.by_ip[i], by_ip)
+			by_ip++;
+		LIST_FOREACH (u, &users.by_both[i], by_both)
+			by_both++;
 		longest = by_ip > longest ? by_ip : by_both > longest ? by_both : longest;
 	}
 	assert_in_range(longest, 1, 16);
