@@ -2,12 +2,12 @@
 #pragma once
 // From the bytes of a packet to 128 keyed bits that stand for all that its switch may ask of it.
 //
-// No key is extracted. A frame that is plainly IPv4 or IPv6, right behind the Ethernet header or one
-// VLAN tag, or ARP, has its fields at fixed places: with TCP, UDP, SCTP or ICMP their ports or type
-// and code, with any other protocol none. Those that some rule of the switch may look at are cut
-// out by a mask (struct ft_masks) and hashed together with where the packet came from. So two packets of one print are alike in all that can decide their way, and
-// a switch whose rules look at ports of the switch alone has one print for all packets between two
-// machines.
+// No key is extracted. A frame that is plainly IPv4 or IPv6, right behind the Ethernet header or
+// one VLAN tag, or ARP, has its fields at fixed places: with TCP, UDP, SCTP or ICMP their ports or
+// type and code, with any other protocol none. Those that some rule of the switch may look at are
+// cut out by a mask (struct ft_masks) and hashed together with where the packet came from. So two
+// packets of one print are alike in all that can decide their way, and a switch whose rules look at
+// ports of the switch alone has one print for all packets between two machines.
 //
 // Every other frame has no print and goes the full way: a second tag, an option, an extension
 // header that is walked over, a fragment, neighbour discovery, a TTL that is about to end, a length

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the parts of a flow cache lie in its memory, and which of it is made ready beforehand.
 //
-//	the cache itself, lines    touched all over from the start
-//	paths                      in turn, as they come: from the middle upwards,
-//	what their packets have    and downwards, so that those of the first few thousand, which is
-//all 	in common (alike.h)        that most caches ever have, share one huge page 	hints, the pending
-//list    hardly, or in turn: small pages do
+//	the cache itself, lines   touched all over from the start
+//	paths                     in turn, as they come: from the middle upwards,
+//	what their packets have   and downwards, so that those of the first few thousand, which
+//	in common (alike.h)       is all that most caches ever have, share one huge page
+//	hints, the pending list   hardly, or in turn: small pages do
+//
 #include "flowtable/cache_own.h"
 
 #define MIN_FLOWS 256u

@@ -39,8 +39,7 @@ void ft_conjunction_lookup(const struct ft_classifier *hard, const struct ft_cla
 	const struct ft_rule *rules[]);
 
 // For each mask, the best rule that matches the key at this version and has a priority above
-// `floor`
-// (-1: any). Returns how many were written, at most `max`.
+// `floor` (-1: any). Returns how many were written, at most `max`.
 unsigned ft_classifier_matches(const struct ft_classifier *, uint64_t version,
 	const struct weft_flow_key *, int floor, const struct ft_rule *found[], unsigned max);
 

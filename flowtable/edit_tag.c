@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pushing and popping VLAN, MPLS and PBB headers. What new headers start with: OpenFlow 1.3.5,
-// table 6
-// ("existing fields that may be copied into new fields").
+// table 6 ("existing fields that may be copied into new fields").
 
 #include "flowtable/edit.h"
 #include "flowtable/extract.h"

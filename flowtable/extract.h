@@ -66,8 +66,8 @@
 // tunnel and the registers, so that it may be called again after an edit.
 void ft_extract(struct weft_packet *, struct weft_flow_key *);
 
-// A hash of the flow: MAC addresses, EtherType and VLAN, the addresses of IP or ARP, protocol
-// and ports. Never 0. Needs an extracted key; all fragments of an IPv4 packet that has fragments hash
+// A hash of the flow: MAC addresses, EtherType and VLAN, the addresses of IP or ARP, protocol and
+// ports. Never 0. Needs an extracted key; all fragments of an IPv4 packet that has fragments hash
 // alike.
 uint32_t ft_flow_hash(const struct weft_flow_key *, uint64_t seed);
 

@@ -4,9 +4,9 @@
 //
 // A VM that migrates moves once. An address that two machines have, or that comes back over a loop,
 // moves with nearly every packet, and each move turns all that is sent to it around. So moves are
-// counted in a window that starts with the first of them (RFC 7432, 15.1 has the same for EVPN, with
-// 5 moves in 180 seconds): one too many, and the address is a duplicate, which is held where it is
-// until its time is up.
+// counted in a window that starts with the first of them (RFC 7432, 15.1 has the same for EVPN,
+// with 5 moves in 180 seconds): one too many, and the address is a duplicate, which is held where
+// it is until its time is up.
 //
 // Writer's thread; times are whole seconds of env's clock.
 

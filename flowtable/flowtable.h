@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// flowtable: one tenant's virtual switch. Tables, groups, meters, ports and the FDB, and how a burst of
-// packets runs through them. OpenFlow's meaning without its wire format; no DPDK, no system call.
+// flowtable: one tenant's virtual switch. Tables, groups, meters, ports and the FDB, and how a
+// burst of packets runs through them. OpenFlow's meaning without its wire format; no DPDK, no
+// system call.
 //
 // Threads. One writer (the control thread) calls everything but ft_switch_process(). Any number of
-// workers call ft_switch_process() at the same time, each with its own worker number and each inside
-// a read-side section of its own making (rte_rcu_qsbr in the data plane).
+// workers call ft_switch_process() at the same time, each with its own worker number and each
+// inside a read-side section of its own making (rte_rcu_qsbr in the data plane).
 //
-// Versions. Every rule and group carries the version that adds it and the version that removes
-// it. Changes are staged for version + 1, where no worker sees them, until ft_txn_commit() publishes
-// them by one release-store. A worker loads the version once per burst, so no packet ever meets half
-// of a transaction. What was removed is unlinked when no worker can be at an older version any more, and
-// freed one grace period later; env->retire tells when.
+// Versions. Every rule and group carries the version that adds it and the version that removes it.
+// Changes are staged for version + 1, where no worker sees them, until ft_txn_commit() publishes
+// them by one release-store. A worker loads the version once per burst, so no packet ever meets
+// half of a transaction. What was removed is unlinked when no worker can be at an older version any
+// more, and freed one grace period later; env->retire tells when.
 //
 // Ownership. Requests are copied; the caller keeps its buffers. Packets belong to the sink's side:
-// each packet given to ft_switch_process() comes back through exactly one final call of the sink (see
-// struct ft_sink).
+// each packet given to ft_switch_process() comes back through exactly one final call of the sink
+// (see struct ft_sink).
 
 #include <weft/continuation.h>
 #include <weft/drop.h>
@@ -35,21 +36,23 @@ struct ft_change;
 
 struct ft_env {
 	void *ctx;
-	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent state, in
-	// which it has nothing pending either (ft_cache_fold()).
+	// Calls fn(obj), on the writer's thread, once every worker has passed through a quiescent
+	// state, in which it has nothing pending either (ft_cache_fold()).
 	void (*retire)(void *ctx, void (*fn)(void *obj), void *obj);
 	// Monotonic nanoseconds; the only clock. Writer's thread.
 	uint64_t (*now_ns)(void *ctx);
-	// What workers had counted at that time is in the counters: some of it they keep back, until a grace
-	// period ends (ft_cache_fold()). Monotonic nanoseconds as now_ns; NULL: nothing is kept back.
+	// What workers had counted at that time is in the counters: some of it they keep back,
+	// until a grace period ends (ft_cache_fold()). Monotonic nanoseconds as now_ns; NULL:
+	// nothing is kept back.
 	uint64_t (*counted_ns)(void *ctx);
 	// Returns after a grace period. Writer's thread, rarely; NULL: as above.
 	void (*count)(void *ctx);
 	struct ft_commons *commons; // commons.h; NULL: each switch has all for itself
 	uint64_t seed;              // keys every hash
 	unsigned workers; // worker numbers are 0 to workers - 1
-	// Meters run outside (rte_meter): make, free (called after the grace period) and run one. `run`
-	// is called by workers; it says what becomes of the packet and which band, counted from 0, hit.
+	// Meters run outside (rte_meter): make, free (called after the grace period) and run one.
+	// `run` is called by workers; it says what becomes of the packet and which band, counted
+	// from 0, hit.
 	void *(*meter_new)(void *ctx, const struct weft_meter_mod *, const struct weft_band *);
 	void (*meter_free)(void *ctx, void *meter);
 	int (*meter_run)(void *ctx, void *meter, unsigned worker, uint64_t now_ns, uint32_t bytes);
@@ -58,16 +61,19 @@ struct ft_env {
 	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
 	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);
-	// A change that a flow monitor wants (below). It must not call back. NULL: there are no monitors.
+	// A change that a flow monitor wants (below). It must not call back. NULL: there are no
+	// monitors.
 	void (*changed)(void *ctx, void *sw_ctx, const struct ft_change *, const struct weft_flow_stats *,
 		const struct weft_match *, const struct weft_instructions *);
-	// Of rules with a trigger, from within ft_triggers_tell(). It must not call back. NULL: nobody asks.
+	// Of rules with a trigger, from within ft_triggers_tell(). It must not call back. NULL:
+	// nobody asks.
 	void (*triggered)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
 		const struct weft_instructions *);
-	// Within a commit, whose changes wait for ft_changes_tell() as none did before; it must not call
-	// back. NULL: nobody asks.
+	// Within a commit, whose changes wait for ft_changes_tell() as none did before; it must not
+	// call back. NULL: nobody asks.
 	void (*backlog)(void *ctx, void *sw_ctx);
-	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody asks.
+	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody
+	// asks.
 	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 };
 #define FT_METER_PASS (-1) // meter_run: no band hit
@@ -106,7 +112,8 @@ void ft_switch_set_network(struct ft_switch *, uint32_t network_id);
 // and like commit can't fail. Without a begin, each call is a transaction of its own.
 //
 // env->removed is called for what a commit removed when its counters are final, that is from within
-// env->retire's callback; env->retire itself is called at the end of calls, when it may call back at once.
+// env->retire's callback; env->retire itself is called at the end of calls, when it may call back
+// at once.
 
 // False: no memory, or one is open.
 bool ft_txn_begin(struct ft_switch *);
@@ -118,11 +125,11 @@ bool ft_txn_abort_some(struct ft_switch *, size_t max);
 
 enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *);
-// `buckets`: buckets_len bytes, as in weft_group_mod, the masks of hash_map included.
-// The same in steps, for one that must look at many rules: `max` of them a step. `steps` is zeroed before
-// the first call. True: there is more to do; call again with the same, in the same transaction, and
-// stage nothing else meanwhile. False: done, and *error says how it went. Without an open transaction
-// it is done at once.
+// `buckets`: buckets_len bytes, as in weft_group_mod, the masks of hash_map included. The same in
+// steps, for one that must look at many rules: `max` of them a step. `steps` is zeroed before the
+// first call. True: there is more to do; call again with the same, in the same transaction, and
+// stage nothing else meanwhile. False: done, and *error says how it went. Without an open
+// transaction it is done at once.
 struct ft_flow_steps {
 	struct ft_switch *sw; // NULL: none is under way
 	size_t mark;          // in the transaction
@@ -131,9 +138,9 @@ struct ft_flow_steps {
 };
 bool ft_flow_mod_some(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
 	const struct weft_instructions *, uint32_t max, struct ft_flow_steps *, enum weft_error *error);
-// Before a group or meter is deleted, in the same transaction: rules that name it (or any: WEFT_GROUP_ALL,
-// WEFT_METER_ALL) go, `max` looked at a step, so that little is left for the deletion to do. As
-// ft_flow_mod_some(); false at once where there are few rules.
+// Before a group or meter is deleted, in the same transaction: rules that name it (or any:
+// WEFT_GROUP_ALL, WEFT_METER_ALL) go, `max` looked at a step, so that little is left for the
+// deletion to do. As ft_flow_mod_some(); false at once where there are few rules.
 enum ft_users {
 	FT_USERS_GROUP,
 	FT_USERS_METER
@@ -148,8 +155,8 @@ enum weft_error ft_meter_mod(struct ft_switch *, const struct weft_meter_mod *, 
 // Checks a packet-out's actions as those of a rule that matches anything.
 enum weft_error ft_actions_check(const struct ft_switch *, const void *actions, size_t len);
 
-// Eviction, vacancy events, egress tables. Not versioned: seen at once. TABLE_UNKNOWN, TABLE_CONFIG,
-// NO_MEMORY. Turning eviction on costs a look at each rule of the table.
+// Eviction, vacancy events, egress tables. Not versioned: seen at once. TABLE_UNKNOWN,
+// TABLE_CONFIG, NO_MEMORY. Turning eviction on costs a look at each rule of the table.
 enum weft_error ft_table_mod(struct ft_switch *, const struct weft_table_mod *);
 // `table` is less than WEFT_TABLES.
 void ft_table_describe(const struct ft_switch *, uint8_t table, struct weft_table_desc *);
@@ -164,9 +171,9 @@ struct ft_port {
 enum weft_error ft_port_set(struct ft_switch *, const struct ft_port *);
 void ft_port_del(struct ft_switch *, uint32_t ofport);
 
-// Idle and hard timeouts: removes, in a transaction of its own if there is any, what is due. Call about
-// once a second, with no transaction open. It may look at *looks rules, and takes away those that it
-// looked at; where none are left, others may be due as well. Returns how many went.
+// Idle and hard timeouts: removes, in a transaction of its own if there is any, what is due. Call
+// about once a second, with no transaction open. It may look at *looks rules, and takes away those
+// that it looked at; where none are left, others may be due as well. Returns how many went.
 unsigned ft_expire(struct ft_switch *, unsigned *looks);
 // Makes one table that has been left alone since the call before the latest as quick to look up as
 // it can be. Call about once a second, with no transaction open. True: that took time, half a
@@ -178,13 +185,14 @@ bool ft_settle_more(struct ft_switch *);
 // rest. True: that took time, a fifth of a millisecond at most.
 bool ft_settle_gist(struct ft_switch *);
 
-// Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts anew
-// every tenth of a second. True: there are more to look at now, or a transaction is open; call again soon.
+// Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts
+// anew every tenth of a second. True: there are more to look at now, or a transaction is open; call
+// again soon.
 bool ft_triggers_tell(struct ft_switch *, unsigned max);
 
-// What a packet asked for (struct ft_sink, learn_rule), in a transaction of its own: added, replaced, or
-// its timeouts start anew. STATE: one is open, ask again later; else as ft_flow_mod(), and TABLE_FULL
-// also for more than the learn action's limit.
+// What a packet asked for (struct ft_sink, learn_rule), in a transaction of its own: added,
+// replaced, or its timeouts start anew. STATE: one is open, ask again later; else as ft_flow_mod(),
+// and TABLE_FULL also for more than the learn action's limit.
 struct ft_learned;
 enum weft_error ft_learn_apply(struct ft_switch *, const struct ft_learned *);
 // It is not asked again: what it holds is free.
@@ -226,8 +234,8 @@ bool ft_changes_wait(const struct ft_switch *);
 
 // ---- reading back (writer)
 //
-// Of what packets on known ways have counted, the latest may be missing; not what they had counted when
-// a grace period began that has ended since.
+// Of what packets on known ways have counted, the latest may be missing; not what they had counted
+// when a grace period began that has ended since.
 
 typedef void ft_flow_fn(void *arg, const struct weft_flow_stats *, const struct weft_match *,
 	const struct weft_instructions *);
@@ -290,9 +298,9 @@ bool ft_fdb_knows(const struct ft_switch *, const struct weft_mac *, uint16_t vl
 
 #define FT_BURST 64
 
-// One packet on its way. The caller fills `pkt`, and of the key in_port, in_phy_port and, for what came
-// out of a tunnel, tunnel_id, tun_src, tun_dst. What lies before eth_dst and from tun_src on must be zero
-// else. The rest is extracted here.
+// One packet on its way. The caller fills `pkt`, and of the key in_port, in_phy_port and, for what
+// came out of a tunnel, tunnel_id, tun_src, tun_dst. What lies before eth_dst and from tun_src on
+// must be zero else. The rest is extracted here.
 struct ft_packet {
 	struct weft_packet pkt;
 	struct weft_flow_key key;
@@ -319,9 +327,9 @@ struct ft_packet_in {
 };
 
 // Where packets go. Each packet ends in exactly one call without FT_KEEP: output, packet_in or
-// drop. The sink reads pkt.data/len/headroom as they are then: edits have been made.
-// What a learn action asks the writer for (learn.h), or a fin_timeout (fin.h).
-// A flow-mod, with its match as in weft_match: `words` values, then as many masks; then instructions.
+// drop. The sink reads pkt.data/len/headroom as they are then: edits have been made. What a learn
+// action asks the writer for (learn.h), or a fin_timeout (fin.h). A flow-mod, with its match as in
+// weft_match: `words` values, then as many masks; then instructions.
 #define FT_LEARN_BYTES 1024u // as long as one may be
 struct ft_learned {
 	struct weft_flow_mod mod;
@@ -357,32 +365,35 @@ struct ft_sink {
 	void (*packet_in)(struct ft_sink *, struct ft_packet *, const struct ft_packet_in *,
 		unsigned flags);
 	void (*drop)(struct ft_sink *, struct ft_packet *, enum weft_drop);
-	// A copy that may be edited, key included; it must end like any packet. NULL: no buffer, and
-	// the sink has counted that.
+	// A copy that may be edited, key included; it must end like any packet. NULL: no buffer,
+	// and the sink has counted that.
 	struct ft_packet *(*clone)(struct ft_sink *, const struct ft_packet *);
 	// The source address was seen at this port (and VTEP, in the key) and the FDB does not say
 	// so: pass it to the writer, who calls ft_fdb_add(). May be lossy.
 	void (*learn)(struct ft_sink *, const struct ft_packet *);
-	// A packet asks for a rule: a copy goes to the writer, who calls ft_learn_apply(). False: lost,
-	// and the sink has counted that. NULL: nothing is learned.
+	// A packet asks for a rule: a copy goes to the writer, who calls ft_learn_apply(). False:
+	// lost, and the sink has counted that. NULL: nothing is learned.
 	bool (*learn_rule)(struct ft_sink *, const struct ft_learned *);
-	// Once more to where an output of the same went, as that told the flow cache (path.h): the step
-	// says where. NULL: nothing is remembered.
+	// Once more to where an output of the same went, as that told the flow cache (path.h): the
+	// step says where. NULL: nothing is remembered.
 	void (*again)(struct ft_sink *, struct ft_packet *, const struct ft_step *, unsigned flags);
-	// Multicast that NORMAL is about to flood: who is to have it? False: everybody. NULL: always.
+	// Multicast that NORMAL is about to flood: who is to have it? False: everybody. NULL:
+	// always.
 	bool (*listeners)(struct ft_sink *, struct ft_packet *, struct ft_listeners *);
 };
 
-// Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read once a burst.
+// Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read
+// once a burst.
 void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *pkts[],
 	unsigned n, struct ft_sink *);
-// The same; packet i's trace is traces[i], which may be NULL. `extracted`: of all of them the key has
-// been, by ft_look_ahead() (ahead.h).
+// The same; packet i's trace is traces[i], which may be NULL. `extracted`: of all of them the key
+// has been, by ft_look_ahead() (ahead.h).
 void ft_switch_process_traced(struct ft_switch *, unsigned worker, uint64_t now_ns,
 	struct ft_packet *pkts[], struct ft_trace *const traces[], unsigned n, bool extracted,
 	struct ft_sink *);
 // Something that this switch's packets depend on has changed outside of it: where a port leads, how
-// long frames may be. Nothing that was found out before holds any more. The writer, after the change.
+// long frames may be. Nothing that was found out before holds any more. The writer, after the
+// change.
 void ft_switch_changed(struct ft_switch *);
 // A packet that had stopped (pause.h), and what is done to it before it goes on.
 struct ft_resumption {
@@ -391,8 +402,8 @@ struct ft_resumption {
 	const void *actions; // not NULL
 	size_t actions_len;
 };
-// The actions, and what is left to do as if it were a packet-out's and new rules': the tables may have
-// changed, and nothing may come of it that they would refuse. MALFORMED, or the first error.
+// The actions, and what is left to do as if it were a packet-out's and new rules': the tables may
+// have changed, and nothing may come of it that they would refuse. MALFORMED, or the first error.
 enum weft_error ft_resume_check(const struct ft_switch *, const struct weft_continuation *,
 	const void *actions, size_t len);
 // `pkt` as for ft_switch_packet_out(), its key all zero; ft_resume_check() has passed it.

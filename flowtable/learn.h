@@ -19,8 +19,8 @@
 // WEFT_LEARN_DELETE: the rules of the action's table and cookie go with the last rule that learns
 // to there in this way, in the transaction that removes it. `limit`: as many rules with the table
 // and cookie may be there; what is over it is not learned. WEFT_LEARN_WRITE_RESULT: the packet's
-// `result` is 1 if the rule is there or will be, 0 if there was no room or it could not be handed over;
-// how that is known before the writer has seen it, learn_room.h says.
+// `result` is 1 if the rule is there or will be, 0 if there was no room or it could not be handed
+// over; how that is known before the writer has seen it, learn_room.h says.
 
 #include "flowtable/learn_room.h"
 

@@ -16,9 +16,8 @@
 // port that it was on its way to, if it is still there.
 //
 // Not done, and the packet is dropped (WEFT_DROP_ACTION_ERROR): if more than WEFT_PAUSE_BYTES would
-// have to be written down. What a packet-in says of the
-// rule (its cookie) is lost with the rule: after going on, outputs to the controller of the lists
-// that were written down have none.
+// have to be written down. What a packet-in says of the rule (its cookie) is lost with the rule:
+// after going on, outputs to the controller of the lists that were written down have none.
 
 #include "flowtable/exec.h"
 

@@ -30,8 +30,8 @@ bool ft_selector_wants(const struct ft_selector *, const struct ft_rule *);
 // Those whose match lies within the selector's. Collected first, because what is done with
 // them may move everything. False: no memory. The caller frees ->rule.
 bool ft_select_within(struct ft_switch *, const struct ft_selector *, struct ft_selection *);
-// The same rule with other timeouts, seconds; its counters and age go on. flow_mod.c; the switch has no
-// transaction open. 0 or NO_MEMORY.
+// The same rule with other timeouts, seconds; its counters and age go on. flow_mod.c; the switch
+// has no transaction open. 0 or NO_MEMORY.
 enum weft_error ft_flow_retime(
 	struct ft_switch *, struct ft_rule *, uint16_t idle_timeout, uint16_t hard_timeout);
 // The one with exactly this match and priority in this table. NULL: none.

@@ -3,8 +3,8 @@
 // Bits of a field as a number, and back. What move, load, the stack and the hashes write with.
 //
 // A value is 16 bytes, a big-endian number of which the lowest bits count. The key holds every
-// field so (flow_key.h), hence none but vlan_tci, which is two, is a special case here; writing goes through
-// ft_set_field(), which knows the packet. Worker threads.
+// field so (flow_key.h), hence none but vlan_tci, which is two, is a special case here; writing
+// goes through ft_set_field(), which knows the packet. Worker threads.
 
 #include "flowtable/edit.h"
 

@@ -23,5 +23,6 @@ void ft_rule_count(struct ft_switch *, const struct ft_rule *, unsigned worker, 
 struct ft_counter *ft_rule_counter(
 	const struct ft_switch *, const struct ft_rule *, unsigned worker);
 
-// Whether it is its table's table-miss rule: priority 0, every field wildcarded (OpenFlow 1.3.5, 5.4).
+// Whether it is its table's table-miss rule: priority 0, every field wildcarded (OpenFlow 1.3.5,
+// 5.4).
 bool ft_rule_is_miss(const struct ft_rule *);

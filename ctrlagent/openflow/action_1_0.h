@@ -10,6 +10,6 @@
 int of_action_1_0_put(struct of_writer *w, const struct weft_action *a);
 
 // An action that 1.0 alone has, in the words of later versions, as near as they come: enqueue as
-// set-queue, output and pop-queue, the tag and address actions without the push or the test that they
-// imply. Ports of an unknown protocol have no words: -ENOTSUP.
+// set-queue, output and pop-queue, the tag and address actions without the push or the test that
+// they imply. Ports of an unknown protocol have no words: -ENOTSUP.
 int of_action_1_0_put_later(struct of_writer *w, const struct weft_action *a);

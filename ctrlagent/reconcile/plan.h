@@ -29,8 +29,8 @@ void plan_free(struct plan *plan);
 // Adds lines for what concerns sessions only and is not in the data plane. `old` may be NULL.
 void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config);
 
-// Sends it, as one transaction beside the stream's: others go on meanwhile. `done` is called once: with WEFT_E_NONE, or with the error and a
-// text that names what failed and why.
+// Sends it, as one transaction beside the stream's: others go on meanwhile. `done` is called once:
+// with WEFT_E_NONE, or with the error and a text that names what failed and why.
 //
 // `failed` NULL: all or nothing. Else each operation stands alone, and it is called for each that
 // fails, before `done`; its arguments live until it returns. `plan` must live until `done`.

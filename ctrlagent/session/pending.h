@@ -4,8 +4,7 @@
 // can quote it (OpenFlow 1.3.5, 7.4.4: at least 64 bytes).
 //
 // A flow mod every three microseconds must not cost an allocation: records come from slabs that the
-// session keeps. Their number is bounded by the
-// switch's share of the data plane (share.h).
+// session keeps. Their number is bounded by the switch's share of the data plane (share.h).
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,7 +8,8 @@
 // delays it.
 //
 // A table that has been left alone gets a quicker form, and so have all tables of a switch together
-// (ft_settle_gist()); where that takes long, a turn does a part of it, for one tenant after the other.
+// (ft_settle_gist()); where that takes long, a turn does a part of it, for one tenant after the
+// other.
 //
 // Expiry is a transaction of its own, so it is only done while the stream has none open; under load
 // that is seldom when a turn ends, so it is tried as well whenever one has been committed. Control

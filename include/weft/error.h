@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What can be wrong with a request, in neutral words; the agent maps each onto the type and code that
-// the controller's OpenFlow version has for it. 0 is success. Append only: numbers travel over IPC.
+// What can be wrong with a request, in neutral words; the agent maps each onto the type and code
+// that the controller's OpenFlow version has for it. 0 is success. Append only: numbers travel over
+// IPC.
 
 // X(ID, text, OpenFlow 1.3 name, or Nicira's)
 #define WEFT_ERRORS(X)                                                                             \

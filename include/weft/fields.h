@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The match fields, once: X(ID, name, member, low-byte offset in the member, bits, flags, prerequisite)
+// The match fields, once: X(ID, name, member, low-byte offset in the member, bits, flags,
+// prerequisite)
 //
 //   ID      WEFT_FIELD_<ID>; travels over IPC, so append only
 //   name    OXM's name in lower case, as controllers and ovs-fields(7) write it
@@ -115,8 +116,8 @@ enum weft_field {
 	WEFT_FIELDS(WEFT_X)
 #undef WEFT_X
 		WEFT_FIELD_MAX,
-	// The outermost tag whole, vlan_vid with WEFT_VLAN_PRESENT below and vlan_pcp above, or zero.
-	// No match and no set-field names it, but whatever reads or writes bits of fields may
+	// The outermost tag whole, vlan_vid with WEFT_VLAN_PRESENT below and vlan_pcp above, or
+	// zero. No match and no set-field names it, but whatever reads or writes bits of fields may
 	// (ovs-fields(7), vlan_tci): a tag comes and goes with WEFT_VLAN_PRESENT.
 	WEFT_FIELD_VLAN_TCI = WEFT_FIELD_MAX,
 	WEFT_FIELDS_ALL

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Requests on a tenant's tables, and what is read back of them: flows, groups, meters, tables, ports.
+// Requests on a tenant's tables, and what is read back of them: flows, groups, meters, tables,
+// ports.
 //
 // Neutral between OpenFlow's versions. Each struct is what travels over IPC (host order, except for
 // what is said to be in network order) and what flowtable/ takes as argument. A request may have a

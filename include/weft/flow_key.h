@@ -3,8 +3,8 @@
 // The flow key: everything of a packet that a rule can match, in one flat block of 64-bit words.
 //
 // Every field is kept in network byte order, right-aligned in its container, whatever its width in
-// bits. So a field is (offset, bits) and nothing else: matching, set-field, move and the wire codecs
-// all treat it as a big-endian number. in_port and metadata are no exception.
+// bits. So a field is (offset, bits) and nothing else: matching, set-field, move and the wire
+// codecs all treat it as a big-endian number. in_port and metadata are no exception.
 //
 // Fields that exclude each other by their prerequisites share a container, as in the packet: the
 // ports with ICMP type and code and with the ARP operation, the IPv4 addresses with ARP's, ND's

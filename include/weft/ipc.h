@@ -2,8 +2,8 @@
 #pragma once
 // The protocol between weft-agent and weft-dataplane; both must speak the same WEFT_IPC_VERSION.
 //
-// Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or the
-// data plane's own user.
+// Two UNIX sockets, both served by the data plane, peer credentials (SO_PEERCRED) checked: root or
+// the data plane's own user.
 //
 //   control   SOCK_STREAM. Requests, replies and events. One agent at a time.
 //   punt      SOCK_SEQPACKET. Packet-ins, one datagram each, data plane to agent only. What the socket
@@ -11,16 +11,16 @@
 //
 // Every message is a header and a body of exactly hdr.len - 16 bytes: fixed part, then tails, each
 // length checked exactly; a message that does not fit is answered by an error and the connection is
-// closed, for the stream cannot be trusted any more. Integers are in host order: both ends are on one
-// host. Strings are NUL-padded arrays. Everything is 8-byte aligned, len is a multiple of 8.
+// closed, for the stream cannot be trusted any more. Integers are in host order: both ends are on
+// one host. Strings are NUL-padded arrays. Everything is 8-byte aligned, len is a multiple of 8.
 //
 // Changes. State changes only in a transaction: BEGIN, operations, COMMIT.
 //   - WEFT_TXN_ATOMIC: all or nothing. The first operation that fails ends it: that one is answered
 //     with its error, the rest are passed over, and COMMIT is answered with WEFT_E_STATE.
 //   - without: each operation stands alone; one that fails changes nothing and is answered.
-// Operations that succeed are not answered, unless WEFT_IPC_REPLY is set in their header. The answer to COMMIT
-// means: published; every packet received from now on meets the new state.
-// The order of messages is the order of effects. A dump sees everything before it, committed.
+// Operations that succeed are not answered, unless WEFT_IPC_REPLY is set in their header. The
+// answer to COMMIT means: published; every packet received from now on meets the new state. The
+// order of messages is the order of effects. A dump sees everything before it, committed.
 //
 // Staged transactions. A bundle of OpenFlow may have a hundred thousand operations, and nobody else
 // shall wait for them. So each tenant's switch may have a transaction beside the stream's: messages
@@ -35,11 +35,11 @@
 //   - Until then the switch takes no other FLOW_MOD, GROUP_MOD or METER_MOD (WEFT_E_IN_USE), dumps
 //     of its rules stand still, and other dumps of it tell of what is staged.
 // The configuration may be thousands of tenants, and is staged likewise: of tenant 0, with BEGIN,
-// COMMIT or ABORT. It may hold HOST_SET, TENANT_*, PORT_ADD, PORT_DEL, PORT_SET, PORT_MEMBERS, VTEP_*,
-// NEXTHOP_*, FDB_ADD, FDB_DEL, NEIGH_* and PROVIDER_SET (hdr.tenant is theirs), atomic or not. Each is
-// done when it comes, as in the stream. Meanwhile the stream has no atomic transaction, and the first
-// of these up to PORT_MEMBERS and PROVIDER_SET are refused there (WEFT_E_IN_USE).
-// An agent that goes away aborts what it had staged.
+// COMMIT or ABORT. It may hold HOST_SET, TENANT_*, PORT_ADD, PORT_DEL, PORT_SET, PORT_MEMBERS,
+// VTEP_*, NEXTHOP_*, FDB_ADD, FDB_DEL, NEIGH_* and PROVIDER_SET (hdr.tenant is theirs), atomic or
+// not. Each is done when it comes, as in the stream. Meanwhile the stream has no atomic
+// transaction, and the first of these up to PORT_MEMBERS and PROVIDER_SET are refused there
+// (WEFT_E_IN_USE). An agent that goes away aborts what it had staged.
 //
 // Dumps. A request, then zero or more replies of the same type with WEFT_IPC_MORE, then one without
 // a body and without MORE. Other replies may come in between; xid tells them apart. A DUMP_FLOWS

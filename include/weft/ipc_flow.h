@@ -13,10 +13,10 @@ struct weft_ipc_flow_tail {
 };
 static_assert(sizeof(struct weft_ipc_flow_tail) == 16, "travels");
 
-// Flow monitors. The changes of a transaction that is committed are told one by one, each once, with
-// a bit for each monitor that wants it: before COMMIT is answered, unless it has more than some
-// thousand, which are told as fast as the agent reads. COMMIT of a staged transaction is always
-// answered after its changes. Monitors are gone with the connection, and do not belong to a
+// Flow monitors. The changes of a transaction that is committed are told one by one, each once,
+// with a bit for each monitor that wants it: before COMMIT is answered, unless it has more than
+// some thousand, which are told as fast as the agent reads. COMMIT of a staged transaction is
+// always answered after its changes. Monitors are gone with the connection, and do not belong to a
 // transaction's fate.
 #define WEFT_MONITORS 64u // of a tenant: slots 0 to 63
 
@@ -77,9 +77,10 @@ struct weft_ipc_punt {
 };
 static_assert(sizeof(struct weft_ipc_punt) == 56, "travels");
 
-// What few packet-ins have. Tails: popcount(map) words of the flow key, those that are not zero (of the
-// fields that no frame says, and that struct weft_ipc_punt has no member for); then the userdata of
-// the action, padded to a multiple of 8; then, if the packet has stopped, a struct weft_continuation.
+// What few packet-ins have. Tails: popcount(map) words of the flow key, those that are not zero (of
+// the fields that no frame says, and that struct weft_ipc_punt has no member for); then the
+// userdata of the action, padded to a multiple of 8; then, if the packet has stopped, a struct
+// weft_continuation.
 struct weft_ipc_punt_more {
 	uint64_t map; // bit i: word i of struct weft_flow_key
 	uint16_t userdata_len;

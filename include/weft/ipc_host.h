@@ -102,8 +102,8 @@ struct weft_ipc_tenant {
 };
 static_assert(sizeof(struct weft_ipc_tenant) == 248, "travels");
 
-// A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a port
-// for each encapsulation, and the networks and VTEPs that its rules set for each packet.
+// A provider's switch has no network of its own (WEFT_ENCAP_NONE) but what PROVIDER_SET says, a
+// port for each encapsulation, and the networks and VTEPs that its rules set for each packet.
 enum weft_tenant_kind {
 	WEFT_TENANT_KIND_TENANT = 0,
 	WEFT_TENANT_KIND_PROVIDER = 1,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Bodies of the messages about what lies behind ports and tunnels (weft/ipc.h): VTEPs, next hops, MAC
-// addresses, bindings, listeners, BFD.
+// Bodies of the messages about what lies behind ports and tunnels (weft/ipc.h): VTEPs, next hops,
+// MAC addresses, bindings, listeners, BFD.
 
 #include <assert.h>
 #include <weft/types.h>

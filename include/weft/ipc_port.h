@@ -97,8 +97,7 @@ struct weft_ipc_port {
 };
 static_assert(sizeof(struct weft_ipc_port) == 256, "travels");
 
-// Other members of a bond that is there; its mode and their kind stay,
-// LACP's timeout may change.
+// Other members of a bond that is there; its mode and their kind stay, LACP's timeout may change.
 struct weft_ipc_port_members {
 	uint32_t id;
 	uint32_t pad;

@@ -18,8 +18,9 @@ struct weft_ipc_status {
 };
 static_assert(sizeof(struct weft_ipc_status) == 88, "travels");
 
-// What a worker did since it started. Cycles are of the time stamp counter; a turn is one run through
-// all its queues and rings. busy + idle is all its time, sleep and other processes on its CPU included.
+// What a worker did since it started. Cycles are of the time stamp counter; a turn is one run
+// through all its queues and rings. busy + idle is all its time, sleep and other processes on its
+// CPU included.
 struct weft_ipc_worker {
 	uint64_t packets;     // received from devices
 	uint64_t bursts;      // in so many
@@ -58,8 +59,8 @@ struct weft_ipc_ledger {
 	uint64_t learns_lost;  // not: over the tenant's rate, or the ring was full
 	uint64_t learns_failed; // refused by the tables: no room, or an illegal rule
 	uint64_t punts_shed[WEFT_PUNT_REASONS]; // of drops[punt-rate], by what they were for
-	// Packets that came to the tables of a worker with a flow cache, which knew their way or not;
-	// and ways that it took in.
+	// Packets that came to the tables of a worker with a flow cache, which knew their way or
+	// not; and ways that it took in.
 	uint64_t cache_hits;
 	uint64_t cache_misses;
 	uint64_t cache_inserts;
