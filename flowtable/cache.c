@@ -18,6 +18,8 @@ static void new_keys(struct ft_cache *c)
 	ft_print_keys_init(&c->keys, c->seed ^ ft_hash_end(++c->lives));
 	__atomic_store_n(&c->used, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->flows, 0, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < FT_HERDS; i++)
+		c->herd[i].number = 0;
 }
 
 struct ft_cache *ft_cache_init(void *memory, unsigned flows, unsigned worker, uint64_t seed)
@@ -55,6 +57,8 @@ static inline void look_at_the_clocks(struct ft_cache *c, const struct ft_arriva
 			now = &c->now[i];
 			now->front = f;
 			now->epoch = atomic_load_explicit(&f->epoch, memory_order_acquire);
+			now->since = now->epoch;
+			now->asked = false;
 			now->fdb_epoch = atomic_load_explicit(&f->fdb_epoch, memory_order_acquire);
 			masks = atomic_load_explicit(&f->masks, memory_order_acquire);
 		}
@@ -275,8 +279,7 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 
 // Is it like this one, but for the epoch and what is pending, and does it hold as of now or can be
 // made to?
-static bool is_like(
-	const struct ft_cache *c, struct ft_path *known, struct ft_path *p, const struct now *now)
+static bool is_like(struct ft_cache *c, struct ft_path *known, struct ft_path *p, struct now *now)
 {
 	bool like;
 
@@ -290,10 +293,17 @@ static bool is_like(
 	return like;
 }
 
+static void join(struct ft_cache *c, uint32_t number)
+{
+	const struct ft_path *p = &c->path[number - 1];
+
+	ft_herd_join(ft_herd_of(c->herd, p->sw->front->number), p, alike_of(c, number - 1));
+}
+
 // The number + 1 of a path like this one, which from now on has the packets of `alike`, too. 0: all
 // paths are used.
 static uint32_t path_number(
-	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, const struct now *now)
+	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, struct now *now)
 {
 	uint32_t n = ft_path_places(p), *known;
 	size_t bytes = n * sizeof(*p);
@@ -303,6 +313,7 @@ static uint32_t path_number(
 	p->epoch = now->epoch;
 	if (*known && *known + n <= c->used + 1 && is_like(c, &c->path[*known - 1], p, now)) {
 		ft_alike_merge(alike_of(c, *known - 1), alike);
+		join(c, *known);
 		return *known;
 	}
 	if (c->used + n > c->room)
@@ -311,6 +322,7 @@ static uint32_t path_number(
 	*alike_of(c, c->used) = *alike;
 	*known = c->used + 1;
 	__atomic_store_n(&c->used, c->used + n, __ATOMIC_RELAXED);
+	join(c, *known);
 	return *known;
 }
 
@@ -383,7 +395,7 @@ static void limit_to_rules(struct ft_trace *t)
 static bool learn(struct ft_cache *c, unsigned i)
 {
 	struct ft_trace *t = &c->trace[i];
-	const struct now *now = now_of(c, i);
+	struct now *now = now_of(c, i);
 	bool own = c->own >> i & 1, ways;
 	uint32_t number;
 

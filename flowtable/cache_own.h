@@ -5,6 +5,7 @@
 
 #include "flowtable/cache_key.h"
 #include "flowtable/gist.h"
+#include "flowtable/herd.h"
 #include "flowtable/pending.h"
 #include "flowtable/switch.h"
 #include "flowtable/trace.h"
@@ -27,6 +28,8 @@ static_assert(sizeof(struct line) == 64, "one look, one cache line");
 struct now {
 	const struct ft_front *front;
 	uint64_t epoch, fdb_epoch;
+	uint64_t since; // a path that held then holds at `epoch`
+	bool asked;     // the herd for it
 };
 
 // Who is taken in without having been seen before.
@@ -77,6 +80,7 @@ struct ft_cache {
 	unsigned worker;
 	bool full; // is to be forgotten
 	struct ft_pending pending;
+	struct ft_herd herd[FT_HERDS];
 	struct line *line;
 	struct ft_path *path;
 	struct ft_alike *alike; // of the first path; the others' before it: alike_of()
@@ -127,30 +131,22 @@ static inline struct ft_alike *alike_of(const struct ft_cache *c, uint32_t path)
 	return c->alike - path;
 }
 
-// Only rules have changed since, and none that could matter?
-static inline bool renew(const struct ft_cache *c, struct ft_path *p, const struct now *now)
-{
-	struct ft_switch *sw = now->front->sw;
+// Only rules have changed since the path's epoch, and none that could matter? From then on it holds
+// at this one.
+bool ft_cache_renew(struct ft_cache *, struct ft_path *, struct now *);
 
-	if (p->sw != sw || (now->epoch | p->epoch) & 1 || p->epoch > now->epoch)
+static inline bool holds(struct ft_cache *c, struct ft_path *p, struct now *now)
+{
+	if (p->asks_fdb && p->fdb_epoch != now->fdb_epoch)
 		return false;
-	if (p->epoch < ft_base_epoch(sw)) {
-		ft_history_ask(sw);
-		return false;
+	if (__builtin_expect(p->epoch - now->since <= now->epoch - now->since, 1)) {
+		p->epoch = now->epoch; // or the history might no longer go back to it
+		return true;
 	}
-	if (!ft_history_spares(sw, p, alike_of(c, (uint32_t)(p - c->path))))
-		return false;
-	p->epoch = now->epoch;
-	return true;
+	return ft_cache_renew(c, p, now);
 }
 
-static inline bool holds(const struct ft_cache *c, struct ft_path *p, const struct now *now)
-{
-	return (!p->asks_fdb || p->fdb_epoch == now->fdb_epoch) &&
-	       (p->epoch == now->epoch || renew(c, p, now));
-}
-
-static inline const struct now *now_of(const struct ft_cache *c, unsigned i)
+static inline struct now *now_of(struct ft_cache *c, unsigned i)
 {
 	return &c->now[c->at[i]];
 }

@@ -3,6 +3,7 @@
 
 #include "flowtable/alike.h"
 #include "flowtable/cache.h"
+#include "flowtable/herd.h"
 #include "flowtable/lines.h"
 #include "flowtable/shape.h"
 #include "flowtable/switch.h"
@@ -244,16 +245,22 @@ static bool takes_away(
 	return false;
 }
 
-// The changes since the path's epoch, from `*from` up to `to`; false: some are not there any more.
-static bool since(
-	const struct ft_history *log, const struct ft_path *p, uint64_t to, uint64_t *from)
+// The changes since that epoch, from `*from` up to `to`; false: some are not there any more.
+static bool since(const struct ft_history *log, uint64_t epoch, uint64_t to, uint64_t *from)
 {
 	uint64_t oldest = to > FT_HISTORY ? to - FT_HISTORY : 0;
 
 	for (*from = to; *from > oldest; --*from)
-		if (get(&log->at[(*from - 1) % FT_HISTORY].epoch) <= p->epoch)
+		if (get(&log->at[(*from - 1) % FT_HISTORY].epoch) <= epoch)
 			return true;
 	return !oldest;
+}
+
+// Has nothing been written meanwhile over what was read, from that change on?
+static bool is_intact(const struct ft_history *log, uint64_t from)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from <= FT_HISTORY;
 }
 
 bool ft_history_spares(
@@ -261,13 +268,12 @@ bool ft_history_spares(
 {
 	const struct ft_history *log = ring_of(sw); // there was no change that is not in it
 	uint64_t to = log ? atomic_load_explicit(&log->n, memory_order_acquire) : 0, from = 0;
-	bool spared = log && since(log, p, to, &from);
+	bool spared = log && since(log, p->epoch, to, &from);
 
 	// First whether its own rules are still there: the others are compared with them.
 	for (uint64_t i = from; spared && i < to; i++)
 		spared = !takes_away(&log->at[i % FT_HISTORY], p, alike);
-	atomic_thread_fence(memory_order_acquire);
-	if (!spared || atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from > FT_HISTORY)
+	if (!spared || !is_intact(log, from))
 		return false;
 	for (uint64_t i = from; spared && i < to; i++) {
 		const struct ft_past_change *c = &log->at[i % FT_HISTORY];
@@ -281,7 +287,30 @@ bool ft_history_spares(
 				spared =
 					spares(c, k < p->rules ? *ft_path_rule(p, k) : NULL, alike);
 	}
-	atomic_thread_fence(memory_order_acquire);
-	return spared &&
-	       atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from <= FT_HISTORY;
+	return spared && is_intact(log, from);
+}
+
+// Does it leave all paths of the herd alone?
+static bool spares_all(
+	const struct ft_past_change *c, const struct ft_switch *sw, const struct ft_herd *h)
+{
+	uint64_t what = get(&c->what);
+	uint8_t table = (uint8_t)(what >> 16);
+	uint32_t lowest = h->lowest[table % FT_HERD_TABLES];
+
+	if (lowest == FT_HERD_NONE)
+		return true;
+	return !ft_table_has_soft(sw, table) &&
+	       ((uint16_t)what < lowest || elsewhere(c, &h->alike));
+}
+
+bool ft_history_spares_herd(const struct ft_switch *sw, const struct ft_herd *h)
+{
+	const struct ft_history *log = ring_of(sw);
+	uint64_t to = log ? atomic_load_explicit(&log->n, memory_order_acquire) : 0, from = 0;
+	bool spared = log && since(log, h->until, to, &from);
+
+	for (uint64_t i = from; spared && i < to; i++)
+		spared = spares_all(&log->at[i % FT_HISTORY], sw, h);
+	return spared && is_intact(log, from);
 }

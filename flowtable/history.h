@@ -52,6 +52,7 @@ struct ft_history {
 };
 
 struct ft_alike;
+struct ft_herd;
 struct ft_path;
 struct ft_rule;
 struct ft_switch;
@@ -68,3 +69,5 @@ void ft_history_ask(struct ft_switch *);
 // packets are as `alike` says.
 bool ft_history_spares(
 	const struct ft_switch *, const struct ft_path *, const struct ft_alike *alike);
+// Do all paths of the herd, which held at herd->until?
+bool ft_history_spares_herd(const struct ft_switch *, const struct ft_herd *);

@@ -16,7 +16,9 @@
 //   - once a packet has met a transaction, no later one of any flow meets what that replaced.
 //
 // Small transactions go through the history of changes (flowtable/history.h), big ones past it;
-// other rules come and go meanwhile that ways should survive, and the FDB and flags change too.
+// other rules come and go meanwhile that ways should survive, and the FDB and flags change too. In
+// every other burst another switch's packets lie between, so that the clocks are read anew for
+// each.
 //
 // Run it under the thread sanitizer (scripts/test, suite tsan). WEFT_FLIPS: how many transactions.
 
@@ -49,7 +51,8 @@ static _Atomic uint32_t committed[FLOWS + 1];   // the oldest
 static _Atomic uint32_t after[RING][FLOWS + 1]; // a flow's, once that transaction is there
 
 struct reader {
-	struct cached_reader it;    // first
+	struct cached_reader it; // first
+	const struct ft_switch *other;
 	uint32_t oldest[FLOWS + 1]; // that may be met by this burst
 	uint32_t newest;            // that was met
 	uint64_t searched, remembered;
@@ -165,29 +168,40 @@ static void make_frame(struct reader *r, unsigned flow)
 	p->key.in_port = p->key.in_phy_port = htonl(1);
 }
 
+// Goes to the other switch, where nobody follows it.
+static struct ft_arrival elsewhere(const struct reader *r, unsigned flow)
+{
+	struct ft_arrival a = cached_reader_arrival(&r->it, r->frame[flow], LEN);
+
+	a.front = ft_switch_front(r->other);
+	a.from.sw_number = ft_switch_number(r->other);
+	return a;
+}
+
 // One packet of each flow, as a worker does it.
 static void burst(struct cached_reader *it)
 {
 	struct reader *r = (struct reader *)it;
 	struct ft_packet *left[FLOWS];
 	struct ft_trace *trace[FLOWS];
-	const struct ft_path *path[FLOWS];
-	struct ft_arrival a[FLOWS];
-	unsigned n = 0;
+	const struct ft_path *path[2 * FLOWS];
+	struct ft_arrival a[2 * FLOWS];
+	unsigned n = 0, step = 1 + atomic_load_explicit(&r->bursts, memory_order_relaxed) % 2;
 
 	r->oldest[GROUP] = atomic_load(&committed[GROUP]);
 	for (unsigned i = 0; i < FLOWS; i++) {
 		r->oldest[i] = atomic_load(&committed[i]);
 		make_frame(r, i);
-		a[i] = cached_reader_arrival(it, r->frame[i], LEN);
+		a[i * step + step - 1] = elsewhere(r, i);
+		a[i * step] = cached_reader_arrival(it, r->frame[i], LEN);
 	}
-	ft_cache_lookup(r->it.cache, a, FLOWS, path);
+	ft_cache_lookup(r->it.cache, a, FLOWS * step, path);
 	for (unsigned i = 0; i < FLOWS; i++) {
-		if (path[i]) {
-			go_path(r, path[i], &r->pkt[i]);
+		if (path[i * step]) {
+			go_path(r, path[i * step], &r->pkt[i]);
 			continue;
 		}
-		trace[n] = ft_cache_trace(r->it.cache, i);
+		trace[n] = ft_cache_trace(r->it.cache, i * step);
 		left[n++] = &r->pkt[i];
 	}
 	ft_switch_process_traced(r->it.sw, r->it.worker, 1, left, trace, n, false, &r->it.sink);
@@ -196,9 +210,10 @@ static void burst(struct cached_reader *it)
 	atomic_fetch_add_explicit(&r->bursts, 1, memory_order_relaxed);
 }
 
-static void reader_start(struct reader *r, struct ft_switch *sw, unsigned worker)
+static void reader_start(
+	struct reader *r, struct ft_switch *sw, const struct ft_switch *other, unsigned worker)
 {
-	*r = (struct reader){.it.burst = burst};
+	*r = (struct reader){.it.burst = burst, .other = other};
 	r->it.sink = (struct ft_sink){
 		.output = sink_output, .drop = sink_drop, .clone = sink_clone, .again = sink_again};
 	cached_reader_start(&r->it, sw, worker, CACHED);
@@ -411,7 +426,7 @@ static void flips(void **state)
 	unsigned long n = flips_wanted(FLIPS);
 
 	for (unsigned i = 0; i < QSBR_READERS; i++)
-		reader_start(&reader[i], sw, i);
+		reader_start(&reader[i], sw, w->sw, i);
 	// However little the readers get of the processor: they must have remembered meanwhile.
 	for (unsigned long i = 0; i < n || !all_remember(reader); i++) {
 		flip(sw, (unsigned)rng() % FLOWS, rng() % 8 ? 1 + (unsigned)rng() % 3 : FLOWS);
