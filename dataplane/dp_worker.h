@@ -78,7 +78,7 @@ struct dp_tx_list {
 	struct rte_mbuf *frame[DP_TX_LIST];
 	struct dp_tenant *tenant[DP_TX_LIST]; // in whose ledger the frames stand
 	struct dp_port *port[DP_TX_LIST];
-	uint16_t last[DP_PORT_LIVE_MAX]; // of dp_tx_flush(), which leaves it zero
+	uint16_t met[DP_PORT_LIVE_MAX]; // of dp_tx_flush(), which leaves it zero
 };
 
 // A burst that is about to enter the tables: packet i is at[i], in m[i], of tenant[i].

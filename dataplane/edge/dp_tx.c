@@ -106,14 +106,24 @@ static void dp_tx_run(struct dp_worker *w, struct dp_tx_run *r)
 
 // ---- many ports
 
-#define DP_TX_CROWD 8u // frames a port, from which on a call for each port costs little
+#define DP_TX_CROWD 8u  // frames a port, from which on a call for each port costs little
+#define DP_TX_COUNTS 8u // frames a port, from which on ports are not told apart
 
-// The frames of a list by port. A frame is its place in the list + 1, 0 none.
+// The frames of a list by port. A frame is its place in the list + 1, and a port its place among
+// those that were met, + 1; 0: none.
 struct dp_tx_chains {
-	unsigned n;
-	uint16_t first[DP_TX_LIST];    // of each port
-	uint16_t next[DP_TX_LIST + 1]; // of the same port's
+	unsigned n;                     // ports
+	uint16_t first[DP_TX_LIST + 1]; // frame of each
+	uint16_t last[DP_TX_LIST + 1];
+	uint16_t count[DP_TX_LIST + 1];
+	uint16_t next[DP_TX_LIST + 1]; // frame of the same port's
+	uint16_t order[DP_TX_LIST];    // of the ports: those of fewer frames first
 };
+
+static inline unsigned dp_tx_count(const struct dp_tx_chains *c, unsigned port)
+{
+	return c->count[port] < DP_TX_COUNTS ? c->count[port] : DP_TX_COUNTS;
+}
 
 // Without a branch on whether a port was met before: in a burst for many ports that is anybody's
 // guess.
@@ -123,20 +133,42 @@ static void dp_tx_chain(struct dp_tx_list *l, struct dp_tx_chains *c)
 		__builtin_prefetch(l->port[i]);
 	c->n = 0;
 	for (unsigned i = 0; i < l->n; i++) {
-		uint16_t *last = &l->last[l->port[i]->index];
+		uint16_t *met = &l->met[l->port[i]->index], frame = (uint16_t)(i + 1);
+		bool fresh = !*met;
+		unsigned k = fresh ? ++c->n : *met;
 
-		c->first[c->n] = (uint16_t)(i + 1);
-		c->n += !*last;
-		c->next[*last] = (uint16_t)(i + 1);
-		c->next[i + 1] = 0;
-		*last = (uint16_t)(i + 1);
+		*met = (uint16_t)k;
+		c->first[fresh ? k : 0] = frame;
+		c->next[fresh ? 0 : c->last[k]] = frame;
+		c->count[k] = (uint16_t)(fresh ? 1 : c->count[k] + 1);
+		c->last[k] = frame;
+		c->next[frame] = 0;
 	}
-	for (unsigned i = 0; i < c->n; i++) {
-		struct dp_port *port = l->port[c->first[i] - 1];
+}
+
+// Ports of as many frames are sent to one after the other: loops over frames, here and in the
+// drivers, then end where the processor expects it. With ever other lengths it is wrong at each
+// port, and then all that it has begun of the next ports, above all to ask for their lines, is
+// lost.
+static void dp_tx_order(struct dp_tx_list *l, struct dp_tx_chains *c)
+{
+	uint16_t at[DP_TX_COUNTS + 1] = {0};
+
+	for (unsigned k = 1; k <= c->n; k++) {
+		struct dp_port *port = l->port[c->first[k] - 1];
 
 		__builtin_prefetch(&port->io->tx_pkt_burst);
-		l->last[port->index] = 0;
+		l->met[port->index] = 0;
+		at[dp_tx_count(c, k)]++;
 	}
+	for (unsigned i = 0, before = 0; i <= DP_TX_COUNTS; i++) {
+		unsigned these = at[i];
+
+		at[i] = (uint16_t)before;
+		before += these;
+	}
+	for (unsigned k = 1; k <= c->n; k++)
+		c->order[at[dp_tx_count(c, k)]++] = (uint16_t)k;
 }
 
 static __attribute__((noinline)) void dp_tx_flush_ports(struct dp_worker *w)
@@ -147,11 +179,13 @@ static __attribute__((noinline)) void dp_tx_flush_ports(struct dp_worker *w)
 	struct dp_tenant *tenant[DP_TX_LIST];
 
 	dp_tx_chain(l, &c);
+	dp_tx_order(l, &c);
 	l->spread = l->n < DP_TX_CROWD * c.n;
 	for (unsigned i = 0; i < c.n; i++) {
-		struct dp_tx_run r = {l->port[c.first[i] - 1], frame, tenant, 0};
+		unsigned at = c.first[c.order[i]];
+		struct dp_tx_run r = {l->port[at - 1], frame, tenant, 0};
 
-		for (unsigned at = c.first[i]; at; at = c.next[at]) {
+		for (; at; at = c.next[at]) {
 			frame[r.n] = l->frame[at - 1];
 			tenant[r.n++] = l->tenant[at - 1];
 		}
