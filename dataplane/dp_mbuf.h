@@ -68,11 +68,6 @@ static inline void dp_mbuf_free_all(struct rte_mbuf *const m[], unsigned n)
 	struct rte_mbuf *whole[64];
 	unsigned k = 0;
 
-	if (n < 4) { // not worth it
-		for (unsigned i = 0; i < n; i++)
-			rte_pktmbuf_free(m[i]);
-		return;
-	}
 	for (unsigned i = 0; i < n; i++) {
 		if (__builtin_expect(k == 64 || m[i]->pool != pool || m[i]->next ||
 					     rte_mbuf_refcnt_read(m[i]) != 1 ||

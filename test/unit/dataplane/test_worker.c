@@ -4,6 +4,7 @@
 
 #include "eal.h"
 
+#include "ports/dp_null.h"
 #include "tenants/dp_storm.h"
 
 #include "../rng.h"
@@ -235,6 +236,47 @@ static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
 	assert_int_equal(l.sent, took);
 	assert_int_equal(l.drops[WEFT_DROP_TX_FULL], 20000 - took);
 	assert_int_equal(dp_ledger_balance(&l), 0);
+}
+
+// One of all kinds: in one segment or more, held by another, too (told by `held`), of `other`.
+static struct rte_mbuf *any_frame(struct rte_mempool *other, struct rte_mbuf **held)
+{
+	unsigned kind = rng() % 8;
+	struct rte_mbuf *m =
+		kind == 1 ? rte_pktmbuf_alloc(other) : eal_frame(60, kind ? 60 : 20, 0);
+
+	assert_non_null(m);
+	*held = kind == 2 ? m : NULL;
+	rte_mbuf_refcnt_update(m, kind == 2);
+	return m;
+}
+
+static void a_null_port_gives_back_all_buffers(void **state)
+{
+	struct rte_mempool *other = rte_pktmbuf_pool_create("other", 255, 0, 0, 512, SOCKET_ID_ANY);
+	struct dp_null *d = dp_null_open(1, 0, eal_dp.pool);
+	const struct rte_eth_fp_ops *io = dp_null_io(d);
+	struct rte_mbuf *m[DP_TX_BURST], *held[DP_TX_BURST];
+	struct weft_port_stats stats = {0};
+	uint64_t sent = 0;
+
+	for (unsigned round = 0; round < 1000; round++) {
+		uint16_t n = (uint16_t)(rng() % (round % 4 ? 5 : DP_TX_BURST + 1));
+
+		for (unsigned i = 0; i < n; i++)
+			m[i] = any_frame(other, &held[i]);
+		assert_int_equal(io->tx_pkt_burst(io->txq.data[0], m, n), n);
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(!held[i] || rte_mbuf_refcnt_read(held[i]) == 1);
+			rte_pktmbuf_free(held[i]);
+		}
+		assert_int_equal(rte_mempool_avail_count(other), 255);
+		sent += n;
+	}
+	dp_null_stats(d, &stats);
+	assert_int_equal(stats.tx_packets, sent);
+	dp_null_close(d);
+	rte_mempool_free(other);
 }
 
 static struct ft_packet *received(struct dp_worker *w, uint32_t len)
@@ -522,6 +564,7 @@ int main(void)
 		T(frames_are_sent_in_order),
 		T(bursts_for_many_ports_are_gathered),
 		T(a_burst_for_many_ports_goes_out_port_by_port),
+		T(a_null_port_gives_back_all_buffers),
 		T(segments_are_joined_for_a_device_that_knows_none),
 		T(tags_are_not_counted_without_end),
 		T(frames_come_through_the_inbox),
