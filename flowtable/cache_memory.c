@@ -6,7 +6,7 @@
 //	what their packets have   and downwards, so that those of the first few thousand, which
 //	in common (alike.h)       is all that most caches ever have, share one huge page
 //	hints, the pending list   hardly, or in turn: small pages do
-//
+
 #include "flowtable/cache_own.h"
 
 #define MIN_FLOWS 256u

@@ -115,11 +115,6 @@ static inline uint64_t ft_epoch(const struct ft_switch *sw)
 	return atomic_load_explicit(&sw->front->epoch, memory_order_acquire);
 }
 
-static inline uint64_t ft_fdb_epoch(const struct ft_switch *sw)
-{
-	return atomic_load_explicit(&sw->front->fdb_epoch, memory_order_acquire);
-}
-
 static inline uint64_t ft_base_epoch(const struct ft_switch *sw)
 {
 	return atomic_load_explicit(&sw->front->base_epoch, memory_order_relaxed);

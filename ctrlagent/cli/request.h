@@ -27,7 +27,6 @@ struct request {
 	void (*finish)(struct request *r); // when nothing is waited for any more
 	const struct listing *listing;     // of request_list()
 	const void *command;               // of the handler
-	char *cmd_text;
 	json_t *cmd;
 	weft_tenant_id tenant; // of operand 0, where the handler resolved it
 	struct dpc_dump *dump; // of rules, under way; NULL: none

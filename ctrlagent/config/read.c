@@ -87,11 +87,6 @@ bool config_is_set(const struct config_reader *r, const void *field)
 	return place_of(r, field, false);
 }
 
-bool config_has_map(const struct config_reader *r, const void *map)
-{
-	return place_of(r, map, true);
-}
-
 void config_error(
 	struct config_reader *r, const void *field, const char *key, const char *format, ...)
 {

@@ -27,12 +27,11 @@ struct config_reader {
 	size_t place_count, place_capacity;
 	struct finder place_fields;
 	char *errors; // lines
-	size_t error_bytes;
 	unsigned error_count;
 };
 
-// Reads the only document of `text` into `out`, which schema->size bytes and zeroed. False: there
-// are errors.
+// Reads the only document of `text` into `out`, which has schema->size bytes, all zero. False:
+// there are errors.
 bool config_read(struct config_reader *r, const struct schema *schema, void *out, const char *text,
 	size_t bytes);
 
@@ -42,7 +41,6 @@ void config_error(struct config_reader *r, const void *at, const char *key, cons
 	__attribute__((format(printf, 4, 5)));
 
 bool config_is_set(const struct config_reader *r, const void *field); // is it in the file?
-bool config_has_map(const struct config_reader *r, const void *map);
 
 // Says that the value of `again` was given to `first` before.
 void config_error_taken(struct config_reader *r, const void *again, const void *first);

@@ -9,20 +9,17 @@
 // Requests. Every request takes a callback `done` (may be NULL) and calls it EXACTLY ONCE, from the
 // event loop and never from within the call that made the request:
 //   - an operation (dpc_flow_mod, …, dpc_op): with its error as soon as the data plane refuses it;
-//     with WEFT_E_NONE once it is published; with WEFT_E_STATE if another operation of the same
-//     atomic transaction failed, or if the connection is down or was lost before the answer came.
-//   - dpc_txn_commit: WEFT_E_NONE when published; WEFT_E_STATE if an atomic one failed (which
-//     operation, and why, was told to that operation's own callback before).
-//   - dpc_barrier: when all that was requested before is published or refused.
+//     with WEFT_E_NONE once it is published; with WEFT_E_STATE if the connection is down or was
+//     lost before the answer came.
+//   - dpc_barrier: in its turn.
 //   - a dump: `end`, after its items.
 // So an argument that is freed in its callback is freed exactly once. `text` is never NULL; it may
 // be empty and lives until the callback returns.
 //
-// Transactions. dpc_txn_begin … operations … dpc_txn_commit are called in one go, without returning
-// to the event loop in between; so they never interleave. An operation outside opens a non-atomic
-// transaction by itself, which ends with this iteration of the event loop, or before the next
-// barrier, dump, packet-out or explicit transaction, or after DPC_BATCH operations, whichever comes
-// first. A caller need not know: order is kept and `done` is called as said above.
+// Transactions. An operation opens one by itself, not atomic, which ends with this iteration of the
+// event loop, or before the next barrier, dump, packet-out or staged transaction, or after
+// DPC_BATCH operations, whichever comes first. A caller need not know: order is kept and `done` is
+// called as said above. What is to be all or nothing is staged beside the stream: see below.
 //
 // Back-pressure. When much is waiting to be written or answered, dpc_blocked() is true: a session
 // then stops reading from its controller until `unblocked` is called. Requests are accepted
@@ -105,10 +102,7 @@ struct dpc_listener *dpc_listen(
 	struct dpc *dpc, weft_tenant_id tenant, const struct dpc_listener_ops *ops, void *arg);
 void dpc_unlisten(struct dpc_listener *listener); // NULL is fine
 
-// ---- transactions
-
-void dpc_txn_begin(struct dpc *dpc, uint32_t flags); // WEFT_TXN_ATOMIC or 0
-void dpc_txn_commit(struct dpc *dpc, dpc_done_fn done, void *arg);
+// Once all that was requested before is published or refused.
 void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg);
 
 // ---- operations; everything pointed to is copied before the call returns

@@ -65,8 +65,6 @@ struct dpc {
 	uint32_t txn;                    // number of the latest transaction
 	unsigned batch;                  // operations in the open transaction
 	bool txn_open;
-	bool txn_explicit;
-	bool txn_atomic;
 	bool unanswered; // operations were sent since the last checkpoint
 	bool refused;    // pending or dumps have refused requests
 	bool blocked;

@@ -81,15 +81,6 @@ void pending_settle(
 		done(arg, error, text);
 }
 
-static void settle_operation(
-	struct pending_ring *ring, struct pending *p, uint32_t txn, enum weft_error error)
-{
-	bool failed = error && txn && p->txn == txn;
-
-	pending_settle(ring, p, failed ? error : WEFT_E_NONE,
-		failed && p->atomic ? "another operation of the transaction failed" : "");
-}
-
 void pending_checkpoint(
 	struct pending_ring *ring, uint32_t xid, enum weft_error error, const char *text)
 {
@@ -99,7 +90,7 @@ void pending_checkpoint(
 	for (uint32_t at = ring->head; (at & PENDING_XID_MASK) != xid; at++) {
 		p = pending_find(ring, at);
 		if (p && p->kind == PENDING_OP)
-			settle_operation(ring, p, txn, error);
+			pending_settle(ring, p, txn && p->txn == txn ? error : WEFT_E_NONE, "");
 	}
 	p = pending_find(ring, xid);
 	pending_settle(ring, p, error, text);

@@ -24,7 +24,6 @@ struct pending {
 	uint8_t kind;
 	uint8_t type;  // enum weft_ipc_type
 	uint8_t error; // PENDING_REFUSED: enum weft_error
-	bool atomic;   // of an atomic transaction
 	uint32_t txn;  // number of the transaction, 0: none
 	dpc_done_fn done;
 	void *arg;

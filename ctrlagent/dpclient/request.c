@@ -68,17 +68,6 @@ static void refuse(struct dpc *dpc, const struct pending *p, enum weft_error err
 	settle_soon(dpc);
 }
 
-// An operation of this transaction cannot even be sent; so that the others fail with it, the data
-// plane gets one that is never right: no port has the id 0.
-static void spoil_atomic(struct dpc *dpc)
-{
-	struct weft_ipc_port_ref none = {0};
-	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_PORT_DEL, .txn = dpc->txn};
-	struct iovec part = {&none, sizeof(none)};
-
-	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), 0, 0, &part, 1);
-}
-
 void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint16_t flags,
 	const struct iovec *parts, unsigned count)
 {
@@ -88,8 +77,6 @@ void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint1
 	}
 	if (sizeof(struct weft_ipc_hdr) + parts_len(parts, count) > WEFT_IPC_MAX_LEN) {
 		refuse(dpc, &p, WEFT_E_MALFORMED);
-		if (p.atomic)
-			spoil_atomic(dpc);
 		return;
 	}
 	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, flags, parts, count);
@@ -102,21 +89,16 @@ void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint1
 
 // ---- transactions
 
-static void begin(struct dpc *dpc, bool explicit, uint32_t flags)
+static void begin(struct dpc *dpc)
 {
-	struct weft_ipc_begin body = {.flags = flags};
-	struct iovec part = {&body, sizeof(body)};
+	static const struct weft_ipc_begin plain;
+	struct iovec part = {(void *)(uintptr_t)&plain, sizeof(plain)};
 
 	dpc->txn++;
 	dpc->txn += dpc->txn == 0;
 	dpc->txn_open = true;
-	dpc->txn_explicit = explicit;
-	dpc->txn_atomic = flags & WEFT_TXN_ATOMIC;
 	dpc->batch = 0;
-	struct pending p = {.kind = PENDING_OP,
-		.type = WEFT_IPC_BEGIN,
-		.txn = dpc->txn,
-		.atomic = dpc->txn_atomic};
+	struct pending p = {.kind = PENDING_OP, .type = WEFT_IPC_BEGIN, .txn = dpc->txn};
 	dpc_request(dpc, p, 0, 0, &part, 1);
 }
 
@@ -125,18 +107,15 @@ static void commit(struct dpc *dpc, dpc_done_fn done, void *arg)
 	struct pending p = {.kind = PENDING_CHECKPOINT,
 		.type = WEFT_IPC_COMMIT,
 		.txn = dpc->txn,
-		.atomic = dpc->txn_atomic,
 		.done = done,
 		.arg = arg};
 
 	dpc->txn_open = false;
-	dpc->txn_explicit = false;
 	dpc_request(dpc, p, 0, 0, NULL, 0);
 }
 
 void dpc_end_implicit(struct dpc *dpc)
 {
-	assert(!dpc->txn_explicit);
 	if (dpc->txn_open)
 		commit(dpc, NULL, NULL);
 }
@@ -149,21 +128,8 @@ static void echo(struct dpc *dpc, dpc_done_fn done, void *arg)
 	dpc_request(dpc, p, 0, 0, NULL, 0);
 }
 
-void dpc_txn_begin(struct dpc *dpc, uint32_t flags)
-{
-	dpc_end_implicit(dpc);
-	begin(dpc, true, flags);
-}
-
-void dpc_txn_commit(struct dpc *dpc, dpc_done_fn done, void *arg)
-{
-	assert(dpc->txn_explicit);
-	commit(dpc, done, arg);
-}
-
 void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg)
 {
-	assert(!dpc->txn_explicit);
 	if (dpc->txn_open)
 		commit(dpc, done, arg);
 	else
@@ -220,15 +186,14 @@ static void operation(struct dpc *dpc, enum weft_ipc_type type, weft_tenant_id t
 		dpc_record_message(dpc, type, tenant, parts, count);
 		return;
 	}
-	if (dpc->txn_open && !dpc->txn_explicit && dpc->batch >= DPC_BATCH)
+	if (dpc->batch >= DPC_BATCH)
 		dpc_end_implicit(dpc);
 	if (!dpc->txn_open)
-		begin(dpc, false, 0);
+		begin(dpc);
 	dpc->batch++;
 	struct pending p = {.kind = PENDING_OP,
 		.type = (uint8_t)type,
 		.txn = dpc->txn,
-		.atomic = dpc->txn_atomic,
 		.done = done,
 		.arg = arg};
 	dpc_request(dpc, p, tenant, 0, parts, count);

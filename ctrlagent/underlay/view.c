@@ -29,14 +29,6 @@ const struct view_link *view_link_by_index(const struct view *v, int index)
 	return NULL;
 }
 
-const struct view_link *view_link_named(const struct view *v, const char *name)
-{
-	VEC_FOR_EACH (l, &v->links)
-		if (strcmp(l->name, name) == 0)
-			return l;
-	return NULL;
-}
-
 const struct view_neighbour *view_neighbour_at(
 	const struct view *v, int link, const struct weft_ip *ip)
 {

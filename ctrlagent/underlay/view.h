@@ -62,7 +62,6 @@ struct view {
 void view_free(struct view *v); // the contents
 void view_add_neighbour(struct view *v, const struct view_neighbour *n);
 const struct view_link *view_link_by_index(const struct view *v, int index);
-const struct view_link *view_link_named(const struct view *v, const char *name);
 const struct view_neighbour *view_neighbour_at(
 	const struct view *v, int link, const struct weft_ip *ip);
 bool view_has_address(const struct view *v, const struct weft_ip *ip);

@@ -169,20 +169,31 @@ static void add_flow(struct world *w, weft_tenant_id tenant, uint64_t cookie, in
 
 // ---- the tests
 
+static void stage_tenant(struct world *w, weft_tenant_id id, const char *name, int answer)
+{
+	struct weft_ipc_tenant t = {.encap = WEFT_ENCAP_VXLAN, .vni = id};
+
+	snprintf(t.name, sizeof(t.name), "%s", name);
+	dpc_stage_op(
+		w->dpc, WEFT_IPC_TENANT_ADD, id, &t, sizeof(t), done, (void *)(intptr_t)answer);
+}
+
 static void test_atomic_commits(void **state)
 {
 	struct world *w = *state;
 
-	dpc_txn_begin(w->dpc, WEFT_TXN_ATOMIC);
-	add_tenant(w, 1, "red", 1);
-	add_tenant(w, 2, "blue", 2);
-	dpc_txn_commit(w->dpc, done, (void *)3);
+	dpc_stage_host(w->dpc, WEFT_TXN_ATOMIC, done, (void *)1);
+	stage_tenant(w, 1, "red", 2);
+	stage_tenant(w, 2, "blue", 3);
+	dpc_stage_commit(w->dpc, 0, done, (void *)4);
 	assert_int_equal(answer_count, 0); // never from within the call
-	run_until_answered(w, 3);
-	for (int i = 1; i <= 3; i++) {
+	run_until_answered(w, 4);
+	assert_int_equal(answers[4].error, WEFT_E_NONE);
+	dpc_barrier(w->dpc, done, (void *)5);
+	run_until_answered(w, 5);
+	for (int i = 1; i <= 5; i++) {
 		assert_int_equal(answers[i].calls, 1);
 		assert_int_equal(answers[i].error, WEFT_E_NONE);
-		assert_int_equal(answers[i].order, i);
 	}
 	assert_int_equal(fake_dataplane_records(w->dp), 2);
 }
@@ -191,38 +202,36 @@ static void test_atomic_fails_whole(void **state)
 {
 	struct world *w = *state;
 
-	dpc_txn_begin(w->dpc, WEFT_TXN_ATOMIC);
-	add_tenant(w, 1, "red", 1);
-	add_tenant(w, 1, "green", 2); // same id
-	add_tenant(w, 3, "blue", 3);
-	dpc_txn_commit(w->dpc, done, (void *)4);
-	run_until_answered(w, 4);
-	assert_int_equal(answers[2].error, WEFT_E_EXISTS);
-	assert_int_equal(answers[2].order, 1);
-	assert_string_equal(answers[2].text, "fake");
-	assert_int_equal(answers[1].error, WEFT_E_STATE);
-	assert_int_equal(answers[3].error, WEFT_E_STATE);
-	assert_int_equal(answers[4].error, WEFT_E_STATE);
-	for (int i = 1; i <= 4; i++)
-		assert_int_equal(answers[i].calls, 1);
+	dpc_stage_host(w->dpc, WEFT_TXN_ATOMIC, done, (void *)1);
+	stage_tenant(w, 1, "red", 2);
+	stage_tenant(w, 1, "green", 3); // same id
+	stage_tenant(w, 3, "blue", 4);
+	dpc_stage_commit(w->dpc, 0, done, (void *)5);
+	run_until_answered(w, 5);
+	assert_int_equal(answers[3].error, WEFT_E_EXISTS);
+	assert_int_equal(answers[3].order, 1);
+	assert_string_equal(answers[3].text, "fake");
+	assert_int_equal(answers[5].error, WEFT_E_STATE);
+	assert_int_equal(answers[5].calls, 1);
 	assert_int_equal(fake_dataplane_records(w->dp), 0);
 }
 
-static void test_oversized_spoils_atomic(void **state)
+static void test_oversized_is_refused(void **state)
 {
 	struct world *w = *state;
 	static uint64_t big[WEFT_IPC_MAX_LEN / 8];
 	struct weft_group_mod mod = {.group = 1};
 
-	dpc_txn_begin(w->dpc, WEFT_TXN_ATOMIC);
 	add_tenant(w, 1, "red", 1);
 	dpc_group_mod(w->dpc, 1, &mod, big, sizeof(big), done, (void *)2);
-	dpc_txn_commit(w->dpc, done, (void *)3);
+	dpc_barrier(w->dpc, done, (void *)3);
+	assert_int_equal(answer_count, 0);
 	run_until_answered(w, 3);
-	assert_int_equal(answers[1].error, WEFT_E_STATE);
+	assert_int_equal(answers[1].error, WEFT_E_NONE);
 	assert_int_equal(answers[2].error, WEFT_E_MALFORMED);
-	assert_int_equal(answers[3].error, WEFT_E_STATE);
-	assert_int_equal(fake_dataplane_records(w->dp), 0);
+	assert_int_equal(answers[2].calls, 1);
+	assert_int_equal(answers[3].error, WEFT_E_NONE);
+	assert_int_equal(fake_dataplane_records(w->dp), 1);
 }
 
 static void test_implicit_is_batched(void **state)
@@ -521,7 +530,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_atomic_commits),
 		TEST(test_atomic_fails_whole),
-		TEST(test_oversized_spoils_atomic),
+		TEST(test_oversized_is_refused),
 		TEST(test_implicit_is_batched),
 		TEST(test_implicit_ends_by_itself),
 		TEST(test_packet_out_settles),

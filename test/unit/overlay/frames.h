@@ -21,8 +21,6 @@
 #define AT_VXLAN 42u
 #define AT_GRE 34u
 #define AT_UDP6 54u // over IPv6
-#define AT_VXLAN6 62u
-#define AT_GRE6 54u
 #define INNER_LEN 42u
 
 // clang-format off
