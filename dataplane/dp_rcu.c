@@ -18,7 +18,8 @@ struct dp_rcu {
 	struct rte_rcu_qsbr *qs;
 	struct dp_rcu_item *head; // oldest first; tokens rise
 	struct dp_rcu_item **tail;
-	uint64_t pulse; // a grace period; 0: none is under way
+	uint64_t began_ns; // of what is retired
+	uint64_t pulse;    // a grace period; 0: none is under way
 	uint64_t pulse_ns, pulsed_ns, rest_ns;
 };
 
@@ -77,7 +78,7 @@ void dp_rcu_retire(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
 		fn(obj);
 		return;
 	}
-	*item = (struct dp_rcu_item){.token = rte_rcu_qsbr_start(r->qs), .fn = fn, .obj = obj};
+	*item = (struct dp_rcu_item){.token = r->qs->token + 1, .fn = fn, .obj = obj};
 	*r->tail = item;
 	r->tail = &item->next;
 }
@@ -110,9 +111,26 @@ void dp_rcu_retire2(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
 	dp_rcu_retire(r, dp_rcu_second, a);
 }
 
+uint64_t dp_rcu_begin(struct dp_rcu *r)
+{
+	return rte_rcu_qsbr_start(r->qs);
+}
+
 static bool dp_rcu_is_due(struct dp_rcu *r)
 {
-	return r->head && rte_rcu_qsbr_check(r->qs, r->head->token, false);
+	return r->head && r->head->token <= r->qs->token &&
+	       rte_rcu_qsbr_check(r->qs, r->head->token, false);
+}
+
+// Does the latest wait for a grace period that has not begun?
+static bool dp_rcu_gathers(const struct dp_rcu *r)
+{
+	const struct dp_rcu_item *latest;
+
+	if (!r->head)
+		return false;
+	latest = (const void *)((const char *)r->tail - offsetof(struct dp_rcu_item, next));
+	return latest->token > r->qs->token;
 }
 
 static void dp_rcu_end_first(struct dp_rcu *r)
@@ -130,10 +148,12 @@ bool dp_rcu_poll(struct dp_rcu *r)
 {
 	while (dp_rcu_is_due(r))
 		dp_rcu_end_first(r);
+	if (dp_rcu_gathers(r))
+		dp_rcu_begin(r);
 	return r->head != NULL;
 }
 
-bool dp_rcu_run(struct dp_rcu *r, uint64_t (*now_ns)(void))
+static bool dp_rcu_end_some(struct dp_rcu *r, uint64_t (*now_ns)(void))
 {
 	struct dp_rcu_item **end = r->tail;
 	uint64_t until;
@@ -150,9 +170,19 @@ bool dp_rcu_run(struct dp_rcu *r, uint64_t (*now_ns)(void))
 	return dp_rcu_is_due(r);
 }
 
-uint64_t dp_rcu_begin(struct dp_rcu *r)
+bool dp_rcu_run(struct dp_rcu *r, uint64_t (*now_ns)(void))
 {
-	return rte_rcu_qsbr_start(r->qs);
+	bool more = dp_rcu_end_some(r, now_ns);
+	uint64_t now;
+
+	if (!dp_rcu_gathers(r))
+		return more;
+	now = now_ns();
+	if (now - r->began_ns >= DP_RCU_GATHER_NS) {
+		r->began_ns = now;
+		dp_rcu_begin(r);
+	}
+	return more;
 }
 
 bool dp_rcu_ended(const struct dp_rcu *r, uint64_t begun)

@@ -415,6 +415,55 @@ static void grace_periods_end_when_workers_pass(void **state)
 	assert_int_equal(freed, 3);
 }
 
+static uint64_t rcu_now;
+
+static uint64_t rcu_clock(void)
+{
+	return rcu_now;
+}
+
+// Does a run at that time ask workers for a quiescent state?
+static bool rcu_asks(struct dp_rcu *rcu, uint64_t now_ns)
+{
+	uint64_t asked = dp_rcu_asked(rcu);
+
+	rcu_now = now_ns;
+	dp_rcu_run(rcu, rcu_clock);
+	return dp_rcu_asked(rcu) != asked;
+}
+
+static void what_comes_soon_after_waits_for_one_grace_period(void **state)
+{
+	const uint64_t start = 7 * DP_RCU_GATHER_NS, next = start + DP_RCU_GATHER_NS;
+	struct dp_rcu *rcu = dp_rcu_new(2);
+
+	freed = 0;
+	dp_rcu_register(rcu, 1);
+	assert_false(rcu_asks(rcu, start)); // for nothing
+	dp_rcu_retire(rcu, count_freed, NULL);
+	assert_true(rcu_asks(rcu, start));
+	for (unsigned i = 0; i < 3; i++) {
+		dp_rcu_retire(rcu, count_freed, NULL);
+		assert_false(rcu_asks(rcu, next - 1));
+	}
+	dp_rcu_quiescent(rcu, 1);
+	assert_false(rcu_asks(rcu, next - 1));
+	assert_int_equal(freed, 1); // the others' has not begun
+	assert_true(rcu_asks(rcu, next));
+	assert_int_equal(freed, 1);
+	dp_rcu_quiescent(rcu, 1);
+	assert_false(rcu_asks(rcu, next));
+	assert_int_equal(freed, 4);
+
+	dp_rcu_retire(rcu, count_freed, NULL);
+	dp_rcu_begin(rcu); // whoever's it is
+	dp_rcu_quiescent(rcu, 1);
+	assert_false(rcu_asks(rcu, next));
+	assert_int_equal(freed, 5);
+	dp_rcu_unregister(rcu, 1);
+	dp_rcu_free(rcu);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +478,7 @@ int main(void)
 		cmocka_unit_test(port_maps_find_what_is_in_them),
 		cmocka_unit_test(devices_are_checked),
 		cmocka_unit_test(grace_periods_end_when_workers_pass),
+		cmocka_unit_test(what_comes_soon_after_waits_for_one_grace_period),
 	};
 
 	rng_seed_from_env();
