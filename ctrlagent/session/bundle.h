@@ -153,6 +153,11 @@ bool session_bundle_is_committing(const struct session_switch *sw);
 // The switch is about to go, or its data plane is lost.
 void session_bundles_abandon(struct session_switch *sw);
 
+// ---- bundle_control.c
+
+// Whether they are what they say they are, whoever has a use for them. 0 or -EBADMSG.
+int session_bundle_check_properties(struct session_request *rq, struct of_span properties);
+
 // ---- bundle_schedule.c
 
 // 0 or -EBADMSG. On 0 the bundle waits for its time, or is being committed already.

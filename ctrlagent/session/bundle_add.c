@@ -141,7 +141,8 @@ int session_handle_bundle_add(struct session_conn *c, struct session_request *rq
 {
 	struct of_bundle_add in;
 
-	if (check_length(rq, 16) || of_bundle_add_read(&rq->r, &in))
+	if (check_length(rq, 16) || of_bundle_add_read(&rq->r, &in) ||
+		session_bundle_check_properties(rq, in.properties))
 		return -EBADMSG;
 	return add(c, rq, in.bundle_id, in.flags, in.message, false);
 }
@@ -150,7 +151,8 @@ int session_handle_onf_bundle_add(struct session_conn *c, struct session_request
 {
 	struct of_onf_bundle_add in;
 
-	if (check_length(rq, 24) || of_onf_bundle_add_read(&rq->r, &in))
+	if (check_length(rq, 24) || of_onf_bundle_add_read(&rq->r, &in) ||
+		session_bundle_check_properties(rq, in.properties))
 		return -EBADMSG;
 	return add(c, rq, in.bundle_id, in.flags, in.message, true);
 }

@@ -92,6 +92,16 @@ static uint16_t known_flags(uint8_t version, uint16_t type)
 	return OFPBF_ATOMIC | OFPBF_ORDERED | (time ? OFPBF_TIME : 0);
 }
 
+int session_bundle_check_properties(struct session_request *rq, struct of_span properties)
+{
+	struct of_reader it = of_list(properties, rq->r.version);
+	struct of_bundle_prop p;
+
+	while (of_bundle_prop_next(&it, &p))
+		;
+	return it.failed ? of_fail_error(&rq->r, it.error) : 0;
+}
+
 static int control(struct session_conn *c, struct session_request *rq, uint32_t id, uint16_t type,
 	uint16_t flags, struct of_span properties, bool onf)
 {
@@ -102,6 +112,8 @@ static int control(struct session_conn *c, struct session_request *rq, uint32_t 
 		return session_bundle_fail(rq, OFPBFC_BAD_TYPE);
 	if (flags & ~known_flags(c->version, type))
 		return session_bundle_fail(rq, OFPBFC_BAD_FLAGS);
+	if (session_bundle_check_properties(rq, properties))
+		return -EBADMSG;
 	if (type == OFPBCT_OPEN_REQUEST)
 		return open_bundle(c, rq, id, plain, onf);
 	if (!b)

@@ -129,9 +129,6 @@ static int read_rest(
 	ssize_t n;
 
 	neutral(in, r->version, &out->mod);
-	out->instructions = NULL;
-	if (is_delete(in->command))
-		return 0;
 	n = r->version == OF_VERSION_1_0
 		    ? of_instructions_read_actions(in->actions, r->version, instruction_room,
 			      sizeof(instruction_room), &error)
@@ -139,7 +136,9 @@ static int read_rest(
 			      sizeof(instruction_room), &error);
 	if (n < 0)
 		return of_fail_error(r, error);
-	out->instructions = (const struct weft_instructions *)instruction_room;
+	// A delete has no use for them, but one that ends in garbage must not delete anything.
+	out->instructions =
+		is_delete(in->command) ? NULL : (const struct weft_instructions *)instruction_room;
 	return 0;
 }
 

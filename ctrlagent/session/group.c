@@ -54,16 +54,18 @@ static int run(struct session_conn *c, struct session_request *rq, const struct 
 {
 	struct session_pending *pending;
 	struct weft_group_mod mod;
-	uint16_t count = 0;
-	ssize_t bytes = 0;
+	uint16_t count;
+	ssize_t bytes;
 	bool wide;
 
 	if (check(in, &rq->r))
 		return -EBADMSG;
-	if (has_buckets(in))
-		bytes = session_buckets_read(in, bucket_room, sizeof(bucket_room), &count, &rq->r);
+	// Those of a delete count for nothing; one that ends in garbage deletes nothing.
+	bytes = session_buckets_read(in, bucket_room, sizeof(bucket_room), &count, &rq->r);
 	if (bytes < 0)
 		return -EBADMSG;
+	if (!has_buckets(in))
+		bytes = count = 0;
 	mod = (struct weft_group_mod){
 		.group = in->group_id,
 		.command = (uint8_t)command_of(in, c->version),

@@ -69,14 +69,16 @@ int session_handle_meter_mod(struct session_conn *c, struct session_request *rq)
 	struct of_meter_mod in;
 	struct weft_meter_mod mod;
 	bool wide;
-	int n = 0;
+	int n;
 
 	if (of_meter_mod_read(&rq->r, &in) || check(&in, &rq->r))
 		return -EBADMSG;
-	if (in.command != OFPMC_DELETE)
-		n = read_bands(in.bands, c->version, bands, &rq->r);
+	// Those of a delete count for nothing; one that ends in garbage deletes nothing.
+	n = read_bands(in.bands, c->version, bands, &rq->r);
 	if (n < 0)
 		return -EBADMSG;
+	if (in.command == OFPMC_DELETE)
+		n = 0;
 	mod = (struct weft_meter_mod){
 		.meter = in.meter_id,
 		.flags = in.flags,
