@@ -26,6 +26,7 @@ ft_bits_guess_fn *ft_bits_guess = ft_bits_guess_scalar;
 ft_gist_fn *ft_gist_walk = ft_gist_scalar;
 static bool use_bits = true;
 enum ft_trees ft_trees = FT_TREES_IF_QUICKER;
+enum ft_lanes ft_lanes = FT_LANES_IF_QUICK;
 ft_prints_fn *ft_prints = ft_prints_scalar;
 
 static void use_prints(enum ft_isa isa)
@@ -92,6 +93,20 @@ void ft_bits_use(bool yes)
 void ft_trees_use(enum ft_trees when)
 {
 	ft_trees = when;
+}
+
+void ft_lanes_use(enum ft_lanes which)
+{
+	ft_lanes = which;
+}
+
+bool ft_tree_likes_brief(void)
+{
+#ifdef FT_HAVE_VECTORS
+	return tree_lookup == ft_tree_avx512;
+#else
+	return false;
+#endif
 }
 
 __attribute__((constructor)) static void use_the_best(void)

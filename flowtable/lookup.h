@@ -37,3 +37,10 @@ enum ft_trees {
 	FT_TREES_ALWAYS,
 };
 void ft_trees_use(enum ft_trees);
+// Which form the lanes of new trees have (tree_lanes.h); likewise.
+enum ft_lanes {
+	FT_LANES_WHOLE,
+	FT_LANES_IF_QUICK, // brief with AVX-512
+	FT_LANES_BRIEF,
+};
+void ft_lanes_use(enum ft_lanes);

@@ -5,6 +5,7 @@
 #include "flowtable/lines.h"
 #include "flowtable/lookup.h"
 #include "flowtable/plan.h"
+#include "flowtable/tree_lanes.h"
 #include "flowtable/tree_plan.h"
 #include "flowtable/tuple.h"
 
@@ -61,7 +62,8 @@ static _Atomic(struct ft_rule *) *slot_in_leaf(const struct ft_tree *t,
 	for (uint32_t left = ft_node_lanes(leaf); left; left -= n) {
 		n = left < FT_TREE_BLOCK ? left : FT_TREE_BLOCK;
 		for (uint32_t i = 0; i < n; i++) {
-			_Atomic(struct ft_rule *) *slot = &t->rule[block[2 * n * p->words + i]];
+			_Atomic(struct ft_rule *) *slot =
+				&t->rule[block[ft_tree_ranks_at(p, n) + i]];
 
 			if (atomic_load_explicit(slot, memory_order_relaxed) == r)
 				return slot;

@@ -85,14 +85,16 @@ struct ft_tree_part {
 	uint8_t bit[FT_ROOT_BITS]; // which are these
 	uint32_t words;
 	uint32_t commons;
+	bool brief;                   // as tree_lanes.h has it: lanes are so,
+	uint8_t split, narrow;        // of so many words,
+	uint32_t tables;              // with tables of masks that begin there in `lane`
+	uint16_t byte[FT_TREE_WORDS]; // of the key, of those that are narrow
 	uint8_t word[FT_TREE_WORDS];
 	uint8_t common[FT_TREE_COMMON]; // of ft_tree.word
 	uint64_t common_value[FT_TREE_COMMON];
 	uint64_t common_mask[FT_TREE_COMMON];
 };
 
-// Lanes lie in blocks of FT_TREE_BLOCK, or what is left, n: for each word of the part n values and
-// n masks, then n ranks.
 struct ft_tree {
 	struct ft_garbage garbage;
 	uint32_t parts;
@@ -101,8 +103,8 @@ struct ft_tree {
 	uint32_t n_words;
 	uint8_t word[FT_TREE_KEY_WORDS]; // of 64 bits, that rules look at
 	struct ft_node *node;
-	void *nodes; // the block they lie in
-	uint32_t *lane;
+	void *nodes;                     // the block they lie in
+	uint32_t *lane;                  // tree_lanes.h
 	_Atomic(struct ft_rule *) *rule; // of each slot
 	struct ft_tree_part part[FT_TREE_PARTS];
 };
@@ -131,11 +133,6 @@ static inline unsigned ft_node_word(const struct ft_node *n)
 static inline uint32_t ft_node_keep(const struct ft_node *n)
 {
 	return n->about >> FT_NODE_KEEP_AT & ((1u << FT_NODE_BITS) - 1);
-}
-
-static inline uint32_t ft_tree_block_words(const struct ft_tree_part *p, uint32_t lanes)
-{
-	return lanes * (2 * p->words + 1);
 }
 
 // The bits of the word that the mask has, side by side.
@@ -172,10 +169,14 @@ ft_tree_fn ft_tree_scalar;
 ft_tree_fn ft_tree_avx2;
 ft_tree_fn ft_tree_avx512;
 
+// Whether the one in use is quick with brief lanes.
+bool ft_tree_likes_brief(void);
+
 // ---- writer; for classifier.c
 
 struct ft_classifier;
 extern enum ft_trees ft_trees; // lookup.h
+extern enum ft_lanes ft_lanes;
 
 // A chain began with `old`; now with another rule, or there is none any more.
 void ft_tree_head(struct ft_classifier *, const struct ft_rule *old, struct ft_rule *now);

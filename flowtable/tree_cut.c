@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes and leaves. The bits of a node are found one by one: each time the one that leaves the
+// Nodes. The bits of a node are found one by one: each time the one that leaves the
 // least to compare, by a sample of the rules, if it is worth having them in both halves where they
 // leave it open. All bits of a node are of one word of the key; the best word has it.
 #include "flowtable/lines.h"
@@ -219,23 +219,6 @@ static uint32_t nodes_new(struct ft_tree_plan *p, uint32_t n)
 	return first;
 }
 
-static bool lanes_reserve(struct ft_tree_plan *p, uint64_t words)
-{
-	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
-	uint64_t room = 3 * (p->n_lanes + words) / 2 + FT_TREE_BEYOND +
-			2 * (uint64_t)ft_tree_block_words(part, p->n_taken);
-	uint32_t *v;
-
-	if (p->n_lanes + words + FT_TREE_BEYOND <= p->room_lanes)
-		return true;
-	v = room < UINT32_MAX ? realloc(p->tree->lane, room * sizeof(*v)) : NULL;
-	if (!v)
-		return false;
-	p->tree->lane = v;
-	p->room_lanes = room;
-	return true;
-}
-
 static struct ft_tree_seed *seeds_push(struct ft_tree_plan *p, uint32_t n)
 {
 	uint32_t room = 2 * (p->n_seeds + n);
@@ -250,58 +233,6 @@ static struct ft_tree_seed *seeds_push(struct ft_tree_plan *p, uint32_t n)
 	}
 	p->n_seeds += n;
 	return &p->seed[p->n_seeds - n];
-}
-
-// ---- leaves
-
-// Which of the plan's halves a word of the part is.
-static unsigned half_of_word(const struct ft_tree_plan *p, uint8_t word)
-{
-	return 2 * ft_map_index(p->map, word / 2) + word % 2;
-}
-
-static uint32_t *write_block(
-	const struct ft_tree_plan *p, uint32_t *to, const uint32_t *rank, uint32_t n)
-{
-	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
-
-	for (uint32_t w = 0; w < part->words; w++, to += 2 * n) {
-		unsigned half = half_of_word(p, part->word[w]);
-
-		for (uint32_t i = 0; i < n; i++) {
-			to[i] = ft_tree_half(ft_tree_values(p, rank[i]), half);
-			to[n + i] = ft_tree_half(ft_tree_masks(p, rank[i]), half);
-		}
-	}
-	memcpy(to, rank, n * sizeof(*rank));
-	return to + n;
-}
-
-static bool make_leaf(struct ft_tree_plan *p, const struct ft_tree_seed *seed)
-{
-	const struct ft_tree_part *part = &p->tree->part[p->tree->parts - 1];
-	uint64_t words = ft_tree_block_words(part, seed->n);
-	struct ft_node *leaf = &p->tree->node[seed->node];
-	uint32_t *to, n;
-
-	if (seed->n > FT_TREE_LEAF || !lanes_reserve(p, words))
-		return false;
-	*leaf = (struct ft_node){
-		.at = (uint32_t)p->n_lanes,
-		.about = seed->n | 1u << FT_NODE_LEAF_AT |
-			 (seed->n ? seed->rank[0] : FT_NODE_NONE) << FT_NODE_FIRST_AT,
-	};
-	to = p->tree->lane + p->n_lanes;
-	for (uint32_t i = 0; i < seed->n; i += n) {
-		n = seed->n - i < FT_TREE_BLOCK ? seed->n - i : FT_TREE_BLOCK;
-		to = write_block(p, to, seed->rank + i, n);
-	}
-	p->n_lanes += words;
-	p->part_lanes += seed->n;
-	p->blocks += (uint64_t)seed->n * ((seed->n + FT_TREE_BLOCK - 1) / FT_TREE_BLOCK);
-	if (seed->depth > p->part_depth)
-		p->part_depth = seed->depth;
-	return true;
 }
 
 // ---- nodes
@@ -436,7 +367,8 @@ bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
 	uint32_t root = nodes_new(p, 1);
 	struct ft_tree_seed *seed = root == FT_TREE_NONE ? NULL : seeds_push(p, 1);
 
-	if (!seed) {
+	if (!seed || !ft_tree_lanes_begin(p)) {
+		p->n_seeds -= seed != NULL;
 		free(rank);
 		return false;
 	}
@@ -452,7 +384,7 @@ bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
 
 static bool end_leaf(struct ft_tree_choice *c, struct ft_tree_plan *p)
 {
-	bool made = make_leaf(p, &c->seed);
+	bool made = ft_tree_leaf(p, &c->seed);
 
 	end_node(c);
 	return made;

@@ -3,95 +3,26 @@
 // cache misses of all keys overlap.
 //
 // Compiled for each instruction set, with FT_TREE as the name.
-#include "flowtable/lookup_key.h"
+#include "flowtable/tree_compare.h"
 #include "flowtable/tree_walk.h"
 #include "flowtable/tree_walk512.h"
 
-static inline uint32_t key_word32(const struct weft_flow_key *key, unsigned word)
-{
-	uint32_t v;
-
-	memcpy(&v, (const char *)key + 4 * word, 4);
-	return v;
-}
-
 // ---- the lanes of a leaf
+
+// More than most leaves have.
+#if defined(__AVX512BW__)
+#define FT_LEAF_LINES 4u // of brief lanes
+#else
+#define FT_LEAF_LINES 6u
+#endif
 
 static inline void ft_leaf_prefetch(const struct ft_tree *t, const struct ft_node *leaf)
 {
 	const uint32_t *p = t->lane + leaf->at;
 
-	for (unsigned line = 0; line < 6; line++)
+	for (unsigned line = 0; line < FT_LEAF_LINES; line++)
 		__builtin_prefetch(p + 16 * line);
 }
-
-#if defined(__AVX512BW__)
-
-// Which of the n lanes of a block match.
-static inline __attribute__((always_inline)) uint32_t block_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
-{
-	__mmask16 fits = (__mmask16)_bzhi_u32(0xffff, n);
-
-	for (unsigned i = 0; i < words; i++, lane += 2 * n) {
-		__m512i want = _mm512_set1_epi32((int)key_word32(key, p->word[i]));
-		__m512i differ = _mm512_xor_si512(_mm512_loadu_si512(lane), want);
-
-		fits = _mm512_mask_testn_epi32_mask(fits, differ, _mm512_loadu_si512(lane + n));
-	}
-	return fits;
-}
-
-#elif defined(__AVX2__)
-
-static inline __m256i differ_of(const uint32_t *value, const uint32_t *mask, __m256i want)
-{
-	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)value);
-
-	return _mm256_and_si256(
-		_mm256_xor_si256(v, want), _mm256_loadu_si256((const __m256i *)(const void *)mask));
-}
-
-static inline uint32_t zeros_of(__m256i v)
-{
-	__m256i zero = _mm256_cmpeq_epi32(v, _mm256_setzero_si256());
-
-	return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(zero));
-}
-
-static inline __attribute__((always_inline)) uint32_t block_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
-{
-	__m256i low = _mm256_setzero_si256(), high = low;
-
-	for (unsigned i = 0; i < words; i++, lane += 2 * n) {
-		__m256i want = _mm256_set1_epi32((int)key_word32(key, p->word[i]));
-
-		low = _mm256_or_si256(low, differ_of(lane, lane + n, want));
-		high = _mm256_or_si256(high, differ_of(lane + 8, lane + n + 8, want));
-	}
-	return (zeros_of(low) | zeros_of(high) << 8) & ((1u << n) - 1);
-}
-
-#else
-
-static inline __attribute__((always_inline)) uint32_t block_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
-{
-	uint32_t fits = 0;
-
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t differ = 0;
-
-		for (unsigned i = 0; i < words; i++)
-			differ |= (lane[2 * n * i + k] ^ key_word32(key, p->word[i])) &
-				  lane[2 * n * i + n + k];
-		fits |= (uint32_t)!differ << k;
-	}
-	return fits;
-}
-
-#endif
 
 static inline uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -101,19 +32,22 @@ static inline uint32_t min32(uint32_t a, uint32_t b)
 // The blocks number `block` of the leaves. Lanes are in the order of their ranks, so the first that
 // fits is the leaf's; those that have none, and more blocks, stay.
 static inline __attribute__((always_inline)) void compare_blocks(
-	struct ft_walk *w, const struct ft_tree_part *p, unsigned words, uint32_t block)
+	struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form form, uint32_t block)
 {
+	uint32_t at = block * ft_tree_block_words(p, FT_TREE_BLOCK);
+	uint32_t ranks = ft_form_wide(form) * (form.brief ? 1 : 2);
+	struct ft_lanes_masks masks;
 	unsigned left = 0;
 
+	ft_lanes_masks(&masks, w->tree, p, form);
 	for (unsigned j = 0; j < w->n_there; j++) {
 		unsigned i = w->there[j];
 		const struct ft_node *leaf = w->at[i];
 		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
 		uint32_t n = min32(lanes, FT_TREE_BLOCK);
-		const uint32_t *lane =
-			w->tree->lane + leaf->at + block * FT_TREE_BLOCK * (2 * words + 1);
-		uint32_t fits = block_fits(p, words, lane, n, w->keys[i]);
-		uint32_t rank = lane[2 * n * words + (uint32_t)__builtin_ctz(fits | 1u << (n - 1))];
+		const uint32_t *lane = w->tree->lane + leaf->at + at;
+		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i]);
+		uint32_t rank = lane[ranks * n + (uint32_t)__builtin_ctz(fits | 1u << (n - 1))];
 
 		w->best[i] = min32(w->best[i], fits ? rank : FT_TREE_NONE);
 		w->there[left] = (uint8_t)i;
@@ -122,15 +56,31 @@ static inline __attribute__((always_inline)) void compare_blocks(
 	w->n_there = left;
 }
 
+#define IS_FORM(f, brief_, plain_, split_, narrow_)                                                \
+	((f).brief == (brief_) && (f).plain == (plain_) && (f).split == (split_) &&                \
+		(f).narrow == (narrow_))
+
+// Of five-tuples, addresses and ports are plain words, ports may be split; protocols are narrow.
+static void compare(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
+{
+	const struct ft_lanes_form plain = {true, 3, 0, 1}, split = {true, 2, 1, 1};
+	const struct ft_lanes_form whole = {false, 4, 0, 0}, form = ft_form_of(p);
+
+	if (IS_FORM(form, true, 3, 0, 1))
+		compare_blocks(w, p, plain, block);
+	else if (IS_FORM(form, true, 2, 1, 1))
+		compare_blocks(w, p, split, block);
+	else if (IS_FORM(form, false, 4, 0, 0))
+		compare_blocks(w, p, whole, block);
+	else
+		compare_blocks(w, p, form, block);
+}
+
 static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 {
 	ft_walk_part(w, p);
-	for (uint32_t block = 0; w->n_there; block++) {
-		if (p->words == 4)
-			compare_blocks(w, p, 4, block);
-		else
-			compare_blocks(w, p, p->words, block);
-	}
+	for (uint32_t block = 0; w->n_there; block++)
+		compare(w, p, block);
 }
 
 // ---- ranks to rules

@@ -2,6 +2,8 @@
 #include "flowtable/tree_plan.h"
 
 #include "flowtable/classifier.h"
+#include "flowtable/lookup.h"
+#include "flowtable/tree_masks.h"
 #include "flowtable/tuple.h"
 
 #include <assert.h>
@@ -23,6 +25,7 @@ void ft_tree_plan_free(struct ft_tree_plan *p)
 	free(p->bits);
 	free(p->left);
 	free(p->taken);
+	free(p->kinds);
 	free(p);
 }
 
@@ -178,9 +181,12 @@ static void see(struct ft_tree_survey *s, uint32_t value, uint32_t mask, bool fi
 
 static void take_rule(struct ft_tree_plan *p, uint32_t rank_of)
 {
-	for (unsigned h = 0; h < 2 * p->n_words; h++)
-		see(&p->survey[h], ft_tree_half(ft_tree_values(p, rank_of), h),
-			ft_tree_half(ft_tree_masks(p, rank_of), h), !p->n_taken);
+	for (unsigned h = 0; h < 2 * p->n_words; h++) {
+		uint32_t mask = ft_tree_half(ft_tree_masks(p, rank_of), h);
+
+		see(&p->survey[h], ft_tree_half(ft_tree_values(p, rank_of), h), mask, !p->n_taken);
+		ft_tree_kind(&p->kinds[h], mask);
+	}
 	p->taken[p->n_taken++] = rank_of;
 }
 
@@ -196,25 +202,98 @@ static void add_common(struct ft_tree_part *part, unsigned half, const struct ft
 	memcpy((char *)&part->common_mask[i] + 4 * (half % 2), &s->mask, 4);
 }
 
-// What its rules have in common is asked once, what they differ in by each lane. False: too much.
-static bool describe(struct ft_tree_plan *p)
+// What its rules have in common is asked once, what they differ in by each lane. Returns which
+// halves that is.
+static uint32_t add_commons(const struct ft_tree_plan *p, struct ft_tree_part *part)
 {
-	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
+	uint32_t left = 0;
 
-	part->first = p->taken[0];
 	for (unsigned h = 0; h < 2 * p->n_words; h++) {
 		const struct ft_tree_survey *s = &p->survey[h];
 
-		if (!s->mask)
-			continue;
-		if (!s->differs && part->commons < FT_TREE_COMMON) {
+		if (s->mask && !s->differs && part->commons < FT_TREE_COMMON)
 			add_common(part, h, s);
-		} else if (part->words < FT_TREE_WORDS) {
-			part->word[part->words++] = (uint8_t)(2 * p->word[h / 2] + h % 2);
-		} else {
-			return false;
-		}
+		else if (s->mask)
+			left |= 1u << h;
 	}
+	return left;
+}
+
+// Which byte alone the rules look at; 4: at several.
+static unsigned byte_of(uint32_t mask)
+{
+	unsigned i = 0;
+
+	while (i < 4 && mask & ~(0xffu << 8 * i))
+		i++;
+	return i;
+}
+
+// How many tables brief lanes need of a half, 0: it is narrow. FT_TREE_MASKS: they can't be.
+static uint32_t tables_of(const struct ft_tree_plan *p, unsigned half)
+{
+	if (byte_of(p->survey[half].mask) < 4)
+		return 0;
+	return p->kinds[half].tables ? p->kinds[half].tables : FT_TREE_MASKS;
+}
+
+static bool wants_brief(void)
+{
+	return ft_lanes == FT_LANES_BRIEF ||
+	       (ft_lanes == FT_LANES_IF_QUICK && ft_tree_likes_brief());
+}
+
+static bool can_be_brief(struct ft_tree_plan *p, uint32_t halves)
+{
+	bool can = true;
+
+	for (; halves; halves &= halves - 1) {
+		unsigned half = (unsigned)__builtin_ctz(halves);
+
+		ft_tree_kinds_end(&p->kinds[half]);
+		can &= tables_of(p, half) < FT_TREE_MASKS;
+	}
+	return can;
+}
+
+static void add_word(const struct ft_tree_plan *p, struct ft_tree_part *part, unsigned half)
+{
+	uint8_t word = (uint8_t)(2 * p->word[half / 2] + half % 2);
+
+	part->byte[part->words] = (uint16_t)(4 * word + byte_of(p->survey[half].mask) % 4);
+	part->word[part->words++] = word;
+}
+
+// Those of the halves that need so many tables.
+static uint8_t add_words(
+	const struct ft_tree_plan *p, struct ft_tree_part *part, uint32_t halves, uint32_t tables)
+{
+	uint32_t before = part->words;
+
+	for (; halves; halves &= halves - 1)
+		if (tables_of(p, (unsigned)__builtin_ctz(halves)) == tables)
+			add_word(p, part, (unsigned)__builtin_ctz(halves));
+	return (uint8_t)(part->words - before);
+}
+
+// False: its rules look at too much.
+static bool describe(struct ft_tree_plan *p)
+{
+	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
+	uint32_t halves = add_commons(p, part);
+
+	part->first = p->taken[0];
+	if (__builtin_popcount(halves) > (int)FT_TREE_WORDS)
+		return false;
+	part->brief = wants_brief() && can_be_brief(p, halves);
+	if (part->brief) {
+		add_words(p, part, halves, 1);
+		part->split = add_words(p, part, halves, 2);
+		part->narrow = add_words(p, part, halves, 0);
+		return true;
+	}
+	for (; halves; halves &= halves - 1)
+		add_word(p, part, (unsigned)__builtin_ctz(halves));
 	return true;
 }
 
@@ -249,6 +328,7 @@ static uint32_t part(struct ft_tree_plan *p)
 	}
 	p->taken = malloc(p->n_left * sizeof(*p->taken));
 	p->n_taken = p->n_kept = p->done = 0;
+	memset(p->kinds, 0, HALVES * sizeof(p->kinds[0]));
 	p->half = last || p->n_left <= 2 * FT_TREE_BLOCK ? HALVES : best_half(p);
 	p->phase = p->taken ? FT_TREE_TAKE : FT_TREE_FAILED;
 	return p->n_words * SAMPLE / 4;
@@ -328,8 +408,9 @@ struct ft_tree_plan *ft_tree_plan_new(uint32_t rules)
 	p->tree = calloc(1, sizeof(*p->tree));
 	p->item = malloc(rules * sizeof(p->item[0]));
 	p->below = calloc(PRIORITIES, sizeof(p->below[0]));
+	p->kinds = calloc(HALVES, sizeof(p->kinds[0]));
 	p->room = rules;
-	if (p->tree && p->item && p->below)
+	if (p->tree && p->item && p->below && p->kinds)
 		return p;
 	ft_tree_plan_free(p);
 	return NULL;

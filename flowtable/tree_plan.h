@@ -21,10 +21,11 @@
 #include <string.h>
 
 #define FT_TREE_STEP 8192u
-#define FT_TREE_COPIES 3.0f  // lanes of a part, for each of its rules, at most on an average
-#define FT_TREE_NOTES 4096u  // chains that go meanwhile, before it is given up
+#define FT_TREE_COPIES 3.0f // lanes of a part, for each of its rules, at most on an average
+#define FT_TREE_NOTES 4096u // chains that go meanwhile, before it is given up
 
 struct ft_tree_choice;
+struct ft_tree_kinds; // tree_masks.h
 
 enum ft_tree_phase {
 	FT_TREE_GATHER,
@@ -77,7 +78,8 @@ struct ft_tree_plan {
 	uint32_t n_taken, n_kept;
 	unsigned half; // that they want,
 	struct ft_tree_survey survey[2 * FT_TREE_KEY_WORDS];
-	struct ft_tree_seed *seed; // a stack
+	struct ft_tree_kinds *kinds; // of their masks, by half
+	struct ft_tree_seed *seed;   // a stack
 	uint32_t n_seeds, room_seeds;
 	uint32_t n_nodes, room_nodes;
 	uint64_t n_lanes, room_lanes;  // lanes; words of these
@@ -116,6 +118,13 @@ struct ft_tree_plan *ft_tree_plan_new(uint32_t rules);
 void ft_tree_plan_free(struct ft_tree_plan *);
 // One step. False: it has come to its end.
 bool ft_tree_plan_step(struct ft_tree_plan *, const struct ft_classifier *);
+
+// ---- tree_leaf.c
+
+// What the lanes of the part need that was begun; a leaf of it. False: no memory, or it is too
+// large.
+bool ft_tree_lanes_begin(struct ft_tree_plan *);
+bool ft_tree_leaf(struct ft_tree_plan *, const struct ft_tree_seed *);
 
 // ---- tree_cut.c
 

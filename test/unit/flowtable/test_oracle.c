@@ -415,6 +415,7 @@ static void random_step(struct world *w)
 			assert_int_equal(world_expire(w), oracle_expire(oracle, w->now));
 		for (unsigned n = rng() % 3; n; n--)
 			settled += ft_settle(w->sw);
+		ft_lanes_use((enum ft_lanes)(rng() % 3));
 		for (unsigned n = rng() % 8; n && ft_settle_more(w->sw); n--)
 			;
 	} else if (what < 97) {

@@ -12,6 +12,13 @@
 #define RULES 8000u
 #define BURSTS 60u
 
+// What rules ask of ports and addresses, and so what lanes have (tree_lanes.h).
+static enum {
+	FEW_MASKS, // plain words
+	PORTS,     // prefixes of both ports: more masks than a table has, but not of each
+	ANY_MASKS, // too many for anything but whole lanes
+} kind;
+
 static struct weft_match match[RULES];
 static uint16_t priority[RULES]; // 0: it has gone
 
@@ -20,17 +27,38 @@ static uint32_t random_prefix(void)
 	return rng() % 4 ? 0xffffffffu << rng() % 25 : 0;
 }
 
+static uint32_t random_mask(void)
+{
+	return random_prefix() | (kind == ANY_MASKS ? rng() & 0x7ff : 0);
+}
+
+// Nine, or 81 of both ports.
+static uint16_t port_mask(void)
+{
+	return (uint16_t)(0xffffu << 2 * (rng() % 9));
+}
+
+static void random_ports(struct pattern *p)
+{
+	if (kind == FEW_MASKS) {
+		pattern_exact(p, WEFT_FIELD_UDP_DST, rng() % 4);
+		return;
+	}
+	pattern_masked(p, WEFT_FIELD_UDP_SRC, rng() % 65536, port_mask());
+	pattern_masked(p, WEFT_FIELD_UDP_DST, rng() % 4, port_mask());
+}
+
 static struct weft_match random_match(void)
 {
 	struct pattern p = {0};
 
 	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x0800);
-	pattern_masked(&p, WEFT_FIELD_IPV4_SRC, rng() & 0xffffffffu, random_prefix());
-	pattern_masked(&p, WEFT_FIELD_IPV4_DST, rng() & 0xffffffffu, random_prefix());
+	pattern_masked(&p, WEFT_FIELD_IPV4_SRC, rng() & 0xffffffffu, random_mask());
+	pattern_masked(&p, WEFT_FIELD_IPV4_DST, rng() & 0xffffffffu, random_mask());
 	if (rng() % 2) {
 		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 17);
 		if (rng() % 2)
-			pattern_exact(&p, WEFT_FIELD_UDP_DST, rng() % 4);
+			random_ports(&p);
 	}
 	return pattern_match(&p);
 }
@@ -137,25 +165,91 @@ static unsigned most_bits(const struct ft_tree *t)
 	return most;
 }
 
-static void finds_what_all_rules_say(void **state)
+static void assert_form(const struct ft_tree *t)
+{
+	unsigned brief = 0, split = 0, narrow = 0;
+
+	for (uint32_t i = 0; i < t->parts; i++) {
+		brief += t->part[i].brief;
+		split += t->part[i].split;
+		narrow += t->part[i].narrow;
+	}
+	assert_true(kind == ANY_MASKS ? brief < t->parts : brief == t->parts);
+	if (kind == PORTS)
+		assert_true(split > 0);
+	assert_true((brief > 0) == (narrow > 0));
+}
+
+// Too few for another tree: their slots have nothing.
+static void delete_some(struct world *w)
+{
+	for (uint32_t n = RULES / FT_TREE_WORN / 2; n; n--) {
+		uint32_t i = (uint32_t)rng() % RULES;
+		struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_DELETE_STRICT, 0, priority[i]);
+
+		if (priority[i])
+			assert_int_equal(ft_flow_mod(w->sw, &mod, &match[i], NULL), WEFT_E_NONE);
+		for (uint32_t k = 0; k < RULES; k++)
+			if (priority[k] == priority[i] && k != i &&
+				weft_match_equal(&match[k], &match[i]))
+				priority[k] = 0;
+		priority[i] = 0;
+	}
+}
+
+static void finds_what_all_rules_say(enum ft_lanes lanes)
 {
 	struct world *w = world_new(1, RULES);
 
+	ft_isa_use(FT_ISA_SCALAR);
 	ft_trees_use(FT_TREES_ALWAYS);
+	ft_lanes_use(lanes);
 	for (uint32_t i = 0; i < RULES; i++)
 		add_rule(w, i);
 	come_to_rest(w);
 	assert_non_null(tree_of(w));
-	assert_true(most_bits(tree_of(w)) > FT_NODE_BITS);
+	assert_true(kind == ANY_MASKS || most_bits(tree_of(w)) > FT_NODE_BITS);
+	if (lanes == FT_LANES_BRIEF)
+		assert_form(tree_of(w));
 	for (unsigned i = 0; i < BURSTS; i++)
 		check_burst(w);
+	delete_some(w);
+	for (unsigned i = 0; i < BURSTS / 2; i++)
+		check_burst(w);
 	world_free(w);
+}
+
+static void whole_lanes(void **state)
+{
+	kind = FEW_MASKS;
+	finds_what_all_rules_say(FT_LANES_WHOLE);
+}
+
+static void brief_lanes(void **state)
+{
+	kind = FEW_MASKS;
+	finds_what_all_rules_say(FT_LANES_BRIEF);
+}
+
+static void brief_lanes_of_ports(void **state)
+{
+	kind = PORTS;
+	finds_what_all_rules_say(FT_LANES_BRIEF);
+}
+
+static void too_many_masks_for_brief_lanes(void **state)
+{
+	kind = ANY_MASKS;
+	finds_what_all_rules_say(FT_LANES_BRIEF);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_what_all_rules_say),
+		cmocka_unit_test(whole_lanes),
+		cmocka_unit_test(brief_lanes),
+		cmocka_unit_test(brief_lanes_of_ports),
+		cmocka_unit_test(too_many_masks_for_brief_lanes),
 	};
 
 	rng_seed_from_env();
