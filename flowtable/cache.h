@@ -16,6 +16,14 @@
 //	            rules and tables later (ft_cache_fold(); pending.h says when)
 //	learn       a good trace becomes a path, and the print leads to it (ft_cache_learn())
 //
+// For example, a machine's frames to another host, through three tables of a thousand rules. The
+// first leaves a mark. The second carries a trace through the tables, some sixty cache lines, and
+// what it met, three rules and a VTEP in the end, becomes a path, or is found to be one that other
+// flows have brought. From the third on a frame reads one line of flows and one of its path, and no
+// table. A rule comes for an address that is none of theirs: the path is held against it once, and
+// all of its flows go on. One comes above theirs, for their address: the path does not hold, and
+// one frame of each of its flows goes the full way.
+//
 // Where nearly all is new, most of that is in vain: the print, the line of the cache in which it is
 // looked for, the mark that it was seen. So while less than a fifth of the packets are known and
 // most of the others go the ways of others, ways are asked for first, and only who has none is

@@ -15,6 +15,12 @@
 //	            lead to a path as that of a frame does (cache.h)
 //	learn       if not, the packet goes through the tables, and takes the path there
 //
+// For example, table 0 lets 10.0.0.0/8 go on to table 1, which sends 10.1.0.0/16 to port 3. A
+// packet comes with a source port that nobody had before, so its flow is not known. Its key meets
+// slot 0 of table 0 and slot 4 of table 1: the way 0x0400, with 0xff in each byte above. Packets
+// before it have left a path under the print of that way, so it is counted there and leaves by port
+// 3.
+//
 // What a packet of a known way costs is a dozen lines, whatever its rules do. Nothing of the tables
 // is touched, and what it counts waits in its path.
 //

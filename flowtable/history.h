@@ -10,6 +10,12 @@
 // path's, as far as it is known what these have in common (alike.h). So rules that come and go in
 // other tables, below, or for other addresses leave a path alone.
 //
+// For example, a path met a rule of priority 100 for 10.0.0.0/24, and all its packets are for
+// 10.0.0.5. A rule of priority 50 comes: it could not win. One of 200 for 10.1.0.0/16: who matches
+// it does not match the other. One of 200 for 10.0.0.9: it could win over the rule that was met,
+// but not for these packets. One of 200 for TCP port 80, to which some of them go and some do not:
+// the path does not hold any more.
+//
 // The writer logs what it commits in a ring, by value: a removed rule is gone long before the last
 // path that met it is asked. Who comes too late, when the ring has gone round, starts afresh.
 //
