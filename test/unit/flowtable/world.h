@@ -85,9 +85,10 @@ static uint64_t world_now(void *ctx)
 static void *world_meter_new(void *ctx, const struct weft_meter_mod *mod, const struct weft_band *b)
 {
 	struct world *w = ctx;
+	void *meter = malloc(8);
 
-	w->meters++;
-	return malloc(8);
+	w->meters += meter != NULL;
+	return meter;
 }
 
 static void world_meter_free(void *ctx, void *meter)
