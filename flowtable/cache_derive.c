@@ -166,26 +166,40 @@ static uint64_t find_plain(const struct ft_arrival a[], unsigned n)
 	return plain;
 }
 
-static uint64_t only_plain(const struct ft_cache *c, uint64_t have)
+// The keys of those of `have` whose gists take them for plain, which are asked only when all keys
+// are there: they were far away. Returns their bits.
+static uint64_t find_plain_keys(struct ft_cache *c, const struct ft_arrival a[], uint64_t have,
+	const struct weft_flow_key *key[])
 {
-	for (uint64_t left = have; left; left &= left - 1)
-		if (!c->gist[__builtin_ctzll(left)]->plain)
-			have &= ~(left & -left);
-	return have;
+	uint64_t plain = 0;
+	unsigned n = 0;
+
+	for (uint64_t left = have; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		ft_gist_key(a[i].data, a[i].from.in_port, &c->frame[i].key);
+	}
+	for (; have; have &= have - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(have);
+
+		key[n] = &c->frame[i].key;
+		n += c->gist[i]->plain;
+		plain |= (uint64_t)c->gist[i]->plain << i;
+	}
+	return plain;
 }
 
 uint64_t ft_cache_seek(
 	struct ft_cache *c, const struct ft_arrival a[], unsigned n, const struct ft_path *paths[])
 {
 	const struct weft_flow_key *key[FT_BURST];
+	uint64_t ways, have = find_gists(c, a, ~0ull >> (64 - n));
 	struct ft_path *path[FT_BURST];
-	uint64_t ways;
 
 	memset(paths, 0, n * sizeof(paths[0]));
-	c->sought = only_plain(c, find_gists(c, a, find_plain(a, n)));
+	c->sought = find_plain_keys(c, a, have & find_plain(a, n), key);
 	if (!c->sought)
 		return 0;
-	find_keys(c, a, c->sought, NULL, NULL, key);
 	ways = find_ways(c, a, c->sought, key);
 	find_paths(c, ways, path);
 	return take_paths(c, ways, path, paths);
