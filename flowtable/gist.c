@@ -142,6 +142,45 @@ static uint16_t next_of(const struct making *g, const struct ft_rule *r)
 	return ends_plainly(i) ? FT_GIST_END : FT_GIST_OPEN;
 }
 
+// ---- tables of one rule
+
+// False: no packet wants both.
+static bool want_also(struct ft_record *all, const struct ft_record *r)
+{
+	struct ft_record both = *all;
+
+	for (unsigned i = 0; i < FT_RECORD_PIECES; i++) {
+		if ((all->value[i] ^ r->value[i]) & all->mask[i] & r->mask[i])
+			return false;
+		both.value[i] |= r->value[i];
+		both.mask[i] |= r->mask[i];
+	}
+	*all = both;
+	return true;
+}
+
+static bool wants_nothing(const struct ft_record *r)
+{
+	for (unsigned i = 0; i < FT_RECORD_PIECES; i++)
+		if (r->mask[i])
+			return false;
+	return true;
+}
+
+static void find_lone(struct ft_gist *g)
+{
+	for (unsigned t = 0; t < g->tables; t++) {
+		const struct ft_record *first = ft_bits_record(&g->sieve, g->first[t]);
+		unsigned n = g->first[t + 1] - g->first[t];
+
+		if (!n || n > 2 || (n == 2 && !wants_nothing(first + 1)) ||
+			!want_also(&g->lone_want, first))
+			continue;
+		g->lone |= (uint8_t)(1u << t);
+		g->lone_next[t] = (uint8_t)first->next;
+	}
+}
+
 // ---- the whole
 
 static size_t bytes_of(struct ft_gist *header)
@@ -180,6 +219,7 @@ static struct ft_gist *finish(struct making *g)
 	ft_bits_fill(&whole->sieve, &g->m);
 	for (uint32_t i = 0; i < g->m.n; i++)
 		ft_bits_record(&whole->sieve, i)->next = next_of(g, g->m.rule[i]);
+	find_lone(whole);
 	return whole;
 }
 

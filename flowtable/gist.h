@@ -24,6 +24,10 @@
 // What a packet of a known way costs is a dozen lines, whatever its rules do. Nothing of the tables
 // is touched, and what it counts waits in its path.
 //
+// Many tables are asked one question only: is it from this port, is it for this machine? What the
+// rules of all such tables want is one record beside the gist's head, and one comparison says of
+// most packets that they meet all of them.
+//
 // Exactness. All packets of a way, in one kind of frame and from one place, go one path if what the
 // rules do does not depend on anything else of a packet. So only rules are followed that do nothing
 // but go on to the next table, and at the end one that does nothing but output, or drop. Whatever
@@ -61,10 +65,15 @@ struct ft_gist {
 	uint8_t first[FT_GIST_TABLES + 1]; // slots of a table, by descending priority
 	uint8_t table[FT_GIST_TABLES];     // its number
 	bool plain;                        // asks only for what ft_gist_key() says of a plain frame
+	// Tables of one rule, and perhaps one for all else, whose packets mostly meet the first: bits,
+	// what is next then, and what all of these rules want, to be compared with a key at once.
+	uint8_t lone;
+	uint8_t lone_next[FT_GIST_TABLES];
+	_Alignas(64) struct ft_record lone_want;
 	// Its records, and their rows, behind it. A record's rule is not followed: it may be gone.
 	_Alignas(64) struct ft_bits sieve;
 };
-static_assert(sizeof(struct ft_gist) == 128, "two lines");
+static_assert(sizeof(struct ft_gist) == 192, "three lines");
 static_assert(FT_GIST_TABLES == sizeof(uint64_t), "a byte each");
 
 struct ft_path;
@@ -76,6 +85,7 @@ static inline void ft_gist_prefetch(const struct ft_gist *g)
 {
 	__builtin_prefetch(g);
 	__builtin_prefetch(&g->sieve);
+	__builtin_prefetch(&g->lone_want);
 }
 
 static inline unsigned ft_way_slot(uint64_t way, unsigned i)

@@ -8,8 +8,6 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/sieve_lookup.h"
 
-#define RECORDS_AHEAD 2u // of a table
-
 // What comes through of the slots from `first` to `end`.
 static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
 {
@@ -21,18 +19,16 @@ static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first
 	return part;
 }
 
+// Of each table the one that is most likely met.
 static inline void prefetch_records(const struct ft_gist *g, const struct ft_sieved *s)
 {
-	for (unsigned t = 0; t < g->tables; t++) {
+	for (unsigned left = ((1u << g->tables) - 1) & ~(unsigned)g->lone; left; left &= left - 1) {
+		unsigned t = (unsigned)__builtin_ctz(left);
 		struct ft_sieved part = part_of(s, g->first[t], g->first[t + 1]);
+		uint32_t slot = ft_sieved_next(&part);
 
-		for (unsigned i = 0; i < RECORDS_AHEAD; i++) {
-			uint32_t slot = ft_sieved_next(&part);
-
-			if (slot == FT_SIEVE_NOWHERE)
-				break;
+		if (slot != FT_SIEVE_NOWHERE)
 			__builtin_prefetch(ft_bits_record(&g->sieve, slot));
-		}
 	}
 }
 
@@ -53,16 +49,23 @@ static inline uint64_t walk(
 {
 	uint64_t way = UINT64_MAX;
 	struct ft_sieve_key k;
-	unsigned next = 0;
+	unsigned next = 0, lone;
 
 	ft_sieve_key(&g->sieve, key, &k);
+	lone = ft_record_fits(&g->lone_want, &k) ? g->lone : 0;
 	for (unsigned i = 0; next != FT_GIST_END; i++) {
-		uint32_t slot = meets(g, next, s, &k);
+		uint32_t slot;
 
-		if (slot == FT_SIEVE_NOWHERE)
-			return way ^ (uint64_t)(0xff ^ FT_GIST_MISS) << 8 * i;
+		if (lone >> next & 1) {
+			slot = g->first[next];
+			next = g->lone_next[next];
+		} else {
+			slot = meets(g, next, s, &k);
+			if (slot == FT_SIEVE_NOWHERE)
+				return way ^ (uint64_t)(0xff ^ FT_GIST_MISS) << 8 * i;
+			next = ft_bits_record(&g->sieve, slot)->next;
+		}
 		way ^= (uint64_t)(0xff ^ slot) << 8 * i;
-		next = ft_bits_record(&g->sieve, slot)->next;
 		if (next == FT_GIST_OPEN)
 			return FT_GIST_NO_WAY;
 	}

@@ -456,6 +456,46 @@ static void what_asks_the_fdb_is_left_to_the_tables(void **state)
 	twins_end(s);
 }
 
+// Tables 0 and 2 have a rule that mostly all meet; so has table 3, but nobody meets both of these.
+static void three_lone_tables(struct twin s[2])
+{
+	struct pattern any = {0}, first = {0}, second = {0}, port = {0};
+	struct program on = go_to(1), out = program_out(2), drop = {0};
+
+	twins_begin(s, 4096);
+	pattern_exact(&port, WEFT_FIELD_IN_PORT, 1);
+	add(s, 0, 2, &port, &on);
+	add(s, 0, 1, &any, &drop);
+	for (unsigned i = 0; i < 6; i++) {
+		struct pattern net = {0};
+
+		on = go_to((uint8_t)(2 + i % 2));
+		pattern_exact(&net, WEFT_FIELD_ETH_TYPE, 0x800);
+		pattern_masked(&net, WEFT_FIELD_IPV4_SRC, 0x0a000000 | i << 13, 0xffffe000);
+		add(s, 1, (uint16_t)(10 + i), &net, &on);
+	}
+	pattern_exact(&first, WEFT_FIELD_ETH_DST, 0x020000000001);
+	pattern_exact(&second, WEFT_FIELD_ETH_DST, 0x020000000002);
+	add(s, 2, 1, &first, &out);
+	add(s, 3, 1, &second, &out);
+}
+
+static void tables_of_one_rule_are_met_or_not(void **state)
+{
+	static const enum ft_isa isas[] = {FT_ISA_AVX512, FT_ISA_AVX2, FT_ISA_SCALAR};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct twin s[2];
+
+		if (!ft_isa_use(isas[i]))
+			continue;
+		three_lone_tables(s);
+		assert_true(derived(s) > 90);
+		assert_int_equal(ft_switch_front(s[0].w->sw)->gist->lone, 1 << 0 | 1 << 2);
+		twins_end(s);
+	}
+}
+
 // An address is learned from its packets, whoever went their way before.
 static void who_is_to_be_learned_is_not_missed(void **state)
 {
@@ -526,6 +566,7 @@ int main(void)
 		cmocka_unit_test(a_port_that_goes_down_is_not_missed),
 		cmocka_unit_test(metadata_that_rules_write_has_no_gist),
 		cmocka_unit_test(what_asks_the_fdb_is_left_to_the_tables),
+		cmocka_unit_test(tables_of_one_rule_are_met_or_not),
 		cmocka_unit_test(who_is_to_be_learned_is_not_missed),
 		cmocka_unit_test(too_many_rules_have_no_gist),
 	};
