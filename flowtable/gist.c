@@ -183,14 +183,42 @@ static void find_lone(struct ft_gist *g)
 
 // ---- the whole
 
-static size_t bytes_of(struct ft_gist *header)
+static size_t up(size_t bytes)
 {
-	struct ft_bits *b = &header->sieve;
-	size_t rows = sizeof(*b) + b->n * sizeof(struct ft_record);
+	return (bytes + 63) & ~(size_t)63;
+}
 
-	b->rows_at = (uint32_t)rows;
-	rows += 16u * b->n_columns * b->words * sizeof(uint64_t);
-	return sizeof(*header) - sizeof(*b) + ((rows + 63) & ~(size_t)63);
+// A header becomes the whole, behind whose records there is room for so many rows.
+static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
+{
+	const struct ft_bits *b = &header->sieve;
+	size_t records = up(b->n * sizeof(struct ft_record));
+	size_t bytes = sizeof(*header) + records + up(rows * b->words * sizeof(uint64_t));
+	struct ft_gist *whole = aligned_alloc(64, bytes);
+
+	if (!whole)
+		return NULL;
+	memset(whole, 0, bytes);
+	*whole = *header;
+	whole->sieve.rows_at = (uint32_t)(sizeof(*b) + records);
+	return whole;
+}
+
+// From rows of one column each.
+static void pair_rows(struct ft_gist *g, const uint64_t *single)
+{
+	unsigned words = g->sieve.words;
+	uint64_t *to = ft_bits_rows(&g->sieve);
+
+	for (unsigned c = 0; c < g->sieve.n_columns; c += 2) {
+		const uint64_t *low = single + 16 * c * words, *high = low + 16 * words;
+		bool both = c + 1 < g->sieve.n_columns;
+
+		for (unsigned row = 0; row < FT_GIST_PAIR_ROWS; row++)
+			for (unsigned w = 0; w < words; w++)
+				*to++ = low[row % 16 * words + w] &
+					(both ? high[row / 16 * words + w] : UINT64_MAX);
+	}
 }
 
 // The rest of the pipeline's fields is zero when a packet comes in.
@@ -199,28 +227,42 @@ static bool is_plain_frames(const struct making *g)
 	return g->gist.sieve.near && !ASKS_FOR(g, tunnel_id);
 }
 
+// Of a header that says all else. NULL: no memory.
+static struct ft_gist *fill(const struct ft_gist *header, const struct making *g)
+{
+	uint32_t columns = header->sieve.n_columns;
+	struct ft_gist *single = with_room(header, 16 * columns);
+	struct ft_gist *whole = with_room(header, FT_GIST_PAIR_ROWS * ft_gist_pairs(header));
+
+	if (single && whole) {
+		struct ft_record *record = ft_bits_record(&single->sieve, 0);
+
+		ft_bits_fill(&single->sieve, &g->m);
+		for (uint32_t i = 0; i < g->m.n; i++)
+			record[i].next = next_of(g, g->m.rule[i]);
+		memcpy(ft_bits_record(&whole->sieve, 0), record, g->m.n * sizeof(*record));
+		pair_rows(whole, ft_bits_rows(&single->sieve));
+		find_lone(whole);
+	} else {
+		free(whole);
+		whole = NULL;
+	}
+	free(single);
+	return whole;
+}
+
 static struct ft_gist *finish(struct making *g)
 {
 	struct ft_bits *b = &g->gist.sieve;
-	struct ft_gist *whole;
-	size_t bytes;
 
 	b->n = g->m.n;
 	b->words = (uint16_t)((g->m.n + 63) / 64);
 	if (!ft_sieve_choose(b, &g->m))
 		return NULL;
+	if (b->n_columns % 2)
+		b->column[b->n_columns] = FT_GIST_NO_COLUMN;
 	g->gist.plain = is_plain_frames(g);
-	bytes = bytes_of(&g->gist);
-	whole = aligned_alloc(64, bytes);
-	if (!whole)
-		return NULL;
-	memset(whole, 0, bytes);
-	*whole = g->gist;
-	ft_bits_fill(&whole->sieve, &g->m);
-	for (uint32_t i = 0; i < g->m.n; i++)
-		ft_bits_record(&whole->sieve, i)->next = next_of(g, g->m.rule[i]);
-	find_lone(whole);
-	return whole;
+	return fill(&g->gist, g);
 }
 
 // NULL: there can be none, or no memory.

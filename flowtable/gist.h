@@ -65,8 +65,9 @@ struct ft_gist {
 	uint8_t first[FT_GIST_TABLES + 1]; // slots of a table, by descending priority
 	uint8_t table[FT_GIST_TABLES];     // its number
 	bool plain;                        // asks only for what ft_gist_key() says of a plain frame
-	// Tables of one rule, and perhaps one for all else, whose packets mostly meet the first: bits,
-	// what is next then, and what all of these rules want, to be compared with a key at once.
+	// Tables of one rule, and perhaps one for all else, whose packets mostly meet the first:
+	// bits, what is next then, and what all of these rules want, to be compared with a key at
+	// once.
 	uint8_t lone;
 	uint8_t lone_next[FT_GIST_TABLES];
 	_Alignas(64) struct ft_record lone_want;
@@ -74,6 +75,18 @@ struct ft_gist {
 	_Alignas(64) struct ft_bits sieve;
 };
 static_assert(sizeof(struct ft_gist) == 192, "three lines");
+
+// The rows of a table's sieve are of one column each. A gist's are of two, the AND of both, for
+// what a row costs is its cache line: so many pairs of columns, with 256 rows each, the first
+// column being the lower four bits of their number. Where the second column is missing it says 0.
+#define FT_GIST_PAIR_ROWS 256u
+#define FT_GIST_NO_COLUMN ((struct ft_sieve_column){.piece = 0, .shift = 16})
+
+static inline unsigned ft_gist_pairs(const struct ft_gist *g)
+{
+	return (g->sieve.n_columns + 1u) / 2;
+}
+
 static_assert(FT_GIST_TABLES == sizeof(uint64_t), "a byte each");
 
 struct ft_path;

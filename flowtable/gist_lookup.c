@@ -8,6 +8,49 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/sieve_lookup.h"
 
+// ---- rows
+
+static inline uint32_t nibble(const struct weft_flow_key *key, const struct ft_sieve_column *c)
+{
+	return (uint32_t)ft_key_piece(key, c->piece) >> c->shift & 15u;
+}
+
+static inline const uint64_t *row_of(
+	const struct ft_gist *g, const struct weft_flow_key *key, unsigned pair)
+{
+	const struct ft_sieve_column *c = &g->sieve.column[2 * pair];
+	uint32_t row = FT_GIST_PAIR_ROWS * pair + (nibble(key, &c[1]) << 4 | nibble(key, &c[0]));
+
+	return ft_bits_rows(&g->sieve) + row * g->sieve.words;
+}
+
+static inline void prefetch_rows(const struct ft_gist *g, const struct weft_flow_key *key)
+{
+	for (unsigned i = 0, n = ft_gist_pairs(g); i < n; i++)
+		__builtin_prefetch(row_of(g, key, i));
+	if (!g->sieve.n_columns)
+		for (uint32_t i = 0; i < g->sieve.n; i++)
+			__builtin_prefetch(ft_bits_record(&g->sieve, i));
+}
+
+// A row has one word or two; there is nothing in the second word if it has one.
+static inline struct ft_sieved sieve(const struct ft_gist *g, const struct weft_flow_key *key)
+{
+	int n = (int)g->sieve.n;
+	struct ft_sieved s = {{ft_sieve_below(n), ft_sieve_below(n - 64)}};
+
+	static_assert(FT_SIEVE_WORDS == 2, "both");
+	for (unsigned i = 0, pairs = ft_gist_pairs(g); i < pairs; i++) {
+		const uint64_t *row = row_of(g, key, i);
+
+		s.word[0] &= row[0];
+		s.word[1] &= row[g->sieve.words - 1];
+	}
+	return s;
+}
+
+// ---- records
+
 // What comes through of the slots from `first` to `end`.
 static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
 {
@@ -78,9 +121,9 @@ void FT_GIST(const struct ft_gist *const g[], const struct weft_flow_key *const 
 	struct ft_sieved sieved[FT_BURST];
 
 	for (unsigned i = 0; i < n; i++)
-		ft_sieve_prefetch_rows(&g[i]->sieve, keys[i]);
+		prefetch_rows(g[i], keys[i]);
 	for (unsigned i = 0; i < n; i++) {
-		sieved[i] = ft_sieve_ordered(&g[i]->sieve, keys[i]);
+		sieved[i] = sieve(g[i], keys[i]);
 		prefetch_records(g[i], &sieved[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
