@@ -370,11 +370,16 @@ static void flows_that_share_a_mark_are_taken_in(void **state)
 // Before a print is made of them, as long as it lasts.
 static void where_most_is_new_ways_are_asked_for_first(void **state)
 {
+	struct program out = program_out(3);
+	struct pattern nobody = {0};
 	struct twin s[2];
 	struct frame one;
 	unsigned n;
 
 	two_tables(s);
+	pattern_exact(&nobody, WEFT_FIELD_ETH_TYPE, 0x800);
+	pattern_exact(&nobody, WEFT_FIELD_IPV4_SRC, 0x0a630001);
+	add(s, 1, 8, &nobody, &out); // so each address is a flow
 	leave_alone(s);
 	for (n = 0; n < 10000 && !s[0].cache->news.most; n++)
 		burst(s);
