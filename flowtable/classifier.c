@@ -287,6 +287,16 @@ static void settle(struct ft_classifier *c, struct ft_tuple *t, uint16_t priorit
 		c->changed = true;
 }
 
+void ft_classifier_removes(struct ft_classifier *c)
+{
+	ft_calm_begins(&c->calm);
+}
+
+void ft_classifier_keeps(struct ft_classifier *c)
+{
+	ft_calm_ends(&c->calm);
+}
+
 void ft_classifier_unlink(
 	struct ft_classifier *c, struct ft_garbage_list *garbage, struct ft_rule *r)
 {
@@ -306,6 +316,8 @@ void ft_classifier_unlink(
 			head = next_of(head);
 		atomic_store_explicit(&head->next, next_of(r), memory_order_release);
 	}
+	if (!ft_life_staged(&r->life))
+		ft_calm_ends(&c->calm);
 	settle(c, p.tuple, r->priority);
 	if (!--r->shape->rules)
 		ft_shapes_drop(&c->shapes, garbage, r->shape);

@@ -36,6 +36,7 @@
 // come to rest: a small table's by bit vectors (bits.h), a large one's by trees (tree.h). Behind
 // this header there is nothing about any of them; another structure can take their place.
 
+#include "flowtable/calm.h"
 #include "flowtable/rule.h"
 #include "flowtable/shape.h"
 
@@ -48,6 +49,7 @@ struct ft_tuple_array;
 struct ft_classifier {
 	_Atomic(struct ft_tuple_array *) published; // NULL: never had a rule
 	_Atomic(struct ft_bits *) bits;             // bits.h: quicker; NULL: there are none
+	struct ft_calm calm;
 	// the writer's
 	struct ft_tuple_array *spare; // big enough for the next publication
 	struct ft_tuple **tuple;      // in the order in which rules try them
@@ -92,6 +94,10 @@ struct ft_shape *ft_classifier_reserve(
 	struct ft_classifier *, struct ft_garbage_list *, const struct weft_match *);
 // rule->shape and everything else is set. Before rules of the same priority in its chain.
 void ft_classifier_link(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *);
+// A rule will be removed by the version that is staged; from before that is published to when the
+// rule is unlinked, or stays after all.
+void ft_classifier_removes(struct ft_classifier *);
+void ft_classifier_keeps(struct ft_classifier *);
 // Takes out a rule that no later version sees. Readers may still stand on it.
 void ft_classifier_unlink(struct ft_classifier *, struct ft_garbage_list *, struct ft_rule *);
 // Lets readers see new tuples and the order, from memory that reserve() set aside. Before the

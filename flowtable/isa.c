@@ -133,11 +133,13 @@ static void ask_all_tuples(const struct ft_tuple_array *a, uint64_t version,
 		rules[__builtin_ctzll(ask)] = found[n++];
 }
 
-static void by_tree(const struct ft_tuple_array *a, uint64_t version,
+static void by_tree(const struct ft_classifier *c, const struct ft_tuple_array *a, uint64_t version,
 	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
 {
-	uint64_t ask = tree_lookup(a->tree, version, keys, n, rules);
+	uint64_t before = ft_calm_before(&c->calm), ask = tree_lookup(a->tree, keys, n, rules);
 
+	if (__builtin_expect(!ft_calm_after(&c->calm, before, version), 0))
+		ask |= ft_tree_at_version(version, n, rules);
 	if (__builtin_expect(ask != 0, 0))
 		ask_all_tuples(a, version, keys, ask, rules);
 	if (a->since)
@@ -151,7 +153,7 @@ void ft_classifier_lookup(const struct ft_classifier *c, uint64_t version,
 	const struct ft_bits *bits = atomic_load_explicit(&c->bits, memory_order_acquire);
 
 	if (a && a->tree && ft_trees)
-		by_tree(a, version, keys, n, rules);
+		by_tree(c, a, version, keys, n, rules);
 	else if (bits && use_bits)
 		bits_lookup(bits, version, keys, n, rules);
 	else if (a)

@@ -187,6 +187,9 @@ static void run_stage(struct ft_burst *b, uint8_t table, struct ft_run *due[], u
 	for (unsigned i = 0; i < n; i++)
 		keys[i] = &due[i]->pkt->key;
 	ft_table_lookup_burst(b->sw, table, b->version, keys, n, rules);
+	for (unsigned i = 0; i < n; i++)
+		if (rules[i])
+			ft_rule_prefetch(rules[i]); // trees have not touched it
 	count(b, rules, due, n);
 	for (unsigned i = 0; i < n; i++) {
 		if (rules[i]) {

@@ -361,8 +361,14 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	return r;
 }
 
+static struct ft_classifier *part_of(struct ft_switch *sw, const struct ft_rule *r)
+{
+	return ft_table_part(ft_table_of(sw, r->table), r->program);
+}
+
 void ft_stage_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
 {
+	ft_classifier_removes(part_of(sw, r));
 	atomic_store_explicit(&r->life.removed, sw->txn->version, memory_order_relaxed);
 	ft_program_leave(sw, r);
 	rule_counted(sw, r, -1);
@@ -380,6 +386,7 @@ void ft_rule_undo_add(struct ft_switch *sw, struct ft_rule *r)
 void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r)
 {
 	atomic_store_explicit(&r->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
+	ft_classifier_keeps(part_of(sw, r));
 	ft_ids_own(sw, r);
 	ft_program_rejoin(sw, r);
 	rule_counted(sw, r, 1);
@@ -391,7 +398,7 @@ void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)
 	struct ft_table *t = ft_table_of(sw, r->table);
 
 	sw->shapes_went |= r->shape->rules == 1;
-	ft_classifier_unlink(ft_table_part(t, r->program), &sw->garbage, r);
+	ft_classifier_unlink(part_of(sw, r), &sw->garbage, r);
 	table_dirty(sw, t);
 }
 

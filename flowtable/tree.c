@@ -4,6 +4,7 @@
 #include "flowtable/bits.h"
 #include "flowtable/lines.h"
 #include "flowtable/lookup.h"
+#include "flowtable/lookup_key.h"
 #include "flowtable/plan.h"
 #include "flowtable/tree_lanes.h"
 #include "flowtable/tree_plan.h"
@@ -29,6 +30,25 @@ static void tree_garbage(struct ft_garbage *g)
 void ft_tree_drop(struct ft_tree *t, struct ft_garbage_list *garbage)
 {
 	ft_garbage_add(garbage, &t->garbage, tree_garbage);
+}
+
+// ---- workers
+
+uint64_t ft_tree_at_version(uint64_t version, unsigned n, const struct ft_rule *rules[])
+{
+	uint64_t ask = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (rules[i])
+			__builtin_prefetch(rules[i]);
+	for (unsigned i = 0; i < n; i++) {
+		const struct ft_rule *head = rules[i], *r = ft_chain_visible(head, version);
+
+		// Another priority would be another slot's.
+		rules[i] = r && r->priority == head->priority ? r : NULL;
+		ask |= (uint64_t)(head && !rules[i]) << i;
+	}
+	return ask;
 }
 
 // ---- a chain's slot
@@ -113,6 +133,8 @@ void ft_tree_head(struct ft_classifier *c, const struct ft_rule *old, struct ft_
 		note(c, old, !now);
 	if (!slot)
 		return;
+	if (now)
+		ft_calm_adds(&c->calm, now);
 	atomic_store_explicit(slot, moved ? NULL : now, memory_order_release);
 	c->tree_ends |= moved;
 	c->changed |= moved;
@@ -224,6 +246,7 @@ static void end(struct ft_classifier *c, struct ft_garbage_list *garbage)
 		return;
 	}
 	trim(p);
+	ft_calm_since(&c->calm, p->newest);
 	c->tree = p->tree;
 	c->tree_young = c->young;
 	c->tree_ends = false;

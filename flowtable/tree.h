@@ -22,6 +22,9 @@
 // priority, asks all the tuples. So nothing is ever found that the tuples would not find, and slots
 // are the only thing in a tree that changes.
 //
+// A rule's own line is far, too, and its version is all that a lookup would want of it. So nobody
+// asks while all first rules are there for everybody, which the classifier knows (ft_calm).
+//
 // Rules that come go into tuples of their own ("since"), which are looked at besides. A chain of
 // the tree that gets another priority would have another rank: it ends the tree, and workers go to
 // the tuples until there is another. The tree and the order of the tuples are published together.
@@ -105,7 +108,7 @@ struct ft_tree {
 	struct ft_node *node;
 	void *nodes;                     // the block they lie in
 	uint32_t *lane;                  // tree_lanes.h
-	_Atomic(struct ft_rule *) *rule; // of each slot
+	_Atomic(struct ft_rule *) *rule; // of each slot; one more is NULL
 	struct ft_tree_part part[FT_TREE_PARTS];
 };
 
@@ -161,13 +164,17 @@ static inline uint32_t ft_node_child(const struct ft_node *n, uint64_t word)
 
 // ---- workers
 
-// As ft_classifier_lookup(), without rules that came since. Returns a bit for each key that has to
-// ask all tuples; its rule is NULL. For each instruction set; isa.c chooses.
-typedef uint64_t ft_tree_fn(const struct ft_tree *, uint64_t version,
-	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[]);
+// As ft_classifier_lookup(), without rules that came since, and of a chain the first rule, whatever
+// its version: none is touched. Returns a bit for each key that has to ask all tuples; its rule is
+// NULL. For each instruction set; isa.c chooses.
+typedef uint64_t ft_tree_fn(const struct ft_tree *, const struct weft_flow_key *const keys[],
+	unsigned n, const struct ft_rule *rules[]);
 ft_tree_fn ft_tree_scalar;
 ft_tree_fn ft_tree_avx2;
 ft_tree_fn ft_tree_avx512;
+// Puts what is there at this version for the first rules of chains that it found. Returns as it
+// does.
+uint64_t ft_tree_at_version(uint64_t version, unsigned n, const struct ft_rule *rules[]);
 
 // Whether the one in use is quick with brief lanes.
 bool ft_tree_likes_brief(void);

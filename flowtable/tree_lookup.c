@@ -85,31 +85,16 @@ static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 
 // ---- ranks to rules
 
-static inline void prefetch_rules(const struct ft_walk *w)
+// The chain that the slot was made for. NULL: it has gone, or nothing was found, and no keys wait
+// for each other's slots.
+static inline struct ft_rule *head_of(const struct ft_tree *t, uint32_t rank)
 {
-	const struct ft_tree *t = w->tree;
-
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->best[i] != FT_TREE_NONE)
-			__builtin_prefetch((const void *)(uintptr_t)&t->rule[w->best[i]]);
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->best[i] != FT_TREE_NONE)
-			__builtin_prefetch(
-				atomic_load_explicit(&t->rule[w->best[i]], memory_order_relaxed));
+	return atomic_load_explicit(
+		&t->rule[rank == FT_TREE_NONE ? t->slots : rank], memory_order_acquire);
 }
 
-// What the slot was made for, if that is there at this version.
-static inline const struct ft_rule *rule_in(
-	const struct ft_tree *t, uint32_t slot, uint64_t version)
-{
-	const struct ft_rule *head = atomic_load_explicit(&t->rule[slot], memory_order_acquire);
-	const struct ft_rule *r = ft_chain_visible(head, version);
-
-	return r && r->priority == head->priority ? r : NULL;
-}
-
-uint64_t FT_TREE(const struct ft_tree *t, uint64_t version,
-	const struct weft_flow_key *const keys[], unsigned n, const struct ft_rule *rules[])
+uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys[], unsigned n,
+	const struct ft_rule *rules[])
 {
 	uint64_t ask = 0;
 	struct ft_walk w;
@@ -122,13 +107,9 @@ uint64_t FT_TREE(const struct ft_tree *t, uint64_t version,
 	ft_walk_begin(&w);
 	for (uint32_t i = 0; i < t->parts; i++)
 		search_part(&w, &t->part[i]);
-	prefetch_rules(&w);
 	for (unsigned i = 0; i < n; i++) {
-		rules[i] = NULL;
-		if (w.best[i] == FT_TREE_NONE)
-			continue;
-		rules[i] = rule_in(t, w.best[i], version);
-		ask |= (uint64_t)!rules[i] << i;
+		rules[i] = head_of(t, w.best[i]);
+		ask |= (uint64_t)(!rules[i] & (w.best[i] != FT_TREE_NONE)) << i;
 	}
 	return ask;
 }

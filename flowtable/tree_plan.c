@@ -41,7 +41,7 @@ static bool gather_end(struct ft_tree_plan *p)
 		p->word[p->n_words++] = (uint8_t)__builtin_ctzll(map);
 	p->tree->n_words = p->n_words;
 	memcpy(p->tree->word, p->word, sizeof(p->word));
-	p->tree->rule = calloc(p->n, sizeof(p->tree->rule[0]));
+	p->tree->rule = calloc(p->n + 1, sizeof(p->tree->rule[0]));
 	p->bits = malloc(2 * (size_t)p->n_words * p->n * sizeof(p->bits[0]));
 	p->left = malloc(p->n * sizeof(p->left[0]));
 	p->tree->slots = p->n;
@@ -66,6 +66,8 @@ static uint32_t gather(struct ft_tree_plan *p, const struct ft_classifier *c, ui
 		assert(p->n < p->room);
 		p->item[p->n++] = (struct ft_tree_item){r, r->priority};
 		p->map |= r->shape->map;
+		if (r->life.added > p->newest)
+			p->newest = r->life.added;
 		if (r->priority)
 			p->below[r->priority - 1]++; // counts of what is above it
 	}

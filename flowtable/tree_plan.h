@@ -67,6 +67,7 @@ struct ft_tree_plan {
 	uint64_t at;
 	struct ft_tree_item *item;
 	uint32_t n, room;
+	uint64_t newest;  // version that one of them was added by
 	uint32_t *below;  // by priority; how many are better, and of the same already ranked
 	uint64_t map;     // words that some rule looks at,
 	uint32_t n_words; // which are

@@ -63,15 +63,31 @@ static struct weft_match random_match(void)
 	return pattern_match(&p);
 }
 
+static void change(struct world *w, uint8_t command, uint32_t i, uint16_t at)
+{
+	struct weft_flow_mod mod = flow_mod_of(command, 0, at);
+	struct program p = program_out(1 + (uint32_t)(rng() % 100));
+
+	assert_int_equal(ft_flow_mod(w->sw, &mod, &match[i], &p.instr), WEFT_E_NONE);
+}
+
 static void add_rule(struct world *w, uint32_t i)
 {
-	struct weft_flow_mod mod;
-	struct program p = program_out(1 + i % 100);
-
 	match[i] = random_match();
-	priority[i] = (uint16_t)(1 + rng() % 65535);
-	mod = flow_mod_of(WEFT_FLOW_ADD, 0, priority[i]);
-	assert_int_equal(ft_flow_mod(w->sw, &mod, &match[i], &p.instr), WEFT_E_NONE);
+	priority[i] = (uint16_t)(1 + 8 * i + rng() % 8); // no two the same
+	change(w, WEFT_FLOW_ADD, i, priority[i]);
+}
+
+static struct world *world_of_rules(enum ft_lanes lanes)
+{
+	struct world *w = world_new(1, RULES);
+
+	ft_isa_use(FT_ISA_SCALAR);
+	ft_trees_use(FT_TREES_ALWAYS);
+	ft_lanes_use(lanes);
+	for (uint32_t i = 0; i < RULES; i++)
+		add_rule(w, i);
+	return w;
 }
 
 static const struct ft_tree *tree_of(struct world *w)
@@ -122,14 +138,26 @@ static bool fits(const struct weft_match *m, const struct weft_flow_key *key)
 	return !differ;
 }
 
+// Its number; RULES: there is none.
+static uint32_t best_rule(const struct weft_flow_key *key)
+{
+	uint32_t best = RULES;
+	uint16_t highest = 0;
+
+	for (uint32_t i = 0; i < RULES; i++) {
+		if (priority[i] <= highest || !fits(&match[i], key))
+			continue;
+		best = i;
+		highest = priority[i];
+	}
+	return best;
+}
+
 static int best_of_all(const struct weft_flow_key *key)
 {
-	int best = -1;
+	uint32_t i = best_rule(key);
 
-	for (uint32_t i = 0; i < RULES; i++)
-		if (priority[i] && priority[i] > best && fits(&match[i], key))
-			best = priority[i];
-	return best;
+	return i < RULES ? priority[i] : -1;
 }
 
 static void check_burst(struct world *w)
@@ -185,27 +213,17 @@ static void delete_some(struct world *w)
 {
 	for (uint32_t n = RULES / FT_TREE_WORN / 2; n; n--) {
 		uint32_t i = (uint32_t)rng() % RULES;
-		struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_DELETE_STRICT, 0, priority[i]);
 
 		if (priority[i])
-			assert_int_equal(ft_flow_mod(w->sw, &mod, &match[i], NULL), WEFT_E_NONE);
-		for (uint32_t k = 0; k < RULES; k++)
-			if (priority[k] == priority[i] && k != i &&
-				weft_match_equal(&match[k], &match[i]))
-				priority[k] = 0;
+			change(w, WEFT_FLOW_DELETE_STRICT, i, priority[i]);
 		priority[i] = 0;
 	}
 }
 
 static void finds_what_all_rules_say(enum ft_lanes lanes)
 {
-	struct world *w = world_new(1, RULES);
+	struct world *w = world_of_rules(lanes);
 
-	ft_isa_use(FT_ISA_SCALAR);
-	ft_trees_use(FT_TREES_ALWAYS);
-	ft_lanes_use(lanes);
-	for (uint32_t i = 0; i < RULES; i++)
-		add_rule(w, i);
 	come_to_rest(w);
 	assert_non_null(tree_of(w));
 	assert_true(kind == ANY_MASKS || most_bits(tree_of(w)) > FT_NODE_BITS);
@@ -243,6 +261,101 @@ static void too_many_masks_for_brief_lanes(void **state)
 	finds_what_all_rules_say(FT_LANES_BRIEF);
 }
 
+// ---- versions
+
+#define ASKED 16u // keys, at versions that a reader may be at
+#define PAST 4u
+
+static struct {
+	uint64_t version;
+	int want[ASKED];
+} past[PAST];
+static unsigned n_past;
+static struct weft_flow_key asked[ASKED];
+
+static void note_version(struct world *w)
+{
+	assert_true(n_past < PAST);
+	past[n_past].version = ft_version(w->sw);
+	for (unsigned i = 0; i < ASKED; i++)
+		past[n_past].want[i] = best_of_all(&asked[i]);
+	n_past++;
+}
+
+static void check_versions(struct world *w)
+{
+	const struct weft_flow_key *keys[ASKED];
+	const struct ft_rule *found[ASKED];
+
+	for (unsigned i = 0; i < ASKED; i++)
+		keys[i] = &asked[i];
+	for (unsigned v = 0; v < n_past; v++) {
+		ft_table_lookup_burst(w->sw, 0, past[v].version, keys, ASKED, found);
+		for (unsigned i = 0; i < ASKED; i++)
+			assert_int_equal(found[i] ? found[i]->priority : -1, past[v].want[i]);
+	}
+}
+
+static bool is_calm(struct world *w)
+{
+	const struct ft_calm *c = &ft_table_of(w->sw, 0)->classifier.calm;
+
+	return ft_calm_after(c, ft_calm_before(c), ft_version(w->sw));
+}
+
+// A rule that a key finds goes, and perhaps comes back.
+static void change_one(struct world *w)
+{
+	uint32_t i = best_rule(&asked[rng() % ASKED]);
+	uint16_t at;
+
+	if (i == RULES)
+		return;
+	at = priority[i];
+	if (rng() % 2) {
+		change(w, WEFT_FLOW_DELETE_STRICT, i, at);
+		priority[i] = 0;
+		note_version(w);
+		check_versions(w);
+	}
+	if (rng() % 2) {
+		change(w, WEFT_FLOW_ADD, i, at);
+		priority[i] = at;
+	}
+}
+
+// What a reader of an older version finds stays as it was until it is gone.
+static void versions_keep_theirs(void **state)
+{
+	struct world *w = world_of_rules(FT_LANES_BRIEF);
+	unsigned calm = 0, not_calm = 0;
+
+	come_to_rest(w);
+	for (int isa = 0; isa < FT_ISA_MAX; isa++)
+		ft_isa_use((enum ft_isa)isa); // the best there is
+	w->deferred = true;
+	for (unsigned round = 0; round < 200; round++) {
+		for (unsigned i = 0; i < ASKED; i++)
+			asked[i] = random_key();
+		n_past = 0;
+		note_version(w);
+		if (!tree_of(w)) // a rule of another priority in front of its chain ends it
+			come_to_rest(w);
+		assert_non_null(tree_of(w));
+		calm += is_calm(w);
+		change_one(w);
+		not_calm += !is_calm(w);
+		note_version(w);
+		check_versions(w);
+		world_grace(w); // no reader is at the first any more
+		memmove(past, past + 1, --n_past * sizeof(past[0]));
+		check_versions(w);
+		world_grace(w);
+	}
+	assert_true(calm && not_calm);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +363,7 @@ int main(void)
 		cmocka_unit_test(brief_lanes),
 		cmocka_unit_test(brief_lanes_of_ports),
 		cmocka_unit_test(too_many_masks_for_brief_lanes),
+		cmocka_unit_test(versions_keep_theirs),
 	};
 
 	rng_seed_from_env();
