@@ -13,7 +13,7 @@
 
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
-#include "flowtable/tables.h"
+#include "flowtable/rules/tables.h"
 
 #include "filters.h"
 #include "surroundings.h"

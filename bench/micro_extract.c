@@ -5,7 +5,7 @@
 
 #include "bench/clock.h"
 #include "bench/one_rule.h"
-#include "flowtable/extract.h"
+#include "flowtable/packet/extract.h"
 #include "flowtable/flowtable.h"
 
 #include <stdio.h>

@@ -18,10 +18,10 @@
 #include "bench/clock.h"
 #include "bench/one_rule.h"
 #include "bench/random.h"
-#include "flowtable/ahead.h"
-#include "flowtable/cache.h"
+#include "flowtable/cache/ahead.h"
+#include "flowtable/cache/cache.h"
 #include "flowtable/flowtable.h"
-#include "flowtable/trace.h"
+#include "flowtable/cache/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weigh.h"
 
-#include "flowtable/tables.h"
-#include "flowtable/tree.h"
-#include "flowtable/tuple.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tuple.h"
 
 #include <malloc.h>
 

@@ -22,7 +22,7 @@
 #include "edge/kernel_guard.h"
 
 #include "flowtable/flowtable.h"
-#include "flowtable/front.h"
+#include "flowtable/cache/front.h"
 #include "overlay/decap.h"
 
 #include <sys/queue.h>

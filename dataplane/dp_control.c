@@ -19,7 +19,7 @@
 #include "dp_worker.h"
 #include "edge/kernel_guard.h"
 
-#include "flowtable/commons.h"
+#include "flowtable/cache/commons.h"
 
 #include <rte_eal.h>
 #include <rte_launch.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Grace periods: when may memory go that a worker might still be looking at? And when has all been
-// counted that a worker keeps back (flowtable/pending.h)?
+// counted that a worker keeps back (flowtable/cache/pending.h)?
 //
 // Each worker is in a quiescent state at the end of its loop, where it holds no pointer to anything
 // shared, once it has nothing pending either; it reports one (rte_rcu_qsbr) when it is asked for.

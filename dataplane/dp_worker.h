@@ -25,8 +25,8 @@
 #include "dp_poll.h"
 #include "tenants/dp_tenant.h"
 
-#include "flowtable/ahead.h"
-#include "flowtable/cache.h"
+#include "flowtable/cache/ahead.h"
+#include "flowtable/cache/cache.h"
 
 #include <rte_ring.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/egress.h"
 
-#include "flowtable/exec.h"
+#include "flowtable/packet/exec.h"
 #include "flowtable/switch.h"
-#include "flowtable/tables.h"
-#include "flowtable/trace.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/cache/trace.h"
 
 static uint8_t first_of(const struct ft_switch *sw)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "flowtable/bits.h"
-#include "flowtable/cache_key.h"
-#include "flowtable/classifier.h"
+#include "flowtable/classifier/bits.h"
+#include "flowtable/cache/cache_key.h"
+#include "flowtable/classifier/classifier.h"
 #include "flowtable/flowtable.h"
-#include "flowtable/gist.h"
-#include "flowtable/lookup.h"
-#include "flowtable/tree.h"
+#include "flowtable/cache/gist.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/classifier/tree.h"
 
 #ifdef FT_HAVE_VECTORS
 #include <cpuid.h>

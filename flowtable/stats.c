@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading back tables, groups and meters; sums over the workers.
 #include "flowtable/switch.h"
-#include "flowtable/tables.h"
+#include "flowtable/rules/tables.h"
 
 #include <stdlib.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/switch.h"
 
-#include "flowtable/cache.h"
-#include "flowtable/gist.h"
+#include "flowtable/cache/cache.h"
+#include "flowtable/cache/gist.h"
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
-#include "flowtable/monitor.h"
-#include "flowtable/tables.h"
+#include "flowtable/rules/monitor.h"
+#include "flowtable/rules/tables.h"
 
 // A switch may lie where another one lay: its epochs begin where no path of that one's ends.
 static void cache_init(struct ft_switch *sw)

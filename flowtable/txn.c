@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/txn.h"
 
-#include "flowtable/monitor.h"
+#include "flowtable/rules/monitor.h"
 #include "flowtable/switch.h"
-#include "flowtable/tables.h"
+#include "flowtable/rules/tables.h"
 
 #include <stdlib.h>
 

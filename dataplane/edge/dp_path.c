@@ -16,8 +16,8 @@ struct dp_run {
 };
 
 // What a tenant's ledger says of packets on known ways, it is told later, as rules are
-// (flowtable/pending.h): that they came in, and where they ended if it was here. So a packet that a
-// rule drops touches nothing of its tenant.
+// (flowtable/cache/pending.h): that they came in, and where they ended if it was here. So a packet
+// that a rule drops touches nothing of its tenant.
 void dp_path_told(void *ctx, const struct ft_path *path, uint64_t packets, uint64_t used_ns)
 {
 	struct dp_cause cause = {.rule = path->target, .in_port = path->network};
@@ -69,7 +69,8 @@ static void dp_path_encap(struct dp_worker *w, const struct ft_path *path, unsig
 {
 	const struct dp_remote *to = path->target;
 	const struct ft_arrival *a = &w->in.at[i];
-	// What has a path is plain (flowtable/cache_key.h), and edits leave it so, tags aside.
+	// What has a path is plain (flowtable/cache/cache_key.h), and edits leave it so, tags
+	// aside.
 	bool v4 = a->data[12] == 8 && !a->data[13];
 	uint32_t hash = v4 ? overlay_flow_hash_plain(a->data, w->dp->seed)
 			   : overlay_flow_hash(a->data, a->len, w->dp->seed);

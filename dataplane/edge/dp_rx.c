@@ -19,7 +19,7 @@
 #include "tenants/dp_storm.h"
 #include "tenants/dp_suppress.h"
 
-#include "flowtable/extract.h"
+#include "flowtable/packet/extract.h"
 
 #define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Rules that packets ask for (flowtable/learn.h): from the workers to the control thread, who makes
-// each a transaction of its own.
+// Rules that packets ask for (flowtable/rules/learn.h): from the workers to the control thread, who
+// makes each a transaction of its own.
 //
 // A ring a worker, like that of events. What does not fit, or is over DP_RULE_RATE for one tenant,
 // is lost and counted (learns_lost). While a transaction of the agent's is open at a tenant's

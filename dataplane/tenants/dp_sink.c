@@ -13,7 +13,7 @@
 #include "tenants/dp_punt.h"
 #include "tenants/dp_suppress.h"
 
-#include "flowtable/trace.h"
+#include "flowtable/cache/trace.h"
 
 #include <rte_ring_elem.h>
 

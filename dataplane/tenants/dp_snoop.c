@@ -4,7 +4,7 @@
 #include "tenants/dp_punt.h"
 #include "dp_worker.h"
 
-#include "flowtable/trace.h"
+#include "flowtable/cache/trace.h"
 #include "overlay/membership.h"
 
 #include <rte_ring_elem.h>

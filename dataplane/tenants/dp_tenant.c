@@ -10,7 +10,7 @@
 #include "tenants/dp_punt.h"
 #include "ipc/dp_stage.h"
 
-#include "flowtable/cache.h"
+#include "flowtable/cache/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

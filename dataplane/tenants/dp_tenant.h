@@ -25,7 +25,7 @@ struct dp;
 struct dp_port;
 struct dp_provider;
 
-// What the front of a tenant's switch says of the tenant (flowtable/front.h).
+// What the front of a tenant's switch says of the tenant (flowtable/cache/front.h).
 #define DP_FRONT_LISTED 1u  // its VTEPs are, and that is all: dp_admit_can_wait()
 #define DP_FRONT_UNIFORM 2u // dscp_uniform
 

@@ -4,8 +4,8 @@
 // Memory safety is the sanitizers' part; here: the key stays in step with the bytes, and the books
 // balance.
 
-#include "flowtable/edit.h"
-#include "flowtable/extract.h"
+#include "flowtable/packet/edit.h"
+#include "flowtable/packet/extract.h"
 #include "packets.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include "frames.h"
 #include "qsbr.h"
 
-#include "flowtable/cache.h"
+#include "flowtable/cache/cache.h"
 
 #include <pthread.h>
 

@@ -9,9 +9,9 @@
 #include "frames.h"
 #include "nx_build.h"
 
-#include "flowtable/ahead.h"
-#include "flowtable/cache.h"
-#include "flowtable/trace.h"
+#include "flowtable/cache/ahead.h"
+#include "flowtable/cache/cache.h"
+#include "flowtable/cache/trace.h"
 
 enum {
 	FRAMES = 48,

@@ -2,8 +2,8 @@
 #pragma once
 // A random packet with its key, as edits want both.
 
-#include "flowtable/edit.h"
-#include "flowtable/extract.h"
+#include "flowtable/packet/edit.h"
+#include "flowtable/packet/extract.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 // check that recomputes the checksums from scratch. For tests and the fuzzer's arithmetic, not for
 // speed.
 
-#include "flowtable/extract.h"
+#include "flowtable/packet/extract.h"
 
 #include <weft/checksum.h>
 #include <weft/crc32c.h>
@@ -95,8 +95,7 @@ static inline void frame_l4_csum(struct frame *f, unsigned ip, unsigned l4, unsi
 	frame_set16(f, at, proto == 17 && !sum ? 0xffff : sum);
 }
 
-static const uint8_t frame_protos[] = {
-	1, 6, 6, 17, 17, 58, 58, 58, 58, 132, 132, 47};
+static const uint8_t frame_protos[] = {1, 6, 6, 17, 17, 58, 58, 58, 58, 132, 132, 47};
 
 // The transport header and some payload.
 static inline void frame_l4(struct frame *f, unsigned proto)

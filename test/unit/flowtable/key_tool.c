@@ -5,8 +5,8 @@
 // push_pbb:TYPE, pop_pbb, set_mpls_ttl:TTL, dec_mpls_ttl, set_nw_ttl:TTL, dec_nw_ttl, copy_ttl_out,
 // copy_ttl_in.
 
-#include "flowtable/edit.h"
-#include "flowtable/extract.h"
+#include "flowtable/packet/edit.h"
+#include "flowtable/packet/extract.h"
 
 #include <weft/match.h>
 

@@ -5,7 +5,7 @@
 #include "nx_build.h"
 #include "sink.h"
 
-#include "flowtable/tables.h"
+#include "flowtable/rules/tables.h"
 
 #define ASKED 64u
 

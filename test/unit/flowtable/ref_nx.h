@@ -10,7 +10,7 @@
 #include "nx_build.h"
 #include "sink.h"
 
-#include "flowtable/edit.h"
+#include "flowtable/packet/edit.h"
 
 enum {
 	TABLES = 5,

@@ -7,7 +7,7 @@
 
 #include "sink.h"
 
-#include "flowtable/edit.h"
+#include "flowtable/packet/edit.h"
 
 enum {
 	TABLES = 4,

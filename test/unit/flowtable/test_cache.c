@@ -3,7 +3,7 @@
 // one with a cache before it and one without: what leaves, how, why the rest died, by which rule,
 // what there was to learn, and every counter must be the same, while everything changes underway.
 
-#include "flowtable/cache_own.h"
+#include "flowtable/cache/cache_own.h"
 #include "twin_changes.h"
 
 #include <limits.h>

@@ -15,9 +15,9 @@
 //   - none that another had replaced before the burst began, and none not yet staged;
 //   - once a packet has met a transaction, no later one of any flow meets what that replaced.
 //
-// Small transactions go through the history of changes (flowtable/history.h), big ones past it;
-// other rules come and go meanwhile that ways should survive, and the FDB and flags change too. In
-// every other burst another switch's packets lie between, so that the clocks are read anew for
+// Small transactions go through the history of changes (flowtable/cache/history.h), big ones past
+// it; other rules come and go meanwhile that ways should survive, and the FDB and flags change too.
+// In every other burst another switch's packets lie between, so that the clocks are read anew for
 // each.
 //
 // Run it under the thread sanitizer (scripts/test, suite tsan). WEFT_FLIPS: how many transactions.
@@ -25,7 +25,7 @@
 #include "cached_reader.h"
 
 #include "flowtable/fdb.h"
-#include "flowtable/trace.h"
+#include "flowtable/cache/trace.h"
 
 #include <stdio.h>
 

@@ -4,9 +4,9 @@
 
 #include "world.h"
 
-#include "flowtable/commons.h"
-#include "flowtable/front.h"
-#include "flowtable/relevance.h"
+#include "flowtable/cache/commons.h"
+#include "flowtable/cache/front.h"
+#include "flowtable/cache/relevance.h"
 
 enum {
 	FRONTS = 3000, // three chunks

@@ -5,7 +5,7 @@
 #include "oracle_match.h"
 #include "world.h"
 
-#include "flowtable/conjunction.h"
+#include "flowtable/classifier/conjunction.h"
 
 #define MAX 70u
 #define IDS 5u

@@ -3,7 +3,7 @@
 
 #include "world.h"
 
-#include "flowtable/tables.h"
+#include "flowtable/rules/tables.h"
 
 #define RULES 3000u
 #define WORKERS 3u

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ft_extract() against a slow extractor written from the specifications, and on broken frames.
 
-#include "flowtable/extract.h"
+#include "flowtable/packet/extract.h"
 
 #include <weft/fields.h>
 

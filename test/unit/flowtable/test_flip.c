@@ -10,8 +10,8 @@
 
 #include "qsbr.h"
 
-#include "flowtable/lookup.h"
-#include "flowtable/tables.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/rules/tables.h"
 
 #include <pthread.h>
 #include <stdio.h>

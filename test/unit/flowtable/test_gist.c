@@ -6,8 +6,8 @@
 
 #include "twins.h"
 
-#include "flowtable/cache_own.h"
-#include "flowtable/gist.h"
+#include "flowtable/cache/cache_own.h"
+#include "flowtable/cache/gist.h"
 
 enum {
 	TABLES = 4,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // No new flow goes a way that was replaced, or a mix of old and new, while rules change and gists
-// (flowtable/gist.h) are made anew beside the readers.
+// (flowtable/cache/gist.h) are made anew beside the readers.
 //
 // Table 0 sends each flow's packets on to table 1 or 2, and there they leave by a port. Both say
 // which transaction made them: its number's lowest bit is the table, its lower bits are the port.
@@ -13,7 +13,7 @@
 
 #include "cached_reader.h"
 
-#include "flowtable/trace.h"
+#include "flowtable/cache/trace.h"
 
 #include <stdio.h>
 

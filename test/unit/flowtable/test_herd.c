@@ -5,8 +5,8 @@
 
 #include "desk.h"
 
-#include "flowtable/herd.h"
-#include "flowtable/history.h"
+#include "flowtable/cache/herd.h"
+#include "flowtable/cache/history.h"
 
 enum {
 	STEPS = 5000,

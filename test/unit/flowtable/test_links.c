@@ -4,7 +4,7 @@
 #include "nx_build.h"
 #include "one_side.h"
 
-#include "flowtable/nx.h"
+#include "flowtable/packet/nx.h"
 
 static void random_flow(struct weft_flow_key *k)
 {

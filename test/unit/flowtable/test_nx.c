@@ -3,7 +3,7 @@
 #include "nx_build.h"
 #include "one_side.h"
 
-#include "flowtable/nx.h"
+#include "flowtable/packet/nx.h"
 
 static unsigned hits(uint8_t table)
 {

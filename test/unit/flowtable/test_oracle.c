@@ -3,10 +3,10 @@
 
 #include "world.h"
 
-#include "flowtable/bits.h"
-#include "flowtable/lookup.h"
-#include "flowtable/tables.h"
-#include "flowtable/tuple.h"
+#include "flowtable/classifier/bits.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/classifier/tuple.h"
 
 #include "oracle.h"
 

@@ -4,13 +4,13 @@
 
 #include "world.h"
 
-#include "flowtable/bits.h"
-#include "flowtable/lookup.h"
-#include "flowtable/lookup_key.h"
-#include "flowtable/tables.h"
-#include "flowtable/tree.h"
-#include "flowtable/tree_plan.h"
-#include "flowtable/tuple.h"
+#include "flowtable/classifier/bits.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/classifier/lookup_key.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tree_plan.h"
+#include "flowtable/classifier/tuple.h"
 
 #define RULES 6000u
 #define KEYS 400u

@@ -5,7 +5,7 @@
 #include "side.h"
 
 #include "flowtable/egress.h"
-#include "flowtable/nx.h"
+#include "flowtable/packet/nx.h"
 
 #define PORTS 6u
 #define TABLES 5u

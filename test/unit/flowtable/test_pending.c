@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What known ways have counted, and rules and tables are told later (flowtable/pending.h): nothing
-// is lost, nothing is early, and no step is long. test_cache.c holds all of it against a switch
-// without a cache.
+// What known ways have counted, and rules and tables are told later (flowtable/cache/pending.h):
+// nothing is lost, nothing is early, and no step is long. test_cache.c holds all of it against a
+// switch without a cache.
 
 #include "side.h"
 #include "twins.h"
 
-#include "flowtable/pending.h"
+#include "flowtable/cache/pending.h"
 
 enum {
 	FLOWS = 200, // each a way of its own, through three tables

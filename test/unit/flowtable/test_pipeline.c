@@ -4,7 +4,7 @@
 
 #include "sink.h"
 
-#include "flowtable/exec.h"
+#include "flowtable/packet/exec.h"
 
 struct bench {
 	struct world *w;

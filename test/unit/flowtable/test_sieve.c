@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes through a sieve (sieve_lookup.h) that has no columns: as many slots as there are.
 
-#include "flowtable/sieve_lookup.h"
+#include "flowtable/classifier/sieve_lookup.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
 
 #include "world.h"
 
-#include "flowtable/tables.h"
-#include "flowtable/tuple.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/classifier/tuple.h"
 
 #define RULES 40000u // of one table: enough for copies that are made in pieces
 

@@ -4,10 +4,10 @@
 
 #include "world.h"
 
-#include "flowtable/lookup.h"
-#include "flowtable/tables.h"
-#include "flowtable/tree.h"
-#include "flowtable/tuple.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/rules/tables.h"
+#include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tuple.h"
 
 #define RULES 8000u
 #define BURSTS 60u

@@ -7,11 +7,11 @@
 #include "nx_build.h"
 #include "sink.h"
 
-#include "flowtable/cache.h"
-#include "flowtable/extract.h"
+#include "flowtable/cache/cache.h"
+#include "flowtable/packet/extract.h"
 #include "flowtable/fdb.h"
-#include "flowtable/lookup.h"
-#include "flowtable/trace.h"
+#include "flowtable/classifier/lookup.h"
+#include "flowtable/cache/trace.h"
 
 enum {
 	PORTS = 5,

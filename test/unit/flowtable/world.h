@@ -3,9 +3,9 @@
 // A switch and its surroundings for tests: a clock that stands still until told, a grace period
 // that ends when told, meters that count, a list of what was told as removed.
 
-#include "flowtable/commons.h"
+#include "flowtable/cache/commons.h"
 #include "flowtable/flowtable.h"
-#include "flowtable/table.h"
+#include "flowtable/rules/table.h"
 #include "flowtable/switch.h"
 
 #include <setjmp.h>

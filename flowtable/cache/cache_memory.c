@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the parts of a flow cache lie in its memory, and which of it is made ready beforehand.
+//
+//	the cache itself, lines   touched all over from the start
+//	paths                     in turn, as they come: from the middle upwards,
+//	what their packets have   and downwards, so that those of the first few thousand, which
+//	in common (alike.h)       is all that most caches ever have, share one huge page
+//	hints, the pending list   hardly, or in turn: small pages do
+
+#include "flowtable/cache/cache_own.h"
+
+#define MIN_FLOWS 256u
+#define MAX_FLOWS (1u << 24)
+#define HUGE_PAGE ((size_t)2 << 20)
+#define A_PATH (sizeof(struct ft_path) + sizeof(struct ft_alike))
+#define PREPARED (uint32_t)(HUGE_PAGE / A_PATH) // paths at a time
+#define AHEAD (PREPARED / 2)
+
+uint32_t ft_cache_rounded(unsigned flows)
+{
+	uint32_t n = MIN_FLOWS;
+
+	while (n < flows && n < MAX_FLOWS)
+		n *= 2;
+	return n;
+}
+
+static size_t up(size_t bytes, size_t unit)
+{
+	return (bytes + unit - 1) / unit * unit;
+}
+
+// Offsets.
+struct layout {
+	size_t life, line, path, known, list, end;
+};
+
+static struct layout layout_of(uint32_t n)
+{
+	struct layout at;
+	size_t alike = n * sizeof(struct ft_alike), half = HUGE_PAGE / 2;
+
+	at.life = up(sizeof(struct ft_cache), 64);
+	at.line = up(at.life + n / WAYS * sizeof(uint16_t), 64);
+	at.path = at.line + n / WAYS * sizeof(struct line) + alike;
+	if (alike >= half) // else it is not worth the while
+		at.path = up(at.path - half, HUGE_PAGE) + half;
+	at.known = up(at.path + n * sizeof(struct ft_path), HUGE_PAGE / 512);
+	at.list = at.known + n * sizeof(uint32_t);
+	at.end = at.list + n * sizeof(uint32_t);
+	return at;
+}
+
+size_t ft_cache_bytes(unsigned flows)
+{
+	return layout_of(ft_cache_rounded(flows)).end;
+}
+
+size_t ft_cache_huge_bytes(unsigned flows)
+{
+	return layout_of(ft_cache_rounded(flows)).known;
+}
+
+void ft_cache_carve(struct ft_cache *c, uint32_t n)
+{
+	struct layout at = layout_of(n);
+	char *memory = (void *)c;
+
+	c->life = (void *)(memory + at.life);
+	c->line = (void *)(memory + at.line);
+	c->path = (void *)(memory + at.path);
+	c->alike = (struct ft_alike *)(void *)(memory + at.path) - 1;
+	c->known = (void *)(memory + at.known);
+	c->pending.list = (void *)(memory + at.list);
+	c->mask = n / WAYS - 1;
+	c->room = n;
+}
+
+void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
+{
+	uint32_t used = __atomic_load_n(&c->used, __ATOMIC_RELAXED), from = c->prepared, n;
+
+	if (from == c->room || from > used + AHEAD)
+		return;
+	if (!from)
+		populate(c, (size_t)((char *)(c->line + c->mask + 1) - (char *)c));
+	n = c->room - from < PREPARED ? c->room - from : PREPARED;
+	populate(c->path + from, n * sizeof(*c->path));
+	populate(c->alike - (from + n - 1), n * sizeof(*c->alike));
+	c->prepared += n;
+}

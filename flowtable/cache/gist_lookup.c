@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The workers' side of gists. Compiled for each instruction set, with FT_GIST as the name.
+//
+// In stages, so that the misses of all keys overlap: the rows that a key chooses; the records that
+// come through; what they say.
+#include "flowtable/cache/gist.h"
+
+#include "flowtable/flowtable.h"
+#include "flowtable/classifier/sieve_lookup.h"
+
+// ---- rows
+
+static inline uint32_t nibble(const struct weft_flow_key *key, const struct ft_sieve_column *c)
+{
+	return (uint32_t)ft_key_piece(key, c->piece) >> c->shift & 15u;
+}
+
+static inline const uint64_t *row_of(
+	const struct ft_gist *g, const struct weft_flow_key *key, unsigned pair)
+{
+	const struct ft_sieve_column *c = &g->sieve.column[2 * pair];
+	uint32_t row = FT_GIST_PAIR_ROWS * pair + (nibble(key, &c[1]) << 4 | nibble(key, &c[0]));
+
+	return ft_bits_rows(&g->sieve) + row * g->sieve.words;
+}
+
+static inline void prefetch_rows(const struct ft_gist *g, const struct weft_flow_key *key)
+{
+	for (unsigned i = 0, n = ft_gist_pairs(g); i < n; i++)
+		__builtin_prefetch(row_of(g, key, i));
+	if (!g->sieve.n_columns)
+		for (uint32_t i = 0; i < g->sieve.n; i++)
+			__builtin_prefetch(ft_bits_record(&g->sieve, i));
+}
+
+// A row has one word or two; there is nothing in the second word if it has one.
+static inline struct ft_sieved sieve(const struct ft_gist *g, const struct weft_flow_key *key)
+{
+	int n = (int)g->sieve.n;
+	struct ft_sieved s = {{ft_sieve_below(n), ft_sieve_below(n - 64)}};
+
+	static_assert(FT_SIEVE_WORDS == 2, "both");
+	for (unsigned i = 0, pairs = ft_gist_pairs(g); i < pairs; i++) {
+		const uint64_t *row = row_of(g, key, i);
+
+		s.word[0] &= row[0];
+		s.word[1] &= row[g->sieve.words - 1];
+	}
+	return s;
+}
+
+// ---- records
+
+// What comes through of the slots from `first` to `end`.
+static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
+{
+	struct ft_sieved part;
+
+	for (int w = 0; w < (int)FT_SIEVE_WORDS; w++)
+		part.word[w] = s->word[w] & ft_sieve_below((int)end - 64 * w) &
+			       ~ft_sieve_below((int)first - 64 * w);
+	return part;
+}
+
+// Of each table the one that is most likely met.
+static inline void prefetch_records(const struct ft_gist *g, const struct ft_sieved *s)
+{
+	for (unsigned left = ((1u << g->tables) - 1) & ~(unsigned)g->lone; left; left &= left - 1) {
+		unsigned t = (unsigned)__builtin_ctz(left);
+		struct ft_sieved part = part_of(s, g->first[t], g->first[t + 1]);
+		uint32_t slot = ft_sieved_next(&part);
+
+		if (slot != FT_SIEVE_NOWHERE)
+			__builtin_prefetch(ft_bits_record(&g->sieve, slot));
+	}
+}
+
+static inline uint32_t meets(const struct ft_gist *g, unsigned table, const struct ft_sieved *s,
+	const struct ft_sieve_key *k)
+{
+	struct ft_sieved part = part_of(s, g->first[table], g->first[table + 1]);
+	uint32_t slot;
+
+	while ((slot = ft_sieved_next(&part)) != FT_SIEVE_NOWHERE)
+		if (ft_record_fits(ft_bits_record(&g->sieve, slot), k))
+			break;
+	return slot;
+}
+
+static inline uint64_t walk(
+	const struct ft_gist *g, const struct ft_sieved *s, const struct weft_flow_key *key)
+{
+	uint64_t way = UINT64_MAX;
+	struct ft_sieve_key k;
+	unsigned next = 0, lone;
+
+	ft_sieve_key(&g->sieve, key, &k);
+	lone = ft_record_fits(&g->lone_want, &k) ? g->lone : 0;
+	for (unsigned i = 0; next != FT_GIST_END; i++) {
+		uint32_t slot;
+
+		if (lone >> next & 1) {
+			slot = g->first[next];
+			next = g->lone_next[next];
+		} else {
+			slot = meets(g, next, s, &k);
+			if (slot == FT_SIEVE_NOWHERE)
+				return way ^ (uint64_t)(0xff ^ FT_GIST_MISS) << 8 * i;
+			next = ft_bits_record(&g->sieve, slot)->next;
+		}
+		way ^= (uint64_t)(0xff ^ slot) << 8 * i;
+		if (next == FT_GIST_OPEN)
+			return FT_GIST_NO_WAY;
+	}
+	return way;
+}
+
+void FT_GIST(const struct ft_gist *const g[], const struct weft_flow_key *const keys[], unsigned n,
+	uint64_t ways[])
+{
+	struct ft_sieved sieved[FT_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		prefetch_rows(g[i], keys[i]);
+	for (unsigned i = 0; i < n; i++) {
+		sieved[i] = sieve(g[i], keys[i]);
+		prefetch_records(g[i], &sieved[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		ways[i] = walk(g[i], &sieved[i], keys[i]);
+}

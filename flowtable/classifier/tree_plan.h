@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// How a tree (tree.h) is made, in steps, beside rules that come and go.
+//
+//   gather    the first rule of each chain of the tuples there are
+//   rank      sorted by descending priority
+//   copy      what each looks at, side by side: nothing below touches a rule
+//   part      what those want that go into the next part
+//   take      which of those that are left these are
+//   cut       one node after the other, depth first, in tree_cut.c
+//
+// A step does FT_TREE_STEP rules' worth of this, which is some 200 microseconds; nothing is done in
+// one go that is a matter of all rules, or of all bits of a node.
+//
+// New chains go into new tuples meanwhile. If a chain that is there gets another first rule the
+// plan is given up; if one goes, that too, as long as rules are touched. After that it is noted,
+// and its slot is emptied before anybody sees the tree.
+
+#include "flowtable/classifier/tree.h"
+
+#include <string.h>
+
+#define FT_TREE_STEP 8192u
+#define FT_TREE_COPIES 3.0f // lanes of a part, for each of its rules, at most on an average
+#define FT_TREE_NOTES 4096u // chains that go meanwhile, before it is given up
+
+struct ft_tree_choice;
+struct ft_tree_kinds; // tree_masks.h
+
+enum ft_tree_phase {
+	FT_TREE_GATHER,
+	FT_TREE_RANK,
+	FT_TREE_COPY,
+	FT_TREE_PART,
+	FT_TREE_TAKE,
+	FT_TREE_CUT,
+	FT_TREE_DONE,
+	FT_TREE_FAILED, // not worth it, or no memory
+};
+
+struct ft_tree_item {
+	struct ft_rule *rule;
+	uint16_t priority;
+};
+
+// Half a word of some rules.
+struct ft_tree_survey {
+	uint32_t value, mask; // of the first; mask: of all
+	bool differs;
+};
+
+// A node that is still to be made of these rules.
+struct ft_tree_seed {
+	uint32_t node;
+	uint32_t n;
+	uint32_t *rank; // ascending
+	void *ends;     // a block whose last user this is; NULL: it is not
+	float copies;   // that a rule may be in below, on an average
+	uint8_t depth;
+};
+
+struct ft_tree_plan {
+	enum ft_tree_phase phase;
+	struct ft_tree *tree; // slots; the arrays of nodes and lanes are whole at the end
+	uint32_t done;        // of the phase
+	uint32_t tuple;       // gathering: which, and where in it
+	uint64_t at;
+	struct ft_tree_item *item;
+	uint32_t n, room;
+	uint64_t newest;  // version that one of them was added by
+	uint32_t *below;  // by priority; how many are better, and of the same already ranked
+	uint64_t map;     // words that some rule looks at,
+	uint32_t n_words; // which are
+	uint8_t word[FT_TREE_KEY_WORDS];
+	uint64_t *bits; // of each rank n_words values and n_words masks
+	uint32_t *left; // ranks that are in no part yet
+	uint32_t n_left;
+	uint32_t *taken; // of these, for the part that is begun,
+	uint32_t n_taken, n_kept;
+	unsigned half; // that they want,
+	struct ft_tree_survey survey[2 * FT_TREE_KEY_WORDS];
+	struct ft_tree_kinds *kinds; // of their masks, by half
+	struct ft_tree_seed *seed;   // a stack
+	uint32_t n_seeds, room_seeds;
+	uint32_t n_nodes, room_nodes;
+	uint64_t n_lanes, room_lanes;  // lanes; words of these
+	uint64_t blocks;               // of the leaves, each times its lanes
+	struct ft_tree_choice *choice; // tree_cut.c: the node that is being made
+	uint32_t part_lanes;
+	uint32_t part_depth;
+	uint32_t cost; // of a key, in cycles, roughly
+	const struct ft_rule *noted[FT_TREE_NOTES];
+	uint32_t n_noted;
+	uint32_t emptied; // slots that were looked for among these, when all is done
+};
+
+static inline const uint64_t *ft_tree_values(const struct ft_tree_plan *p, uint32_t rank)
+{
+	return p->bits + 2 * (size_t)p->n_words * rank;
+}
+
+static inline const uint64_t *ft_tree_masks(const struct ft_tree_plan *p, uint32_t rank)
+{
+	return ft_tree_values(p, rank) + p->n_words;
+}
+
+// Half number i of some words, as they lie in the key.
+static inline uint32_t ft_tree_half(const uint64_t *words, unsigned i)
+{
+	uint32_t v;
+
+	memcpy(&v, (const char *)words + 4 * i, 4);
+	return v;
+}
+
+// Of so many chains. NULL: no memory.
+struct ft_tree_plan *ft_tree_plan_new(uint32_t rules);
+// With the tree, if that is still in it; NULL is fine.
+void ft_tree_plan_free(struct ft_tree_plan *);
+// One step. False: it has come to its end.
+bool ft_tree_plan_step(struct ft_tree_plan *, const struct ft_classifier *);
+
+// ---- tree_leaf.c
+
+// What the lanes of the part need that was begun; a leaf of it. False: no memory, or it is too
+// large.
+bool ft_tree_lanes_begin(struct ft_tree_plan *);
+bool ft_tree_leaf(struct ft_tree_plan *, const struct ft_tree_seed *);
+
+// ---- tree_cut.c
+
+// The rules of a part, in an array that the plan owns from now on, also if it returns false: no
+// memory.
+bool ft_tree_plant(struct ft_tree_plan *, uint32_t *rank, uint32_t n);
+// Goes on with the part's nodes. Returns the work in rules, about `most` or less; 0: no memory, or
+// it is not worth it.
+uint32_t ft_tree_cut(struct ft_tree_plan *, uint32_t most);
+// Whether a node is left to be made.
+bool ft_tree_is_cut(const struct ft_tree_plan *);
+void ft_tree_cut_free(struct ft_tree_plan *);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A heap of rules by a number that only grows: when one is due, how dear it is.
+//
+// An entry is a hint. What it says of its rule was true when it was put in; whoever takes it out
+// looks at the rule, and puts it in again if its number has grown meanwhile. An entry whose rule
+// has gone, or has left its number to another rule, is forgotten. So a rule that is used, modified
+// or removed costs the heap nothing. Writer only.
+
+#include "flowtable/rules/rule.h"
+
+struct ft_heap_entry {
+	uint64_t key;
+	uint32_t id;
+	uint32_t stamp; // low bits of the rule's created_ns
+};
+
+struct ft_heap {
+	struct ft_heap_entry *at; // the least key first
+	uint32_t n, room;
+};
+
+// Room for one more; at first for `least`. False: no memory.
+bool ft_heap_reserve(struct ft_heap *, uint32_t least);
+void ft_heap_push(struct ft_heap *, const struct ft_rule *, uint64_t key);
+// The least, taken out. There is one.
+struct ft_heap_entry ft_heap_pop(struct ft_heap *);
+// The rule that the entry means, as staged; NULL: it has gone.
+struct ft_rule *ft_heap_rule(const struct ft_switch *, const struct ft_heap_entry *);
+// Forgets the entries whose rule has gone or is not `wanted`.
+void ft_heap_sweep(
+	const struct ft_switch *, struct ft_heap *, bool (*wanted)(const struct ft_rule *));
+void ft_heap_fini(struct ft_heap *);

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowtable/rules/timer.h"
+
+#include "flowtable/switch.h"
+
+uint64_t ft_rule_since_ns(const struct ft_switch *sw, const struct ft_rule *r)
+{
+	uint64_t fresh = ft_ids_refreshed(sw, r);
+
+	return fresh > r->created_ns ? fresh : r->created_ns;
+}
+
+uint64_t ft_rule_due_ns(const struct ft_switch *sw, const struct ft_rule *r, uint64_t used_ns)
+{
+	const struct ft_program *p = r->program;
+	uint64_t start = ft_rule_since_ns(sw, r), since = used_ns > start ? used_ns : start;
+	uint64_t idle = p->idle_timeout ? since + p->idle_timeout * FT_SECOND_NS : UINT64_MAX;
+	uint64_t hard = p->hard_timeout ? start + p->hard_timeout * FT_SECOND_NS : UINT64_MAX;
+
+	return idle < hard ? idle : hard;
+}
+
+bool ft_timers_reserve(struct ft_switch *sw)
+{
+	struct ft_timers *t = &sw->timers;
+
+	// As in program.c: an abort may bring back what is gone for now.
+	if (t->heap.n == t->heap.room && t->heap.n > 2 * t->live + 1024 && !sw->txn->removals)
+		ft_heap_sweep(sw, &t->heap, ft_rule_times_out);
+	return ft_heap_reserve(&t->heap, 64);
+}
+
+void ft_timers_add(struct ft_switch *sw, const struct ft_rule *r, uint64_t due_ns)
+{
+	ft_heap_push(&sw->timers.heap, r, due_ns);
+}
+
+bool ft_timers_due(const struct ft_switch *sw, uint64_t now_ns)
+{
+	const struct ft_heap *h = &sw->timers.heap;
+
+	return h->n && h->at[0].key <= now_ns;
+}
+
+struct ft_rule *ft_timers_pop(struct ft_switch *sw)
+{
+	struct ft_heap_entry e = ft_heap_pop(&sw->timers.heap);
+	struct ft_rule *r = ft_heap_rule(sw, &e);
+
+	return r && ft_rule_times_out(r) ? r : NULL;
+}
+
+void ft_timers_fini(struct ft_switch *sw)
+{
+	ft_heap_fini(&sw->timers.heap);
+}
