@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the parts of a flow cache lie in its memory, and which of it is made ready beforehand.
 //
-//	the cache itself, lines   touched all over from the start
-//	paths                     in turn, as they come: from the middle upwards,
-//	what their packets have   and downwards, so that those of the first few thousand, which
-//	in common (alike.h)       is all that most caches ever have, share one huge page
-//	hints, the pending list   hardly, or in turn: small pages do
+// The cache itself and its lines are touched all over from the start. Paths come in turn: from the
+// middle of a huge page upwards, what their packets have in common (alike.h) downwards, so that
+// those of the first few thousand, which is all that most caches ever have, share that page. Hints
+// and the pending list are hardly read, or in turn: small pages do.
 
 #include "flowtable/cache/cache_own.h"
 
