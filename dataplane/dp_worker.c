@@ -106,6 +106,19 @@ static void dp_worker_sleep(unsigned usec)
 	nanosleep(&ts, NULL);
 }
 
+static inline void dp_worker_busy_turn(struct dp_worker *w, uint64_t cycles)
+{
+	struct dp_worker_stats *s = &w->stats;
+
+	if (cycles > __atomic_load_n(&s->longest_cycles, __ATOMIC_RELAXED))
+		__atomic_store_n(&s->longest_cycles, cycles, __ATOMIC_RELAXED);
+	if (likely(cycles <= w->cycles_10us))
+		return;
+	dp_count(&s->over_10us, 1);
+	if (cycles > 5 * w->cycles_10us)
+		dp_count(&s->over_50us, 1);
+}
+
 // The turn that ended now, and when: two reads of the counter a turn, not a packet.
 static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned packets, bool busy)
 {
@@ -113,8 +126,8 @@ static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned pac
 
 	if (packets)
 		dp_count(&w->stats.packets, packets);
-	if (busy && now - began > __atomic_load_n(&w->stats.longest_cycles, __ATOMIC_RELAXED))
-		__atomic_store_n(&w->stats.longest_cycles, now - began, __ATOMIC_RELAXED);
+	if (busy)
+		dp_worker_busy_turn(w, now - began);
 	dp_count(busy ? &w->stats.busy_cycles : &w->stats.idle_cycles, now - began);
 	return now;
 }
@@ -240,6 +253,7 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 		return NULL;
 	w->dp = dp;
 	w->id = id;
+	w->cycles_10us = rte_get_tsc_hz() / 100000;
 	w->drops.thread = id;
 	dp_clock_init(&w->clock, rte_get_tsc_hz());
 	w->polls = dp_poll_list_new(0);

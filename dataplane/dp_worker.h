@@ -118,7 +118,8 @@ struct dp_worker_stats {
 	uint64_t busy_cycles;
 	uint64_t idle_cycles;
 	uint32_t thread;
-	uint64_t longest_cycles; // of a busy turn; zeroed by whoever reads it
+	uint64_t longest_cycles;       // of a busy turn; zeroed by whoever reads it
+	uint64_t over_10us, over_50us; // busy turns that took longer
 	uint64_t cache_hits;
 	uint64_t cache_misses;
 	uint64_t cache_inserts;
@@ -128,9 +129,10 @@ struct dp_worker {
 	struct dp *dp;
 	unsigned id;
 	uint16_t ip_id;
-	unsigned turn;     // of the loop
-	bool idle;         // the latest turn received nothing
-	uint64_t answered; // dp_rcu_asked()
+	uint64_t cycles_10us; // so many of the time stamp counter
+	unsigned turn;        // of the loop
+	bool idle;            // the latest turn received nothing
+	uint64_t answered;    // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_clock clock;
 	struct dp_poll_list *polls;   // RCU; dp_poll.h

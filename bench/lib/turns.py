@@ -26,12 +26,14 @@ def spin(build, core, seconds):
 
 
 def alone(build, core):
-    """The longest gap in µs of each window in which a thread did nothing else on the core."""
-    gaps = []
+    """What a thread that does nothing else on the core misses: the longest gap in µs of each window, and gaps a
+    second that are longer than 10 and 50 µs."""
+    windows = []
     for _ in range(_SPINS):
         time.sleep(_REST)
-        gaps.append(spin(build, core, _SPIN_SECONDS)['longest_us'])
-    return gaps
+        windows.append(spin(build, core, _SPIN_SECONDS))
+    a_second = {us: sum(w[f'over_{us}'] for w in windows) / (_SPINS * _SPIN_SECONDS) for us in (10, 50)}
+    return [w['longest_us'] for w in windows], a_second
 
 
 def _read(path):
@@ -51,6 +53,11 @@ def spread(us):
     return f'{statistics.median(us):.0f}, {max(us):.0f} µs' if us else '–'
 
 
+def often(a_second):
+    """How many are longer than 10 and 50 µs, a second."""
+    return f'{a_second[10]:,.0f}, {a_second[50]:,.1f}' if a_second else '–'
+
+
 @dataclass
 class Phase:
     """Windows of one kind: cycles a packet, longest turns, and what disturbed them.
@@ -61,6 +68,8 @@ class Phase:
     switches: int = 0
     faults: int = 0
     _turns: list = field(default_factory=list)  # (longest in µs, disturbed) of each window
+    _long: dict = field(default_factory=dict)  # turns, by the µs that they took at least
+    _seconds: float = 0
     _before: tuple = ()
 
     def measure(self, switch, seconds, windows):
@@ -77,6 +86,8 @@ class Phase:
             self.faults += faults
             if hasattr(switch, 'longest_us'):
                 self._turns.append((switch.longest_us, switches + faults))
+                self._long = {us: n + self._long.get(us, 0) for us, n in switch.long_turns.items()}
+                self._seconds += seconds
             return counts
 
         for _ in range(windows):
@@ -87,6 +98,11 @@ class Phase:
     @property
     def longest_us(self):
         return [us for us, disturbed_ in self._turns if not disturbed_] or [us for us, _ in self._turns]
+
+    @property
+    def long_a_second(self):
+        """Turns of more than 10 and 50 µs, of all windows."""
+        return {us: n / self._seconds for us, n in self._long.items()}
 
     @property
     def per_packet(self):

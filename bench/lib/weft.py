@@ -175,6 +175,7 @@ class Weft:
         """Packets that the first worker received since, and its cycles while it had some."""
         now = self._worker()
         self.longest_us = now['longest_us']  # turn since clear()
+        self.long_turns = {us: now[f'turns_over_{us}us'] - self._before[f'turns_over_{us}us'] for us in (10, 50)}
         return (now['packets'] - self._before['packets'],
                 now['busy_cycles'] - self._before['busy_cycles'])
 

@@ -85,7 +85,8 @@ class WeftBare(Weft):
 
     def _worker(self):
         worker = self._dp.workers()[0]
-        return {**worker, 'longest_us': worker['longest_cycles'] / worker['cycles_hz'] * 1e6}
+        return {**worker, 'longest_us': worker['longest_cycles'] / worker['cycles_hz'] * 1e6,
+                **{f'turns_over_{us}us': worker[f'over_{us}us'] for us in (10, 50)}}
 
     def counts(self):
         worker, ledgers = self._worker(), self._dp.ledgers()

@@ -16,7 +16,7 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 	memcpy(&w, body, sizeof(w));
 	json_array_append_new(r->rows,
 		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:I, "
-			  "s:I, s:I, s:f}",
+			  "s:I, s:I, s:f, s:I, s:I}",
 			"worker", (json_int_t)w.id, "thread", (json_int_t)w.thread, "packets",
 			(json_int_t)w.packets, "bursts", (json_int_t)w.bursts, "busy_cycles",
 			(json_int_t)w.busy_cycles, "idle_cycles", (json_int_t)w.idle_cycles,
@@ -29,7 +29,8 @@ static void on_worker(void *arg, weft_tenant_id tenant, const void *body, size_t
 			"cache_inserts", (json_int_t)w.cache_inserts, "cache_flows",
 			(json_int_t)w.cache_flows, "cache_room", (json_int_t)w.cache_room,
 			"cache_hit_percent",
-			100 * ratio(w.cache_hits, w.cache_hits + w.cache_misses)));
+			100 * ratio(w.cache_hits, w.cache_hits + w.cache_misses), "turns_over_10us",
+			(json_int_t)w.over_10us, "turns_over_50us", (json_int_t)w.over_50us));
 }
 
 void command_worker_list(struct request *r)
@@ -38,7 +39,7 @@ void command_worker_list(struct request *r)
 		{"PACKETS", "packets"}, {"PACKETS/BURST", "packets_per_burst", UNIT_RATIO},
 		{"BUSY %", "busy_percent", UNIT_RATIO},
 		{"CYCLES/PACKET", "cycles_per_packet", UNIT_RATIO},
-		{"LONGEST US", "longest_us", UNIT_RATIO},
+		{"LONGEST US", "longest_us", UNIT_RATIO}, {"OVER 50 US", "turns_over_50us"},
 		{"CACHE HIT %", "cache_hit_percent", UNIT_RATIO},
 		{"CACHE INSERTS", "cache_inserts"}, {"CACHE FLOWS", "cache_flows"},
 		{"OF", "cache_room"}, {0}};

@@ -50,6 +50,8 @@ static void dp_dump_workers(struct dp_dump *d)
 			.thread = __atomic_load_n(&s->thread, __ATOMIC_RELAXED),
 			.longest_cycles =
 				__atomic_exchange_n(&s->longest_cycles, 0, __ATOMIC_RELAXED),
+			.over_10us = __atomic_load_n(&s->over_10us, __ATOMIC_RELAXED),
+			.over_50us = __atomic_load_n(&s->over_50us, __ATOMIC_RELAXED),
 			.cache_hits = __atomic_load_n(&s->cache_hits, __ATOMIC_RELAXED),
 			.cache_misses = __atomic_load_n(&s->cache_misses, __ATOMIC_RELAXED),
 			.cache_inserts = __atomic_load_n(&s->cache_inserts, __ATOMIC_RELAXED),

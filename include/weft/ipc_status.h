@@ -27,8 +27,8 @@ struct weft_ipc_worker {
 	uint64_t busy_cycles; // of turns that found something to do
 	uint64_t idle_cycles;
 	uint64_t cycles_hz;
-	uint32_t id;          // from 0
-	uint32_t thread;      // of the kernel
+	uint32_t id;             // from 0
+	uint32_t thread;         // of the kernel
 	uint64_t longest_cycles; // of one busy turn, since somebody asked last
 	// Of the flow cache: as in weft_ipc_ledger, of all tenants there ever were.
 	uint64_t cache_hits;
@@ -36,8 +36,10 @@ struct weft_ipc_worker {
 	uint64_t cache_inserts;
 	uint32_t cache_flows; // that it has now
 	uint32_t cache_room;  // that it has room for; 0: there is none
+	uint64_t over_10us;   // busy turns that took longer
+	uint64_t over_50us;
 };
-static_assert(sizeof(struct weft_ipc_worker) == 88, "travels");
+static_assert(sizeof(struct weft_ipc_worker) == 104, "travels");
 
 enum weft_punt_reason { // why packets go to controllers, as far as their rate is shared
 	WEFT_PUNT_MISS,
@@ -55,8 +57,8 @@ struct weft_ipc_ledger {
 	uint64_t consumed[WEFT_CONSUMED_MAX];
 	uint64_t drops[WEFT_DROP_MAX];
 	// Not packets, and not part of the sum: what learn actions asked for.
-	uint64_t learns;       // handed to the control thread
-	uint64_t learns_lost;  // not: over the tenant's rate, or the ring was full
+	uint64_t learns;        // handed to the control thread
+	uint64_t learns_lost;   // not: over the tenant's rate, or the ring was full
 	uint64_t learns_failed; // refused by the tables: no room, or an illegal rule
 	uint64_t punts_shed[WEFT_PUNT_REASONS]; // of drops[punt-rate], by what they were for
 	// Packets that came to the tables of a worker with a flow cache, which knew their way or
@@ -68,13 +70,13 @@ struct weft_ipc_ledger {
 
 struct weft_ipc_drop_rule {
 	uint64_t cookie;
-	uint64_t packets;  // dropped for this reason at this rule, since the counter began
-	uint32_t reason;   // enum weft_drop
+	uint64_t packets; // dropped for this reason at this rule, since the counter began
+	uint32_t reason;  // enum weft_drop
 	uint16_t priority;
 	uint8_t table;
 	uint8_t has_rule;
 	uint32_t in_port;
 	uint32_t pad;
-	uint64_t last_ns;  // since the latest one
+	uint64_t last_ns; // since the latest one
 };
 static_assert(sizeof(struct weft_ipc_drop_rule) == 40, "travels");

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line against a real data plane: addresses by hand, long lists, lists for people."""
+import os
 import re
+import signal
 import subprocess
+import time
 
 import pytest
+from scapy.utils import wrpcap
 
 from lab import traffic
 from lab.controller import OVERLAY, dp, of, proto
+from lab.wait import wait_until
 from lab.weft import CommandError
 
 MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
@@ -117,3 +122,27 @@ def test_rules_are_listed_as_ovs_ofctl_reads_them(hosts, controller, controller_
     assert any(line.endswith(
         'priority=99,ip,nw_dst=1.2.3.4 actions=meter:3,set_field:4.3.2.1->nw_dst,dec_ttl,mod_nw_ttl:9,'
         'write_actions(output:vm1),write_metadata:0x5/0x7,goto_table:9') for line in lines), lines
+
+
+def test_long_turns_are_counted(lab, hosts):
+    """A worker that is stopped for 60 ms while it forwards without end was away for that long."""
+    host = hosts(1, capture=False)
+    load = lab.path('load.pcap')
+    wrpcap(load, [traffic.udp_frame(MAC1, MAC2, '10.0.0.1', '10.0.0.2')])
+    host.tenant('load', ports=[{'name': 'in', 'number': 1, 'kind': 'pcap', 'device': f'rx={load},infinite=1'},
+                               {'name': 'out', 'number': 2, 'kind': 'null'}])
+    host.up()
+    wait_until(lambda: host.json('worker')[0]['packets'] > 1000, what='packets')
+    before, seen = host.json('worker')[0], []
+    os.kill(host.dataplane.pid, signal.SIGSTOP)
+    time.sleep(0.06)
+    os.kill(host.dataplane.pid, signal.SIGCONT)
+
+    def counted():
+        seen.append(host.json('worker')[0])
+        return seen[-1]['turns_over_50us'] > before['turns_over_50us'] and max(w['longest_us'] for w in seen) >= 60000
+    wait_until(counted, what='the long turn')
+    assert seen[-1]['turns_over_10us'] - before['turns_over_10us'] >= seen[-1]['turns_over_50us'] - before['turns_over_50us']
+    assert 'OVER 50 US' in host.weft('worker', 'list')
+    host.config['tenants'].pop()  # the books are settled when nothing is under way
+    host.apply()

@@ -120,9 +120,9 @@ NEXTHOP = Struct(64, "vtep:16s", "path:H", "learned_mtu:H", "link:I", "src:16s",
 FDB = Struct(40, "mac:6s", "vlan:H", "ofport:I", "flags:I", "age_s:I", "moves:I", "vtep:16s")
 STATUS = Struct(88, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q", "mbufs_total:Q",
                 "version:32s", "cache_flows:Q", "cache_room:Q")
-WORKER = Struct(88, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
+WORKER = Struct(104, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
                 "thread:I", "longest_cycles:Q", "cache_hits:Q", "cache_misses:Q", "cache_inserts:Q",
-                "cache_flows:I", "cache_room:I")
+                "cache_flows:I", "cache_room:I", "over_10us:Q", "over_50us:Q")
 DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
                    "in_port:I", "_:4x", "last_ns:Q")
 FLOW_MOD = Struct(40, "cookie:Q", "cookie_mask:Q", "out_port:I", "out_group:I", "idle_timeout:H",
