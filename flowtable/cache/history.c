@@ -11,9 +11,10 @@
 
 // ---- the writer
 
+// Who reads what was written over another change reads a number of changes that tells.
 static void put(_Atomic uint64_t *to, uint64_t v)
 {
-	atomic_store_explicit(to, v, memory_order_relaxed);
+	atomic_store_explicit(to, v, memory_order_release);
 }
 
 #define ADDED (1ull << 24)
@@ -50,7 +51,7 @@ static void put_change(struct ft_history *log, const struct change *from, uint64
 	struct ft_past_change *c = &log->at[n % FT_HISTORY];
 
 	put(&c->epoch, epoch);
-	atomic_store_explicit(&c->rule, (uintptr_t)from->rule, memory_order_relaxed);
+	atomic_store_explicit(&c->rule, (uintptr_t)from->rule, memory_order_release);
 	put(&c->what, from->what);
 	put(&c->map, from->map);
 	for (unsigned i = 0; i < FT_HISTORY_WORDS; i++) {
@@ -171,7 +172,7 @@ void ft_history_ask(struct ft_switch *sw)
 
 static uint64_t get(const _Atomic uint64_t *from)
 {
-	return atomic_load_explicit(from, memory_order_relaxed);
+	return atomic_load_explicit(from, memory_order_acquire);
 }
 
 // Can no packet match both? Only words that both look at can tell.
@@ -234,7 +235,7 @@ static bool looks_at(const struct ft_path *p, uint8_t table)
 static bool takes_away(
 	const struct ft_past_change *c, const struct ft_path *p, const struct ft_alike *a)
 {
-	uintptr_t rule = atomic_load_explicit(&c->rule, memory_order_relaxed);
+	uintptr_t rule = atomic_load_explicit(&c->rule, memory_order_acquire);
 	uint64_t what = get(&c->what);
 
 	if (!rule)
@@ -259,7 +260,6 @@ static bool since(const struct ft_history *log, uint64_t epoch, uint64_t to, uin
 // Has nothing been written meanwhile over what was read, from that change on?
 static bool is_intact(const struct ft_history *log, uint64_t from)
 {
-	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(&log->n, memory_order_relaxed) + 1 - from <= FT_HISTORY;
 }
 

@@ -80,12 +80,13 @@ static_assert(FT_TREE_LEAF < 1u << FT_NODE_LEAF_AT, "lanes fit");
 static_assert(FT_TREE_RULES_MAX <= FT_NODE_NONE, "ranks fit");
 
 struct ft_tree_part {
-	uint32_t first;            // the lowest rank in it
-	uint32_t at;               // the root's first child
-	uint64_t bits;             // that lead to one, a mask of the word,
-	uint8_t root;              // which is this one of ft_tree.word;
-	uint16_t keep;             // as many ones as there are bits,
-	uint8_t bit[FT_ROOT_BITS]; // which are these
+	uint32_t first; // the lowest rank in it
+	uint32_t at;    // the root's first child
+	uint64_t bits;  // that lead to one, a mask of the word,
+	uint8_t root;   // which is this one of ft_tree.word;
+	uint16_t keep;  // as many ones as there are bits,
+	// Which are these; fetched as two words.
+	uint8_t bit[FT_ROOT_BITS] __attribute__((aligned(8)));
 	uint32_t words;
 	uint32_t commons;
 	bool brief;                   // as tree_lanes.h has it: lanes are so,
