@@ -16,7 +16,7 @@ def chapter():
     with open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
         text = file.read().split('## A first network of your own')[1].split('\n## ')[0]
     configuration = re.search(r'```yaml\n(.*?)```', text, re.S).group(1)
-    commands = re.search(r'```\n(scripts/build\n.*?)```', text, re.S).group(1).splitlines()[1:]
+    commands = re.search(r'```\n(scripts/deps && scripts/build\n.*?)```', text, re.S).group(1).splitlines()[1:]
     return configuration, [line.replace('build/', weft.BUILD + '/', 1) for line in commands]
 
 
