@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) void compare_blocks(
 		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i]);
 		uint32_t rank = lane[ranks * n + (uint32_t)__builtin_ctz(fits | 1u << (n - 1))];
 
-		w->best[i] = min32(w->best[i], fits ? rank : FT_TREE_NONE);
+		w->best[i] = min32(w->best[i], fits ? rank : FT_NODE_NONE);
 		w->there[left] = (uint8_t)i;
 		left += (unsigned)!fits & (lanes > FT_TREE_BLOCK);
 	}
@@ -90,7 +90,7 @@ static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 static inline struct ft_rule *head_of(const struct ft_tree *t, uint32_t rank)
 {
 	return atomic_load_explicit(
-		&t->rule[rank == FT_TREE_NONE ? t->slots : rank], memory_order_acquire);
+		&t->rule[rank == FT_NODE_NONE ? t->slots : rank], memory_order_acquire);
 }
 
 uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys[], unsigned n,
@@ -103,13 +103,13 @@ uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys
 	w.keys = keys;
 	w.n = n;
 	for (unsigned i = 0; i < n; i++)
-		w.best[i] = FT_TREE_NONE;
+		w.best[i] = FT_NODE_NONE;
 	ft_walk_begin(&w);
 	for (uint32_t i = 0; i < t->parts; i++)
 		search_part(&w, &t->part[i]);
 	for (unsigned i = 0; i < n; i++) {
 		rules[i] = head_of(t, w.best[i]);
-		ask |= (uint64_t)(!rules[i] & (w.best[i] != FT_TREE_NONE)) << i;
+		ask |= (uint64_t)(!rules[i] & (w.best[i] != FT_NODE_NONE)) << i;
 	}
 	return ask;
 }

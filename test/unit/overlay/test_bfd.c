@@ -430,7 +430,9 @@ static void datagrams_are_read_as_written(void **state)
 		// What the checksums cover may not change. (In IPv6 flow label and hop limit may.)
 		at = weft_ip_is_v4(&d.src) ? rng() % len : 40 + rng() % (len - 40);
 		out[at] ^= (uint8_t)(1 + rng() % 255);
-		assert_false(overlay_bfd_datagram_read(out, len, &r));
+		// By IPv4 a sum of zero is none at all (RFC 768).
+		if (!weft_ip_is_v4(&d.src) || out[26] | out[27])
+			assert_false(overlay_bfd_datagram_read(out, len, &r));
 	}
 }
 
