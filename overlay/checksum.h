@@ -28,8 +28,8 @@ static inline void overlay_ipv4_set_csum(uint8_t *ip, uint32_t len)
 // remainder by 0xffff as any other order of adding them.
 static inline bool overlay_ipv4_plain_csum_ok(const uint8_t *ip)
 {
-	uint64_t a = overlay_load64(ip), sum = a + overlay_load64(ip + 8);
-	uint32_t c = overlay_load32(ip + 16);
+	uint64_t a = weft_load64(ip), sum = a + weft_load64(ip + 8);
+	uint32_t c = weft_load32(ip + 16);
 
 	sum += sum < a;
 	sum += c;

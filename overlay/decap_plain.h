@@ -58,9 +58,9 @@ static inline uint32_t overlay_plain_wrong_ip(
 {
 	const uint8_t *ip = d + OVERLAY_PLAIN_IP;
 
-	return ((overlay_load32(ip - 2) ^ htonl(0x08004500)) & htonl(0xffffff00)) |
-	       ((overlay_load32(ip + 6) ^ htonl(proto)) & htonl(0x3fff00ff)) |
-	       (overlay_load32(ip + 16) ^ vtep->own);
+	return ((weft_load32(ip - 2) ^ htonl(0x08004500)) & htonl(0xffffff00)) |
+	       ((weft_load32(ip + 6) ^ htonl(proto)) & htonl(0x3fff00ff)) |
+	       (weft_load32(ip + 16) ^ vtep->own);
 }
 
 // port and VXLAN's I;
@@ -68,7 +68,7 @@ static inline uint32_t overlay_plain_wrong_vxlan(
 	const struct overlay_plain_vtep *vtep, const uint8_t *d)
 {
 	return overlay_plain_wrong_ip(vtep, d, OVERLAY_PROTO_UDP) |
-	       (uint32_t)(overlay_load16(d + OVERLAY_PLAIN_UDP + 2) ^ vtep->port) |
+	       (uint32_t)(weft_load16(d + OVERLAY_PLAIN_UDP + 2) ^ vtep->port) |
 	       (~d[OVERLAY_PLAIN_VXLAN] & OVERLAY_VXLAN_I);
 }
 
@@ -77,7 +77,7 @@ static inline uint32_t overlay_plain_wrong_nvgre(
 	const struct overlay_plain_vtep *vtep, const uint8_t *d)
 {
 	return overlay_plain_wrong_ip(vtep, d, OVERLAY_PROTO_GRE) |
-	       (overlay_load32(d + OVERLAY_PLAIN_GRE) ^
+	       (weft_load32(d + OVERLAY_PLAIN_GRE) ^
 		       htonl(OVERLAY_GRE_K << 16 | OVERLAY_ETHERTYPE_TEB));
 }
 
@@ -89,7 +89,7 @@ static inline bool overlay_plain_found(const uint8_t *d, enum weft_encap encap, 
 	uint16_t type = overlay_get16(d + ofs + 12);
 
 	*p = (struct overlay_plain){
-		.src = overlay_load32(ip + 12),
+		.src = weft_load32(ip + 12),
 		.vni = key >> 8,
 		.inner_len = (uint16_t)inner_len,
 		.inner_ofs = (uint8_t)ofs,
@@ -111,7 +111,7 @@ static inline bool overlay_plain_vxlan(const struct overlay_plain_vtep *vtep, co
 	if ((ip_len > total_len - OVERLAY_PLAIN_IP) | (udp_len + OVERLAY_IPV4_LEN > ip_len) |
 		(udp_len < OVERLAY_UDP_LEN + OVERLAY_VXLAN_LEN + OVERLAY_ETH_LEN))
 		return false;
-	if (overlay_load16(udp + 6) ? !good : vtep->zero_csum_bad)
+	if (weft_load16(udp + 6) ? !good : vtep->zero_csum_bad)
 		return false;
 	return overlay_plain_found(d, WEFT_ENCAP_VXLAN, OVERLAY_PLAIN_IN_VXLAN,
 		overlay_get32(d + OVERLAY_PLAIN_VXLAN + 4) & 0xffffff00,

@@ -47,7 +47,7 @@ static inline bool has_ports(uint8_t proto)
 
 static inline uint32_t ports(const struct cursor *c, uint8_t proto)
 {
-	return has_ports(proto) && has(c, 4) ? overlay_load32(c->p) : 0;
+	return has_ports(proto) && has(c, 4) ? weft_load32(c->p) : 0;
 }
 
 static void hash_ipv4(struct cursor *c)
@@ -63,7 +63,7 @@ static void hash_ipv4(struct cursor *c)
 		c->p += hlen;
 		l4 = ports(c, ip[9]);
 	}
-	mix(c, overlay_load64(ip + 12), (uint64_t)ip[9] << 32 | l4);
+	mix(c, weft_load64(ip + 12), (uint64_t)ip[9] << 32 | l4);
 }
 
 static inline bool is_extension(uint8_t next)
@@ -111,8 +111,8 @@ static void hash_ipv6(struct cursor *c)
 	c->p += OVERLAY_IPV6_LEN;
 	proto = skip_extensions(c, ip[6], &ports_follow);
 	l4 = ports_follow ? ports(c, proto) : 0;
-	mix(c, overlay_load64(ip + 8), overlay_load64(ip + 16));
-	mix(c, overlay_load64(ip + 24), overlay_load64(ip + 32));
+	mix(c, weft_load64(ip + 8), weft_load64(ip + 16));
+	mix(c, weft_load64(ip + 24), weft_load64(ip + 32));
 	mix(c, proto, l4);
 }
 
@@ -131,7 +131,7 @@ static uint16_t hash_ethernet(struct cursor *c)
 		type = overlay_get16(c->p + 2);
 		c->p += OVERLAY_VLAN_LEN;
 	}
-	mix(c, overlay_load64(eth), (uint64_t)overlay_load32(eth + 8) << 32 | vids << 8);
+	mix(c, weft_load64(eth), (uint64_t)weft_load32(eth + 8) << 32 | vids << 8);
 	c->h ^= type;
 	return type;
 }
@@ -147,11 +147,11 @@ uint32_t overlay_flow_hash_plain(const uint8_t *frame, uint64_t seed)
 {
 	const uint8_t *ip = frame + OVERLAY_ETH_LEN;
 	struct cursor c = {.h = seed};
-	uint32_t l4 = has_ports(ip[9]) ? overlay_load32(ip + OVERLAY_IPV4_LEN) : 0;
+	uint32_t l4 = has_ports(ip[9]) ? weft_load32(ip + OVERLAY_IPV4_LEN) : 0;
 
-	mix(&c, overlay_load64(frame), (uint64_t)overlay_load32(frame + 8) << 32);
+	mix(&c, weft_load64(frame), (uint64_t)weft_load32(frame + 8) << 32);
 	c.h ^= OVERLAY_ETHERTYPE_IPV4;
-	mix(&c, overlay_load64(ip + 12), (uint64_t)ip[9] << 32 | l4);
+	mix(&c, weft_load64(ip + 12), (uint64_t)ip[9] << 32 | l4);
 	return finish(&c);
 }
 

@@ -61,39 +61,14 @@
 		OVERLAY_VXLAN_LEN)
 static_assert(OVERLAY_ENCAP_MAX_LEN == 74, "fits the usual 128 bytes of headroom");
 
-// As they lie there, in network order.
-static inline weft_be16 overlay_load16(const uint8_t *p)
-{
-	weft_be16 v;
-
-	memcpy(&v, p, 2);
-	return v;
-}
-
-static inline weft_be32 overlay_load32(const uint8_t *p)
-{
-	weft_be32 v;
-
-	memcpy(&v, p, 4);
-	return v;
-}
-
-static inline weft_be64 overlay_load64(const uint8_t *p)
-{
-	weft_be64 v;
-
-	memcpy(&v, p, 8);
-	return v;
-}
-
 static inline uint16_t overlay_get16(const uint8_t *p)
 {
-	return ntohs(overlay_load16(p));
+	return ntohs(weft_load16(p));
 }
 
 static inline uint32_t overlay_get32(const uint8_t *p)
 {
-	return ntohl(overlay_load32(p));
+	return ntohl(weft_load32(p));
 }
 
 static inline void overlay_put16(uint8_t *p, uint16_t v)

@@ -57,7 +57,7 @@ static uint64_t find_gists(struct ft_cache *c, const struct ft_arrival a[], uint
 
 static inline bool is_ipv4(const struct ft_arrival *a)
 {
-	return ft_get16(a->data + 12) == htons(FT_ETH_IPV4);
+	return weft_load16(a->data + 12) == htons(FT_ETH_IPV4);
 }
 
 // As ft_gist_key() wants it? It has a print.

@@ -75,7 +75,7 @@ static bool is_arp(const struct ft_arrival *a)
 
 static enum ft_frame_kind kind_tagged(const struct ft_arrival *a, const struct ft_masks *masks)
 {
-	weft_be16 type = ft_get16(a->data + 12 + TAG_BYTES);
+	weft_be16 type = weft_load16(a->data + 12 + TAG_BYTES);
 	enum ft_frame_kind kind = FT_FRAME_OTHER;
 
 	if (a->len < FT_IPV4_MIN + TAG_BYTES)
@@ -94,7 +94,7 @@ static __attribute__((noinline)) enum ft_frame_kind kind_unusual(
 
 	if (a->len < ARP_MIN)
 		return FT_FRAME_OTHER;
-	type = ft_get16(a->data + 12);
+	type = weft_load16(a->data + 12);
 	if (type == htons(0x8100) || type == htons(0x88a8))
 		return kind_tagged(a, masks);
 	return is_arp(a) ? FT_FRAME_ARP : FT_FRAME_OTHER;
@@ -104,10 +104,10 @@ static inline enum ft_frame_kind kind_of(const struct ft_arrival *a, const struc
 {
 	if (__builtin_expect(a->len < FT_IPV4_MIN, 0))
 		return kind_unusual(a, masks);
-	if (__builtin_expect(ft_get16(a->data + 12) == htons(0x0800), 1))
+	if (__builtin_expect(weft_load16(a->data + 12) == htons(0x0800), 1))
 		return ft_frame_ipv4(a, 0);
-	return ft_get16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, masks, 0)
-						       : kind_unusual(a, masks);
+	return weft_load16(a->data + 12) == htons(0x86dd) ? kind_ipv6(a, masks, 0)
+							  : kind_unusual(a, masks);
 }
 
 // What the masks reach into, zeros behind the frame's end.

@@ -12,7 +12,7 @@
 
 static inline unsigned ft_length_at(const uint8_t *p)
 {
-	return ntohs(ft_get16(p));
+	return ntohs(weft_load16(p));
 }
 
 // What a protocol's frames are, and how much behind the IP header extraction wants to be there for
@@ -47,7 +47,7 @@ static inline enum ft_frame_kind ft_frame_ipv4(const struct ft_arrival *a, unsig
 	unsigned total = ft_length_at(d + 16);
 	struct ft_behind_ip b = ft_behind_ipv4(d[23]);
 
-	if (d[14] != 0x45 || (ft_get16(d + 20) & htons(0x3fff)) || d[22] < 2 ||
+	if (d[14] != 0x45 || (weft_load16(d + 20) & htons(0x3fff)) || d[22] < 2 ||
 		total < 20 + b.bytes || 14 + tag + total > a->total_len)
 		return FT_FRAME_OTHER;
 	return b.kind;

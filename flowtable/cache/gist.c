@@ -323,9 +323,9 @@ void ft_gist_key(const uint8_t *data, uint32_t in_port, struct weft_flow_key *ke
 	key->ip_dscp = ip[1] >> 2;
 	key->ip_ecn = ip[1] & 3;
 	key->ip_ttl = ip[8];
-	key->l4_src = ft_get16(l4);
-	key->l4_dst = ft_get16(l4 + 2);
-	key->tcp_flags = (weft_be16)(ft_get16(l4 + 12) & -tcp & htons(0x0fff));
+	key->l4_src = weft_load16(l4);
+	key->l4_dst = weft_load16(l4 + 2);
+	key->tcp_flags = (weft_be16)(weft_load16(l4 + 12) & -tcp & htons(0x0fff));
 	if (__builtin_expect(ip[9] == FT_PROTO_ICMP, 0)) {
 		key->l4_src = htons(l4[0]);
 		key->l4_dst = htons(l4[1]);

@@ -123,7 +123,7 @@ static enum presence field_present(
 static void write_vlan(
 	struct weft_packet *p, const struct weft_flow_key *k, unsigned vid, unsigned pcp)
 {
-	unsigned dei = ntohs(ft_get16(p->data + 14)) & 0x1000u;
+	unsigned dei = ntohs(weft_load16(p->data + 14)) & 0x1000u;
 	weft_be16 tci = htons((uint16_t)(pcp << 13 | dei | (vid & 0xfff)));
 
 	memcpy(p->data + 14, &tci, 2);
@@ -131,7 +131,7 @@ static void write_vlan(
 
 static void write_word(struct weft_packet *p, uint32_t mask, uint32_t bits)
 {
-	uint32_t word = ntohl(ft_get32(p->data + p->l2_len));
+	uint32_t word = ntohl(weft_load32(p->data + p->l2_len));
 	weft_be32 out = htonl((word & ~mask) | bits);
 
 	memcpy(p->data + p->l2_len, &out, 4);

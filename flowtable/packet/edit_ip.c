@@ -12,7 +12,7 @@ static void write_summed(
 	struct weft_packet *p, unsigned csum_ofs, unsigned ofs, const uint8_t *new, unsigned n)
 {
 	uint8_t *bytes = p->data + ofs;
-	weft_be16 csum = weft_csum_update_bytes(ft_get16(p->data + csum_ofs), bytes, new, n);
+	weft_be16 csum = weft_csum_update_bytes(weft_load16(p->data + csum_ofs), bytes, new, n);
 
 	memcpy(p->data + csum_ofs, &csum, 2);
 	memcpy(bytes, new, n);
@@ -34,7 +34,7 @@ void ft_l4_csum_update(struct weft_packet *p, const struct weft_flow_key *k, con
 		at += 2;
 	else
 		return;
-	csum = ft_get16(p->data + at);
+	csum = weft_load16(p->data + at);
 	if (k->ip_proto == FT_PROTO_UDP)
 		csum = weft_csum_update_udp_bytes(csum, old, new, len);
 	else

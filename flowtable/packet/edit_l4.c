@@ -14,12 +14,13 @@ static enum weft_drop sctp_update(struct weft_packet *p, const struct weft_flow_
 {
 	static const uint8_t zeros[64];
 	const uint8_t *ip = p->data + p->l3_ofs;
-	unsigned size = ip[0] >> 4 == 4 ? ntohs(ft_get16(ip + 2)) : 40u + ntohs(ft_get16(ip + 4));
+	unsigned size =
+		ip[0] >> 4 == 4 ? ntohs(weft_load16(ip + 2)) : 40u + ntohs(weft_load16(ip + 4));
 	unsigned left = p->l3_ofs + size - (ofs + n);
 	uint8_t *csum = p->data + p->l4_ofs + 8, diff[4];
 	uint32_t crc;
 
-	if (!ft_get32(csum))
+	if (!weft_load32(csum))
 		return FT_EDITED;
 	if (k->ip_frag) // the CRC covers fragments that are not here
 		return WEFT_DROP_ACTION_ERROR;
@@ -55,7 +56,7 @@ static void write_icmp(struct weft_packet *p, unsigned byte, uint8_t value)
 	weft_be16 csum;
 
 	word[byte] = value;
-	csum = weft_csum_update_bytes(ft_get16(icmp + 2), icmp, word, 2);
+	csum = weft_csum_update_bytes(weft_load16(icmp + 2), icmp, word, 2);
 	memcpy(icmp, word, 2);
 	memcpy(icmp + 2, &csum, 2);
 }

@@ -52,7 +52,7 @@ enum weft_drop ft_push_vlan(struct weft_packet *p, struct weft_flow_key *k, uint
 	if (p->len < 14)
 		return WEFT_DROP_ACTION_ERROR;
 	if (k->vlan_vid)
-		tci = ntohs(ft_get16(p->data + 14));
+		tci = ntohs(weft_load16(p->data + 14));
 	if (!ft_grow(p, MACS, TAG))
 		return WEFT_DROP_NO_HEADROOM;
 	put16(p->data + MACS, tpid);
@@ -116,7 +116,7 @@ enum weft_drop ft_push_mpls(struct weft_packet *p, struct weft_flow_key *k, uint
 	if (!takes_mpls(p, k))
 		return WEFT_DROP_ACTION_ERROR;
 	if (has_label(p, k))
-		lse = ntohl(ft_get32(p->data + at)) & ~0x100u;
+		lse = ntohl(weft_load32(p->data + at)) & ~0x100u;
 	else
 		lse = 0x100u | k->ip_ttl; // bottom of stack
 	if (!ft_grow(p, at, MPLS_LSE))

@@ -18,7 +18,7 @@ void ft_ip_set_ttl(struct weft_packet *p, unsigned l3, uint8_t ttl)
 	memcpy(old, ip + 8, 2);
 	memcpy(csum, ip + 10, 2);
 	ip[8] = ttl;
-	updated = weft_csum_update_bytes(ft_get16(csum), old, ip + 8, 2);
+	updated = weft_csum_update_bytes(weft_load16(csum), old, ip + 8, 2);
 	memcpy(ip + 10, &updated, 2);
 }
 

@@ -13,8 +13,8 @@ static unsigned min_u(unsigned a, unsigned b)
 static void extract_ports(struct weft_packet *p, struct weft_flow_key *k, unsigned ofs)
 {
 	p->l4_ofs = (uint16_t)ofs;
-	k->l4_src = ft_get16(p->data + ofs);
-	k->l4_dst = ft_get16(p->data + ofs + 2);
+	k->l4_src = weft_load16(p->data + ofs);
+	k->l4_dst = weft_load16(p->data + ofs + 2);
 }
 
 static void extract_icmp(struct weft_packet *p, struct weft_flow_key *k, unsigned ofs)
@@ -55,7 +55,7 @@ static void extract_l4(
 		if (left < 20)
 			break;
 		extract_ports(p, k, ofs);
-		k->tcp_flags = ft_get16(p->data + ofs + 12) & htons(0x0fff);
+		k->tcp_flags = weft_load16(p->data + ofs + 12) & htons(0x0fff);
 		break;
 	case FT_PROTO_UDP:
 		if (left >= 8)
@@ -81,8 +81,8 @@ static void extract_l4(
 unsigned ft_ip_end(const struct weft_packet *p, const struct weft_flow_key *k)
 {
 	const uint8_t *ip = p->data + p->l3_ofs;
-	unsigned len = k->eth_type == htons(FT_ETH_IPV4) ? ntohs(ft_get16(ip + 2))
-							 : 40u + ntohs(ft_get16(ip + 4));
+	unsigned len = k->eth_type == htons(FT_ETH_IPV4) ? ntohs(weft_load16(ip + 2))
+							 : 40u + ntohs(weft_load16(ip + 4));
 
 	return min_u(p->l3_ofs + len, p->len);
 }
@@ -95,7 +95,7 @@ static void extract_ipv4(struct weft_packet *p, struct weft_flow_key *k, unsigne
 	if (p->len < ofs + 20)
 		return;
 	header = (ip[0] & 15u) * 4;
-	total = ntohs(ft_get16(ip + 2));
+	total = ntohs(weft_load16(ip + 2));
 	if (ip[0] >> 4 != 4 || header < 20 || total < header || ofs + header > p->len ||
 		ofs + total > p->total_len)
 		return;
@@ -106,7 +106,7 @@ static void extract_ipv4(struct weft_packet *p, struct weft_flow_key *k, unsigne
 	k->ip_dscp = ip[1] >> 2;
 	k->ip_ecn = ip[1] & 3;
 	k->ip_ttl = ip[8];
-	frag = ntohs(ft_get16(ip + 6));
+	frag = ntohs(weft_load16(ip + 6));
 	if (frag & 0x3fff)
 		k->ip_frag = frag & 0x1fff ? WEFT_FRAG_ANY | WEFT_FRAG_LATER : WEFT_FRAG_ANY;
 	if (!(frag & 0x1fff))
@@ -122,12 +122,12 @@ static void extract_ipv6(struct weft_packet *p, struct weft_flow_key *k, unsigne
 
 	if (p->len < ofs + 40)
 		return;
-	total = 40u + ntohs(ft_get16(ip + 4));
+	total = 40u + ntohs(weft_load16(ip + 4));
 	if (ip[0] >> 4 != 6 || ofs + total > p->total_len)
 		return;
 
 	p->l3_ofs = (uint16_t)ofs;
-	first = ntohl(ft_get32(ip));
+	first = ntohl(weft_load32(ip));
 	k->ipv6_flabel = htonl(first & 0xfffff);
 	k->ip_dscp = (uint8_t)(first >> 22 & 63);
 	k->ip_ecn = (uint8_t)(first >> 20 & 3);
@@ -151,11 +151,11 @@ static void extract_arp(struct weft_packet *p, struct weft_flow_key *k, unsigned
 	if (p->len < ofs + 28 || memcmp(arp, ethernet_ipv4, 6) != 0)
 		return;
 	p->l3_ofs = (uint16_t)ofs;
-	k->l4_src = ft_get16(arp + 6);
+	k->l4_src = weft_load16(arp + 6);
 	memcpy(&k->arp_sha, arp + 8, 6);
-	k->ipv4_src = ft_get32(arp + 14);
+	k->ipv4_src = weft_load32(arp + 14);
 	memcpy(&k->arp_tha, arp + 18, 6);
-	k->ipv4_dst = ft_get32(arp + 24);
+	k->ipv4_dst = weft_load32(arp + 24);
 }
 
 // ---- tags
@@ -166,7 +166,7 @@ static void extract_mpls(const struct weft_packet *p, struct weft_flow_key *k, u
 
 	if (p->len < ofs + 4)
 		return;
-	lse = ntohl(ft_get32(p->data + ofs));
+	lse = ntohl(weft_load32(p->data + ofs));
 	k->mpls_label = htonl(lse >> 12);
 	k->mpls_tc = lse >> 9 & 7;
 	k->mpls_bos = lse >> 8 & 1;
@@ -179,7 +179,7 @@ static void extract_pbb(const struct weft_packet *p, struct weft_flow_key *k, un
 
 	if (p->len < ofs + 4)
 		return;
-	itag = ntohl(ft_get32(p->data + ofs));
+	itag = ntohl(weft_load32(p->data + ofs));
 	k->pbb_isid = htonl(itag & 0xffffff);
 	k->pbb_uca = itag >> 27 & 1;
 }
@@ -192,11 +192,11 @@ static weft_be16 extract_vlans(
 		if (p->len < *ofs + 4)
 			break;
 		if (n == 0) {
-			unsigned tci = ntohs(ft_get16(p->data + *ofs));
+			unsigned tci = ntohs(weft_load16(p->data + *ofs));
 			k->vlan_vid = htons((uint16_t)((tci & 0xfff) | WEFT_VLAN_PRESENT));
 			k->vlan_pcp = (uint8_t)(tci >> 13);
 		}
-		type = ft_get16(p->data + *ofs + 2);
+		type = weft_load16(p->data + *ofs + 2);
 		*ofs += 4;
 	}
 	return type;
@@ -210,7 +210,7 @@ static weft_be16 extract_llc(const struct weft_packet *p, unsigned *ofs)
 
 	if (p->len < *ofs + 8 || memcmp(p->data + *ofs, snap, 6) != 0)
 		return htons(FT_ETH_LLC);
-	type = ft_get16(p->data + *ofs + 6);
+	type = weft_load16(p->data + *ofs + 6);
 	if (ntohs(type) < FT_ETH_MIN)
 		return htons(FT_ETH_LLC);
 	*ofs += 8;
@@ -229,7 +229,7 @@ void ft_extract(struct weft_packet *p, struct weft_flow_key *k)
 
 	memcpy(&k->eth_dst, p->data, 6);
 	memcpy(&k->eth_src, p->data + 6, 6);
-	type = ft_get16(p->data + 12);
+	type = weft_load16(p->data + 12);
 	if (ft_eth_is_vlan(type))
 		type = extract_vlans(p, k, type, &ofs);
 	if (ntohs(type) < FT_ETH_MIN)

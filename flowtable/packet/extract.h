@@ -96,21 +96,6 @@ bool ft_nd_find(const uint8_t *data, unsigned l4, unsigned end, struct ft_nd *);
 // One past the last byte of the IP packet, or of what of it lies in one piece. Needs pkt->l3_ofs.
 unsigned ft_ip_end(const struct weft_packet *, const struct weft_flow_key *);
 
-// Unaligned big-endian reads.
-static inline weft_be16 ft_get16(const uint8_t *p)
-{
-	weft_be16 v;
-	memcpy(&v, p, 2);
-	return v;
-}
-
-static inline weft_be32 ft_get32(const uint8_t *p)
-{
-	weft_be32 v;
-	memcpy(&v, p, 4);
-	return v;
-}
-
 static inline bool ft_eth_is_mpls(weft_be16 type)
 {
 	return type == htons(FT_ETH_MPLS) || type == htons(FT_ETH_MPLS_MC);

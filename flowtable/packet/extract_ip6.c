@@ -91,7 +91,7 @@ static unsigned exthdr_len(const uint8_t *h, unsigned left, uint8_t proto)
 // is no fragment (RFC 6946).
 static bool walk_fragment(const uint8_t *h, struct ft_ip6_walk *w)
 {
-	unsigned word = ntohs(ft_get16(h + 2));
+	unsigned word = ntohs(weft_load16(h + 2));
 
 	if (!(word & 0xfff9))
 		return false;

@@ -15,6 +15,31 @@ typedef uint16_t weft_be16;
 typedef uint32_t weft_be32;
 typedef uint64_t weft_be64;
 
+// Unaligned reads, as the bytes lie there.
+static inline weft_be16 weft_load16(const uint8_t *p)
+{
+	weft_be16 v;
+
+	memcpy(&v, p, 2);
+	return v;
+}
+
+static inline weft_be32 weft_load32(const uint8_t *p)
+{
+	weft_be32 v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+static inline weft_be64 weft_load64(const uint8_t *p)
+{
+	weft_be64 v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
 static inline weft_be64 weft_htonll(uint64_t v)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

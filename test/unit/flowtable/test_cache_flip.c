@@ -92,12 +92,12 @@ static void look(struct reader *r, const struct ft_packet *p, uint32_t port)
 {
 	const uint8_t *f = p->pkt.data;
 	unsigned flow = f[33];
-	uint32_t upper = ntohl(ft_get32(f + 8)), lower = ntohl(ft_get32(f + 26));
+	uint32_t upper = ntohl(weft_load32(f + 8)), lower = ntohl(weft_load32(f + 26));
 
 	r->it.wrong += upper != lower;
 	meet(r, flow, lower);
 	if (port == GROUP_PORT)
-		meet(r, GROUP, ntohl(ft_get32(f + 2)));
+		meet(r, GROUP, ntohl(weft_load32(f + 2)));
 	else
 		r->it.wrong += port != ports[lower % PORTS] || r->copied != flow % 2;
 	r->copied = port == GROUP_PORT;
