@@ -187,23 +187,16 @@ static struct rte_ring *dp_worker_ring(
 	return rte_ring_create_elem(name, esize, n, SOCKET_ID_ANY, flags);
 }
 
-// Whole pages.
-static size_t dp_worker_cache_bytes(const struct dp_worker *w)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (ft_cache_bytes(w->dp->opt.flow_cache) + page - 1) & ~(page - 1);
-}
-
 // Zeros, from the edge of a huge page on; NULL: no memory. Pages that nothing was ever put into
 // cost nothing.
 static void *dp_worker_map(size_t bytes)
 {
-	size_t more = DP_HUGE_PAGE - (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(
-		NULL, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before = -(uintptr_t)at & (DP_HUGE_PAGE - 1);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), more = DP_HUGE_PAGE - page, before;
+	char *at;
 
+	bytes = RTE_ALIGN_CEIL(bytes, page);
+	at = mmap(NULL, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	before = -(uintptr_t)at & (DP_HUGE_PAGE - 1);
 	if (at == MAP_FAILED)
 		return NULL;
 	if (before)
@@ -220,7 +213,7 @@ static bool dp_worker_cache(struct dp_worker *w)
 
 	if (!flows)
 		return true;
-	memory = dp_worker_map(dp_worker_cache_bytes(w));
+	memory = dp_worker_map(ft_cache_bytes(flows));
 	if (!memory)
 		return false;
 	madvise(memory, ft_cache_huge_bytes(flows), MADV_HUGEPAGE);
@@ -284,7 +277,7 @@ void dp_worker_free(struct dp_worker *w)
 	rte_ring_free(w->events);
 	rte_ring_free(w->rules);
 	if (w->cache)
-		munmap(w->cache, dp_worker_cache_bytes(w));
+		munmap(w->cache, ft_cache_bytes(w->dp->opt.flow_cache));
 	rte_free(w);
 }
 

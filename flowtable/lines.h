@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static inline size_t ft_whole_lines(size_t bytes)
+{
+	return (bytes + 63) & ~(size_t)63;
+}
+
 static inline void *ft_alloc_lines(size_t bytes)
 {
-	size_t size = (bytes + 63) & ~(size_t)63;
+	size_t size = ft_whole_lines(bytes);
 	void *p = aligned_alloc(64, size ? size : 64);
 
 	if (p)

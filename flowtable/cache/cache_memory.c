@@ -7,6 +7,7 @@
 // and the pending list are hardly read, or in turn: small pages do.
 
 #include "flowtable/cache/cache_own.h"
+#include "flowtable/lines.h"
 
 #define MIN_FLOWS 256u
 #define MAX_FLOWS (1u << 24)
@@ -39,8 +40,8 @@ static struct layout layout_of(uint32_t n)
 	struct layout at;
 	size_t alike = n * sizeof(struct ft_alike), half = HUGE_PAGE / 2;
 
-	at.life = up(sizeof(struct ft_cache), 64);
-	at.line = up(at.life + n / WAYS * sizeof(uint16_t), 64);
+	at.life = ft_whole_lines(sizeof(struct ft_cache));
+	at.line = ft_whole_lines(at.life + n / WAYS * sizeof(uint16_t));
 	at.path = at.line + n / WAYS * sizeof(struct line) + alike;
 	if (alike >= half) // else it is not worth the while
 		at.path = up(at.path - half, HUGE_PAGE) + half;

@@ -3,6 +3,7 @@
 #include "flowtable/cache/gist.h"
 
 #include "flowtable/classifier/bits_make.h"
+#include "flowtable/lines.h"
 #include "flowtable/packet/edit.h"
 #include "flowtable/packet/extract.h"
 #include "flowtable/cache/path.h"
@@ -183,17 +184,13 @@ static void find_lone(struct ft_gist *g)
 
 // ---- the whole
 
-static size_t up(size_t bytes)
-{
-	return (bytes + 63) & ~(size_t)63;
-}
-
 // A header becomes the whole, behind whose records there is room for so many rows.
 static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
 {
 	const struct ft_bits *b = &header->sieve;
-	size_t records = up(b->n * sizeof(struct ft_record));
-	size_t bytes = sizeof(*header) + records + up(rows * b->words * sizeof(uint64_t));
+	size_t records = ft_whole_lines(b->n * sizeof(struct ft_record));
+	size_t bytes =
+		sizeof(*header) + records + ft_whole_lines(rows * b->words * sizeof(uint64_t));
 	struct ft_gist *whole = aligned_alloc(64, bytes);
 
 	if (!whole)

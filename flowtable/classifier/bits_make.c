@@ -2,6 +2,7 @@
 #include "flowtable/classifier/bits_make.h"
 
 #include "flowtable/classifier/tuple.h"
+#include "flowtable/lines.h"
 
 #include <stdlib.h>
 
@@ -202,17 +203,12 @@ uint32_t ft_tuples_cost(const struct ft_classifier *c)
 
 // ---- memory
 
-static size_t up(size_t bytes)
-{
-	return (bytes + 63) & ~(size_t)63;
-}
-
 // A header becomes the whole; `rows` of either kind, behind `front` bytes.
 static struct ft_bits *with_rows(const struct ft_bits *header, uint32_t rows, size_t front)
 {
-	size_t tail = front + up((size_t)rows * header->words * sizeof(uint64_t));
-	size_t own = tail + up((size_t)rows * header->tail_words * sizeof(uint64_t));
-	size_t all = up(own + sizeof(struct ft_bits_own));
+	size_t tail = front + ft_whole_lines((size_t)rows * header->words * sizeof(uint64_t));
+	size_t own = tail + ft_whole_lines((size_t)rows * header->tail_words * sizeof(uint64_t));
+	size_t all = ft_whole_lines(own + sizeof(struct ft_bits_own));
 	struct ft_bits *b = aligned_alloc(64, all);
 
 	if (!b)
@@ -239,13 +235,13 @@ static uint16_t words_for(uint32_t slots)
 static struct ft_bits *with_full(struct ft_bits *header, const struct choice *d)
 {
 	size_t slots = 64 * ((size_t)header->words + header->tail_words);
-	size_t rules = up(sizeof(*header) + sizeof(struct ft_bits_full));
-	size_t priorities = rules + up(slots * sizeof(void *));
+	size_t rules = ft_whole_lines(sizeof(*header) + sizeof(struct ft_bits_full));
+	size_t priorities = rules + ft_whole_lines(slots * sizeof(void *));
 	struct ft_bits *b;
 
 	header->tail_room = (uint16_t)(64 * header->tail_words);
 	header->first_tail = 64u * header->words;
-	b = with_rows(header, d->rows, priorities + up(slots * sizeof(uint16_t)));
+	b = with_rows(header, d->rows, priorities + ft_whole_lines(slots * sizeof(uint16_t)));
 	if (!b)
 		return NULL;
 	ft_bits_full(b)->rule = (void *)((char *)b + rules);

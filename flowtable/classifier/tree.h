@@ -139,6 +139,15 @@ static inline uint32_t ft_node_keep(const struct ft_node *n)
 	return n->about >> FT_NODE_KEEP_AT & ((1u << FT_NODE_BITS) - 1);
 }
 
+// Half number i of some words, as they lie in the key.
+static inline uint32_t ft_tree_half(const void *words, unsigned i)
+{
+	uint32_t v;
+
+	memcpy(&v, (const char *)words + 4 * i, 4);
+	return v;
+}
+
 // The bits of the word that the mask has, side by side.
 static inline uint32_t ft_tree_bits(uint64_t word, uint64_t mask)
 {

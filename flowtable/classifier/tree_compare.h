@@ -27,14 +27,6 @@ static inline struct ft_lanes_form ft_form_of(const struct ft_tree_part *p)
 		p->brief, p->words - p->split - p->narrow, p->split, p->narrow};
 }
 
-static inline uint32_t ft_key_word32(const struct weft_flow_key *key, unsigned word)
-{
-	uint32_t v;
-
-	memcpy(&v, (const char *)key + 4 * word, 4);
-	return v;
-}
-
 static inline uint8_t ft_key_byte(const struct weft_flow_key *key, unsigned byte)
 {
 	return ((const uint8_t *)key)[byte];
@@ -70,7 +62,7 @@ static inline __attribute__((always_inline)) __m512i ft_lanes_differ(
 	const uint32_t *lane, const struct weft_flow_key *key, unsigned word)
 {
 	return _mm512_xor_si512(
-		_mm512_loadu_si512(lane), _mm512_set1_epi32((int)ft_key_word32(key, word)));
+		_mm512_loadu_si512(lane), _mm512_set1_epi32((int)ft_tree_half(key, word)));
 }
 
 static inline __attribute__((always_inline)) __mmask16 ft_narrow_fits(__mmask16 fits,
@@ -141,7 +133,7 @@ static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struc
 			bytes += n;
 			mask |= table[*bytes];
 		}
-		differ |= (lane[i * n + k] ^ ft_key_word32(key, p->word[i])) & mask;
+		differ |= (lane[i * n + k] ^ ft_tree_half(key, p->word[i])) & mask;
 	}
 	for (; i < ft_form_wide(f) + f.narrow; i++, bytes += 2 * n)
 		differ |= (bytes[0] ^ ft_key_byte(key, p->byte[i])) & bytes[n];
@@ -183,7 +175,7 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 	__m256i low = _mm256_setzero_si256(), high = low;
 
 	for (unsigned i = 0; i < words; i++, lane += 2 * n) {
-		__m256i want = _mm256_set1_epi32((int)ft_key_word32(key, p->word[i]));
+		__m256i want = _mm256_set1_epi32((int)ft_tree_half(key, p->word[i]));
 
 		low = _mm256_or_si256(low, ft_differ_of(lane, lane + n, want));
 		high = _mm256_or_si256(high, ft_differ_of(lane + 8, lane + n + 8, want));
@@ -202,7 +194,7 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 		uint32_t differ = 0;
 
 		for (unsigned i = 0; i < words; i++)
-			differ |= (lane[2 * n * i + k] ^ ft_key_word32(key, p->word[i])) &
+			differ |= (lane[2 * n * i + k] ^ ft_tree_half(key, p->word[i])) &
 				  lane[2 * n * i + n + k];
 		fits |= (uint32_t)!differ << k;
 	}

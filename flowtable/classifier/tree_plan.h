@@ -104,15 +104,6 @@ static inline const uint64_t *ft_tree_masks(const struct ft_tree_plan *p, uint32
 	return ft_tree_values(p, rank) + p->n_words;
 }
 
-// Half number i of some words, as they lie in the key.
-static inline uint32_t ft_tree_half(const uint64_t *words, unsigned i)
-{
-	uint32_t v;
-
-	memcpy(&v, (const char *)words + 4 * i, 4);
-	return v;
-}
-
 // Of so many chains. NULL: no memory.
 struct ft_tree_plan *ft_tree_plan_new(uint32_t rules);
 // With the tree, if that is still in it; NULL is fine.
