@@ -18,8 +18,6 @@
 
 #include "flowtable/classifier/tree.h"
 
-#include <string.h>
-
 #define FT_TREE_STEP 8192u
 #define FT_TREE_COPIES 3.0f // lanes of a part, for each of its rules, at most on an average
 #define FT_TREE_NOTES 4096u // chains that go meanwhile, before it is given up
