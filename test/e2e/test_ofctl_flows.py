@@ -3,13 +3,9 @@
 come of them are in ofctl_flows.txt."""
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
-
-
-pytestmark = pytest.mark.skipif(not shutil.which('ovs-ofctl'), reason='no ovs-ofctl')
 
 VERSIONS = ['10', '13', '14', '15']
 

@@ -2,7 +2,6 @@
 """ovs-ofctl as the controller of a switch, over a UNIX socket and over TCP."""
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -10,8 +9,6 @@ import time
 import pytest
 
 from sessionserver import SessionServer
-
-pytestmark = pytest.mark.skipif(not shutil.which('ovs-ofctl'), reason='no ovs-ofctl')
 
 
 @pytest.fixture(params=['unix', 'tcp'])

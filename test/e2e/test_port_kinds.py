@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of port that needs no hardware, carrying frames."""
 import os
-import shutil
 
 import pytest
 import weftipc
@@ -94,7 +93,6 @@ def huge_pages():
         return int(dict(line.split(':') for line in f)['HugePages_Free'])
 
 
-@pytest.mark.skipif(not shutil.which('dpdk-testpmd'), reason='no dpdk-testpmd to be the machine')
 @pytest.mark.skipif(huge_pages() < 64, reason="the machine's memory can only be shared as 64 huge pages")
 @pytest.mark.parametrize('workers', [1, 2])
 def test_vhost_user(lab, fabric, workers):
