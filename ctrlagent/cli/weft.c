@@ -107,8 +107,24 @@ static const char *value_of(int argc, char **argv, int *i, const char *inline_va
 	return argv[++*i];
 }
 
+// Of every command, wherever they stand.
+enum {
+	GENERAL_JSON,
+	GENERAL_HELP,
+	GENERAL_SOCKET
+};
+static const struct cli_option general[] = {
+	[GENERAL_JSON] = {"json", NULL, NULL},
+	[GENERAL_HELP] = {"help", NULL, NULL},
+	[GENERAL_SOCKET] = {"socket", "PATH", NULL},
+	{0},
+};
+
 static const struct cli_option *any_option(const char *name)
 {
+	for (const struct cli_option *o = general; o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
 	for (size_t v = 0; v < cli_verb_count; v++) {
 		const struct cli_option *o = cli_option_find(&cli_verbs[v], name);
 		if (o)
@@ -120,25 +136,25 @@ static const struct cli_option *any_option(const char *name)
 static void take_option(struct command *c, int argc, char **argv, int *i)
 {
 	char name[32];
-	const char *equals = strchr(argv[*i], '=');
+	const char *equals = strchr(argv[*i], '='), *value = NULL;
 	int n = (int)(equals ? equals - argv[*i] : (ptrdiff_t)strlen(argv[*i])) - 2;
 
 	snprintf(name, sizeof(name), "%.*s", n, argv[*i] + 2);
-	if (equals)
-		equals++;
 	const struct cli_option *o = any_option(name);
-	if (strcmp(name, "json") == 0)
-		c->json = true;
-	else if (strcmp(name, "help") == 0)
-		c->help = true;
-	else if (strcmp(name, "socket") == 0)
-		c->socket = value_of(argc, argv, i, equals);
-	else if (!o)
+	if (!o)
 		wrong("unknown option %s", argv[*i]);
-	else if (o->value)
-		json_object_set_new(c->args, name, json_string(value_of(argc, argv, i, equals)));
-	else
-		json_object_set_new(c->args, name, json_true());
+	if (!o->value && equals) // --dry-run=no must not be a dry run
+		wrong("--%s takes no value", name);
+	if (o->value)
+		value = value_of(argc, argv, i, equals ? equals + 1 : NULL);
+	if (o == &general[GENERAL_JSON])
+		c->json = true;
+	else if (o == &general[GENERAL_HELP])
+		c->help = true;
+	else if (o == &general[GENERAL_SOCKET])
+		c->socket = value;
+	else if (json_object_set_new(c->args, name, value ? json_string(value) : json_true()))
+		wrong("--%s is not valid UTF-8", name);
 }
 
 static void parse(struct command *c, int argc, char **argv)

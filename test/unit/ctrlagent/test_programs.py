@@ -242,7 +242,9 @@ class Programs(unittest.TestCase):
         self.assertIn('--dry-run', self.weft('apply', '--help'))
         self.assertIn('fdb add', self.weft('fdb', '--help'))
         for wrong in (['frobnicate'], ['help', 'frobnicate'], ['flow', 'list'], ['tenant', 'list', 'a', 'b'],
-                      ['--frob'], ['show', '--dry-run'], ['flow', 'list', 'red', '--table']):
+                      ['--frob'], ['show', '--dry-run'], ['flow', 'list', 'red', '--table'],
+                      ['apply', '--dry-run=no'], ['show', '--json=no'], ['--help=no'],
+                      ['fdb', 'del', 'red', '02:00:00:00:00:01', '--vlan', os.fsdecode(b'\xff')]):
             self.weft(*wrong, status=2)
         self.assertIn('usage: weft flow list TENANT', self.weft('flow', 'list', status=2))
         for wrong in (['tenant', 'list', 'nobody'], ['apply', '/no/such/file'],
