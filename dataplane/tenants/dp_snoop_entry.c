@@ -161,7 +161,7 @@ struct dp_snoop_entry *dp_snoop_entry_new(
 		return NULL;
 	}
 	if (link)
-		link->groups++;
+		LIST_INSERT_HEAD(&link->groups, e, of_link);
 	e->next = *chain;
 	__atomic_store_n(chain, e, __ATOMIC_RELEASE);
 	return e;
@@ -173,7 +173,7 @@ void dp_snoop_entry_remove(struct dp_snoop *s, struct dp_snoop_entry **at)
 
 	__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
 	if (e->link) {
-		e->link->groups--;
+		LIST_REMOVE(e, of_link);
 		s->stats.groups--;
 	} else {
 		s->stats.links--;

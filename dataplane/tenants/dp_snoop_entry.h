@@ -5,6 +5,8 @@
 
 #include "tenants/dp_snoop_table.h"
 
+#include <sys/queue.h>
+
 #define DP_SNOOP_CHAINS 1024u
 // How many groups have a member at a port.
 struct dp_snoop_port {
@@ -31,8 +33,10 @@ struct dp_snoop_entry {
 	bool dirty; // the list does not say what the members say
 	unsigned n, room;
 	struct dp_snoop_member *member;
-	uint32_t groups; // a link's, from here on
-	bool heard;      // a querier was, in the second before
+	LIST_ENTRY(dp_snoop_entry) of_link; // a group's: the others there
+	// A link's, from here on.
+	LIST_HEAD(dp_snoop_groups, dp_snoop_entry) groups;
+	bool heard; // a querier was, in the second before
 	uint32_t settled_s;
 	uint32_t next_query_s;
 	unsigned startup;

@@ -115,10 +115,10 @@ static struct dp_snoop_entry *link_get(struct dp_snoop *s, bool v6, uint16_t vla
 
 static void publish_groups(struct dp_snoop *s, const struct dp_snoop_entry *link)
 {
-	for (unsigned i = 0; link->groups && i < dp_snoop_chains(s); i++)
-		for (struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
-			if (e->link == link)
-				dp_snoop_publish(s, e);
+	struct dp_snoop_entry *e;
+
+	LIST_FOREACH (e, &link->groups, of_link)
+		dp_snoop_publish(s, e);
 }
 
 static void heard_router(struct dp_snoop *s, const struct dp_snoop_news *news, uint32_t now)
@@ -246,7 +246,7 @@ static bool is_idle(const struct dp_snoop_entry *link, uint32_t now)
 	for (unsigned i = 0; i < link->n; i++)
 		if (link->member[i].expires_s > now)
 			return false;
-	return link->vlan && !link->groups;
+	return link->vlan && LIST_EMPTY(&link->groups);
 }
 
 static void fix_routers(struct dp_snoop *s, struct dp_snoop_entry *link, uint32_t now)
@@ -313,12 +313,13 @@ static void start_over(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t no
 // The querier is silent: we ask instead, and nobody is forgotten before he could answer.
 static void take_over(struct dp_snoop *s, struct dp_snoop_entry *link, uint32_t now)
 {
+	struct dp_snoop_entry *e;
+
 	start_over(s, link, now);
-	for (unsigned i = 0; i < dp_snoop_chains(s); i++)
-		for (struct dp_snoop_entry *e = s->chain[i]; e; e = e->next)
-			for (unsigned k = 0; e->link == link && k < e->n; k++)
-				if (e->member[k].expires_s < now + SETTLE_OWN_S)
-					e->member[k].expires_s = now + SETTLE_OWN_S;
+	LIST_FOREACH (e, &link->groups, of_link)
+		for (unsigned k = 0; k < e->n; k++)
+			if (e->member[k].expires_s < now + SETTLE_OWN_S)
+				e->member[k].expires_s = now + SETTLE_OWN_S;
 }
 
 static void link_second(struct dp_snoop *s, struct dp_snoop_entry *e, uint32_t now)
