@@ -4,6 +4,7 @@
 #include "flowtable/rules/monitor.h"
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -12,16 +13,12 @@
 // False: no memory.
 static bool page_add(struct ft_txn *t)
 {
-	uint32_t room = t->pages_room ? 2 * t->pages_room : 4;
-	struct ft_op **page = t->page;
+	struct ft_op **page =
+		ft_vector_reserve(t->page, t->pages, &t->pages_room, 4, sizeof(struct ft_op *));
 
-	if (t->pages == t->pages_room) {
-		page = realloc(page, room * sizeof(struct ft_op *));
-		if (!page)
-			return false;
-		t->page = page;
-		t->pages_room = room;
-	}
+	if (!page)
+		return false;
+	t->page = page;
 	page[t->pages] = malloc(FT_OPS_PAGE * sizeof(struct ft_op));
 	if (!page[t->pages])
 		return false;

@@ -8,6 +8,7 @@
 #include "flowtable/classifier/plan.h"
 
 #include "flowtable/classifier/tree.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -282,20 +283,18 @@ static bool fill(struct plan *p, struct ft_tuple *t, struct ft_garbage_list *gar
 
 static bool plan_push(struct plan *p, struct ft_tuple *t)
 {
-	if (t && p->n == p->room) {
-		uint32_t room = p->room ? 2 * p->room : FT_PLAN_TUPLES;
-		struct ft_tuple **v = realloc(p->tuple, room * sizeof(struct ft_tuple *));
+	struct ft_tuple **v;
 
-		if (!v) {
-			ft_tuple_free(t);
-			return false;
-		}
-		p->tuple = v;
-		p->room = room;
+	if (!t)
+		return false;
+	v = ft_vector_reserve(p->tuple, p->n, &p->room, FT_PLAN_TUPLES, sizeof(struct ft_tuple *));
+	if (!v) {
+		ft_tuple_free(t);
+		return false;
 	}
-	if (t)
-		p->tuple[p->n++] = t;
-	return t;
+	p->tuple = v;
+	p->tuple[p->n++] = t;
+	return true;
 }
 
 // One tuple. False: no memory.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/classifier/shape.h"
 
+#include "flowtable/vector.h"
+
 #include <stdlib.h>
 
 void ft_shapes_init(struct ft_shapes *s, uint64_t seed)
@@ -54,19 +56,14 @@ static struct ft_shape *shape_new(const struct weft_match *m)
 	return shape;
 }
 
-static bool vector_reserve(struct ft_shapes *s)
+static bool list_reserve(struct ft_shapes *s)
 {
-	uint32_t room = s->room ? 2 * s->room : 8;
-	struct ft_shape **v;
+	struct ft_shape **at =
+		ft_vector_reserve(s->at, s->n, &s->room, 8, sizeof(struct ft_shape *));
 
-	if (s->n < s->room)
-		return true;
-	v = realloc(s->at, room * sizeof(struct ft_shape *));
-	if (!v)
-		return false;
-	s->at = v;
-	s->room = room;
-	return true;
+	if (at)
+		s->at = at;
+	return at;
 }
 
 struct ft_shape *ft_shapes_get(
@@ -77,7 +74,7 @@ struct ft_shape *ft_shapes_get(
 
 	if (shape)
 		return shape;
-	if (!vector_reserve(s) || !ft_idmap_reserve(&s->by_mask, garbage))
+	if (!list_reserve(s) || !ft_idmap_reserve(&s->by_mask, garbage))
 		return NULL;
 	shape = shape_new(m);
 	if (!shape)

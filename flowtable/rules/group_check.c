@@ -3,6 +3,7 @@
 #include "flowtable/rules/check.h"
 #include "flowtable/rules/group_mod.h"
 #include "flowtable/switch.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -47,7 +48,7 @@ static enum weft_error check_bucket(
 // Groups still to be visited. Chains may be long: no recursion.
 struct todo {
 	const struct ft_group **v;
-	size_t n, room;
+	uint32_t n, room;
 	uint64_t mark; // heads that bear it were found
 	bool failed;
 };
@@ -55,20 +56,16 @@ struct todo {
 static void todo_add(const struct ft_switch *sw, struct todo *todo, uint32_t id)
 {
 	struct ft_group *g = ft_group_staged(sw, id);
+	const struct ft_group **v;
 
 	if (!g || g->v.head->mark == todo->mark)
 		return;
-	if (todo->n == todo->room) {
-		size_t room = todo->room ? 2 * todo->room : 16;
-		const struct ft_group **v = realloc(todo->v, room * sizeof(*v));
-
-		if (!v) {
-			todo->failed = true;
-			return;
-		}
-		todo->v = v;
-		todo->room = room;
+	v = ft_vector_reserve(todo->v, todo->n, &todo->room, 16, sizeof(*v));
+	if (!v) {
+		todo->failed = true;
+		return;
 	}
+	todo->v = v;
 	g->v.head->mark = todo->mark;
 	todo->v[todo->n++] = g;
 }

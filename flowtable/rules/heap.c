@@ -2,6 +2,7 @@
 #include "flowtable/rules/heap.h"
 
 #include "flowtable/switch.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -36,17 +37,11 @@ static void sift_down(struct ft_heap_entry *at, uint32_t n, uint32_t i)
 
 bool ft_heap_reserve(struct ft_heap *h, uint32_t least)
 {
-	uint32_t room = h->room ? 2 * h->room : least;
-	struct ft_heap_entry *at;
+	struct ft_heap_entry *at = ft_vector_reserve(h->at, h->n, &h->room, least, sizeof(*at));
 
-	if (h->n < h->room)
-		return true;
-	at = realloc(h->at, room * sizeof(*at));
-	if (!at)
-		return false;
-	h->at = at;
-	h->room = room;
-	return true;
+	if (at)
+		h->at = at;
+	return at;
 }
 
 void ft_heap_push(struct ft_heap *h, const struct ft_rule *r, uint64_t key)

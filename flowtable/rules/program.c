@@ -5,6 +5,7 @@
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
 #include "flowtable/switch.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -18,20 +19,17 @@ struct names {
 
 static void names_add(struct names *names, uint32_t from, uint32_t id)
 {
+	uint32_t *v;
+
 	for (uint32_t i = from; i < names->n; i++)
 		if (names->v[i] == id)
 			return;
-	if (names->n == names->room) {
-		uint32_t room = names->room ? 2 * names->room : 8;
-		uint32_t *v = realloc(names->v, room * sizeof(*v));
-
-		if (!v) {
-			names->failed = true;
-			return;
-		}
-		names->v = v;
-		names->room = room;
+	v = ft_vector_reserve(names->v, names->n, &names->room, 8, sizeof(*v));
+	if (!v) {
+		names->failed = true;
+		return;
 	}
+	names->v = v;
 	names->v[names->n++] = id;
 }
 
@@ -255,7 +253,7 @@ static void users_sweep(const struct ft_switch *sw, struct ft_program_users *u)
 bool ft_program_reserve(struct ft_switch *sw, struct ft_program *p)
 {
 	struct ft_program_users *u = p->users;
-	uint32_t room, *id;
+	uint32_t *id;
 
 	if (p->learns && !ft_learn_prepare(sw, &p->instr))
 		return false;
@@ -264,15 +262,10 @@ bool ft_program_reserve(struct ft_switch *sw, struct ft_program *p)
 	// With a removal staged, an abort may bring back what a sweep would forget.
 	if (u->n > 2 * u->live + 16 && !sw->txn->removals)
 		users_sweep(sw, u);
-	if (u->n < u->room)
-		return true;
-	room = u->room ? 2 * u->room : 4;
-	id = realloc(u->id, room * sizeof(*id));
-	if (!id)
-		return false;
-	u->id = id;
-	u->room = room;
-	return true;
+	id = ft_vector_reserve(u->id, u->n, &u->room, 4, sizeof(*id));
+	if (id)
+		u->id = id;
+	return id;
 }
 
 static void users_count(struct ft_switch *sw, const struct ft_program_users *u, int by)

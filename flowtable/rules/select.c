@@ -2,6 +2,7 @@
 #include "flowtable/rules/select.h"
 
 #include "flowtable/switch.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -39,20 +40,16 @@ static bool collect(void *arg, struct ft_rule *r)
 {
 	struct collector *c = arg;
 	struct ft_selection *s = c->into;
+	struct ft_rule **v;
 
 	if (!ft_selector_wants(c->selector, r))
 		return true;
-	if (s->n == s->room) {
-		size_t room = s->room ? 2 * s->room : 16;
-		struct ft_rule **v = realloc(s->rule, room * sizeof(*v));
-
-		if (!v) {
-			s->failed = true;
-			return false;
-		}
-		s->rule = v;
-		s->room = room;
+	v = ft_vector_reserve(s->rule, s->n, &s->room, 16, sizeof(struct ft_rule *));
+	if (!v) {
+		s->failed = true;
+		return false;
 	}
+	s->rule = v;
 	s->rule[s->n++] = r;
 	return true;
 }

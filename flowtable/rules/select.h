@@ -16,7 +16,7 @@ struct ft_selector {
 
 struct ft_selection {
 	struct ft_rule **rule;
-	size_t n, room;
+	uint32_t n, room;
 	bool failed; // no memory
 };
 

@@ -3,6 +3,7 @@
 
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -15,17 +16,12 @@ void ft_triggers_init(struct ft_triggers *ts, uint64_t seed)
 
 static bool list_reserve(struct ft_triggers *ts)
 {
-	uint32_t room = ts->room ? 2 * ts->room : 16;
-	struct ft_trigger **list;
+	struct ft_trigger **list =
+		ft_vector_reserve(ts->list, ts->n, &ts->room, 16, sizeof(struct ft_trigger *));
 
-	if (ts->n < ts->room)
-		return true;
-	list = realloc(ts->list, room * sizeof(struct ft_trigger *));
-	if (!list)
-		return false;
-	ts->list = list;
-	ts->room = room;
-	return true;
+	if (list)
+		ts->list = list;
+	return list;
 }
 
 bool ft_triggers_reserve(struct ft_switch *sw)
