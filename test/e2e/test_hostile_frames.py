@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tunnel packets that lie, from a VTEP that is known: outer and inner headers cut off, lengths and options that
-do not add up, GRE with bits that NVGRE forbids, fragments of nothing. Each is in the ledger once."""
+"""Tunnel packets that lie, from a VTEP that is known, over IPv4 and IPv6: outer and inner headers cut off, lengths,
+options and extension headers that do not add up, GRE with bits that NVGRE forbids, fragments of nothing, BFD that is
+none. Each is in the ledger once."""
 import random
 import struct
 
+import pytest
 from scapy.contrib.igmp import IGMP
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
 from scapy.layers.inet6 import (ICMPv6MLQuery2, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6NDOptMTU,
-                                ICMPv6NDOptSrcLLAddr, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
-                                IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, RouterAlert)
+                                ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPv6, IPv6ExtHdrDestOpt,
+                                IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, RouterAlert)
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
@@ -16,7 +18,7 @@ from lab.wait import wait_until
 from lab.weft import WeftHost
 
 MAC1, MAC2 = '02:00:00:00:00:01', '02:00:00:00:00:02'
-VNI, VSID = 5001, 0xabcde
+VNI, VSID, BFD_VNI = 5001, 0xabcde, 77
 ROUNDS, BURST = 10, 30  # a burst fits the uplink's socket
 
 
@@ -58,36 +60,107 @@ def spoil(rng, frame):
     return bytes(b)
 
 
-def outer_frame(rng, to, inner):
-    """`inner` in some encapsulation, or in what is nearly one."""
-    def vxlan(**ip):
-        return to(**ip) / UDP(sport=50000, dport=4789, chksum=0) / Raw(struct.pack('!II', 8 << 24, VNI << 8) + inner)
+def in_vxlan(vni, inner):
+    return UDP(sport=50000, dport=4789, chksum=0) / Raw(struct.pack('!II', 8 << 24, vni << 8) + inner)
 
-    def nvgre(flags, between=b''):
-        return to(proto=47) / Raw(struct.pack('!HH', flags, 0x6558) + between + struct.pack('!I', VSID << 8) + inner)
-    options = rng.choice((b'\x01', b'\x94\x04\0\0', b'\x83\x07\x04\1\2\3\4', b'\x07\xff\xff'))
+
+def in_nvgre(flags, between, inner):
+    return Raw(struct.pack('!HH', flags, 0x6558) + between + struct.pack('!I', VSID << 8) + inner)
+
+
+def in_some(rng, inner):
+    """(protocol, payload) of some encapsulation, or of what is nearly one."""
     return rng.choice((
-        vxlan, vxlan, lambda: nvgre(0x2000), lambda: nvgre(rng.choice((0xa000, 0x3000, 0x6000, 0x2001)), bytes(4)),
-        lambda: vxlan(options=[IPOption(options)]),
-        lambda: vxlan(flags='MF', id=rng.randrange(4), frag=rng.choice((0, 2, 8000))),
-        lambda: to() / ICMP(type=3, code=4, nexthopmtu=68) / inner[14:42]))()
+        (17, in_vxlan(VNI, inner)), (17, in_vxlan(VNI, inner)), (17, in_vxlan(BFD_VNI, inner)), (47, in_nvgre(0x2000, b'', inner)),
+        (47, in_nvgre(rng.choice((0xa000, 0x3000, 0x6000, 0x2001)), bytes(4), inner))))
 
 
-def test_each_is_accounted_for(lab, fabric):
+def bfd(rng, dport):
+    """A control packet (RFC 5880, 4.1), to a session that is perhaps not there."""
+    state, yours = rng.randrange(4), rng.choice((0, rng.getrandbits(32)))
+    return UDP(sport=49152, dport=dport) / Raw(struct.pack(
+        '!BBBBIIIII', 0x20 | rng.randrange(32), state << 6 | rng.choice((0, 0x20, 0x10, 0x04, 0x3f)), rng.choice((0, 3)), 24,
+        rng.choice((0, 7)), yours, 100000, rng.choice((0, 1, 100000)), 0))
+
+
+class Over4:
+    """What may come over IPv4."""
+
+    def __init__(self, src, dst):
+        self.src, self.dst = src, dst
+
+    def ip(self, proto, **more):
+        return IP(src=self.src, dst=self.dst, proto=proto, **more)
+
+    def encapsulated(self, rng, inner):
+        proto, payload = in_some(rng, inner)
+        option = rng.choice((b'\x01', b'\x94\x04\0\0', b'\x83\x07\x04\1\2\3\4', b'\x07\xff\xff'))
+        return rng.choice((
+            {}, {}, {}, {'options': [IPOption(option)]},
+            {'flags': 'MF', 'id': rng.randrange(4), 'frag': rng.choice((0, 2, 8000))})), proto, payload
+
+    def frame(self, rng, inner):
+        more, proto, payload = self.encapsulated(rng, inner)
+        return rng.choice((
+            self.ip(proto, **more) / payload, self.ip(proto, **more) / payload,
+            self.ip(1) / ICMP(type=3, code=4, nexthopmtu=68) / inner[14:42],
+            self.ip(17, ttl=255) / bfd(rng, rng.choice((3784, 4784)))))
+
+
+class Over6:
+    """And over IPv6."""
+
+    def __init__(self, src, dst):
+        self.src, self.dst = src, dst
+
+    def ip(self, proto, ext=None):
+        if ext is None:
+            return IPv6(src=self.src, dst=self.dst, nh=proto, hlim=255)
+        ext.lastlayer().nh = proto
+        return IPv6(src=self.src, dst=self.dst) / ext
+
+    def extensions(self, rng):
+        return rng.choice((
+            None, None, None, IPv6ExtHdrHopByHop(), IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(),
+            IPv6ExtHdrRouting(addresses=[self.dst], segleft=rng.randrange(2)), IPv6ExtHdrFragment(id=1),
+            IPv6ExtHdrFragment(m=1, id=rng.randrange(4), offset=rng.choice((0, 2, 8000))),
+            IPv6ExtHdrFragment(m=0, id=rng.randrange(4), offset=rng.choice((1, 2, 8191))),
+            IPv6ExtHdrDestOpt() / IPv6ExtHdrFragment(m=1, id=9)))
+
+    def frame(self, rng, inner):
+        proto, payload = in_some(rng, inner)
+        return rng.choice((
+            self.ip(proto, self.extensions(rng)) / payload, self.ip(proto, self.extensions(rng)) / payload,
+            self.ip(58) / ICMPv6PacketTooBig(mtu=68) / (self.ip(proto) / payload),
+            self.ip(17) / bfd(rng, rng.choice((3784, 4784)))))
+
+
+def bfd_inside(rng):
+    """As RFC 8971 has it."""
+    return bytes(Ether(src=MAC2, dst='00:52:02:00:00:00') / IP(src='10.0.0.2', dst='127.0.0.1', ttl=255) / bfd(rng, 3784))
+
+
+@pytest.mark.parametrize('family, mode', [(4, None), (4, 'vxlan'), (6, 'multihop'), (6, 'vxlan')])
+def test_each_is_accounted_for(lab, fabric, family, mode):
     peer = lab.namespace('peer')
     vtep = fabric.attach(peer, 2)
     host = WeftHost(lab, fabric, 1)
+    own = host.vtep
+    if family == 6:
+        vtep, own = fabric.attach6(peer, 2), host.add_ipv6(alone=True)
     host.config['host']['reassemble'] = 64
+    if mode:
+        host.config['host']['bfd'] = {'mode': mode, 'interval': 50, **({'vni': BFD_VNI} if mode == 'vxlan' else {})}
     host.tenant('red', vni=VNI, vteps=[vtep], suppress=True, inner_vlan=True, multicast={'snoop': True})
     host.tenant('blue', vsid=VSID, vteps=[vtep])
     for tenant in ('red', 'blue'):
         host.vm(tenant, tenant, 1, '10.0.0.1/24', MAC1)
     host.up()
     rng, sent, good = random.Random(1), 0, inner_frames()
-    link = Ether(src=peer.mac('eth0'), dst=host.ns.mac('eth0'))
+    link, over = Ether(src=peer.mac('eth0'), dst=host.ns.mac('eth0')), (Over6 if family == 6 else Over4)(vtep, own)
 
-    def to(**ip):
-        return link / IP(src=vtep, dst=host.vtep, **ip)
+    def inner():
+        return spoil(rng, rng.choice((*good, bfd_inside(rng))))
 
     def received():
         return sum(t['received'] for t in host.json('drops')['tenants'])
@@ -95,10 +168,11 @@ def test_each_is_accounted_for(lab, fabric):
     with peer.raw('eth0') as port:
         for _ in range(ROUNDS):
             for _ in range(BURST):
-                port.send(spoil(rng, bytes(outer_frame(rng, to, spoil(rng, rng.choice(good))))))
+                port.send(spoil(rng, bytes(link / over.frame(rng, inner()))))
             sent += BURST
             wait_until(lambda: received() - before >= sent, what='every frame in the ledger')
     drops = host.drops()
     for reason in ('outer-bad-ip', 'outer-bad-udp', 'nvgre-bad-flags', 'unknown-network'):
         assert drops.get(reason), (reason, drops)
+    assert all(s['state'] != 'up' for s in host.json('bfd'))
     host.check_balance()

@@ -29,7 +29,8 @@ class Fabric:
         self.ns.address('fabric', f'{UNDERLAY.format(254)}/{PREFIX_LENGTH}')
         self.ns.offloads_off('fabric')
         # Where bridges pass frames to a firewall, that drops wrong ones and puts fragments together.
-        self.ns.run('sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0', check=False)
+        for call in ('iptables', 'ip6tables'):
+            self.ns.run('sysctl', '-qw', f'net.bridge.bridge-nf-call-{call}=0', check=False)
         self.address = UNDERLAY.format(254)
         self.cables = {}
 
