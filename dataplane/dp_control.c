@@ -139,6 +139,12 @@ static int dp_control_host(struct dp *dp)
 	return dp_host_set(dp, &host, why) ? -1 : 0;
 }
 
+static int dp_control_no_memory(void)
+{
+	DP_LOG(ERR, "out of memory: more --mem or fewer --workers");
+	return -1;
+}
+
 static int dp_control_workers(struct dp *dp)
 {
 	unsigned lcore, id = 0;
@@ -147,11 +153,11 @@ static int dp_control_workers(struct dp *dp)
 		rte_ring_create_elem("weft-bfd", sizeof(struct weft_ip) + OVERLAY_BFD_LEN,
 			DP_BFD_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (!dp->bfd.received)
-		return -1;
+		return dp_control_no_memory();
 	for (unsigned i = 0; i < dp->opt.workers; i++) {
 		dp->worker[i] = dp_worker_new(dp, i);
 		if (!dp->worker[i])
-			return -1;
+			return dp_control_no_memory();
 	}
 	dp_workers_prepare(dp);
 	RTE_LCORE_FOREACH_WORKER(lcore)
@@ -177,8 +183,10 @@ int dp_control_start(struct dp *dp)
 	dp->rcu = dp_rcu_new(dp->opt.workers);
 	dp->nobody = dp_tenant_nobody(dp);
 	dp->learn = dp_learn_new();
-	if (!dp->pool || !dp->rcu || !dp->nobody || !dp->learn)
+	if (!dp->pool)
 		return -1;
+	if (!dp->rcu || !dp->nobody || !dp->learn)
+		return dp_control_no_memory();
 	if (dp_control_host(dp) || dp_control_workers(dp))
 		return -1;
 	dp->punt = dp_punt_new(dp, dp->opt.punt_socket);

@@ -171,7 +171,7 @@ bool dp_reasm_set(struct dp *dp, unsigned datagrams)
 			dp_reasm_end(fresh[i]);
 		return false;
 	}
-	for (unsigned i = 0; i < dp->opt.workers; i++) {
+	for (unsigned i = 0; i < dp->opt.workers && dp->worker[i]; i++) {
 		struct dp_reasm *old = dp->worker[i]->reasm;
 
 		__atomic_store_n(&dp->worker[i]->reasm, fresh[i], __ATOMIC_RELEASE);

@@ -2,6 +2,7 @@
 """The data plane without an agent: driven over its control socket, held against Linux."""
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from lab.bare import BareHost, connect_vms, pair
 from lab.linuxvx import LinuxVxlanHost
 from lab.traffic import Pinger, iperf3, mbits, ping, wait_ping
 from lab.wait import wait_until
+from lab.weft import program
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether, GRE
 from scapy.layers.vxlan import VXLAN
@@ -27,6 +29,14 @@ def lost(pinger):
     seen = {int(n) for n in re.findall(r'icmp_seq=(\d+) ', pinger._process.output())}
     assert len(seen) > 50, 'no traffic to speak of'
     return sorted(set(range(1, max(seen))) - seen)
+
+
+@pytest.mark.parametrize('options, why', [([], 'packet buffers'), (['--mbufs', '4096', '--workers', '32'], 'out of memory')])
+def test_too_little_memory_is_told(tmp_path, options, why):
+    """By the last line, and with status 1: what was made until then is taken down again."""
+    args = ['--no-huge', '--idle-sleep', '100', '--mem', '32', '--socket', tmp_path / 's', '--punt-socket', tmp_path / 'p']
+    done = subprocess.run([program('weft-dataplane'), *args, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and why in done.stderr.splitlines()[-1], done
 
 
 @pytest.mark.parametrize('kind', ['tap', 'af_packet'])
