@@ -207,8 +207,9 @@ struct cli_server *cli_server_new(struct agent *agent, const char *path, char **
 		free(target);
 		return s;
 	}
-	*error = errno == EADDRINUSE ? agent_format("%s: another agent has it", path)
-				     : agent_strdup(why);
+	*error = !errno ? agent_strdup(why)
+			: agent_format("%s: %s", path,
+				  errno == EADDRINUSE ? "another agent has it" : strerror(errno));
 	free(target);
 	free(s);
 	return NULL;

@@ -296,21 +296,33 @@ static void read_map(
 
 // ---- documents
 
-static void syntax_error(struct config_reader *r, const yaml_parser_t *parser)
+static bool begins_with_tab(const char *text, size_t bytes, size_t line)
+{
+	const char *at = text, *end = text + bytes;
+
+	while (line-- && at)
+		at = (at = memchr(at, '\n', (size_t)(end - at))) ? at + 1 : NULL;
+	while (at && at < end && *at == ' ')
+		at++;
+	return at && at < end && *at == '\t';
+}
+
+static void syntax_error(
+	struct config_reader *r, const yaml_parser_t *parser, const char *text, size_t bytes)
 {
 	yaml_mark_t mark = parser->problem_mark;
 
-	error_at(r, mark, "", "not valid YAML: %s%s%s", parser->problem ? parser->problem : "?",
-		parser->context ? " " : "", parser->context ? parser->context : "");
+	if (begins_with_tab(text, bytes, mark.line))
+		error_at(r, mark, "", "not valid YAML: a tab, expected spaces");
+	else
+		error_at(r, mark, "", "not valid YAML: %s%s%s",
+			parser->problem ? parser->problem : "?", parser->context ? " " : "",
+			parser->context ? parser->context : "");
 }
 
-static bool read_document(
-	struct walk *w, yaml_parser_t *parser, const struct schema *schema, void *out)
+// It could be loaded.
+static bool read_document(struct walk *w, const struct schema *schema, void *out)
 {
-	if (!yaml_parser_load(parser, &w->doc)) {
-		syntax_error(w->r, parser);
-		return false;
-	}
 	yaml_node_t *root = yaml_document_get_root_node(&w->doc);
 	if (root)
 		read_map(w, root, schema, out, "");
@@ -329,10 +341,12 @@ bool config_read(struct config_reader *r, const struct schema *schema, void *out
 	if (!yaml_parser_initialize(&parser))
 		abort(); // out of memory
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-	if (read_document(&w, &parser, schema, out)) {
+	if (!yaml_parser_load(&parser, &w.doc)) {
+		syntax_error(r, &parser, text, bytes);
+	} else if (read_document(&w, schema, out)) {
 		struct walk second = {.r = r};
 		if (!yaml_parser_load(&parser, &second.doc)) {
-			syntax_error(r, &parser);
+			syntax_error(r, &parser, text, bytes);
 		} else {
 			if (yaml_document_get_root_node(&second.doc))
 				error_at(r, second.doc.start_mark, "", "a second document");

@@ -187,7 +187,10 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	}
 	int s = connect_unix(dpc->control_path, SOCK_STREAM);
 	if (s < 0) {
-		retry_later(dpc, strerror(-s));
+		char why[sizeof(dpc->why)];
+		snprintf(why, sizeof(why), "%s (is weft-dataplane running? it is tried again)",
+			strerror(-s));
+		retry_later(dpc, why);
 		return;
 	}
 	control_open(dpc, s);

@@ -37,6 +37,9 @@ static void release(struct execution *e)
 static char *reason(enum weft_error error, const char *text)
 {
 	const char *what = weft_error_text(error);
+
+	if (error == WEFT_E_MALFORMED && text[0])
+		return agent_strdup(text); // what is wrong with it, to who wrote no message
 	bool more = text[0] && strcmp(text, what) != 0;
 
 	return agent_format("%s%s%s", what, more ? ": " : "", more ? text : "");

@@ -73,10 +73,11 @@ struct way {
 	uint32_t weight;
 };
 
-// The usable ways of a route; if there is none, `why` says what was wrong with the last.
+// The usable ways of a route; if there is none, the result says what was wrong with the last.
 static unsigned ways_of(const struct view *v, const struct resolve_config *c,
-	const struct view_route *r, struct way ways[VIEW_HOPS_MAX], const char **why)
+	const struct view_route *r, struct way ways[VIEW_HOPS_MAX], struct resolve_result *result)
 {
+	const char **why = &result->why;
 	unsigned n = 0;
 
 	*why = "no way in the route";
@@ -96,6 +97,7 @@ static unsigned ways_of(const struct view *v, const struct resolve_config *c,
 		else
 			*why = "the route leads to an interface that is no uplink";
 	}
+	result->leads_to = !n && r->hop_count ? r->hops[r->hop_count - 1].link : 0;
 	return n;
 }
 
@@ -212,7 +214,7 @@ static void resolve_group(const struct view *v, const struct resolve_config *c,
 	const struct view_route *r = best_route(v, c, group);
 	struct way ways[VIEW_HOPS_MAX];
 
-	if ((!r || !ways_of(v, c, r, ways, &result->why)) && !default_way(v, c, &nh->src, ways)) {
+	if ((!r || !ways_of(v, c, r, ways, result)) && !default_way(v, c, &nh->src, ways)) {
 		nh->flags = WEFT_NEXTHOP_NO_ROUTE;
 		result->why = "no uplink has a link";
 		return;
@@ -245,7 +247,7 @@ void resolve(const struct view *v, const struct resolve_config *config, const st
 	else if (r->dead_end)
 		result->why = "the route is a dead end";
 	else
-		n = ways_of(v, config, r, ways, &result->why);
+		n = ways_of(v, config, r, ways, result);
 	if (!n) {
 		result->nexthop.flags = WEFT_NEXTHOP_NO_ROUTE;
 		return;

@@ -27,6 +27,7 @@ struct resolve_result {
 	struct weft_ipc_nexthop nexthop;
 	unsigned paths; // that there are; 0: none
 	int link;       // that the packets leave by; 0: none
+	int leads_to;   // that the route says, and that cannot be used; 0: none
 	struct weft_ip
 		gateway;    // whom the neighbour table is asked for: gateway, or the VTEP itself
 	bool stale;         // the neighbour is usable but not confirmed

@@ -324,7 +324,9 @@ void underlay_stop(struct underlay *u)
 void underlay_each(const struct underlay *u, underlay_each_fn each, void *arg)
 {
 	VEC_FOR_EACH (t, &u->targets) {
-		const struct view_link *l = view_link_by_index(u->view, t->result.link);
+		const struct resolve_result *r = &t->result;
+		const struct view_link *l =
+			view_link_by_index(u->view, r->link ? r->link : r->leads_to);
 		each(arg, &t->result, l ? l->name : "");
 	}
 }

@@ -134,6 +134,8 @@ static const struct {
 	{"", "weft.yaml:1:1: the file is empty"},
 	{"host: [", "weft.yaml:2:1: not valid YAML: did not find expected node content while "
 		    "parsing a flow node"},
+	{HOST "tenants:\n  \t- {name: red}\n",
+		"weft.yaml:3:3: not valid YAML: a tab, expected spaces"},
 	{"- a\n", "weft.yaml:1:1: expected a mapping, got a list"},
 	{"uplinks: []\n", "weft.yaml:1:1: host: missing, expected a mapping"},
 	{HOST "---\na: 1\n", "weft.yaml:2:1: a second document"},

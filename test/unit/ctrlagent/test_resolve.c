@@ -152,6 +152,7 @@ static void test_no_route(void **state)
 	expect_no_route("10.0.0.1", "the route is a dead end");
 	add_route("10.2.0.0", 16, DUMMY, NULL);
 	expect_no_route("10.2.0.1", "the route leads to an interface that is no uplink");
+	assert_int_equal(run("10.2.0.1").leads_to, DUMMY);
 	view.links.at[0].up = false;
 	expect_no_route("172.16.0.2", "the interface is down");
 	config.own4 = (struct weft_ip){0};
