@@ -20,11 +20,10 @@
 #define DP_HUGE_PAGE ((size_t)2 << 20)
 
 // A burst of one queue, up to what is to be sent, which waits.
-static inline unsigned dp_worker_burst(
-	struct dp_worker *w, struct dp_port *port, uint16_t queue, unsigned max)
+static inline unsigned dp_worker_burst(struct dp_worker *w, struct dp_port *port, uint16_t queue)
 {
 	struct rte_mbuf *m[DP_RX_BURST];
-	unsigned n = dp_port_rx(port, queue, m, max);
+	unsigned n = dp_port_rx(port, queue, m, DP_RX_BURST);
 
 	if (!n)
 		return 0;
@@ -37,8 +36,7 @@ static inline unsigned dp_worker_burst(
 
 unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
 {
-	unsigned max = port->dev == DP_NO_DEV ? DP_RX_BURST : DP_RX_BURST_NIC;
-	unsigned n = dp_worker_burst(w, port, queue, max), total = n;
+	unsigned n = dp_worker_burst(w, port, queue), total = n;
 
 	if (unlikely(port->bond && tend))
 		dp_bond_tend(w, port, queue);
@@ -47,8 +45,8 @@ unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t q
 	if (w->tx.spread) {
 		uint64_t until = w->now_ns + DP_GATHER_NS;
 
-		while (n == max && w->tx.n + max <= DP_TX_LIST && w->now_ns < until)
-			total += n = dp_worker_burst(w, port, queue, max);
+		while (n == DP_RX_BURST && w->tx.n + DP_RX_BURST <= DP_TX_LIST && w->now_ns < until)
+			total += n = dp_worker_burst(w, port, queue);
 	}
 	dp_tx_flush(w);
 	return total;

@@ -30,9 +30,9 @@
 
 #include <rte_ring.h>
 
-#define DP_RX_BURST 64u     // at most, so that what a kernel gave as one stays together
-#define DP_RX_BURST_NIC 32u // of a device of DPDK's
-#define DP_TX_BURST 64u     // that a device is given at once
+#define DP_RX_BURST                                                                                \
+	64u // at most: what a kernel gave as one stays together, loads of many packets overlap
+#define DP_TX_BURST 64u // that a device is given at once
 #define DP_TX_LIST 256u
 #define DP_GATHER_NS 8000u
 #define DP_CLONES 512u  // packets that groups may copy at once
