@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,6 +168,9 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	struct cli_server *s = arg;
 
 	if (s->count == CLI_MAX_CONNECTIONS) {
+		static const char full[] =
+			"{\"error\":\"too many commands at once\",\"status\":1}\n";
+		send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 		close(fd);
 		return;
 	}

@@ -201,7 +201,7 @@ static void make_absolute(const char **path)
 
 // ---- talking to the agent
 
-static FILE *open_agent(const char *path)
+static int open_agent(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -215,10 +215,22 @@ static FILE *open_agent(const char *path)
 					: " (is weft-agent running? --socket names another)");
 		exit(1);
 	}
-	return fdopen(fd, "r+");
+	return fd;
 }
 
-static void send_command(FILE *agent, const struct command *c)
+// One that has closed may have said why.
+static void send_text(int agent, const char *text)
+{
+	ssize_t n = 0;
+
+	for (size_t left = strlen(text); left; left -= (size_t)n, text += n) {
+		n = send(agent, text, left, MSG_NOSIGNAL);
+		if (n < 0)
+			return;
+	}
+}
+
+static void send_command(int agent, const struct command *c)
 {
 	json_t *cmd = json_array();
 
@@ -229,9 +241,10 @@ static void send_command(FILE *agent, const struct command *c)
 	json_t *request = json_pack("{s:o, s:O}", "cmd", cmd, "args", c->args);
 	if (!request)
 		wrong("the command is not valid UTF-8");
-	json_dumpf(request, agent, JSON_COMPACT);
-	fputc('\n', agent);
-	fflush(agent);
+	char *text = json_dumps(request, JSON_COMPACT);
+	send_text(agent, text);
+	send_text(agent, "\n");
+	free(text);
 	json_decref(request);
 }
 
@@ -286,8 +299,9 @@ int main(int argc, char **argv)
 	check(&c, v, used);
 	if (strcmp(v->noun, "apply") == 0 && c.count > used)
 		make_absolute(&c.words[used]);
-	FILE *agent = open_agent(c.socket);
-	send_command(agent, &c);
+	int fd = open_agent(c.socket);
+	send_command(fd, &c);
+	FILE *agent = fdopen(fd, "r");
 	int status = print_answer(agent);
 	fclose(agent);
 	json_decref(c.args);

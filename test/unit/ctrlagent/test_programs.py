@@ -257,6 +257,19 @@ class Programs(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (1, ''))
         self.assertIn(self.path('none'), done.stderr)
 
+    def test_too_many_commands_at_once(self):
+        held = [socket.socket(socket.AF_UNIX) for _ in range(32)]
+        for s in held:
+            s.connect(self.path('agent'))
+        try:
+            self.wait(lambda: 'too many commands at once' in subprocess.run(
+                [WEFT, '--socket', self.path('agent'), 'version'], capture_output=True, text=True, check=False).stderr)
+        finally:
+            for s in held:
+                s.close()
+        self.wait(lambda: subprocess.run([WEFT, '--socket', self.path('agent'), 'version'],
+                                         capture_output=True, check=False).returncode == 0)
+
     def test_malformed_requests(self):
         for line in (b'x\n', b'{}\n', b'{"cmd": 5}\n', b'{"cmd": [5]}\n', b'{"cmd": ["flow"]}\n',
                      b'[]\n', b'\n', b'{"cmd": ["show"], "args": 1}\n'):
