@@ -22,20 +22,22 @@ struct ft_behind_ip {
 	unsigned bytes;
 };
 
+// From a table, not by branches: where flows of TCP and UDP come mixed, which of them the next one
+// is cannot be guessed, and a wrong guess costs more than all else that is done here.
 static inline struct ft_behind_ip ft_behind_ipv4(uint8_t proto)
 {
-	switch (proto) {
-	case FT_PROTO_TCP:
-		return (struct ft_behind_ip){FT_FRAME_TCP4, FT_TCP_BYTES};
-	case FT_PROTO_UDP:
-		return (struct ft_behind_ip){FT_FRAME_UDP4, 8};
-	case FT_PROTO_ICMP:
-		return (struct ft_behind_ip){FT_FRAME_ICMP4, 8};
-	case FT_PROTO_SCTP:
-		return (struct ft_behind_ip){FT_FRAME_UDP4, 12};
-	default:
-		return (struct ft_behind_ip){FT_FRAME_BARE4, 0};
-	}
+#define SAYS(kind, bytes) (FT_FRAME_BARE4 - (kind) + ((bytes) << 2))
+	static const uint8_t says[256] = {
+		[FT_PROTO_TCP] = SAYS(FT_FRAME_TCP4, FT_TCP_BYTES),
+		[FT_PROTO_UDP] = SAYS(FT_FRAME_UDP4, 8),
+		[FT_PROTO_ICMP] = SAYS(FT_FRAME_ICMP4, 8),
+		[FT_PROTO_SCTP] = SAYS(FT_FRAME_UDP4, 12),
+	};
+#undef SAYS
+	uint8_t it = says[proto];
+
+	static_assert(FT_FRAME_BARE4 == 3, "the last of IPv4, and two bits");
+	return (struct ft_behind_ip){(enum ft_frame_kind)(FT_FRAME_BARE4 - (it & 3)), it >> 2};
 }
 
 // Behind an Ethernet header and `tag` bytes, with FT_IPV4_MIN more to look at: an IPv4 header
