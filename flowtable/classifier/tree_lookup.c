@@ -29,51 +29,77 @@ static inline uint32_t min32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+// The first rank of the lanes that fit; a larger number than any: none does.
+static inline uint32_t first_rank(uint32_t fits, const uint32_t *rank)
+{
+	return rank[__builtin_ctz(fits | 1u << FT_TREE_BLOCK)] | -(uint32_t)!fits;
+}
+static_assert(FT_TREE_BLOCK < FT_TREE_BEYOND, "a rank is read behind the last");
+
 // The blocks number `block` of the leaves. Lanes are in the order of their ranks, so the first that
-// fits is the leaf's; those that have none, and more blocks, stay.
+// fits is the leaf's; those that have none, and more blocks, stay. No branch, for what one key
+// finds the next does not, and nothing is written to where only the comparison tells.
 static inline __attribute__((always_inline)) void compare_blocks(
 	struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form form, uint32_t block)
 {
-	uint32_t at = block * ft_tree_block_words(p, FT_TREE_BLOCK);
+	const uint32_t *lanes_at = w->tree->lane + block * ft_tree_block_words(p, FT_TREE_BLOCK);
 	uint32_t ranks = ft_form_wide(form) * (form.brief ? 1 : 2);
+	_Atomic(struct ft_rule *) *rule = w->tree->rule;
 	struct ft_lanes_masks masks;
-	unsigned left = 0;
+	unsigned n_there = w->n_there;
+	uint64_t missed = 0;
 
 	ft_lanes_masks(&masks, w->tree, p, form);
-	for (unsigned j = 0; j < w->n_there; j++) {
+	for (unsigned j = 0; j < n_there; j++) {
 		unsigned i = w->there[j];
 		const struct ft_node *leaf = w->at[i];
 		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
 		uint32_t n = min32(lanes, FT_TREE_BLOCK);
-		const uint32_t *lane = w->tree->lane + leaf->at + at;
+		const uint32_t *lane = lanes_at + leaf->at;
 		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i]);
-		uint32_t rank = lane[ranks * n + (uint32_t)__builtin_ctz(fits | 1u << (n - 1))];
+		uint32_t best = min32(w->best[i], first_rank(fits, lane + ranks * n));
 
-		w->best[i] = min32(w->best[i], fits ? rank : FT_NODE_NONE);
-		w->there[left] = (uint8_t)i;
-		left += (unsigned)!fits & (lanes > FT_TREE_BLOCK);
+		w->best[i] = best;
+		__builtin_prefetch(&rule[best]);
+		missed |= (uint64_t)((unsigned)!fits & (lanes > FT_TREE_BLOCK)) << i;
 	}
-	w->n_there = left;
+	for (w->n_there = 0; __builtin_expect(missed != 0, 0); missed &= missed - 1)
+		w->there[w->n_there++] = (uint8_t)__builtin_ctzll(missed);
 }
 
 #define IS_FORM(f, brief_, plain_, split_, narrow_)                                                \
 	((f).brief == (brief_) && (f).plain == (plain_) && (f).split == (split_) &&                \
 		(f).narrow == (narrow_))
+// By itself, so that it has all registers.
+#define COMPARE(name, form)                                                                        \
+	static __attribute__((noinline)) void name(                                                \
+		struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)                   \
+	{                                                                                          \
+		compare_blocks(w, p, form, block);                                                 \
+	}
+
+#define FORM(brief, plain, split, narrow) ((struct ft_lanes_form){brief, plain, split, narrow})
+COMPARE(compare_plain, FORM(true, 3, 0, 1))
+COMPARE(compare_plain2, FORM(true, 2, 0, 2))
+COMPARE(compare_split, FORM(true, 2, 1, 1))
+COMPARE(compare_whole, FORM(false, 4, 0, 0))
+COMPARE(compare_any, ft_form_of(p))
 
 // Of five-tuples, addresses and ports are plain words, ports may be split; protocols are narrow.
 static void compare(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
 {
-	const struct ft_lanes_form plain = {true, 3, 0, 1}, split = {true, 2, 1, 1};
-	const struct ft_lanes_form whole = {false, 4, 0, 0}, form = ft_form_of(p);
+	const struct ft_lanes_form form = ft_form_of(p);
 
 	if (IS_FORM(form, true, 3, 0, 1))
-		compare_blocks(w, p, plain, block);
+		compare_plain(w, p, block);
+	else if (IS_FORM(form, true, 2, 0, 2))
+		compare_plain2(w, p, block);
 	else if (IS_FORM(form, true, 2, 1, 1))
-		compare_blocks(w, p, split, block);
+		compare_split(w, p, block);
 	else if (IS_FORM(form, false, 4, 0, 0))
-		compare_blocks(w, p, whole, block);
+		compare_whole(w, p, block);
 	else
-		compare_blocks(w, p, form, block);
+		compare_any(w, p, block);
 }
 
 static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
@@ -81,16 +107,6 @@ static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 	ft_walk_part(w, p);
 	for (uint32_t block = 0; w->n_there; block++)
 		compare(w, p, block);
-}
-
-// ---- ranks to rules
-
-// The chain that the slot was made for. NULL: it has gone, or nothing was found, and no keys wait
-// for each other's slots.
-static inline struct ft_rule *head_of(const struct ft_tree *t, uint32_t rank)
-{
-	return atomic_load_explicit(
-		&t->rule[rank == FT_NODE_NONE ? t->slots : rank], memory_order_acquire);
 }
 
 uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys[], unsigned n,
@@ -103,13 +119,13 @@ uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys
 	w.keys = keys;
 	w.n = n;
 	for (unsigned i = 0; i < n; i++)
-		w.best[i] = FT_NODE_NONE;
+		w.best[i] = t->slots;
 	ft_walk_begin(&w);
 	for (uint32_t i = 0; i < t->parts; i++)
 		search_part(&w, &t->part[i]);
 	for (unsigned i = 0; i < n; i++) {
-		rules[i] = head_of(t, w.best[i]);
-		ask |= (uint64_t)(!rules[i] & (w.best[i] != FT_NODE_NONE)) << i;
+		rules[i] = atomic_load_explicit(&t->rule[w.best[i]], memory_order_acquire);
+		ask |= (uint64_t)(!rules[i] & (w.best[i] != t->slots)) << i;
 	}
 	return ask;
 }
