@@ -23,7 +23,8 @@ struct ft_walk {
 	const struct ft_node *at[FT_BURST]; // the leaf
 	uint32_t best[FT_BURST];            // rank
 #if defined(__AVX512BITALG__)
-	uint64_t going[FT_BURST + 8] __attribute__((aligned(64)));   // keys << 32 | nodes
+	// From below: 32 bits of a node, 8 of a key, its best rank.
+	uint64_t going[FT_BURST + 8] __attribute__((aligned(64)));
 	uint64_t arrived[FT_BURST + 8] __attribute__((aligned(64))); // likewise
 	uint64_t column[FT_TREE_KEY_WORDS][FT_BURST] __attribute__((aligned(64)));
 #else

@@ -3,17 +3,23 @@
 // tree_walk.h by vectors: eight keys a node further at once.
 //
 // The words of the burst's keys that the tree looks at are copied into columns first. Then a key on
-// its way is one number, itself above and its node below. A node is fetched in two gathers, the
-// word that it wants in a third, and one instruction takes eight bits out of each of eight words:
+// its way is one number: its best rank above, itself, and its node below. Eight nodes are fetched,
+// then the word that each wants, and one instruction takes eight bits out of each of eight words:
 // the eight children's numbers. Those in a leaf and those that go on are packed apart. So a node's
 // misses are those of eight keys, and of the next eight too, for nothing waits for them before the
 // next node.
+//
+// Nothing is fetched by a gather: one takes 17 cycles on a Zen 5, and on some older processors
+// their microcode makes it dear. Loads that are put together are cheap everywhere.
 
 #include "flowtable/classifier/tree_walk.h"
 
 #if defined(__AVX512BITALG__)
 
 #define FT_WALK_LANES 8u
+#define FT_GOING_BEST_AT 40u // ranks have 20 bits
+
+static_assert(FT_BURST == 64, "keys are six bits, and a column is 64 words");
 
 static inline __mmask8 ft_first_lanes(unsigned n)
 {
@@ -24,18 +30,9 @@ static inline void ft_walk_begin(struct ft_walk *w)
 {
 	const struct ft_tree *t = w->tree;
 
-	for (unsigned j = 0; j < w->n; j += FT_WALK_LANES) {
-		__mmask8 m = ft_first_lanes(w->n - j);
-		__m512i key = _mm512_maskz_loadu_epi64(m, w->keys + j);
-
-		for (uint32_t k = 0; k < t->n_words; k++) {
-			__m512i at = _mm512_add_epi64(key, _mm512_set1_epi64(8 * t->word[k]));
-
-			_mm512_store_si512(
-				&w->column[k][j], _mm512_mask_i64gather_epi64(
-							  _mm512_setzero_si512(), m, at, NULL, 1));
-		}
-	}
+	for (unsigned j = 0; j < w->n; j++)
+		for (uint32_t k = 0; k < t->n_words; k++)
+			w->column[k][j] = ft_key_word(w->keys[j], t->word[k]);
 }
 
 // Of each word the bits that the bytes say.
@@ -61,13 +58,14 @@ static inline unsigned ft_walk_leave_root(struct ft_walk *w, const struct ft_tre
 	__m512i high = _mm512_set1_epi64(((const int64_t *)(const void *)p->bit)[1]);
 	__m512i at = _mm512_set1_epi64(p->at), keep = _mm512_set1_epi64(p->keep);
 	__m512i key = _mm512_slli_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), 32);
-	__m256i first = _mm256_set1_epi32((int)p->first);
+	__m512i first = _mm512_set1_epi64(p->first);
 	unsigned n = 0;
 
 	for (unsigned j = 0; j < w->n; j += FT_WALK_LANES) {
 		__m512i v = _mm512_load_si512(&w->column[p->root][j]), child;
-		__mmask8 m = _mm256_mask_cmpgt_epu32_mask(ft_first_lanes(w->n - j),
-			_mm256_loadu_si256((const void *)(w->best + j)), first);
+		__m512i best =
+			_mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)(w->best + j)));
+		__mmask8 m = _mm512_mask_cmpgt_epu64_mask(ft_first_lanes(w->n - j), best, first);
 
 		for (uint32_t k = 0; k < p->commons; k++)
 			m = _mm512_mask_testn_epi64_mask(m,
@@ -77,10 +75,47 @@ static inline unsigned ft_walk_leave_root(struct ft_walk *w, const struct ft_tre
 		child = _mm512_or_si512(
 			ft_bits_of(v, low), _mm512_slli_epi64(ft_bits_of(v, high), 8));
 		child = _mm512_add_epi64(_mm512_and_si512(child, keep), at);
+		child = _mm512_or_si512(child, _mm512_slli_epi64(best, FT_GOING_BEST_AT));
 		n = ft_append(w->going, n, m, _mm512_or_si512(child, key));
 		key = _mm512_add_epi64(key, _mm512_set1_epi64(8ll << 32));
 	}
 	return n;
+}
+
+static inline __m128i ft_node_load(const struct ft_node *node, uint64_t at)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)(node + (uint32_t)at));
+}
+
+// Of nodes number 0, 2, 4 and 6 of these.
+static inline __m512i ft_nodes_load(const struct ft_node *node, const uint64_t *at)
+{
+	__m256i low = _mm256_inserti128_si256(
+		_mm256_castsi128_si256(ft_node_load(node, at[0])), ft_node_load(node, at[2]), 1);
+	__m256i high = _mm256_inserti128_si256(
+		_mm256_castsi128_si256(ft_node_load(node, at[4])), ft_node_load(node, at[6]), 1);
+
+	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+static inline __m128i ft_words_load(const uint64_t *word, uint64_t a, uint64_t b)
+{
+	return _mm_insert_epi64(
+		_mm_loadl_epi64((const __m128i *)(const void *)(word + a)), (long long)word[b], 1);
+}
+
+// As a gather.
+static inline __m512i ft_words_at(const uint64_t *word, __m512i at)
+{
+	uint64_t i[FT_WALK_LANES] __attribute__((aligned(64)));
+	__m256i low, high;
+
+	_mm512_store_si512(i, at);
+	low = _mm256_inserti128_si256(_mm256_castsi128_si256(ft_words_load(word, i[0], i[1])),
+		ft_words_load(word, i[2], i[3]), 1);
+	high = _mm256_inserti128_si256(_mm256_castsi128_si256(ft_words_load(word, i[4], i[5])),
+		ft_words_load(word, i[6], i[7]), 1);
+	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
 // A node further. Those in leaves stay there, if a better rule may be in it, and others only go on
@@ -91,29 +126,30 @@ static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
 	__m512i low32 = _mm512_set1_epi64(UINT32_MAX);
 	unsigned left = 0;
 
+	// What is behind the last is looked at, too, and goes nowhere.
+	_mm512_storeu_si512(w->going + n, _mm512_setzero_si512());
 	for (unsigned j = 0; j < n; j += FT_WALK_LANES) {
 		__mmask8 m = ft_first_lanes(n - j), leaf;
 		__m512i at = _mm512_load_si512(w->going + j);
-		__m512i key = _mm512_srli_epi64(at, 32);
-		__m512i i = _mm512_slli_epi64(_mm512_and_si512(at, low32), 1);
-		__m512i zero = _mm512_setzero_si512(), bits, about, word, child, w_at;
-		__m256i best;
+		__m512i even = ft_nodes_load(node, w->going + j);
+		__m512i odd = ft_nodes_load(node, w->going + j + 1);
+		__m512i bits = _mm512_unpacklo_epi64(even, odd);
+		__m512i about = _mm512_unpackhi_epi64(even, odd);
+		__m512i best = _mm512_srli_epi64(at, FT_GOING_BEST_AT);
+		__m512i child, w_at;
 
-		bits = _mm512_mask_i64gather_epi64(zero, m, i, node->bit, 8);
-		about = _mm512_mask_i64gather_epi64(zero, m, i, &node->at, 8);
-		best = _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), m, key, w->best, 4);
-		m = _mm512_mask_cmplt_epu64_mask(m, _mm512_srli_epi64(about, 32 + FT_NODE_FIRST_AT),
-			_mm512_cvtepu32_epi64(best));
+		m = _mm512_mask_cmplt_epu64_mask(
+			m, _mm512_srli_epi64(about, 32 + FT_NODE_FIRST_AT), best);
 		leaf = _mm512_mask_test_epi64_mask(
 			m, about, _mm512_set1_epi64(1ll << (32 + FT_NODE_LEAF_AT)));
 		w->n_there = ft_append(w->arrived, w->n_there, leaf, at);
 		m = (__mmask8)(m & ~leaf);
-		w_at = _mm512_and_si512(_mm512_srli_epi64(about, 32),
-			_mm512_set1_epi64((1 << FT_NODE_KEEP_AT) - 1));
-		w_at = _mm512_add_epi64(_mm512_slli_epi64(w_at, 6), key);
-		word = _mm512_mask_i64gather_epi64(zero, m, w_at, w->column, 8);
-		child = _mm512_and_si512(
-			ft_bits_of(word, bits), _mm512_srli_epi64(about, 32 + FT_NODE_KEEP_AT));
+		w_at = _mm512_and_si512(_mm512_srli_epi64(about, 32 - 6),
+			_mm512_set1_epi64(((1 << FT_NODE_KEEP_AT) - 1) << 6));
+		w_at = _mm512_or_si512(w_at, _mm512_and_si512(_mm512_srli_epi64(at, 32),
+						     _mm512_set1_epi64(FT_BURST - 1)));
+		child = _mm512_and_si512(ft_bits_of(ft_words_at(w->column[0], w_at), bits),
+			_mm512_srli_epi64(about, 32 + FT_NODE_KEEP_AT));
 		child = _mm512_add_epi64(child, _mm512_and_si512(about, low32));
 		left = ft_append(
 			w->going, left, m, _mm512_or_si512(child, _mm512_andnot_si512(low32, at)));
@@ -125,7 +161,7 @@ static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
 static inline void ft_walk_arrive(struct ft_walk *w, unsigned from)
 {
 	for (unsigned j = from; j < w->n_there; j++) {
-		unsigned key = (unsigned)(w->arrived[j] >> 32);
+		unsigned key = (unsigned)(w->arrived[j] >> 32) % FT_BURST;
 
 		w->there[j] = (uint8_t)key;
 		w->at[key] = &w->tree->node[(uint32_t)w->arrived[j]];
