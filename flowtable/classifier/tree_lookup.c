@@ -11,7 +11,7 @@
 
 // More than most leaves have.
 #if defined(__AVX512BW__)
-#define FT_LEAF_LINES 4u // of brief lanes
+#define FT_LEAF_LINES 5u // of brief lanes
 #else
 #define FT_LEAF_LINES 6u
 #endif
