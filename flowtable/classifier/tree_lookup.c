@@ -46,13 +46,13 @@ static inline __attribute__((always_inline)) void compare_blocks(
 	uint32_t ranks = ft_form_wide(form) * (form.brief ? 1 : 2);
 	_Atomic(struct ft_rule *) *rule = w->tree->rule;
 	struct ft_lanes_masks masks;
-	unsigned n_there = w->n_there;
+	unsigned n_there = w->there.n;
 	uint64_t missed = 0;
 
 	ft_lanes_masks(&masks, w->tree, p, form);
 	for (unsigned j = 0; j < n_there; j++) {
-		unsigned i = w->there[j];
-		const struct ft_node *leaf = w->at[i];
+		unsigned i = w->there.key[j];
+		const struct ft_node *leaf = w->there.at[i];
 		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
 		uint32_t n = min32(lanes, FT_TREE_BLOCK);
 		const uint32_t *lane = lanes_at + leaf->at;
@@ -63,8 +63,8 @@ static inline __attribute__((always_inline)) void compare_blocks(
 		__builtin_prefetch(&rule[best]);
 		missed |= (uint64_t)((unsigned)!fits & (lanes > FT_TREE_BLOCK)) << i;
 	}
-	for (w->n_there = 0; __builtin_expect(missed != 0, 0); missed &= missed - 1)
-		w->there[w->n_there++] = (uint8_t)__builtin_ctzll(missed);
+	for (w->there.n = 0; __builtin_expect(missed != 0, 0); missed &= missed - 1)
+		w->there.key[w->there.n++] = (uint8_t)__builtin_ctzll(missed);
 }
 
 #define IS_FORM(f, brief_, plain_, split_, narrow_)                                                \
@@ -86,7 +86,7 @@ COMPARE(compare_whole, FORM(false, 4, 0, 0))
 COMPARE(compare_any, ft_form_of(p))
 
 // Of five-tuples, addresses and ports are plain words, ports may be split; protocols are narrow.
-static void compare(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
+static void compare_block(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
 {
 	const struct ft_lanes_form form = ft_form_of(p);
 
@@ -102,12 +102,48 @@ static void compare(struct ft_walk *w, const struct ft_tree_part *p, uint32_t bl
 		compare_any(w, p, block);
 }
 
+static void compare(struct ft_walk *w, const struct ft_tree_part *p)
+{
+	for (uint32_t block = 0; w->there.n; block++)
+		compare_block(w, p, block);
+}
+
+// ---- parts
+
 static void search_part(struct ft_walk *w, const struct ft_tree_part *p)
 {
 	ft_walk_part(w, p);
-	for (uint32_t block = 0; w->n_there; block++)
-		compare(w, p, block);
+	compare(w, p);
 }
+
+#if defined(__AVX512BITALG__)
+
+// Few keys are left for a later part, too few to hide one load behind another. So two are gone
+// through at the same time where most keys have to go to the second, too, or few to either.
+static uint32_t search_some(struct ft_walk *w, uint32_t part)
+{
+	const struct ft_tree_part *p = &w->tree->part[part];
+
+	if (part + 1 == w->tree->parts || (!part && p[1].first > w->tree->slots / 4)) {
+		search_part(w, p);
+		return 1;
+	}
+	ft_walk_two(w, p);
+	compare(w, p);
+	ft_walk_next(w);
+	compare(w, p + 1);
+	return 2;
+}
+
+#else
+
+static uint32_t search_some(struct ft_walk *w, uint32_t part)
+{
+	search_part(w, &w->tree->part[part]);
+	return 1;
+}
+
+#endif
 
 uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys[], unsigned n,
 	const struct ft_rule *rules[])
@@ -121,8 +157,8 @@ uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys
 	for (unsigned i = 0; i < n; i++)
 		w.best[i] = t->slots;
 	ft_walk_begin(&w);
-	for (uint32_t i = 0; i < t->parts; i++)
-		search_part(&w, &t->part[i]);
+	for (uint32_t part = 0; part < t->parts;)
+		part += search_some(&w, part);
 	for (unsigned i = 0; i < n; i++) {
 		rules[i] = atomic_load_explicit(&t->rule[w.best[i]], memory_order_acquire);
 		ask |= (uint64_t)(!rules[i] & (w.best[i] != t->slots)) << i;

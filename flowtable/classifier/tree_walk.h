@@ -14,18 +14,25 @@
 
 static_assert(FT_BURST <= 64, "a bit for each key");
 
+// Keys that are in leaves of a part.
+struct ft_there {
+	unsigned n;
+	uint8_t key[FT_BURST + 1];
+	const struct ft_node *at[FT_BURST]; // by key: the leaf
+};
+
 struct ft_walk {
 	const struct ft_tree *tree;
 	const struct weft_flow_key *const *keys;
 	unsigned n;
-	unsigned n_there;
-	uint8_t there[FT_BURST + 1];        // keys, in a leaf
-	const struct ft_node *at[FT_BURST]; // the leaf
-	uint32_t best[FT_BURST];            // rank
+	struct ft_there there;
+	uint32_t best[FT_BURST]; // rank
 #if defined(__AVX512BITALG__)
-	// From below: 32 bits of a node, 8 of a key, its best rank.
-	uint64_t going[FT_BURST + 8] __attribute__((aligned(64)));
-	uint64_t arrived[FT_BURST + 8] __attribute__((aligned(64))); // likewise
+	struct ft_there next; // of the next part, which is gone through at the same time
+	// From below: 32 bits of a node, 6 of a key, one for the next part; from bit 40 on the
+	// key's best rank.
+	uint64_t going[2 * FT_BURST + 8] __attribute__((aligned(64)));
+	uint64_t arrived[2][FT_BURST + 8] __attribute__((aligned(64))); // likewise; by part
 	uint64_t column[FT_TREE_KEY_WORDS][FT_BURST] __attribute__((aligned(64)));
 #else
 	unsigned n_going;
@@ -93,9 +100,9 @@ static inline void ft_walk_leave_root(struct ft_walk *w, const struct ft_tree_pa
 	for (unsigned j = 0; j < w->n_going; j++) {
 		unsigned i = w->going[j];
 
-		w->at[i] = w->tree->node + p->at +
-			   ft_tree_bits(ft_key_word(w->keys[i], word), p->bits);
-		__builtin_prefetch(w->at[i]);
+		w->there.at[i] = w->tree->node + p->at +
+				 ft_tree_bits(ft_key_word(w->keys[i], word), p->bits);
+		__builtin_prefetch(w->there.at[i]);
 	}
 }
 
@@ -127,14 +134,14 @@ static inline __attribute__((always_inline)) void ft_walk_go_on(struct ft_walk *
 
 	for (unsigned j = 0; j < w->n_going; j++) {
 		unsigned i = w->going[j];
-		const struct ft_node *n = w->at[i];
+		const struct ft_node *n = w->there.at[i];
 		bool leaf = ft_node_is_leaf(n);
 
-		w->at[i] = ft_walk_next(w->tree, n, w->keys[i], far);
+		w->there.at[i] = ft_walk_next(w->tree, n, w->keys[i], far);
 		if (far && !leaf)
-			__builtin_prefetch(w->at[i]);
-		w->there[w->n_there] = (uint8_t)i;
-		w->n_there += (unsigned)leaf & (ft_node_first(n) < w->best[i]);
+			__builtin_prefetch(w->there.at[i]);
+		w->there.key[w->there.n] = (uint8_t)i;
+		w->there.n += (unsigned)leaf & (ft_node_first(n) < w->best[i]);
 		w->going[left] = (uint8_t)i;
 		left += (unsigned)!leaf;
 	}
@@ -144,7 +151,7 @@ static inline __attribute__((always_inline)) void ft_walk_go_on(struct ft_walk *
 // To the leaves of the part in which there may be better rules than the keys have.
 static inline void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
 {
-	w->n_there = 0;
+	w->there.n = 0;
 	ft_walk_list(w, p);
 	ft_walk_leave_root(w, p);
 	while (w->n_going) {
@@ -153,8 +160,8 @@ static inline void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
 		else
 			ft_walk_go_on(w, false);
 	}
-	for (unsigned j = 0; j < w->n_there; j++)
-		ft_leaf_prefetch(w->tree, w->at[w->there[j]]);
+	for (unsigned j = 0; j < w->there.n; j++)
+		ft_leaf_prefetch(w->tree, w->there.at[w->there.key[j]]);
 }
 
 #endif

@@ -17,6 +17,8 @@
 #if defined(__AVX512BITALG__)
 
 #define FT_WALK_LANES 8u
+#define FT_GOING_KEY_AT 32u
+#define FT_GOING_NEXT_AT 38u
 #define FT_GOING_BEST_AT 40u // ranks have 20 bits
 
 static_assert(FT_BURST == 64, "keys are six bits, and a column is 64 words");
@@ -51,16 +53,18 @@ static inline unsigned ft_append(uint64_t *list, unsigned n, __mmask8 m, __m512i
 }
 
 // Those that have what all rules of the part want, and no rule that is as good as any of these: the
-// root's children that they go to. Returns how many.
-static inline unsigned ft_walk_leave_root(struct ft_walk *w, const struct ft_tree_part *p)
+// root's children that they go to, as of the next part if `next`. They come behind n others;
+// returns how many there are.
+static inline unsigned ft_walk_leave_root(
+	struct ft_walk *w, const struct ft_tree_part *p, uint64_t next, unsigned n)
 {
 	__m512i low = _mm512_set1_epi64(((const int64_t *)(const void *)p->bit)[0]);
 	__m512i high = _mm512_set1_epi64(((const int64_t *)(const void *)p->bit)[1]);
 	__m512i at = _mm512_set1_epi64(p->at), keep = _mm512_set1_epi64(p->keep);
-	__m512i key = _mm512_slli_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), 32);
+	__m512i key = _mm512_slli_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), FT_GOING_KEY_AT);
 	__m512i first = _mm512_set1_epi64(p->first);
-	unsigned n = 0;
 
+	key = _mm512_or_si512(key, _mm512_set1_epi64((long long)(next << FT_GOING_NEXT_AT)));
 	for (unsigned j = 0; j < w->n; j += FT_WALK_LANES) {
 		__m512i v = _mm512_load_si512(&w->column[p->root][j]), child;
 		__m512i best =
@@ -120,7 +124,8 @@ static inline __m512i ft_words_at(const uint64_t *word, __m512i at)
 
 // A node further. Those in leaves stay there, if a better rule may be in it, and others only go on
 // if one may be below. Returns how many these are.
-static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
+static inline __attribute__((always_inline)) unsigned ft_walk_go_on(
+	struct ft_walk *w, unsigned n, bool two)
 {
 	const struct ft_node *node = w->tree->node;
 	__m512i low32 = _mm512_set1_epi64(UINT32_MAX);
@@ -129,7 +134,7 @@ static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
 	// What is behind the last is looked at, too, and goes nowhere.
 	_mm512_storeu_si512(w->going + n, _mm512_setzero_si512());
 	for (unsigned j = 0; j < n; j += FT_WALK_LANES) {
-		__mmask8 m = ft_first_lanes(n - j), leaf;
+		__mmask8 m = ft_first_lanes(n - j), leaf, next;
 		__m512i at = _mm512_load_si512(w->going + j);
 		__m512i even = ft_nodes_load(node, w->going + j);
 		__m512i odd = ft_nodes_load(node, w->going + j + 1);
@@ -142,7 +147,12 @@ static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
 			m, _mm512_srli_epi64(about, 32 + FT_NODE_FIRST_AT), best);
 		leaf = _mm512_mask_test_epi64_mask(
 			m, about, _mm512_set1_epi64(1ll << (32 + FT_NODE_LEAF_AT)));
-		w->n_there = ft_append(w->arrived, w->n_there, leaf, at);
+		next = two ? _mm512_mask_test_epi64_mask(
+				     leaf, at, _mm512_set1_epi64(1ll << FT_GOING_NEXT_AT))
+			   : 0;
+		w->there.n = ft_append(w->arrived[0], w->there.n, (__mmask8)(leaf & ~next), at);
+		if (two)
+			w->next.n = ft_append(w->arrived[1], w->next.n, next, at);
 		m = (__mmask8)(m & ~leaf);
 		w_at = _mm512_and_si512(_mm512_srli_epi64(about, 32 - 6),
 			_mm512_set1_epi64(((1 << FT_NODE_KEEP_AT) - 1) << 6));
@@ -158,15 +168,14 @@ static inline unsigned ft_walk_go_on(struct ft_walk *w, unsigned n)
 }
 
 // From numbers to addresses.
-static inline void ft_walk_arrive(struct ft_walk *w, unsigned from)
+static inline unsigned ft_walk_arrive(
+	const uint64_t *arrived, const struct ft_node *node, struct ft_there *there, unsigned j)
 {
-	for (unsigned j = from; j < w->n_there; j++) {
-		unsigned key = (unsigned)(w->arrived[j] >> 32) % FT_BURST;
+	unsigned key = (unsigned)(arrived[j] >> FT_GOING_KEY_AT) % FT_BURST;
 
-		w->there[j] = (uint8_t)key;
-		w->at[key] = &w->tree->node[(uint32_t)w->arrived[j]];
-		ft_leaf_prefetch(w->tree, w->at[key]);
-	}
+	there->key[j] = (uint8_t)key;
+	there->at[key] = &node[(uint32_t)arrived[j]];
+	return key;
 }
 
 // Asked for before all leaves, which nothing waits for yet.
@@ -176,18 +185,55 @@ static inline void ft_walk_prefetch(const struct ft_walk *w, unsigned n)
 		__builtin_prefetch(&w->tree->node[(uint32_t)w->going[j]]);
 }
 
-static inline void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
+static inline __attribute__((always_inline)) void ft_walk_to_leaves(
+	struct ft_walk *w, unsigned n, bool two)
 {
-	unsigned n = ft_walk_leave_root(w, p), from = 0;
+	unsigned from = 0, next = 0, key;
 
-	w->n_there = 0;
+	w->there.n = w->next.n = 0;
 	ft_walk_prefetch(w, n);
 	while (n) {
-		n = ft_walk_go_on(w, n);
+		n = ft_walk_go_on(w, n, two);
 		ft_walk_prefetch(w, n);
-		ft_walk_arrive(w, from);
-		from = w->n_there;
+		for (; from < w->there.n; from++) {
+			key = ft_walk_arrive(w->arrived[0], w->tree->node, &w->there, from);
+			ft_leaf_prefetch(w->tree, w->there.at[key]);
+		}
+		for (; two && next < w->next.n; next++)
+			ft_walk_arrive(w->arrived[1], w->tree->node, &w->next, next);
 	}
+}
+
+static void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
+{
+	ft_walk_to_leaves(w, ft_walk_leave_root(w, p, 0, 0), false);
+}
+
+// Likewise, and at the same time to all leaves of the next part; these are not asked for yet.
+static void ft_walk_two(struct ft_walk *w, const struct ft_tree_part *p)
+{
+	unsigned n = ft_walk_leave_root(w, p, 0, 0);
+
+	ft_walk_to_leaves(w, ft_walk_leave_root(w, p + 1, 1, n), true);
+}
+
+// What is left of the next part: the keys that may find something better in their leaf, which is
+// asked for.
+static void ft_walk_next(struct ft_walk *w)
+{
+	unsigned n = 0;
+
+	w->there.n = 0;
+	for (unsigned j = 0; j < w->next.n; j++) {
+		unsigned i = w->next.key[j];
+
+		w->there.at[i] = w->next.at[i];
+		w->there.key[n] = (uint8_t)i;
+		n += ft_node_first(w->next.at[i]) < w->best[i];
+	}
+	w->there.n = n;
+	for (unsigned j = 0; j < n; j++)
+		ft_leaf_prefetch(w->tree, w->there.at[w->there.key[j]]);
 }
 
 #endif
