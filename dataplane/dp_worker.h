@@ -147,6 +147,7 @@ struct dp_worker {
 	struct dp_drops drops;
 	uint64_t neigh_told_ns[64];            // by hash of the VTEP: when last told
 	uint64_t vtep_told_ns[64];             // the same: who forges VTEPs delays no next hop
+	uint64_t pmtu_told_ns[64];             // the same: dp_pmtu.h
 	uint64_t port_drops[DP_PORT_LIVE_MAX]; // not taken by the device
 	uint64_t rx_drops[DP_PORT_LIVE_MAX];   // refused before the tables
 

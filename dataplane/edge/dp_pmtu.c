@@ -8,14 +8,21 @@
 
 #include <rte_ring_elem.h>
 
+#define DP_PMTU_TELL_NS 10000000u
+
 void dp_pmtu_listen(struct dp_worker *w, const struct rte_mbuf *m)
 {
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct dp_event e = {.type = WEFT_IPC_NEXTHOP_SET};
 	struct overlay_pmtu heard;
+	uint64_t *told;
 
 	if (!overlay_pmtu_heard(vtep, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &heard))
 		return;
+	told = &w->pmtu_told_ns[dp_ip_hash(&heard.remote) % 64];
+	if (*told && w->now_ns - *told < DP_PMTU_TELL_NS)
+		return;
+	*told = w->now_ns;
 	e.ip = heard.remote;
 	e.ofport = heard.mtu;
 	rte_ring_sp_enqueue_elem(w->events, &e, sizeof(e));
@@ -47,7 +54,7 @@ void dp_pmtu_learn(struct dp *dp, const struct weft_ip *vtep, uint32_t mtu)
 	bool news = false;
 
 	// The router does not say by which of several paths it was reached.
-	for (struct dp_nexthop *h = dp->nexthops; h; h = h->next)
+	for (struct dp_nexthop *h = dp_nexthop_chain(dp, vtep); h; h = h->same)
 		if (weft_ip_equal(&h->cfg.vtep, vtep))
 			news |= dp_pmtu_learn_of(dp, h, mtu);
 	if (!news)

@@ -3,10 +3,12 @@
 // What the underlay's paths turned out to carry.
 //
 // A worker that hears from a router that a packet of ours was too big (overlay/pmtu.h) tells the
-// control thread, which holds it against what it sends: to that VTEP, by that uplink, more than
-// that. Then the path's MTU is what was heard, for as long as the host's path_mtu_age says (RFC
-// 1191, 6.3: ten minutes); then the bigger packet is tried again. What the agent says of the path
-// (the kernel's routes, interface and exceptions) holds beside it: the smaller of the two counts.
+// control thread, of one VTEP a hundred times a second at most: whoever forges such messages must
+// not fill the ring by which addresses are learned, too. The control thread holds it against what
+// it sends: to that VTEP, by that uplink, more than that. Then the path's MTU is what was heard,
+// for as long as the host's path_mtu_age says (RFC 1191, 6.3: ten minutes); then the bigger packet
+// is tried again. What the agent says of the path (the kernel's routes, interface and exceptions)
+// holds beside it: the smaller of the two counts.
 
 #include "edge/dp_vtep.h"
 

@@ -62,9 +62,14 @@ static struct dp_nexthop **dp_nexthop_bucket(struct dp *dp, const struct weft_ip
 	return &dp->nexthop_by_vtep[dp_ip_hash(vtep) % DP_NEXTHOP_BUCKETS];
 }
 
+struct dp_nexthop *dp_nexthop_chain(struct dp *dp, const struct weft_ip *vtep)
+{
+	return *dp_nexthop_bucket(dp, vtep);
+}
+
 struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path)
 {
-	for (struct dp_nexthop *h = *dp_nexthop_bucket(dp, vtep); h; h = h->same)
+	for (struct dp_nexthop *h = dp_nexthop_chain(dp, vtep); h; h = h->same)
 		if (dp_nexthop_is(h, vtep, path))
 			return h;
 	return NULL;
@@ -90,7 +95,7 @@ static unsigned dp_nexthop_paths(
 	bool up[WEFT_NEXTHOP_PATHS] = {false}, any_up = false;
 	unsigned n = 0;
 
-	for (const struct dp_nexthop *h = *dp_nexthop_bucket(dp, vtep); h; h = h->same)
+	for (const struct dp_nexthop *h = dp_nexthop_chain(dp, vtep); h; h = h->same)
 		if (weft_ip_equal(&h->cfg.vtep, vtep) &&
 			dp_nexthop_usable(dp, h, &up[h->cfg.path])) {
 			path[h->cfg.path] = h;

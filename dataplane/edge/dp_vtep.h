@@ -167,6 +167,8 @@ struct dp_vtep_set *dp_vtep_build(struct dp *dp, const struct dp_tenant *t, enum
 struct overlay_tunnel dp_vtep_tunnel(const struct dp *dp, const struct weft_ipc_nexthop *h);
 
 struct dp_nexthop *dp_nexthop_find(struct dp *dp, const struct weft_ip *vtep, uint16_t path);
+// All paths to the VTEP, by ->same, and some to others among them. NULL: there is none.
+struct dp_nexthop *dp_nexthop_chain(struct dp *dp, const struct weft_ip *vtep);
 // Whether packets can go by it: resolved, and by an uplink that is there. `*up`: and has a link.
 bool dp_nexthop_usable(struct dp *dp, const struct dp_nexthop *h, bool *up);
 // Add or replace. WEFT_E_NO_MEMORY, WEFT_E_MALFORMED, WEFT_E_NO_PORT with `why`.
