@@ -58,7 +58,6 @@ struct dp_rx_tunnel {
 	struct ft_from from;
 };
 #define DP_RX_NO_WAY UINT64_MAX
-#define DP_RX_NETWORK 0xffffffff00000000ull // of a way
 
 static inline bool dp_rx_is_from(const struct dp_rx_tunnel *last, const struct overlay_rx *rx)
 {
@@ -232,16 +231,16 @@ static inline uint64_t dp_rx_plain_way(const struct overlay_plain *p)
 	return (uint64_t)p->encap << 56 | (uint64_t)p->vni << 32 | p->src;
 }
 
-// Fills plain[] for those that are. Returns a bit for each; *differ has bits of DP_RX_NETWORK if
-// their networks are not all one.
+// Fills plain[] for those that are. Returns a bit for each; *one: all are of one network.
 static inline uint64_t dp_rx_plain_burst(const struct dp_port *port,
 	const struct overlay_vtep *vtep, struct rte_mbuf *m[], unsigned n,
-	struct overlay_plain plain[], uint64_t *differ)
+	struct overlay_plain plain[], bool *one)
 {
 	struct overlay_plain_vtep against = overlay_plain_vtep(vtep);
-	uint64_t are = 0, way = 0;
+	uint32_t in_some = 0, in_all = UINT32_MAX; // bits of their networks
+	uint64_t are = 0;
 
-	*differ = 0;
+	*one = true;
 	if (port->raw_csum || port->offloads & DP_OFFLOAD_RX ||
 		dp_port_config(port) & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV))
 		return 0;
@@ -253,11 +252,14 @@ static inline uint64_t dp_rx_plain_burst(const struct dp_port *port,
 		if (__builtin_expect(m[i]->nb_segs == 1, 1) &&
 			overlay_decap_plain(&against, rte_pktmbuf_mtod(m[i], uint8_t *),
 				m[i]->data_len, m[i]->pkt_len, good, &plain[i])) {
-			*differ |= are ? way ^ dp_rx_plain_way(&plain[i]) : 0;
-			way = dp_rx_plain_way(&plain[i]);
+			uint32_t network = (uint32_t)plain[i].encap << 24 | plain[i].vni;
+
+			in_some |= network;
+			in_all &= network;
 			are |= 1ull << i;
 		}
 	}
+	*one = in_some == in_all;
 	return are;
 }
 
@@ -351,14 +353,15 @@ void dp_rx_uplink(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
 	struct overlay_plain plain[DP_RX_BURST];
 	const struct ft_front *front[DP_RX_BURST] = {NULL};
-	uint64_t differ, are_plain = dp_rx_plain_burst(port, vtep, m, n, plain, &differ);
+	bool one;
+	uint64_t are_plain = dp_rx_plain_burst(port, vtep, m, n, plain, &one);
 	struct dp_rx_tunnel last = {.plain = DP_RX_NO_WAY};
 
 	last.may_wait = w->cache && !__atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED);
 	w->in.n = 0;
 	w->in.waits = 0;
 	if (last.may_wait)
-		dp_rx_plain_fronts(w, !(differ & DP_RX_NETWORK), plain, are_plain, front);
+		dp_rx_plain_fronts(w, one, plain, are_plain, front);
 	for (unsigned i = 0; i < n; i++) {
 		if (__builtin_expect(!(are_plain >> i & 1), 0))
 			dp_rx_one(w, port, vtep, m[i], &last);
