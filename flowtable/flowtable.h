@@ -49,7 +49,7 @@ struct ft_env {
 	void (*count)(void *ctx);
 	struct ft_commons *commons; // commons.h; NULL: each switch has all for itself
 	uint64_t seed;              // keys every hash
-	unsigned workers; // worker numbers are 0 to workers - 1
+	unsigned workers;           // worker numbers are 0 to workers - 1
 	// Meters run outside (rte_meter): make, free (called after the grace period) and run one.
 	// `run` is called by workers; it says what becomes of the packet and which band, counted
 	// from 0, hit.
@@ -59,16 +59,17 @@ struct ft_env {
 	// Workers: whether the VTEP can be reached, for fast failover. NULL: all can.
 	bool (*vtep_live)(void *ctx, void *sw_ctx, const struct weft_ip *vtep);
 	// Told on the writer's thread. `removed` for rules with WEFT_FLOW_SEND_REMOVED.
-	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
-		const struct weft_instructions *);
+	void (*removed)(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
+		const struct weft_match *, const struct weft_instructions *);
 	// A change that a flow monitor wants (below). It must not call back. NULL: there are no
 	// monitors.
-	void (*changed)(void *ctx, void *sw_ctx, const struct ft_change *, const struct weft_flow_stats *,
-		const struct weft_match *, const struct weft_instructions *);
+	void (*changed)(void *ctx, void *sw_ctx, const struct ft_change *,
+		const struct weft_flow_stats *, const struct weft_match *,
+		const struct weft_instructions *);
 	// Of rules with a trigger, from within ft_triggers_tell(). It must not call back. NULL:
 	// nobody asks.
-	void (*triggered)(void *ctx, void *sw_ctx, const struct weft_flow_stats *, const struct weft_match *,
-		const struct weft_instructions *);
+	void (*triggered)(void *ctx, void *sw_ctx, const struct weft_flow_stats *,
+		const struct weft_match *, const struct weft_instructions *);
 	// Within a commit, whose changes wait for ft_changes_tell() as none did before; it must not
 	// call back. NULL: nobody asks.
 	void (*backlog)(void *ctx, void *sw_ctx);
@@ -98,7 +99,7 @@ void ft_switch_set_limits(struct ft_switch *, const struct ft_limits *);
 #define FT_SWITCH_LEARN 1u      // ask the sink to learn source addresses
 #define FT_SWITCH_STANDALONE 2u // every packet as by NORMAL, whatever the tables say
 #define FT_SWITCH_FRAG_DROP 4u
-#define FT_SWITCH_TTL_PACKET_IN 8u // a controller asked for packets with an invalid TTL
+#define FT_SWITCH_TTL_PACKET_IN 8u   // a controller asked for packets with an invalid TTL
 #define FT_SWITCH_MISS_PACKET_IN 16u // and one for packets that no rule matches
 void ft_switch_set_flags(struct ft_switch *, unsigned flags);
 // Tunnel destinations and ids that set-field may name: tunnel_id must be `network_id` (host
@@ -123,8 +124,8 @@ void ft_txn_abort(struct ft_switch *);
 // may be staged in it any more; call again.
 bool ft_txn_abort_some(struct ft_switch *, size_t max);
 
-enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
-	const struct weft_instructions *);
+enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *,
+	const struct weft_match *, const struct weft_instructions *);
 // `buckets`: buckets_len bytes, as in weft_group_mod, the masks of hash_map included. The same in
 // steps, for one that must look at many rules: `max` of them a step. `steps` is zeroed before the
 // first call. True: there is more to do; call again with the same, in the same transaction, and
@@ -137,7 +138,8 @@ struct ft_flow_steps {
 	bool any;             // a rule was found
 };
 bool ft_flow_mod_some(struct ft_switch *, const struct weft_flow_mod *, const struct weft_match *,
-	const struct weft_instructions *, uint32_t max, struct ft_flow_steps *, enum weft_error *error);
+	const struct weft_instructions *, uint32_t max, struct ft_flow_steps *,
+	enum weft_error *error);
 // Before a group or meter is deleted, in the same transaction: rules that name it (or any:
 // WEFT_GROUP_ALL, WEFT_METER_ALL) go, `max` looked at a step, so that little is left for the
 // deletion to do. As ft_flow_mod_some(); false at once where there are few rules.
@@ -149,9 +151,10 @@ bool ft_del_users_some(struct ft_switch *, enum ft_users, uint32_t id, uint32_t 
 	struct ft_flow_steps *, enum weft_error *error);
 // What is under way is undone; nothing if nothing is.
 void ft_flow_mod_cancel(struct ft_flow_steps *);
-enum weft_error ft_group_mod(struct ft_switch *, const struct weft_group_mod *, const void *buckets,
-	size_t buckets_len);
-enum weft_error ft_meter_mod(struct ft_switch *, const struct weft_meter_mod *, const struct weft_band *);
+enum weft_error ft_group_mod(
+	struct ft_switch *, const struct weft_group_mod *, const void *buckets, size_t buckets_len);
+enum weft_error ft_meter_mod(
+	struct ft_switch *, const struct weft_meter_mod *, const struct weft_band *);
 // Checks a packet-out's actions as those of a rule that matches anything.
 enum weft_error ft_actions_check(const struct ft_switch *, const void *actions, size_t len);
 
@@ -179,10 +182,12 @@ unsigned ft_expire(struct ft_switch *, unsigned *looks);
 // it can be. Call about once a second, with no transaction open. True: that took time, half a
 // millisecond at most. What takes longer it begins, for ft_settle_more().
 bool ft_settle(struct ft_switch *);
-// A part of that. True: there is more; call again soon, as long as no transaction is open.
+// A part of that, and of what ft_settle_gist() begins. True: there is more; call again soon, as
+// long as no transaction is open.
 bool ft_settle_more(struct ft_switch *);
+bool ft_settle_has_more(const struct ft_switch *);
 // Puts all tables together for packets whose way is not known (gist.h), if all of them have come to
-// rest. True: that took time, a fifth of a millisecond at most.
+// rest. True: that took time, half a millisecond at most. Where rules are many it begins.
 bool ft_settle_gist(struct ft_switch *);
 
 // Rules whose statistics have reached a threshold (trigger.h): looks at `max` at most, and starts
@@ -206,7 +211,7 @@ void ft_learn_drop(struct ft_switch *, const struct ft_learned *);
 
 #define FT_MONITORS 64u
 
-enum ft_change_kind { // as of a weft_ipc_flow_change
+enum ft_change_kind {                        // as of a weft_ipc_flow_change
 	FT_CHANGE_ADDED = WEFT_CHANGE_ADDED, // also in another rule's place
 	FT_CHANGE_REMOVED = WEFT_CHANGE_REMOVED,
 	FT_CHANGE_MODIFIED = WEFT_CHANGE_MODIFIED,
@@ -222,8 +227,8 @@ struct ft_change {
 };
 
 // In place of what the slot had. `kinds`: FT_CHANGE_BIT(). As in a dump, but for filter->since.
-enum weft_error ft_monitor_set(struct ft_switch *, unsigned slot, const struct weft_flow_filter *filter,
-	const struct weft_match *, unsigned kinds);
+enum weft_error ft_monitor_set(struct ft_switch *, unsigned slot,
+	const struct weft_flow_filter *filter, const struct weft_match *, unsigned kinds);
 void ft_monitor_clear(struct ft_switch *, unsigned slot);
 void ft_monitors_clear(struct ft_switch *);
 // Whose the changes are that are staged from now on, until the transaction ends; 0: nobody's.
@@ -242,8 +247,8 @@ typedef void ft_flow_fn(void *arg, const struct weft_flow_stats *, const struct 
 
 // Walks the rules that the filter and the (loose) match select, at most `max` a call, and may be
 // continued after changes in between: no rule that stays is missed or told twice.
-struct ft_flow_walk *ft_flow_walk_new(struct ft_switch *, const struct weft_flow_filter *,
-	const struct weft_match *);
+struct ft_flow_walk *ft_flow_walk_new(
+	struct ft_switch *, const struct weft_flow_filter *, const struct weft_match *);
 // True: there may be more.
 bool ft_flow_walk_next(struct ft_flow_walk *, unsigned max, ft_flow_fn *, void *arg);
 void ft_flow_walk_free(struct ft_flow_walk *);
@@ -275,14 +280,16 @@ struct ft_rule_id ft_rule_id(const struct ft_rule *);
 
 // ---- the FDB (NORMAL, and where the overlay sends a known MAC)
 
-enum weft_error ft_fdb_add(struct ft_switch *, const struct weft_ipc_fdb *); // WEFT_FDB_STATIC or learned
+enum weft_error ft_fdb_add(
+	struct ft_switch *, const struct weft_ipc_fdb *); // WEFT_FDB_STATIC or learned
 enum weft_error ft_fdb_del(struct ft_switch *, const struct weft_mac *, uint16_t vlan);
 // What it says of the address; false: nothing, and *out is left as it was.
-bool ft_fdb_get(struct ft_switch *, const struct weft_mac *, uint16_t vlan, struct weft_ipc_fdb *out);
+bool ft_fdb_get(
+	struct ft_switch *, const struct weft_mac *, uint16_t vlan, struct weft_ipc_fdb *out);
 void ft_fdb_flush(struct ft_switch *);                       // learned entries
 void ft_fdb_flush_port(struct ft_switch *, uint32_t ofport); // of one port; ft_port_del() does so
 void ft_fdb_flush_vtep(struct ft_switch *, const struct weft_ip *vtep); // behind one VTEP
-unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s); // returns how many went
+unsigned ft_fdb_age(struct ft_switch *, uint32_t max_age_s);            // returns how many went
 // Lets go of the addresses whose hold is over (fdb_move.h). Call about once a second.
 void ft_fdb_release(struct ft_switch *);
 void ft_fdb_stats(struct ft_switch *, struct weft_ipc_fdb_stats *out);
@@ -316,7 +323,7 @@ struct ft_packet_in {
 	uint64_t cookie; // all ones: no rule
 	uint16_t max_len;
 	uint8_t table;
-	uint8_t reason;  // enum weft_packet_in_reason
+	uint8_t reason; // enum weft_packet_in_reason
 	uint16_t controller_id;
 	// With its userdata, if that action asked for it; lives as long as the rule. NULL: another.
 	const struct weft_action_controller *controller;
@@ -362,8 +369,8 @@ struct ft_sink {
 	// To a port that exists and takes packets, or to WEFT_OFPORT_OVERLAY: key.tun_dst (or
 	// tun_ipv6_dst) names the VTEP; zero: to all of the tenant's VTEPs.
 	void (*output)(struct ft_sink *, struct ft_packet *, uint32_t ofport, unsigned flags);
-	void (*packet_in)(struct ft_sink *, struct ft_packet *, const struct ft_packet_in *,
-		unsigned flags);
+	void (*packet_in)(
+		struct ft_sink *, struct ft_packet *, const struct ft_packet_in *, unsigned flags);
 	void (*drop)(struct ft_sink *, struct ft_packet *, enum weft_drop);
 	// A copy that may be edited, key included; it must end like any packet. NULL: no buffer,
 	// and the sink has counted that.
@@ -384,8 +391,8 @@ struct ft_sink {
 
 // Runs up to FT_BURST packets through the pipeline, from table 0. now_ns: for meters and ages, read
 // once a burst.
-void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns, struct ft_packet *pkts[],
-	unsigned n, struct ft_sink *);
+void ft_switch_process(struct ft_switch *, unsigned worker, uint64_t now_ns,
+	struct ft_packet *pkts[], unsigned n, struct ft_sink *);
 // The same; packet i's trace is traces[i], which may be NULL. `extracted`: of all of them the key
 // has been, by ft_look_ahead() (ahead.h).
 void ft_switch_process_traced(struct ft_switch *, unsigned worker, uint64_t now_ns,

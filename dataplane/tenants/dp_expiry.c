@@ -40,6 +40,15 @@ static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
 	return true;
 }
 
+// Whoever has come to rest since, or who was not looked at yet.
+static struct dp_tenant *dp_expiry_next(struct dp_tenant *t)
+{
+	for (unsigned n = 0; n < DP_EXPIRY_TENANTS && (t = t->next); n++)
+		if (ft_settle_has_more(t->sw))
+			break;
+	return t;
+}
+
 // True: there is more to do in the next turn.
 static bool dp_expiry_grow(struct dp_expiry *x)
 {
@@ -47,7 +56,7 @@ static bool dp_expiry_grow(struct dp_expiry *x)
 		return x->growing && !x->growing->stage;
 	x->grown = true;
 	if (!ft_settle_more(x->growing->sw))
-		x->growing = NULL;
+		x->growing = dp_expiry_next(x->growing);
 	return x->growing;
 }
 

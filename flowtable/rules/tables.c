@@ -203,6 +203,11 @@ static bool settle(struct ft_switch *sw, struct ft_table *t)
 	return did || grows;
 }
 
+bool ft_settle_has_more(const struct ft_switch *sw)
+{
+	return sw->grows;
+}
+
 bool ft_settle_more(struct ft_switch *sw)
 {
 	bool more = false;
