@@ -213,6 +213,17 @@ static void dp_control_second(struct dp *dp)
 	dp_expiry_second(dp);
 }
 
+static int dp_control_wait(const struct dp *dp, struct pollfd *fds, unsigned n, int timeout_ms)
+{
+	while (timeout_ms && dp_ipc_looks(dp->ipc)) {
+		int ready = poll(fds, n, 0);
+
+		if (ready)
+			return ready;
+	}
+	return poll(fds, n, timeout_ms);
+}
+
 void dp_control_loop(struct dp *dp)
 {
 	uint64_t second = dp_now_ns(), links = second, triggers = second;
@@ -223,7 +234,8 @@ void dp_control_loop(struct dp *dp)
 		unsigned ipc = dp_ipc_pollfds(dp->ipc, fds);
 		unsigned punt = dp_punt_pollfds(dp->punt, fds + ipc);
 
-		if (poll(fds, ipc + punt, more || expires ? 0 : DP_CONTROL_TICK_MS) < 0)
+		if (dp_control_wait(dp, fds, ipc + punt, more || expires ? 0 : DP_CONTROL_TICK_MS) <
+			0)
 			continue; // a signal
 		dp_rcu_pulse(dp->rcu, dp_now_ns());
 		dp_expiry_turn(dp);

@@ -6,6 +6,7 @@
 #include "ipc/dp_event.h"
 #include "dp_heap.h"
 #include "dp_log.h"
+#include "dp_look.h"
 #include "ipc/dp_stage.h"
 #include "ipc/dp_stage_host.h"
 #include "ipc/dp_unix.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define DP_IPC_BATCH 512u // requests served before packets-in and timers get a turn
+#define DP_IPC_FEW 8u     // who asks for no more, and waits, will soon ask again
 
 struct dp_ipc {
 	struct dp *dp;
@@ -27,6 +29,8 @@ struct dp_ipc {
 	bool broken; // to be closed once what is written is out
 	bool ended;  // the agent will say no more; to be closed once all that it said is served
 	bool deaf;   // and takes no answers
+	bool waits;  // the agent does, for an answer that this turn has
+	struct dp_look look; // for its next request
 	uint64_t events_lost;
 	struct dp_txn *txn;
 	struct ft_flow_steps steps; // of the first request in `in`
@@ -221,6 +225,7 @@ static bool dp_ipc_commit(struct dp_ipc *i, const struct dp_ipc_request *r)
 	if (dp_txn_commit_some(i->txn, &e))
 		return false;
 	dp_ipc_result(i, &r->hdr, e, NULL);
+	i->waits = true;
 	dp_expiry_run(i->dp); // the next one may be open before the turn ends
 	return true;
 }
@@ -251,6 +256,7 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 	case WEFT_IPC_COMMIT:
 		return dp_ipc_commit(i, r);
 	case WEFT_IPC_ECHO:
+		i->waits = true;
 		if (dp_ipc_begin(i, WEFT_IPC_ECHO, 0, r->hdr.xid, r->hdr.tenant, false))
 			dp_ipc_end(i);
 		return true;
@@ -281,6 +287,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 	unsigned n = 0;
 	bool more = false;
 
+	i->waits = false;
 	while (!i->broken && i->in_len - done >= sizeof(struct weft_ipc_hdr)) {
 		const char *msg = i->in + done;
 		uint32_t len = dp_ipc_length(msg);
@@ -312,6 +319,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 		done += len;
 		dp_heap_run();
 	}
+	i->waits &= n <= DP_IPC_FEW && !more;
 	i->in_len -= done;
 	memmove(i->in, i->in + done, i->in_len);
 	return more;
@@ -359,10 +367,12 @@ static void dp_ipc_read(struct dp_ipc *i)
 	if (!room)
 		return;
 	n = recv(i->fd, i->in + i->in_len, room, MSG_DONTWAIT);
-	if (n > 0)
+	if (n > 0) {
 		i->in_len += (uint32_t)n;
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		dp_look_end(&i->look, dp_now_ns());
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		i->ended = true; // what came before is served still
+	}
 }
 
 static void dp_ipc_write(struct dp_ipc *i)
@@ -425,6 +435,9 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	if (dp_ipc_dump_run(i->dp))
 		more = true;
 	dp_ipc_write(i);
+	if (i->waits)
+		dp_look_begin(&i->look, dp_now_ns());
+	i->waits = false;
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
 	// Last: one that follows an agent whose end has come waits for what that left behind.
@@ -432,6 +445,11 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 		(i->fd < 0 ? !dp_stage_host_is_open(i->dp->host_stage) : !(i->ended || ending)))
 		dp_ipc_accept(i);
 	return more && dp_ipc_pending(i) == 0;
+}
+
+bool dp_ipc_looks(const struct dp_ipc *i)
+{
+	return i->fd >= 0 && dp_look_on(&i->look, dp_now_ns());
 }
 
 struct dp_ipc *dp_ipc_new(struct dp *dp, const char *path)
