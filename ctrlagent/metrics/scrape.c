@@ -239,10 +239,11 @@ static void on_end(void *arg, enum weft_error error, const char *text)
 	release(arg); // what a failed dump would have said is absent
 }
 
-static void dump(struct scrape *s, enum weft_ipc_type type, weft_tenant_id tenant, dpc_item_fn item)
+// Of all tenants.
+static void dump(struct scrape *s, enum weft_ipc_type type, dpc_item_fn item)
 {
 	s->waiting++;
-	dpc_dump(s->agent->dpc, type, tenant, NULL, 0, item, on_end, s);
+	dpc_dump(s->agent->dpc, type, 0, NULL, 0, item, on_end, s);
 }
 
 void scrape(struct agent *agent, scrape_done_fn done, void *arg)
@@ -255,15 +256,14 @@ void scrape(struct agent *agent, scrape_done_fn done, void *arg)
 	s->waiting = 1;
 	add_agent(s);
 	if (dpc_is_up(agent->dpc)) {
-		dump(s, WEFT_IPC_DUMP_STATUS, 0, on_status);
-		dump(s, WEFT_IPC_DUMP_DROPS, 0, on_ledger);
-		dump(s, WEFT_IPC_DUMP_PORTS, 0, on_port);
-		dump(s, WEFT_IPC_DUMP_BFD, 0, on_bfd);
-		dump(s, WEFT_IPC_DUMP_BONDS, 0, on_bond);
-		dump(s, WEFT_IPC_DUMP_FDB_STATS, 0, on_fdb);
-		dump(s, WEFT_IPC_DUMP_SNOOP_STATS, 0, on_snooping);
-		VEC_FOR_EACH (t, &agent->model.tenants)
-			dump(s, WEFT_IPC_DUMP_TABLES, t->id, on_table);
+		dump(s, WEFT_IPC_DUMP_STATUS, on_status);
+		dump(s, WEFT_IPC_DUMP_DROPS, on_ledger);
+		dump(s, WEFT_IPC_DUMP_PORTS, on_port);
+		dump(s, WEFT_IPC_DUMP_BFD, on_bfd);
+		dump(s, WEFT_IPC_DUMP_BONDS, on_bond);
+		dump(s, WEFT_IPC_DUMP_FDB_STATS, on_fdb);
+		dump(s, WEFT_IPC_DUMP_SNOOP_STATS, on_snooping);
+		dump(s, WEFT_IPC_DUMP_TABLES, on_table);
 	}
 	release(s);
 }

@@ -86,5 +86,7 @@ void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r);
 bool dp_ipc_dump_run(struct dp *dp);
 // A paced one may write so many bytes more; 0: it ends.
 void dp_ipc_dump_more(uint32_t xid, uint32_t bytes);
+// The tenant goes, and is still linked.
+void dp_ipc_dump_forget(const struct dp_tenant *t);
 // Ends those of one switch, which goes; of all, if NULL.
 void dp_ipc_dump_cancel(const struct ft_switch *sw);

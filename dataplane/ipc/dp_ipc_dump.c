@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dumps. Most are as long as what the operator configured and are written at once; rules, of which
-// there may be a million, their sums, all groups or meters, and the FDB come in pieces: a job each,
-// which goes on when what it wrote last is out, so that other requests are served in between. Jobs
-// take turns. One that is paced stands still when the bytes it was given are used up, and holds
-// nothing meanwhile but a number in a table. A job begins when the workers have told all that they
-// had counted when it was asked for, that is after a grace period (dp_rcu.h).
+// Dumps. What is short is written at once; rules, of which there may be a million, their sums, all
+// groups or meters, the FDB, and what all tenants have come in pieces: a job each, which goes on
+// when what it wrote last is out, so that other requests are served in between. Jobs take turns.
+// One over all tenants tells each of them as it is when its turn comes; those that come meanwhile
+// it does not see, nor those that go. One that is paced stands still when the bytes it was given
+// are used up, and holds nothing meanwhile but a number in a table. A job that tells of counters
+// begins when the workers have told all that they had counted when it was asked for, that is after
+// a grace period (dp_rcu.h).
 
 #include "ipc/dp_ipc_dump.h"
 
@@ -16,10 +18,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DP_DUMP_PIECE 64u // rules at a time
-#define DP_DUMP_SUM 1024u // that are only added up
-#define DP_DUMP_MANY 8u   // groups or meters
-#define DP_DUMP_FDB 256u  // addresses
+#define DP_DUMP_PIECE 64u         // rules at a time
+#define DP_DUMP_SUM 1024u         // that are only added up
+#define DP_DUMP_MANY 8u           // groups or meters
+#define DP_DUMP_FDB 256u          // addresses
+#define DP_DUMP_TENANTS 64u       // of a listing
+#define DP_DUMP_BYTES (16u << 10) // or what these come to
 #define DP_DUMP_FREELY INT64_MAX
 #define DP_DUMP_WAIT_US 20u
 
@@ -43,54 +47,6 @@ static void dp_dump_end(struct dp_dump *d)
 {
 	if (dp_ipc_begin(d->dp->ipc, d->type, 0, d->xid, d->tenant, false))
 		dp_ipc_end(d->dp->ipc);
-}
-
-static void dp_dump_count_addresses(struct dp_dump *d, struct dp_tenant *t)
-{
-	struct weft_ipc_fdb_stats s;
-
-	ft_fdb_stats(t->sw, &s);
-	d->n += s.entries;
-}
-
-static void dp_dump_note_address(void *arg, uint64_t id)
-{
-	struct dp_dump *d = arg;
-
-	if (d->next < d->n)
-		d->address[d->next++] = (struct dp_dump_address){.id = id, .tenant = d->of->id};
-}
-
-static void dp_dump_note_addresses(struct dp_dump *d, struct dp_tenant *t)
-{
-	d->of = t;
-	ft_fdb_ids(t->sw, dp_dump_note_address, d);
-}
-
-void dp_dump_tenants(
-	struct dp_dump *d, void (*fn)(struct dp_dump *, struct dp_tenant *), bool nobody)
-{
-	if (d->tenant) {
-		struct dp_tenant *t = dp_tenant_find(d->dp, d->tenant);
-
-		if (t) // it may have gone while the dump waited
-			fn(d, t);
-		return;
-	}
-	if (nobody)
-		fn(d, d->dp->nobody);
-	for (struct dp_tenant *t = d->dp->tenants; t; t = t->next)
-		if (!t->hidden)
-			fn(d, t);
-}
-
-static void dp_dump_table_stats(struct dp_dump *d, struct dp_tenant *t)
-{
-	struct weft_table_stats stats[WEFT_TABLES];
-	unsigned n = ft_table_stats(t->sw, stats);
-
-	for (unsigned i = 0; i < n; i++)
-		dp_dump_item(d, t->id, &stats[i], sizeof(stats[i]));
 }
 
 static void dp_dump_table_desc(struct dp_dump *d, struct dp_tenant *t)
@@ -196,22 +152,19 @@ static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant
 	return WEFT_E_NO_MEMORY;
 }
 
-// The addresses that there are now, those that go meanwhile left out.
-static enum weft_error dp_dump_start_fdb(struct dp_dump *d)
+// Over all tenants, or the one that it names.
+static enum weft_error dp_dump_start_listing(struct dp_dump *d, bool nobody, bool counted)
 {
-	dp_dump_tenants(d, dp_dump_count_addresses, false);
-	if (!d->n)
-		return WEFT_E_NONE;
-	d->address = malloc(d->n * sizeof(*d->address));
-	if (!d->address)
+	struct dp_dump *job;
+
+	d->at = d->tenant ? dp_tenant_find(d->dp, d->tenant) : d->dp->tenants;
+	d->nobody = nobody && !d->tenant;
+	job = dp_dump_job(d, d->type == WEFT_IPC_DUMP_TABLES && d->tenant ? d->at : NULL);
+	if (!job)
 		return WEFT_E_NO_MEMORY;
-	dp_dump_tenants(d, dp_dump_note_addresses, false);
-	d->n = d->next;
-	d->next = 0;
-	if (dp_dump_job(d, NULL))
-		return WEFT_E_NONE;
-	free(d->address);
-	return WEFT_E_NO_MEMORY;
+	if (!counted)
+		job->begun = 0; // nothing to wait for
+	return WEFT_E_NONE;
 }
 
 // Dumps of one tenant's switch.
@@ -234,27 +187,20 @@ static enum weft_error dp_dump_switch(struct dp_dump *d, const struct dp_ipc_req
 		if (id->id == WEFT_METER_ALL)
 			return dp_dump_start_numbers(d, t, ft_meter_numbers);
 		return ft_meters(t->sw, id->id, dp_dump_meter, d);
-	case WEFT_IPC_DUMP_TABLE_DESC:
+	default:
 		dp_dump_table_desc(d, t);
 		return WEFT_E_NONE;
-	default: // tables
-		return dp_dump_job(d, t) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 	}
-}
-
-// The ledgers, at once, when workers have told them what they had counted.
-static enum weft_error dp_dump_start_ledgers(struct dp_dump *d)
-{
-	return dp_dump_job(d, NULL) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 }
 
 static enum weft_error dp_dump_start(struct dp_dump *d, const struct dp_ipc_request *r)
 {
-	if (d->type == WEFT_IPC_DUMP_DROPS || d->type == WEFT_IPC_DUMP_DROP_RULES)
-		return dp_dump_start_ledgers(d);
-	if (dp_dump_tell(d))
-		return WEFT_E_NONE;
-	return d->type == WEFT_IPC_DUMP_FDB ? dp_dump_start_fdb(d) : dp_dump_switch(d, r);
+	d->listing = dp_dump_listing(d->type);
+	if (d->listing)
+		return dp_dump_start_listing(d, d->listing->nobody, d->listing->counted);
+	if (d->type == WEFT_IPC_DUMP_FDB)
+		return dp_dump_start_listing(d, false, true);
+	return dp_dump_tell(d) ? WEFT_E_NONE : dp_dump_switch(d, r);
 }
 
 void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
@@ -317,37 +263,100 @@ static bool dp_dump_numbers(struct dp_dump *job)
 	return job->next < job->n;
 }
 
+static void dp_dump_note_address(void *arg, uint64_t id)
+{
+	struct dp_dump *job = arg;
+
+	if (job->n < job->room)
+		job->address[job->n++] = id;
+}
+
+// The addresses that the tenant has now. False: none, or no memory to tell them.
+static bool dp_dump_note_addresses(struct dp_dump *job, const struct dp_tenant *t)
+{
+	struct weft_ipc_fdb_stats s;
+
+	ft_fdb_stats(t->sw, &s);
+	free(job->address);
+	job->address = s.entries ? malloc(s.entries * sizeof(*job->address)) : NULL;
+	job->room = job->address ? s.entries : 0;
+	job->n = job->next = 0;
+	job->owner = t->id;
+	if (job->room)
+		ft_fdb_ids(t->sw, dp_dump_note_address, job);
+	return job->n;
+}
+
+// Those that have gone meanwhile are left out. True: some are left.
 static bool dp_dump_addresses(struct dp_dump *job)
 {
-	struct dp_tenant *t = NULL;
+	struct dp_tenant *t = dp_tenant_find(job->dp, job->owner);
 
-	for (unsigned i = 0; i < DP_DUMP_FDB && job->next < job->n; i++, job->next++) {
-		const struct dp_dump_address *a = &job->address[job->next];
+	for (unsigned i = 0; t && i < DP_DUMP_FDB && job->next < job->n; i++, job->next++) {
 		struct weft_ipc_fdb e;
 
-		if (!t || t->id != a->tenant)
-			t = dp_tenant_find(job->dp, a->tenant);
-		if (t && ft_fdb_get_id(t->sw, a->id, &e))
-			dp_dump_item(job, a->tenant, &e, sizeof(e));
+		if (ft_fdb_get_id(t->sw, job->address[job->next], &e))
+			dp_dump_item(job, t->id, &e, sizeof(e));
 	}
-	return job->next < job->n;
+	return t && job->next < job->n;
+}
+
+// The next tenant that is not hidden; NULL: there is none.
+static struct dp_tenant *dp_dump_next(struct dp_dump *job)
+{
+	struct dp_tenant *t = job->at;
+
+	if (job->nobody) {
+		job->nobody = false;
+		return job->dp->nobody;
+	}
+	while (t && t->hidden)
+		t = job->tenant ? NULL : t->next;
+	job->at = t && !job->tenant ? t->next : NULL;
+	return t;
+}
+
+static bool dp_dump_fdb(struct dp_dump *job)
+{
+	struct dp_tenant *t;
+
+	for (unsigned i = 0; i < DP_DUMP_TENANTS; i++) {
+		if (dp_dump_addresses(job))
+			return true;
+		t = dp_dump_next(job);
+		if (!t)
+			return false;
+		if (dp_dump_note_addresses(job, t))
+			return true;
+	}
+	return true;
+}
+
+static bool dp_dump_list(struct dp_dump *job)
+{
+	uint32_t before = dp_ipc_pending(job->dp->ipc);
+	struct dp_tenant *t;
+
+	for (unsigned i = 0; i < DP_DUMP_TENANTS; i++) {
+		t = dp_dump_next(job);
+		if (!t)
+			return false;
+		job->listing->tell(job, t);
+		if (dp_ipc_pending(job->dp->ipc) - before >= DP_DUMP_BYTES)
+			return true;
+	}
+	return true;
 }
 
 // True: there is more.
 static bool dp_dump_some(struct dp_dump *job)
 {
-	if (job->address)
-		return dp_dump_addresses(job);
+	if (job->listing)
+		return dp_dump_list(job);
+	if (job->type == WEFT_IPC_DUMP_FDB)
+		return dp_dump_fdb(job);
 	if (job->number)
 		return dp_dump_numbers(job);
-	if (job->type == WEFT_IPC_DUMP_TABLES) {
-		dp_dump_table_stats(job, job->of);
-		return false;
-	}
-	if (job->type == WEFT_IPC_DUMP_DROPS || job->type == WEFT_IPC_DUMP_DROP_RULES) {
-		dp_dump_tell(job);
-		return false;
-	}
 	if (job->type == WEFT_IPC_DUMP_FLOWS)
 		return ft_flow_walk_next(job->walk, DP_DUMP_PIECE, dp_dump_flow, job);
 	if (ft_flow_walk_next(job->walk, DP_DUMP_SUM, dp_dump_sum, job))
@@ -374,6 +383,7 @@ static void dp_dump_piece(struct dp_dump *job)
 bool dp_ipc_dump_run(struct dp *dp)
 {
 	struct dp_dump *last = TAILQ_LAST(&dp_dump_jobs, dp_dump_list), *job, *next;
+	uint64_t until = dp_now_ns() + DP_STEP_NS;
 	bool more = false, waits = false;
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
@@ -388,10 +398,21 @@ bool dp_ipc_dump_run(struct dp *dp)
 		}
 		more = true;
 		dp_dump_piece(job);
+		if (dp_now_ns() >= until)
+			return true;
 	}
 	if (waits && !more)
 		usleep(DP_DUMP_WAIT_US); // a worker may want this core
 	return more || waits;
+}
+
+void dp_ipc_dump_forget(const struct dp_tenant *t)
+{
+	struct dp_dump *job;
+
+	TAILQ_FOREACH (job, &dp_dump_jobs, link)
+		if (job->at == t)
+			job->at = job->tenant ? NULL : t->next;
 }
 
 void dp_ipc_dump_cancel(const struct ft_switch *sw)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dumps of what is no longer than the operator's configuration: written at once.
+// What dumps tell at once: all that there is of a thing, or what one tenant has of it.
 
 #include "ipc/dp_ipc_dump.h"
 
@@ -178,6 +178,15 @@ static void dp_dump_ledger(struct dp_dump *d, struct dp_tenant *t)
 	dp_dump_item(d, t->id, &l, sizeof(l));
 }
 
+static void dp_dump_table_stats(struct dp_dump *d, struct dp_tenant *t)
+{
+	struct weft_table_stats stats[WEFT_TABLES];
+	unsigned n = ft_table_stats(t->sw, stats);
+
+	for (unsigned i = 0; i < n; i++)
+		dp_dump_item(d, t->id, &stats[i], sizeof(stats[i]));
+}
+
 static void dp_dump_notes(struct dp_dump *d, struct dp_tenant *t)
 {
 	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
@@ -193,32 +202,25 @@ static void dp_dump_notes(struct dp_dump *d, struct dp_tenant *t)
 	}
 }
 
-// What each tenant has of its own.
-static const struct {
-	uint16_t type;
-	bool nobody; // tenant 0 has it too
-	void (*tell)(struct dp_dump *, struct dp_tenant *);
-} dp_dump_of_tenants[] = {
-	{WEFT_IPC_DUMP_TENANTS, false, dp_dump_tenant},
-	{WEFT_IPC_DUMP_VTEPS, false, dp_dump_vteps},
-	{WEFT_IPC_DUMP_PROVIDERS, false, dp_dump_provider},
-	{WEFT_IPC_DUMP_LISTENERS, false, dp_dump_listeners},
-	{WEFT_IPC_DUMP_SNOOP_STATS, false, dp_dump_snoop_stats},
-	{WEFT_IPC_DUMP_NEIGHS, false, dp_dump_neighs},
-	{WEFT_IPC_DUMP_FDB_STATS, false, dp_dump_fdb_stats},
-	{WEFT_IPC_DUMP_DROPS, true, dp_dump_ledger},
-	{WEFT_IPC_DUMP_DROP_RULES, true, dp_dump_notes},
-};
-
-static bool dp_dump_tell_tenants(struct dp_dump *d)
+const struct dp_dump_listing *dp_dump_listing(uint16_t type)
 {
-	for (size_t i = 0; i < RTE_DIM(dp_dump_of_tenants); i++)
-		if (dp_dump_of_tenants[i].type == d->type) {
-			dp_dump_tenants(
-				d, dp_dump_of_tenants[i].tell, dp_dump_of_tenants[i].nobody);
-			return true;
-		}
-	return false;
+	static const struct dp_dump_listing all[] = {
+		{WEFT_IPC_DUMP_TENANTS, false, false, dp_dump_tenant},
+		{WEFT_IPC_DUMP_VTEPS, false, false, dp_dump_vteps},
+		{WEFT_IPC_DUMP_PROVIDERS, false, false, dp_dump_provider},
+		{WEFT_IPC_DUMP_LISTENERS, false, false, dp_dump_listeners},
+		{WEFT_IPC_DUMP_SNOOP_STATS, false, false, dp_dump_snoop_stats},
+		{WEFT_IPC_DUMP_NEIGHS, false, false, dp_dump_neighs},
+		{WEFT_IPC_DUMP_FDB_STATS, false, false, dp_dump_fdb_stats},
+		{WEFT_IPC_DUMP_TABLES, false, true, dp_dump_table_stats},
+		{WEFT_IPC_DUMP_DROPS, true, true, dp_dump_ledger},
+		{WEFT_IPC_DUMP_DROP_RULES, true, true, dp_dump_notes},
+	};
+
+	for (size_t i = 0; i < RTE_DIM(all); i++)
+		if (all[i].type == type)
+			return &all[i];
+	return NULL;
 }
 
 bool dp_dump_tell(struct dp_dump *d)
@@ -246,6 +248,6 @@ bool dp_dump_tell(struct dp_dump *d)
 		dp_bond_walk(d->dp, dp_dump_member, d);
 		return true;
 	default:
-		return dp_dump_tell_tenants(d);
+		return false;
 	}
 }

@@ -132,6 +132,7 @@ static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 	if (t->provider)
 		DP_TENANT_LEAVE(dp->providers, t, provider_next);
 	dp_expiry_forget(dp, t);
+	dp_ipc_dump_forget(t);
 }
 
 void dp_tenant_stale(struct dp_tenant *t)
