@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "text/address.h"
@@ -241,16 +242,13 @@ void command_underlay_list(struct request *r)
 // ---- apply
 
 // What was missing before, and is not part of the difference.
-static void out_missing(struct request *r)
+static void add_missing(const struct request *r, struct text *out)
 {
 	const struct missing *m = &r->agent->missing;
 
-	VEC_FOR_EACH (p, &m->ports) {
-		char *text = agent_format("! port %s%s%s: %s; it is tried again\n", p->tenant,
+	VEC_FOR_EACH (p, &m->ports)
+		text_add(out, "! port %s%s%s: %s; it is tried again\n", p->tenant,
 			p->tenant[0] ? "/" : "", p->port.name, p->why);
-		request_out(r, text);
-		free(text);
-	}
 }
 
 static void on_applied(void *arg, const struct apply_result *result)
@@ -266,9 +264,12 @@ static void on_applied(void *arg, const struct apply_result *result)
 				   "changed", (int)result->changed, "removed", (int)result->removed,
 				   "difference", result->difference));
 	} else {
-		request_out(r, result->difference[0] ? result->difference : "nothing to change\n");
-		out_missing(r);
-		request_end(r, 0);
+		struct text t = {0};
+
+		text_add(&t, "%s",
+			result->difference[0] ? result->difference : "nothing to change\n");
+		add_missing(r, &t);
+		answer_end(r, &(struct answer){.text = t.at});
 	}
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where packets ended. received + copies = sent + consumed + drops (+ what is in flight).
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "text/names.h"
@@ -70,50 +71,39 @@ static json_t *drop_rows(const json_t *ledgers)
 	return rows;
 }
 
-static void print_ledgers(struct request *r)
+static char *draw_ledgers(const json_t *rows)
 {
 	static const struct column totals[] = {{"TENANT", "tenant"}, {"RECEIVED", "received"},
 		{"COPIES", "copies"}, {"SENT", "sent"}, {"CONSUMED", "consumed"},
 		{"IN FLIGHT", "in_flight"}, {0}};
 	static const struct column reasons[] = {{"TENANT", "tenant"}, {"REASON", "reason"},
 		{"PACKETS", "packets"}, {"MEANING", "text"}, {0}};
-	json_t *found = drop_rows(r->rows), *drops = rows_sorted(found),
-	       *rows = rows_sorted(r->rows);
+	json_t *found = drop_rows(rows), *drops = rows_sorted(found);
 	char *a = render_table(rows, totals), *b = render_table(drops, reasons);
+	char *text = agent_format("%s\n%s", a, json_array_size(drops) ? b : "no drops\n");
 
-	request_out(r, a);
-	request_out(r, json_array_size(drops) ? "\n" : "\nno drops\n");
-	if (json_array_size(drops))
-		request_out(r, b);
 	free(a);
 	free(b);
 	json_decref(drops);
 	json_decref(found);
-	json_decref(rows);
+	return text;
 }
 
 static void end_drops(struct request *r)
 {
 	bool check = request_flag(r, "check");
 	json_int_t off = missing(r->rows);
+	struct answer a = {.value = r->rows, .sort = true, .draw = draw_ledgers};
 
-	if (r->json) {
-		json_t *all = json_pack("{s:O, s:b, s:I}", "tenants", r->rows, "balanced", off == 0,
-			"missing", off);
-		char *text = json_dumps(all, JSON_INDENT(2));
-		request_out(r, text);
-		request_out(r, "\n");
-		free(text);
-		json_decref(all);
-	} else {
-		print_ledgers(r);
-		if (check && !off)
-			request_out(r, "\nevery packet is accounted for\n");
-	}
+	r->rows = NULL;
+	if (r->json)
+		a = (struct answer){.value = json_pack("{s:o, s:b, s:I}", "tenants", a.value,
+					    "balanced", off == 0, "missing", off)};
+	else if (check && !off)
+		a.text = agent_strdup("\nevery packet is accounted for\n");
 	if (check && off)
-		request_fail(r, "%lld packets are not accounted for", (long long)off);
-	else
-		request_end(r, 0);
+		a.error = agent_format("%lld packets are not accounted for", (long long)off);
+	answer_end(r, &a);
 }
 
 // ---- --rules

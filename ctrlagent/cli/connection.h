@@ -8,6 +8,8 @@
 struct cli_connection;
 
 void cli_connection_write(struct cli_connection *c, json_t *line); // takes `line`
+// Whole lines, made before; takes `text`.
+void cli_connection_write_text(struct cli_connection *c, char *text, size_t len);
 // How much a client that reads slowly may leave unread before its dump waits for it.
 #define CLI_OUTPUT_HIGH (256u * 1024u)
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/request.h"
 
+#include "cli/answer.h"
 #include "cli/connection.h"
-#include "cli/render.h"
 
 static void finish(struct request *r, json_t *last)
 {
@@ -63,33 +63,16 @@ bool request_flag(const struct request *r, const char *name)
 
 void request_end_json(struct request *r, json_t *value)
 {
-	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
-
-	json_decref(value);
-	if (text) {
-		request_out(r, text);
-		request_out(r, "\n");
-	}
-	free(text);
-	request_end(r, 0);
+	answer_end(r, &(struct answer){.value = value});
 }
 
 void request_end_rows(
 	struct request *r, json_t *rows, const struct column *columns, const char *empty)
 {
-	json_t *sorted = rows_sorted(rows);
-
-	json_decref(rows);
-	if (r->json) {
-		request_end_json(r, sorted);
-		return;
-	}
-	char *text = json_array_size(sorted) ? render_table(sorted, columns)
-					     : agent_format("%s\n", empty);
-	request_out(r, text);
-	free(text);
-	json_decref(sorted);
-	request_end(r, 0);
+	answer_end(r, &(struct answer){.value = rows,
+			      .sort = true,
+			      .columns = r->json ? NULL : columns,
+			      .empty = empty});
 }
 
 // ---- tenants

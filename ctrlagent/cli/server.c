@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/verbs.h"
@@ -58,6 +59,18 @@ void cli_connection_write(struct cli_connection *c, json_t *line)
 	}
 	free(text);
 	json_decref(line);
+}
+
+static void on_text_written(const void *text, size_t len, void *arg)
+{
+	free((void *)(uintptr_t)text);
+}
+
+void cli_connection_write_text(struct cli_connection *c, char *text, size_t len)
+{
+	if (evbuffer_add_reference(
+		    bufferevent_get_output(c->bev), text, len, on_text_written, NULL) < 0)
+		free(text);
 }
 
 bool cli_connection_is_full(const struct cli_connection *c)
@@ -225,6 +238,7 @@ void cli_server_free(struct cli_server *s)
 		return;
 	while (!LIST_EMPTY(&s->connections))
 		connection_free(LIST_FIRST(&s->connections));
+	answer_cancel_all();
 	session_listener_free(s->listener);
 	free(s);
 }

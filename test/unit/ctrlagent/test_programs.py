@@ -206,6 +206,22 @@ class Programs(unittest.TestCase):
             if '"status"' in line:
                 return
 
+    def test_long_answers_are_whole(self):
+        """They are made by a thread, and told in pieces."""
+        vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(3000)]
+        self.write((CONFIG % {'dir': self.dir}).replace('[172.31.255.2]', str(vteps)))
+        said = self.weft('apply')
+        self.assertEqual(sum(said.count(f' {v}\n') for v in vteps), len(vteps), said[:300])
+        self.assertEqual(self.weft('apply'), 'nothing to change\n')
+        table = self.weft('vtep', 'list')
+        self.assertEqual(sorted(line.split()[1] for line in table.splitlines()[1:]), sorted(vteps))
+        self.assertEqual(sorted(v['vtep'] for v in self.json('vtep', 'list')), sorted(vteps))
+        for _ in range(3):
+            with socket.socket(socket.AF_UNIX) as gone:
+                gone.connect(self.path('agent'))
+                gone.sendall(b'{"cmd": ["vtep", "list"]}\n')
+        self.assertTrue(self.json('show')['ready'])
+
     def test_empty_lists_say_so(self):
         for words, said in ((['flow', 'list', 'red'], 'no rules'), (['group', 'list', 'red'], 'no groups'),
                             (['meter', 'list', 'red'], 'no meters'), (['fdb'], 'no MAC addresses known'),
