@@ -227,10 +227,10 @@ static void dp_worker_populate(void *at, size_t bytes)
 	madvise((void *)from, (uintptr_t)at + bytes - from, MADV_POPULATE_WRITE); // or not
 }
 
-// Only where pages are huge: small ones are cleared in a moment.
+// With --no-huge, too: the kernel's huge pages are others, and to clear one takes it milliseconds.
 void dp_workers_prepare(struct dp *dp)
 {
-	for (unsigned i = 0; i < dp->opt.workers && !dp->opt.no_huge; i++)
+	for (unsigned i = 0; i < dp->opt.workers; i++)
 		if (dp->worker[i]->cache)
 			ft_cache_prepare(dp->worker[i]->cache, dp_worker_populate);
 }

@@ -66,15 +66,16 @@ struct ft_cache {
 	} __attribute__((aligned(64))) frame[FT_BURST]; // ft_gist_key() only
 
 	uint64_t seed;
-	uint64_t lives;    // how often all was forgotten
-	uint32_t mask;     // lines - 1
-	uint32_t room;     // paths
-	uint32_t used;     // atomic
-	uint32_t prepared; // paths; ft_cache_prepare()'s own
-	uint32_t flows;    // atomic
-	uint32_t turn;     // which way gives way next
-	uint32_t chance;   // random
-	uint32_t seen;     // of the latest packets
+	uint64_t lives;      // how often all was forgotten
+	uint32_t mask;       // lines - 1
+	uint32_t room;       // paths
+	uint32_t used;       // atomic
+	uint32_t prepared;   // paths; ft_cache_prepare()'s own
+	uint32_t flows;      // atomic
+	uint32_t turn;       // which way gives way next
+	uint32_t chance;     // random
+	uint32_t seen;       // of the latest packets
+	bool hints_prepared; // as `prepared`
 	struct luck flows_luck, ways_luck;
 	struct news news;
 	unsigned worker;
