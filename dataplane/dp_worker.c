@@ -20,10 +20,11 @@
 #define DP_HUGE_PAGE ((size_t)2 << 20)
 
 // A burst of one queue, up to what is to be sent, which waits.
-static inline unsigned dp_worker_burst(struct dp_worker *w, struct dp_port *port, uint16_t queue)
+static inline unsigned dp_worker_burst(
+	struct dp_worker *w, struct dp_port *port, uint16_t queue, unsigned max)
 {
 	struct rte_mbuf *m[DP_RX_BURST];
-	unsigned n = dp_port_rx(port, queue, m, DP_RX_BURST);
+	unsigned n = dp_port_rx(port, queue, m, max);
 
 	if (!n)
 		return 0;
@@ -36,7 +37,8 @@ static inline unsigned dp_worker_burst(struct dp_worker *w, struct dp_port *port
 
 unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
 {
-	unsigned n = dp_worker_burst(w, port, queue), total = n;
+	unsigned max = port->dev == DP_NO_DEV ? DP_RX_BURST : w->burst;
+	unsigned n = dp_worker_burst(w, port, queue, max), total = n;
 
 	if (unlikely(port->bond && tend))
 		dp_bond_tend(w, port, queue);
@@ -45,8 +47,8 @@ unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t q
 	if (w->tx.spread) {
 		uint64_t until = w->now_ns + DP_GATHER_NS;
 
-		while (n == DP_RX_BURST && w->tx.n + DP_RX_BURST <= DP_TX_LIST && w->now_ns < until)
-			total += n = dp_worker_burst(w, port, queue);
+		while (n == max && w->tx.n + max <= DP_TX_LIST && w->now_ns < until)
+			total += n = dp_worker_burst(w, port, queue, max);
 	}
 	dp_tx_flush(w);
 	return total;
@@ -115,6 +117,8 @@ static inline void dp_worker_busy_turn(struct dp_worker *w, uint64_t cycles)
 	dp_count(&s->over_10us, 1);
 	if (cycles > 5 * w->cycles_10us)
 		dp_count(&s->over_50us, 1);
+	if (cycles > 50 * w->cycles_10us)
+		dp_worker_was_away(w);
 }
 
 // The turn that ended now, and when: two reads of the counter a turn, not a packet.
@@ -144,6 +148,23 @@ static bool dp_worker_quiescent(struct dp_worker *w)
 	return true;
 }
 
+unsigned dp_worker_once(struct dp_worker *w, unsigned *packets)
+{
+	const struct dp_bfd_table *bfd;
+	unsigned work;
+
+	*packets = dp_worker_poll(w);
+	if (unlikely(w->burst < DP_RX_BURST))
+		w->burst *= 2;
+	work = *packets + dp_worker_rings(w);
+	bfd = __atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
+	if (bfd && w->id == 0)
+		dp_bfd_run(w, bfd);
+	if (__builtin_expect(w->reasm != NULL, 0))
+		dp_reasm_sweep(w);
+	return work + !dp_worker_quiescent(w);
+}
+
 int dp_worker_main(void *arg)
 {
 	struct dp_worker *w = arg;
@@ -154,17 +175,8 @@ int dp_worker_main(void *arg)
 	__atomic_store_n(&w->stats.thread, (uint32_t)rte_gettid(), __ATOMIC_RELAXED);
 	dp_rcu_register(w->dp->rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		unsigned packets = dp_worker_poll(w);
-		unsigned work = packets + dp_worker_rings(w);
-		const struct dp_bfd_table *bfd =
-			__atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
+		unsigned packets, work = dp_worker_once(w, &packets);
 
-		if (bfd && w->id == 0)
-			dp_bfd_run(w, bfd);
-
-		if (__builtin_expect(w->reasm != NULL, 0))
-			dp_reasm_sweep(w);
-		work += !dp_worker_quiescent(w);
 		idle = work ? 0 : idle + 1;
 		if (sleep_us && idle > DP_IDLE_POLLS)
 			dp_worker_sleep(sleep_us);
@@ -244,6 +256,7 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 		return NULL;
 	w->dp = dp;
 	w->id = id;
+	w->burst = DP_RX_BURST;
 	w->cycles_10us = rte_get_tsc_hz() / 100000;
 	w->drops.thread = id;
 	dp_clock_init(&w->clock, rte_get_tsc_hz());

@@ -32,7 +32,8 @@
 
 #define DP_RX_BURST                                                                                \
 	64u // at most: what a kernel gave as one stays together, loads of many packets overlap
-#define DP_TX_BURST 64u // that a device is given at once
+#define DP_RX_BURST_LATE 8u // of a device of DPDK's, for a worker that was away
+#define DP_TX_BURST 64u     // that a device is given at once
 #define DP_TX_LIST 256u
 #define DP_GATHER_NS 8000u
 #define DP_CLONES 512u  // packets that groups may copy at once
@@ -132,6 +133,7 @@ struct dp_worker {
 	uint64_t cycles_10us; // so many of the time stamp counter
 	unsigned turn;        // of the loop
 	bool idle;            // the latest turn received nothing
+	uint8_t burst;        // of a device of DPDK's, in the next turn
 	uint64_t answered;    // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_clock clock;
@@ -178,6 +180,18 @@ static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, stru
 // ---- worker's thread
 
 int dp_worker_main(void *worker); // until dp->stop
+// A turn of its loop, all but what the loop does by the clock. Returns how much there was to do; 0:
+// nothing.
+unsigned dp_worker_once(struct dp_worker *w, unsigned *packets);
+// The latest turn took over half a millisecond: the machine had the core. In ten a controller
+// changes ten thousand rules, and what the worker knew of all that is far away or of no use: who
+// comes next goes the full way, through tables that another core has written. A whole burst of
+// these would make it late once more, so it begins with a part of one, and doubles that from turn
+// to turn.
+static inline void dp_worker_was_away(struct dp_worker *w)
+{
+	w->burst = DP_RX_BURST_LATE;
+}
 // Frames of a queue, each to its end; how many. `tend`: the port's bond, too. A burst for many
 // ports has a frame or two for each, and a driver's call costs more than such a frame: so while the
 // queue has more, some bursts are sent together, for DP_GATHER_NS from the first one and one burst

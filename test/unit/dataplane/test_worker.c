@@ -199,6 +199,35 @@ static void bursts_for_many_ports_are_gathered(void **state)
 	assert_int_equal(receive(true, 0, 0), 0);
 }
 
+// From a device of DPDK's: what the kernel gave as one stays together.
+static void a_worker_that_was_away_begins_with_less(void **state)
+{
+	static struct noting device[PORTS];
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_port port[PORTS];
+	unsigned packets;
+
+	devices_take_notes(device, port);
+	source.port = eal_port;
+	source.port.role = DP_KERNEL;
+	source.port.io = &source.io;
+	source.peer = port;
+	source.io.rx_pkt_burst = brings_bursts;
+	source.io.rxq.data = &source.queue;
+	assert_int_equal(receive(false, 1000, 0), DP_RX_BURST);
+	dp_worker_was_away(w);
+	for (unsigned n = DP_RX_BURST_LATE; n < 2 * DP_RX_BURST; n *= 2) {
+		assert_int_equal(receive(false, 1000, 0), n);
+		dp_worker_once(w, &packets);
+		assert_int_equal(packets, 0);
+	}
+	assert_int_equal(receive(false, 1000, 0), DP_RX_BURST);
+	dp_worker_was_away(w);
+	source.port.dev = DP_NO_DEV;
+	assert_int_equal(receive(false, 1000, 0), DP_RX_BURST);
+	w->burst = DP_RX_BURST;
+}
+
 static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
 {
 	static struct noting device[PORTS];
@@ -563,6 +592,7 @@ int main(void)
 		T(what_the_device_does_not_take_is_dropped),
 		T(frames_are_sent_in_order),
 		T(bursts_for_many_ports_are_gathered),
+		T(a_worker_that_was_away_begins_with_less),
 		T(a_burst_for_many_ports_goes_out_port_by_port),
 		T(a_null_port_gives_back_all_buffers),
 		T(segments_are_joined_for_a_device_that_knows_none),
