@@ -17,7 +17,7 @@
 
 #include "bench/clock.h"
 #include "bench/one_rule.h"
-#include "bench/random.h"
+#include "bench/site.h"
 #include "flowtable/cache/ahead.h"
 #include "flowtable/cache/cache.h"
 #include "flowtable/flowtable.h"
@@ -30,26 +30,9 @@ enum {
 	BURST = 32,
 	ROUNDS = 16384,
 	WARM = 32768,
-	LEN = 60,
-	FILTERS = 1000, // of a single tenant
-	TENANTS = 1000,
-	FILTERS_EACH = 100,
-	SHAPES = 90,
-	POOL = TENANTS * FILTERS_EACH, // flows that are made beforehand
-	FEW = 1000,                    // flows that are known
-	NETWORKS = 64,
-	MACHINES = 40,
-	SERVICES = 48,
+	FEW = 1000, // flows that are known
 	CACHED = 1 << 18,
 	FOLD = 1024, // bursts from one telling of the counters to the next
-};
-
-struct flow {
-	uint32_t src, dst;
-	uint16_t sport, dport;
-	uint8_t proto;
-	uint16_t tenant;
-	uint32_t src_open, dst_open; // bits that its filter leaves open
 };
 
 struct bench {
@@ -67,62 +50,12 @@ struct bench {
 
 // ---- rules
 
-static uint32_t network[NETWORKS], machine[MACHINES];
-static uint16_t service[SERVICES];
-static struct flow pool[POOL];
-
-// As in bench/lib/filters.py: who from so large a network may reach this service of this machine.
-static void make_site(void)
-{
-	for (unsigned i = 0; i < NETWORKS; i++)
-		network[i] = 0x0a000000 | random32() >> 8;
-	for (unsigned i = 0; i < MACHINES; i++)
-		machine[i] = 0xac100000 | (random32() & 3) << 8 | (1 + random32() % 254);
-	for (unsigned i = 0; i < SERVICES; i++)
-		service[i] = (uint16_t)(1 + random32() % 32767);
-}
-
 static void add_by_mac(struct ft_switch *sw)
 {
 	struct weft_flow_key value = {.eth_dst = {{2, 0, 0, 0, 0, 2}}}, mask = {0};
 
 	memset(&mask.eth_dst, 0xff, 6);
 	add_rule(sw, 2, 1, &value, &mask, 0);
-}
-
-// Of all tenants' filters: the i-th's match, and flows that it matches.
-static void make_filter(
-	unsigned i, unsigned tenants, struct weft_flow_key *value, struct weft_flow_key *mask)
-{
-	unsigned shape = i % SHAPES, bits = 10 + shape % 23;
-	bool by_dst = shape / 23 & 1, by_port = shape / 46 & 1;
-	uint32_t src_mask = 0xffffffffu << (32 - bits);
-	struct flow f = {network[random32() % NETWORKS], machine[random32() % MACHINES], 0,
-		service[random32() % SERVICES], random32() & 1 ? 6 : 17};
-
-	*value = (struct weft_flow_key){.eth_type = htons(0x800)};
-	*mask = (struct weft_flow_key){.eth_type = 0xffff};
-	mask->ipv4_src = htonl(src_mask);
-	value->ipv4_src = htonl(f.src & src_mask);
-	if (by_dst) {
-		mask->ipv4_dst = 0xffffffff;
-		value->ipv4_dst = htonl(f.dst);
-	}
-	if (by_port || i % 2) {
-		mask->ip_proto = 0xff;
-		value->ip_proto = f.proto;
-	}
-	if (by_port) {
-		mask->l4_dst = 0xffff;
-		value->l4_dst = htons(f.dport);
-	}
-	f.tenant = (uint16_t)(i % tenants);
-	for (unsigned k = i; k < POOL; k += tenants == 1 ? FILTERS : POOL) {
-		pool[k] = f;
-		pool[k].src = (f.src & src_mask) | (random32() & ~src_mask);
-		pool[k].src_open = ~src_mask;
-		pool[k].dst_open = by_dst ? 0 : 0xffff;
-	}
 }
 
 static void add_filters(struct ft_switch *sw, unsigned tenant, unsigned tenants)
@@ -153,33 +86,13 @@ static struct ft_switch *make_switch(bool three, unsigned tenant, unsigned tenan
 
 // ---- packets
 
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-
 static void arrive(struct bench *b, unsigned i, const struct flow *f)
 {
-	static const uint8_t plain[LEN] = {
-		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, [17] = LEN - 14, [22] = 64};
 	struct ft_packet *p = &b->pkt[i];
 	uint8_t *frame = b->frame[i] + 128;
 
 	b->tenant[i] = f->tenant;
-	memcpy(frame, plain, LEN);
-	frame[23] = f->proto;
-	put32(frame + 26, f->src);
-	put32(frame + 30, f->dst);
-	put16(frame + 34, f->sport);
-	put16(frame + 36, f->dport);
-	frame[46] = 0x50;
+	put_frame(frame, f);
 	p->pkt = (struct weft_packet){.data = frame, .len = LEN, .total_len = LEN, .headroom = 128};
 }
 
@@ -325,10 +238,10 @@ static int by_value(const void *a, const void *b)
 // Of a filter that leaves open what makes it new.
 static struct flow new_flow(void)
 {
-	struct flow f = pool[random32() % POOL];
+	struct flow f = site_pool[random32() % POOL];
 
 	while ((f.src_open | f.dst_open) < 0xffff)
-		f = pool[random32() % POOL];
+		f = site_pool[random32() % POOL];
 	f.src ^= random32() & f.src_open;
 	f.dst ^= random32() & f.dst_open;
 	f.sport = (uint16_t)random32();
@@ -342,7 +255,7 @@ static void measure(struct bench *b, const char *rules, const char *traffic, boo
 
 	for (unsigned n = 0; n < WARM + ROUNDS; n++) {
 		for (unsigned i = 0; i < BURST; i++, at++) {
-			struct flow f = all_new ? new_flow() : pool[at % FEW];
+			struct flow f = all_new ? new_flow() : site_pool[at % FEW];
 
 			arrive(b, i, &f);
 		}
