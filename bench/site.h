@@ -15,6 +15,7 @@ enum {
 	FILTERS = 1000, // of a single tenant
 	TENANTS = 1000,
 	FILTERS_EACH = 100,
+	LARGE_TENANTS = TENANTS * FILTERS_EACH / FILTERS,
 	SHAPES = 90,
 	POOL = TENANTS * FILTERS_EACH, // flows that are made beforehand
 	NETWORKS = 64,

@@ -88,6 +88,7 @@ struct ft_switch {
 	bool grows;                     // some table's second form is being made
 	uint32_t gists;                 // that were made,
 	uint64_t gist_version;          // the latest, or tried to be, of this version
+	struct ft_gist_growing *growth; // of a gist; NULL: none is being made
 	struct ft_table_config *config; // of WEFT_TABLES; NULL: nothing was ever set
 	struct ft_monitors *monitors;   // NULL: none was ever set
 	uint64_t cause;                 // ft_cause()

@@ -374,7 +374,8 @@ void ft_cache_take_in(struct ft_cache *c, unsigned i, const struct ft_print *p, 
 static bool is_ways(const struct ft_cache *c, unsigned i, const struct ft_path *p)
 {
 	return c->ways >> i & 1 && !p->steps && !p->asks_fdb &&
-	       c->gist[i]->version == ft_version(p->sw) && ft_gist_is_way(c->gist[i], c->way[i], p);
+	       ft_gist_own(c->gist[i])->version == ft_version(p->sw) &&
+	       ft_gist_is_way(c->gist[i], c->way[i], p);
 }
 
 // What they have in common is what the rules ask for.

@@ -2,8 +2,8 @@
 // The writer's side of gists: made when all tables have come to rest.
 #include "flowtable/cache/gist.h"
 
-#include "flowtable/classifier/bits_make.h"
-#include "flowtable/lines.h"
+#include "flowtable/cache/gist_make.h"
+#include "flowtable/cache/gist_split.h"
 #include "flowtable/packet/edit.h"
 #include "flowtable/packet/extract.h"
 #include "flowtable/cache/path.h"
@@ -12,9 +12,22 @@
 
 #include <stdlib.h>
 
-struct making {
-	struct ft_making m; // the rules of all its tables, one after the other
-	struct ft_gist gist;
+#define PARTS_A_STEP 4u
+
+// One of several parts, being made.
+struct ft_gist_growing {
+	struct ft_gist_making all;
+	struct ft_making part; // the latest one's
+	struct ft_gist_plan *plan;
+	struct ft_gist_split split;
+	uint64_t version; // that it is of
+	unsigned parts;   // 0: they are being chosen
+	unsigned made;
+	struct ft_gist *made_part[1u << FT_GIST_SPLIT_BITS];
+};
+
+struct choosing {
+	struct ft_gist_making *all;
 	uint64_t reached[WEFT_TABLES / 64 + 1]; // tables that some rule goes on to
 	uint8_t at[WEFT_TABLES];                // a table's place in the gist
 	bool writes_metadata;
@@ -36,63 +49,65 @@ static bool goes_on(const struct ft_rule *r)
 
 static bool add_rule(void *arg, struct ft_rule *r)
 {
-	struct making *g = arg;
+	struct choosing *c = arg;
+	struct ft_making *m = &c->all->m;
 
 	if (!ft_life_staged(&r->life))
 		return true;
-	if (g->m.n == FT_GIST_RULES)
+	if (m->n == FT_GIST_RULES)
 		return false;
-	g->m.rule[g->m.n++] = r;
+	m->rule[m->n++] = r;
 	if (goes_on(r)) {
 		unsigned next = ft_rule_instructions(r)->goto_table;
 
-		g->reached[next / 64] |= 1ull << next % 64;
-		g->writes_metadata |= ft_rule_instructions(r)->metadata_mask != 0;
+		c->reached[next / 64] |= 1ull << next % 64;
+		c->writes_metadata |= ft_rule_instructions(r)->metadata_mask != 0;
 	}
 	return true;
 }
 
-static bool add_table(struct making *g, const struct ft_switch *sw, uint8_t number)
+static bool add_table(struct choosing *c, const struct ft_switch *sw, uint8_t number)
 {
 	static const struct weft_match all;
 	const struct ft_table *t = ft_table_of(sw, number);
+	struct ft_gist_making *g = c->all;
 	uint32_t first = g->m.n;
 
 	if (g->gist.tables == FT_GIST_TABLES || (t && ft_table_has_soft(sw, number)))
 		return false;
-	g->at[number] = g->gist.tables;
-	g->gist.table[g->gist.tables] = number;
-	g->gist.first[g->gist.tables++] = (uint8_t)first;
-	if (t && !ft_table_each_within(t, &all, add_rule, g))
+	c->at[number] = g->gist.tables++;
+	if (t && !ft_table_each_within(t, &all, add_rule, c))
 		return false;
 	ft_making_sort(&g->m, first);
-	g->gist.first[g->gist.tables] = (uint8_t)g->m.n;
+	g->first[g->gist.tables] = (uint16_t)g->m.n;
 	return true;
 }
 
-static bool asks_for(const struct making *g, size_t field, size_t bytes)
+static bool asks_for(const struct ft_making *m, size_t field, size_t bytes)
 {
 	for (size_t piece = field / 2; piece < (field + bytes) / 2; piece++)
-		if (g->m.piece[piece].mask)
+		if (m->piece[piece].mask)
 			return true;
 	return false;
 }
 
-#define ASKS_FOR(g, field)                                                                         \
-	asks_for(g, offsetof(struct weft_flow_key, field),                                         \
+#define ASKS_FOR(m, field)                                                                         \
+	asks_for(m, offsetof(struct weft_flow_key, field),                                         \
 		sizeof(((struct weft_flow_key *)NULL)->field))
 
 // False: one key does not do for all of its tables, or they are too many.
-static bool choose_rules(struct making *g, const struct ft_switch *sw)
+static bool choose_rules(struct choosing *c, const struct ft_switch *sw)
 {
-	g->reached[0] = 1;
+	struct ft_making *m = &c->all->m;
+
+	c->reached[0] = 1;
 	for (unsigned number = 0; number < WEFT_TABLES; number++)
-		if (g->reached[number / 64] >> number % 64 & 1 &&
-			!add_table(g, sw, (uint8_t)number))
+		if (c->reached[number / 64] >> number % 64 & 1 &&
+			!add_table(c, sw, (uint8_t)number))
 			return false;
-	ft_making_survey(&g->m);
-	return g->m.n && !ASKS_FOR(g, actset_output) &&
-	       !(g->writes_metadata && ASKS_FOR(g, metadata));
+	ft_making_survey(m);
+	return m->n && !ASKS_FOR(m, actset_output) &&
+	       !(c->writes_metadata && ASKS_FOR(m, metadata));
 }
 
 // ---- what is next after them
@@ -134,162 +149,116 @@ static bool ends_plainly(const struct weft_instructions *i)
 	       all_plain(weft_instructions_write(i), i->write_len);
 }
 
-static uint16_t next_of(const struct making *g, const struct ft_rule *r)
+static uint8_t next_of(const struct choosing *c, const struct ft_rule *r)
 {
 	const struct weft_instructions *i = ft_rule_instructions(r);
 
 	if (goes_on(r))
-		return g->at[i->goto_table];
+		return c->at[i->goto_table];
 	return ends_plainly(i) ? FT_GIST_END : FT_GIST_OPEN;
 }
 
-// ---- tables of one rule
+// ---- what all parts say alike
 
-// False: no packet wants both.
-static bool want_also(struct ft_record *all, const struct ft_record *r)
+// Of the pipeline's fields others are zero when a packet comes in.
+static bool is_plain_frames(const struct ft_making *m)
 {
-	struct ft_record both = *all;
+	size_t near = FT_BITS_NEAR_BYTES;
 
-	for (unsigned i = 0; i < FT_RECORD_PIECES; i++) {
-		if ((all->value[i] ^ r->value[i]) & all->mask[i] & r->mask[i])
-			return false;
-		both.value[i] |= r->value[i];
-		both.mask[i] |= r->mask[i];
-	}
-	*all = both;
-	return true;
+	return !ASKS_FOR(m, tunnel_id) && !asks_for(m, near, sizeof(struct weft_flow_key) - near);
 }
 
-static bool wants_nothing(const struct ft_record *r)
+// False: ways have too many bits.
+static bool say_ways(struct ft_gist_making *g)
 {
-	for (unsigned i = 0; i < FT_RECORD_PIECES; i++)
-		if (r->mask[i])
-			return false;
-	return true;
+	unsigned bits = 0;
+
+	for (unsigned t = 0; t < g->gist.tables; t++) {
+		uint32_t rules = (uint32_t)(g->first[t + 1] - g->first[t]);
+
+		bits += 32u - (unsigned)__builtin_clz(rules - 1u + FT_GIST_MET);
+		g->gist.shift[t + 1] = (uint8_t)bits;
+	}
+	return bits < 64; // or one might be FT_GIST_NO_WAY
 }
 
-static void find_lone(struct ft_gist *g)
+static bool choose(struct ft_gist_making *g, const struct ft_switch *sw)
 {
-	for (unsigned t = 0; t < g->tables; t++) {
-		const struct ft_record *first = ft_bits_record(&g->sieve, g->first[t]);
-		unsigned n = g->first[t + 1] - g->first[t];
+	struct choosing c = {.all = g};
 
-		if (!n || n > 2 || (n == 2 && !wants_nothing(first + 1)) ||
-			!want_also(&g->lone_want, first))
-			continue;
-		g->lone |= (uint8_t)(1u << t);
-		g->lone_next[t] = (uint8_t)first->next;
-	}
+	if (!choose_rules(&c, sw) || !say_ways(g))
+		return false;
+	for (uint32_t i = 0; i < g->m.n; i++)
+		g->next[i] = next_of(&c, g->m.rule[i]);
+	g->gist.number = sw->gists;
+	g->gist.plain = is_plain_frames(&g->m);
+	return true;
 }
 
 // ---- the whole
 
-// A header becomes the whole, behind whose records there is room for so many rows.
-static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
-{
-	const struct ft_bits *b = &header->sieve;
-	size_t records = ft_whole_lines(b->n * sizeof(struct ft_record));
-	size_t bytes =
-		sizeof(*header) + records + ft_whole_lines(rows * b->words * sizeof(uint64_t));
-	struct ft_gist *whole = aligned_alloc(64, bytes);
-
-	if (!whole)
-		return NULL;
-	memset(whole, 0, bytes);
-	*whole = *header;
-	whole->sieve.rows_at = (uint32_t)(sizeof(*b) + records);
-	return whole;
-}
-
-// From rows of one column each.
-static void pair_rows(struct ft_gist *g, const uint64_t *single)
-{
-	unsigned words = g->sieve.words;
-	uint64_t *to = ft_bits_rows(&g->sieve);
-
-	for (unsigned c = 0; c < g->sieve.n_columns; c += 2) {
-		const uint64_t *low = single + 16 * c * words, *high = low + 16 * words;
-		bool both = c + 1 < g->sieve.n_columns;
-
-		for (unsigned row = 0; row < FT_GIST_PAIR_ROWS; row++)
-			for (unsigned w = 0; w < words; w++)
-				*to++ = low[row % 16 * words + w] &
-					(both ? high[row / 16 * words + w] : UINT64_MAX);
-	}
-}
-
-// The rest of the pipeline's fields is zero when a packet comes in.
-static bool is_plain_frames(const struct making *g)
-{
-	return g->gist.sieve.near && !ASKS_FOR(g, tunnel_id);
-}
-
-// Of a header that says all else. NULL: no memory.
-static struct ft_gist *fill(const struct ft_gist *header, const struct making *g)
-{
-	uint32_t columns = header->sieve.n_columns;
-	struct ft_gist *single = with_room(header, 16 * columns);
-	struct ft_gist *whole = with_room(header, FT_GIST_PAIR_ROWS * ft_gist_pairs(header));
-
-	if (single && whole) {
-		struct ft_record *record = ft_bits_record(&single->sieve, 0);
-
-		ft_bits_fill(&single->sieve, &g->m);
-		for (uint32_t i = 0; i < g->m.n; i++)
-			record[i].next = next_of(g, g->m.rule[i]);
-		memcpy(ft_bits_record(&whole->sieve, 0), record, g->m.n * sizeof(*record));
-		pair_rows(whole, ft_bits_rows(&single->sieve));
-		find_lone(whole);
-	} else {
-		free(whole);
-		whole = NULL;
-	}
-	free(single);
-	return whole;
-}
-
-static struct ft_gist *finish(struct making *g)
-{
-	struct ft_bits *b = &g->gist.sieve;
-
-	b->n = g->m.n;
-	b->words = (uint16_t)((g->m.n + 63) / 64);
-	if (!ft_sieve_choose(b, &g->m))
-		return NULL;
-	if (b->n_columns % 2)
-		b->column[b->n_columns] = FT_GIST_NO_COLUMN;
-	g->gist.plain = is_plain_frames(g);
-	return fill(&g->gist, g);
-}
-
-// NULL: there can be none, or no memory.
-static struct ft_gist *make(const struct ft_switch *sw)
-{
-	struct making *g = calloc(1, sizeof(*g));
-	struct ft_gist *gist = NULL;
-
-	if (!g)
-		return NULL;
-	g->gist.version = ft_version(sw);
-	g->gist.number = sw->gists;
-	if (choose_rules(g, sw))
-		gist = finish(g);
-	free(g);
-	return gist;
-}
-
 static void gist_garbage(struct ft_garbage *g)
 {
-	free(g); // its first member
+	free(((struct ft_gist_own *)g)->gist); // the first member
 }
 
+// NULL: there can be none.
 static void replace(struct ft_switch *sw, struct ft_gist *gist)
 {
 	struct ft_gist *old = gist_of(sw);
 
+	if (gist)
+		ft_gist_own(gist)->version = sw->gist_version;
 	atomic_store_explicit(&sw->front->gist, gist, memory_order_release);
 	if (old)
-		ft_garbage_add(&sw->garbage, &old->garbage, gist_garbage);
+		ft_garbage_add(&sw->garbage, &ft_gist_own(old)->garbage, gist_garbage);
+}
+
+// NULL: there can be none, or no memory.
+static struct ft_gist *make_at_once(struct ft_gist_growing *g)
+{
+	struct ft_gist *part, *whole;
+
+	g->part.n = g->all.m.n;
+	memcpy(g->part.rule, g->all.m.rule, g->part.n * sizeof(g->part.rule[0]));
+	part = ft_gist_part_new(&g->all, &g->part);
+	whole = part ? ft_gist_join(&g->all, NULL, &part, 1) : NULL;
+	free(part);
+	return whole;
+}
+
+static void free_growing(struct ft_switch *sw)
+{
+	struct ft_gist_growing *g = sw->growth;
+
+	sw->growth = NULL;
+	if (!g)
+		return;
+	for (unsigned i = 0; i < g->made; i++)
+		free(g->made_part[i]);
+	ft_gist_plan_free(g->plan);
+	free(g);
+}
+
+// False: there can be none, or no memory.
+static bool begin(struct ft_switch *sw)
+{
+	struct ft_gist_growing *g = calloc(1, sizeof(*g));
+	struct ft_gist *whole;
+
+	sw->growth = g;
+	if (!g || !choose(&g->all, sw))
+		return false;
+	if (g->all.m.n > FT_GIST_WHOLE) {
+		g->version = ft_version(sw);
+		g->plan = ft_gist_plan_new(&g->all.m);
+		return g->plan;
+	}
+	whole = make_at_once(g);
+	if (whole)
+		replace(sw, whole);
+	free_growing(sw);
+	return whole;
 }
 
 bool ft_settle_gist(struct ft_switch *sw)
@@ -297,11 +266,68 @@ bool ft_settle_gist(struct ft_switch *sw)
 	if (sw->txn || sw->restless || sw->gist_version == ft_version(sw))
 		return false;
 	ft_enter(sw);
+	free_growing(sw);
 	sw->gists++;
 	sw->gist_version = ft_version(sw);
-	replace(sw, make(sw));
+	if (!begin(sw)) {
+		free_growing(sw);
+		replace(sw, NULL);
+	}
+	sw->grows |= sw->growth != NULL;
 	ft_leave(sw);
 	return true;
+}
+
+// ---- of several parts
+
+// False: there can be none, or no memory.
+static bool make_parts(struct ft_gist_growing *g)
+{
+	for (unsigned i = 0; i < PARTS_A_STEP && g->made < g->parts; i++) {
+		struct ft_gist **part = &g->made_part[g->made];
+
+		ft_gist_plan_part(g->plan, g->made, &g->all.m, &g->part);
+		*part = ft_gist_part_new(&g->all, &g->part);
+		if (!*part)
+			return false;
+		g->made++;
+	}
+	return true;
+}
+
+// False: there can be none, or no memory.
+static bool grow(struct ft_gist_growing *g, struct ft_gist **whole)
+{
+	if (g->parts) {
+		if (!make_parts(g))
+			return false;
+		if (g->made == g->parts)
+			*whole = ft_gist_join(&g->all, &g->split, g->made_part, g->parts);
+		return g->made < g->parts || *whole;
+	}
+	if (ft_gist_plan_step(g->plan))
+		return true;
+	g->parts = ft_gist_plan_end(g->plan, &g->split);
+	return g->parts;
+}
+
+bool ft_gist_grow(struct ft_switch *sw)
+{
+	struct ft_gist_growing *g = sw->growth;
+	struct ft_gist *whole = NULL;
+
+	if (!g)
+		return false;
+	// Its rules may be gone.
+	if (g->version != ft_version(sw)) {
+		free_growing(sw);
+		return false;
+	}
+	if (!grow(g, &whole) || whole) {
+		replace(sw, whole);
+		free_growing(sw);
+	}
+	return sw->growth;
 }
 
 // ---- workers
@@ -331,25 +357,28 @@ void ft_gist_key(const uint8_t *data, uint32_t in_port, struct weft_flow_key *ke
 
 bool ft_gist_is_way(const struct ft_gist *g, uint64_t way, const struct ft_path *p)
 {
-	for (unsigned i = 0; i < FT_GIST_TABLES; i++) {
-		unsigned slot = ft_way_slot(way, i);
+	const struct ft_gist_own *own = ft_gist_own(g);
+	unsigned n = 0;
 
-		if (slot > FT_GIST_MISS)
-			return p->rules == i && p->tables == i;
-		if (slot == FT_GIST_MISS)
-			return p->rules == i && p->tables == i + 1;
-		if (i == p->rules ||
-			*ft_path_rule(p, i) !=
-				atomic_load_explicit(&ft_bits_record(&g->sieve, slot)->rule,
-					memory_order_relaxed))
+	for (unsigned i = 0; i < g->tables; i++) {
+		uint32_t number = ft_way_number(g, way, i);
+
+		if (number == FT_GIST_PASSED)
+			continue;
+		if (number == FT_GIST_MISS)
+			return p->rules == n && p->tables == n + 1;
+		if (n == p->rules ||
+			*ft_path_rule(p, n) != own->rule[own->first[i] + number - FT_GIST_MET])
 			return false;
+		n++;
 	}
-	return p->rules == FT_GIST_TABLES && p->tables == FT_GIST_TABLES;
+	return p->rules == n && p->tables == n;
 }
 
 // ---- the end
 
 void ft_gist_fini(struct ft_switch *sw)
 {
+	free_growing(sw);
 	free(sw->front ? gist_of(sw) : NULL);
 }

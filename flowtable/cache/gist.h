@@ -17,9 +17,8 @@
 //
 // For example, table 0 lets 10.0.0.0/8 go on to table 1, which sends 10.1.0.0/16 to port 3. A
 // packet comes with a source port that nobody had before, so its flow is not known. Its key meets
-// slot 0 of table 0 and slot 4 of table 1: the way 0x0400, with 0xff in each byte above. Packets
-// before it have left a path under the print of that way, so it is counted there and leaves by port
-// 3.
+// the first rule of table 0 and the fifth of table 1, and these numbers are its way. Packets before
+// it have left a path under the print of that way, so it is counted there and leaves by port 3.
 //
 // What a packet of a known way costs is a dozen lines, whatever its rules do. Nothing of the tables
 // is touched, and what it counts waits in its path.
@@ -40,54 +39,99 @@
 // way's rules ask for; and a path that does not hold is no path. So nothing is looked for and
 // thrown away here either.
 //
-// One writer. A gist never changes; it is replaced as a whole.
+// Many rules. A sieve is good for some hundred rules; where there are more, a few bits of the key,
+// those that tell the rules apart best (gist_split.c), say which *part* of all keys it is of, and
+// each part is a gist of its own, of the rules that its keys can meet: some sixty. So what a packet
+// costs is one line more, whether its tenant has two hundred rules or two thousand. A rule that
+// leaves some of these bits open is in several parts, under the same number, so that its packets go
+// the same way. Where rules would have to be in too many, there is no gist.
+//
+// One writer. A gist never changes; it is replaced as a whole. Of one part it is made at once, of
+// several in steps, which a change of rules in between ends.
 
 #include "flowtable/classifier/bits.h"
 #include "flowtable/txn.h"
 
-#define FT_GIST_TABLES 8u // at most
-#define FT_GIST_RULES FT_SIEVE_RULES
+#define FT_GIST_TABLES 8u            // at most
+#define FT_GIST_RULES 2048u          // of all tables, at most
+#define FT_GIST_WHOLE FT_SIEVE_RULES // so many in one part
+#define FT_GIST_SPLIT_BITS 8u        // so two to the eighth parts at most,
+#define FT_GIST_PART 64u             // each of so many rules, better
+#define FT_GIST_SPLIT_WORDS 4u
+#define FT_GIST_COPIES 4u // of a rule in all parts, on the average, at most
 
 // What is next after a rule; else a table of the gist.
 #define FT_GIST_END 0xffu  // nothing
 #define FT_GIST_OPEN 0xfeu // only the tables know
 
-// A byte for each table on the way, from the lowest: the slot of the rule that was met. 0xff: no
-// table.
-#define FT_GIST_MISS 0xfeu // none was met, which ends the way
+// A number for each table, of as many bits as it takes (ft_gist.shift).
+#define FT_GIST_PASSED 0u // it was not met,
+#define FT_GIST_MISS 1u   // no rule of it was, which ends the way,
+#define FT_GIST_MET 2u    // this one and above: the rule of that number
 #define FT_GIST_NO_WAY UINT64_MAX
 
+// Which part: bits of some words of the key, those of the first the lowest.
+struct ft_gist_split {
+	uint64_t mask[FT_GIST_SPLIT_WORDS];
+	uint8_t word[FT_GIST_SPLIT_WORDS];
+	uint32_t words;
+};
+
+// Of all keys, or of a part. Of several parts the first stands for the whole, and has no rules.
 struct ft_gist {
-	struct ft_garbage garbage; // the writer's
-	uint64_t version;          // that it is of
-	uint32_t number;           // another one for each that the switch ever had
+	uint32_t number;     // another one for each that the switch ever had
+	uint32_t own_at;     // the whole's; bytes from here
+	uint32_t records_at; // likewise
+	uint16_t parts;      // that follow; 0: it is in one
 	uint8_t tables;
 	uint8_t first[FT_GIST_TABLES + 1]; // slots of a table, by descending priority
-	uint8_t table[FT_GIST_TABLES];     // its number
+	uint8_t shift[FT_GIST_TABLES + 1]; // where in a way its number begins
 	bool plain;                        // asks only for what ft_gist_key() says of a plain frame
 	// Tables of one rule, and perhaps one for all else, whose packets mostly meet the first:
 	// bits, what is next then, and what all of these rules want, to be compared with a key at
 	// once.
 	uint8_t lone;
 	uint8_t lone_next[FT_GIST_TABLES];
-	_Alignas(64) struct ft_record lone_want;
-	// Its records, and their rows, behind it. A record's rule is not followed: it may be gone.
+	uint8_t rows;        // that a key looks at,
+	uint8_t row_columns; // each of so many columns, 1 or 2,
+	uint8_t second;      // which is 0 or 15: a mask of the second's value;
+	uint16_t row_step;   // rows from one to the next
+	union {
+		_Alignas(64) struct ft_record lone_want;
+		struct ft_gist_split split; // if there are parts
+	};
+	// Its rows begin at rows_at. A record has the number of its rule in the table as the
+	// priority.
 	_Alignas(64) struct ft_bits sieve;
 };
 static_assert(sizeof(struct ft_gist) == 192, "three lines");
 
+// What the writer wants to know of it, and who learns a way.
+struct ft_gist_own {
+	struct ft_garbage garbage;
+	struct ft_gist *gist;
+	uint64_t version; // that it is of
+	uint16_t first[FT_GIST_TABLES + 1];
+	const struct ft_rule *rule[]; // of each table by number; not followed: it may be gone
+};
+
+static inline struct ft_gist_own *ft_gist_own(const struct ft_gist *whole)
+{
+	return (struct ft_gist_own *)(uintptr_t)((const char *)whole + whole->own_at);
+}
+
+static inline const struct ft_record *ft_gist_record(const struct ft_gist *part, uint32_t slot)
+{
+	return (const struct ft_record *)(const void *)((const char *)part + part->records_at) +
+	       slot;
+}
+
 // The rows of a table's sieve are of one column each. A gist's are of two, the AND of both, for
 // what a row costs is its cache line: so many pairs of columns, with 256 rows each, the first
 // column being the lower four bits of their number. Where the second column is missing it says 0.
-#define FT_GIST_PAIR_ROWS 256u
+// That is for a gist that is in one; of several parts together it would be half a kilobyte a rule,
+// and their rows are of one column.
 #define FT_GIST_NO_COLUMN ((struct ft_sieve_column){.piece = 0, .shift = 16})
-
-static inline unsigned ft_gist_pairs(const struct ft_gist *g)
-{
-	return (g->sieve.n_columns + 1u) / 2;
-}
-
-static_assert(FT_GIST_TABLES == sizeof(uint64_t), "a byte each");
 
 struct ft_path;
 struct ft_switch;
@@ -101,9 +145,10 @@ static inline void ft_gist_prefetch(const struct ft_gist *g)
 	__builtin_prefetch(&g->lone_want);
 }
 
-static inline unsigned ft_way_slot(uint64_t way, unsigned i)
+// What a way says of table i.
+static inline uint32_t ft_way_number(const struct ft_gist *g, uint64_t way, unsigned i)
 {
-	return way >> 8 * i & 0xff;
+	return (uint32_t)(way >> g->shift[i]) & ((1u << (g->shift[i + 1] - g->shift[i])) - 1);
 }
 
 // What a gist that is plain may ask of a packet that came in by this port, in a frame that has a
@@ -125,5 +170,7 @@ extern ft_gist_fn *ft_gist_walk;
 
 // ---- writer: flowtable.h has ft_settle_gist()
 
+// A step of one that ft_settle_gist() has begun. True: there is more to do.
+bool ft_gist_grow(struct ft_switch *);
 // With no worker left.
 void ft_gist_fini(struct ft_switch *);

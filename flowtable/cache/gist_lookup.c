@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The workers' side of gists. Compiled for each instruction set, with FT_GIST as the name.
 //
-// In stages, so that the misses of all keys overlap: the rows that a key chooses; the records that
-// come through; what they say.
+// In stages, so that the misses of all keys overlap: the part; the rows that a key chooses; the
+// records that come through; what they say.
 #include "flowtable/cache/gist.h"
 
+#include "flowtable/cache/gist_split.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/classifier/sieve_lookup.h"
+
+// ---- parts
+
+static inline void find_parts(const struct ft_gist *const g[],
+	const struct weft_flow_key *const keys[], unsigned n, const struct ft_gist *part[])
+{
+	for (unsigned i = 0; i < n; i++) {
+		part[i] = g[i];
+		if (__builtin_expect(!g[i]->parts, 1))
+			continue;
+		part[i] += 1 + ft_gist_part(&g[i]->split, keys[i]);
+		ft_gist_prefetch(part[i]);
+	}
+}
 
 // ---- rows
 
@@ -16,21 +31,23 @@ static inline uint32_t nibble(const struct weft_flow_key *key, const struct ft_s
 }
 
 static inline const uint64_t *row_of(
-	const struct ft_gist *g, const struct weft_flow_key *key, unsigned pair)
+	const struct ft_gist *g, const struct weft_flow_key *key, unsigned i)
 {
-	const struct ft_sieve_column *c = &g->sieve.column[2 * pair];
-	uint32_t row = FT_GIST_PAIR_ROWS * pair + (nibble(key, &c[1]) << 4 | nibble(key, &c[0]));
+	const struct ft_sieve_column *c = g->sieve.column;
+	unsigned first = g->row_columns * i;
+	uint32_t high = nibble(key, &c[(first + 1) % FT_SIEVE_COLUMNS]) & g->second;
+	uint32_t row = (uint32_t)g->row_step * i + (high << 4 | nibble(key, &c[first]));
 
 	return ft_bits_rows(&g->sieve) + row * g->sieve.words;
 }
 
 static inline void prefetch_rows(const struct ft_gist *g, const struct weft_flow_key *key)
 {
-	for (unsigned i = 0, n = ft_gist_pairs(g); i < n; i++)
+	for (unsigned i = 0, n = g->rows; i < n; i++)
 		__builtin_prefetch(row_of(g, key, i));
 	if (!g->sieve.n_columns)
 		for (uint32_t i = 0; i < g->sieve.n; i++)
-			__builtin_prefetch(ft_bits_record(&g->sieve, i));
+			__builtin_prefetch(ft_gist_record(g, i));
 }
 
 // A row has one word or two; there is nothing in the second word if it has one.
@@ -40,7 +57,7 @@ static inline struct ft_sieved sieve(const struct ft_gist *g, const struct weft_
 	struct ft_sieved s = {{ft_sieve_below(n), ft_sieve_below(n - 64)}};
 
 	static_assert(FT_SIEVE_WORDS == 2, "both");
-	for (unsigned i = 0, pairs = ft_gist_pairs(g); i < pairs; i++) {
+	for (unsigned i = 0, rows = g->rows; i < rows; i++) {
 		const uint64_t *row = row_of(g, key, i);
 
 		s.word[0] &= row[0];
@@ -71,7 +88,7 @@ static inline void prefetch_records(const struct ft_gist *g, const struct ft_sie
 		uint32_t slot = ft_sieved_next(&part);
 
 		if (slot != FT_SIEVE_NOWHERE)
-			__builtin_prefetch(ft_bits_record(&g->sieve, slot));
+			__builtin_prefetch(ft_gist_record(g, slot));
 	}
 }
 
@@ -82,7 +99,7 @@ static inline uint32_t meets(const struct ft_gist *g, unsigned table, const stru
 	uint32_t slot;
 
 	while ((slot = ft_sieved_next(&part)) != FT_SIEVE_NOWHERE)
-		if (ft_record_fits(ft_bits_record(&g->sieve, slot), k))
+		if (ft_record_fits(ft_gist_record(g, slot), k))
 			break;
 	return slot;
 }
@@ -90,42 +107,48 @@ static inline uint32_t meets(const struct ft_gist *g, unsigned table, const stru
 static inline uint64_t walk(
 	const struct ft_gist *g, const struct ft_sieved *s, const struct weft_flow_key *key)
 {
-	uint64_t way = UINT64_MAX;
 	struct ft_sieve_key k;
 	unsigned next = 0, lone;
+	uint64_t way = 0;
 
 	ft_sieve_key(&g->sieve, key, &k);
 	lone = ft_record_fits(&g->lone_want, &k) ? g->lone : 0;
-	for (unsigned i = 0; next != FT_GIST_END; i++) {
-		uint32_t slot;
+	do {
+		unsigned table = next;
+		uint64_t number = FT_GIST_MET;
 
-		if (lone >> next & 1) {
-			slot = g->first[next];
-			next = g->lone_next[next];
+		if (lone >> table & 1) {
+			next = g->lone_next[table];
 		} else {
-			slot = meets(g, next, s, &k);
+			uint32_t slot = meets(g, table, s, &k);
+			const struct ft_record *r;
+
 			if (slot == FT_SIEVE_NOWHERE)
-				return way ^ (uint64_t)(0xff ^ FT_GIST_MISS) << 8 * i;
-			next = ft_bits_record(&g->sieve, slot)->next;
+				return way | (uint64_t)FT_GIST_MISS << g->shift[table];
+			r = ft_gist_record(g, slot);
+			number += r->priority;
+			next = r->next;
 		}
-		way ^= (uint64_t)(0xff ^ slot) << 8 * i;
+		way |= number << g->shift[table];
 		if (next == FT_GIST_OPEN)
 			return FT_GIST_NO_WAY;
-	}
+	} while (next != FT_GIST_END);
 	return way;
 }
 
 void FT_GIST(const struct ft_gist *const g[], const struct weft_flow_key *const keys[], unsigned n,
 	uint64_t ways[])
 {
+	const struct ft_gist *part[FT_BURST];
 	struct ft_sieved sieved[FT_BURST];
 
+	find_parts(g, keys, n, part);
 	for (unsigned i = 0; i < n; i++)
-		prefetch_rows(g[i], keys[i]);
+		prefetch_rows(part[i], keys[i]);
 	for (unsigned i = 0; i < n; i++) {
-		sieved[i] = sieve(g[i], keys[i]);
-		prefetch_records(g[i], &sieved[i]);
+		sieved[i] = sieve(part[i], keys[i]);
+		prefetch_records(part[i], &sieved[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
-		ways[i] = walk(g[i], &sieved[i], keys[i]);
+		ways[i] = walk(part[i], &sieved[i], keys[i]);
 }

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define ENOUGH_RECORDS 6u // are better than many columns
+
 // ---- what there is
 
 struct ft_column ft_bits_column(const struct ft_bits *b, uint32_t i)
@@ -303,7 +305,7 @@ static struct ft_bits *without_rules(const struct ft_classifier *c, const struct
 		.n = m->n, .words = words_for(m->n), .tail_words = words_for(m->n / 2 + 1)};
 	struct choice choice = {.n = 0};
 
-	if (ft_sieve_choose(&header, m))
+	if (ft_sieve_choose(&header, m, ENOUGH_RECORDS))
 		return with_records(&header);
 	choose_columns(&choice, m);
 	header.n_columns = (uint8_t)choice.n;

@@ -70,5 +70,6 @@ void ft_bits_fill(struct ft_bits *, const struct ft_making *);
 // NULL: they would not be quicker than the tuples, or no memory.
 struct ft_bits *ft_bits_make(const struct ft_classifier *);
 
-// sieve.c: sets n_columns, column[], n_pieces, piece[] and near. False: no sieve is good enough.
-bool ft_sieve_choose(struct ft_bits *header, const struct ft_making *);
+// sieve.c: sets n_columns, column[], n_pieces, piece[] and near. False: no sieve is good enough, of
+// which a key should meet `enough` records at most.
+bool ft_sieve_choose(struct ft_bits *header, const struct ft_making *, unsigned enough);

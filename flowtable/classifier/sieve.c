@@ -8,8 +8,7 @@
 #define SAMPLES 32u
 #define CANDIDATES (FT_RECORD_PIECES * 4)
 #define WORDS (FT_SIEVE_RULES / 64)
-#define WORTH (SAMPLES / 3)  // records, of all samples, that a column must save
-#define ENOUGH (SAMPLES * 6) // records that are better than many columns
+#define WORTH (SAMPLES / 3) // records, of all samples, that a column must save
 
 struct set {
 	uint64_t word[WORDS];
@@ -149,7 +148,7 @@ static unsigned choose_columns(struct trial *t, struct ft_bits *header)
 	return records;
 }
 
-static bool is_good(struct ft_bits *header, const struct ft_making *m)
+static bool is_good(struct ft_bits *header, const struct ft_making *m, unsigned enough)
 {
 	struct trial t = {.n = 0};
 
@@ -159,14 +158,14 @@ static bool is_good(struct ft_bits *header, const struct ft_making *m)
 		return true;
 	list_columns(&t, header, m);
 	make_samples(&t, header, m);
-	return choose_columns(&t, header) <= ENOUGH;
+	return choose_columns(&t, header) <= SAMPLES * enough;
 }
 
-bool ft_sieve_choose(struct ft_bits *header, const struct ft_making *m)
+bool ft_sieve_choose(struct ft_bits *header, const struct ft_making *m, unsigned enough)
 {
 	struct ft_bits sieve = *header;
 
-	if (!is_good(&sieve, m))
+	if (!is_good(&sieve, m, enough))
 		return false;
 	*header = sieve;
 	return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/rules/tables.h"
 
+#include "flowtable/cache/gist.h"
 #include "flowtable/classifier/bits.h"
 #include "flowtable/classifier/conjunction.h"
 #include "flowtable/hash.h"
@@ -220,6 +221,8 @@ bool ft_settle_more(struct ft_switch *sw)
 
 		more = t && ft_tree_grow(&t->classifier, &sw->garbage);
 	}
+	if (!more)
+		more = ft_gist_grow(sw);
 	sw->grows = more;
 	ft_leave(sw);
 	return more;

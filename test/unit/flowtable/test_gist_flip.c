@@ -13,6 +13,7 @@
 
 #include "cached_reader.h"
 
+#include "flowtable/cache/gist.h"
 #include "flowtable/cache/trace.h"
 
 #include <stdio.h>
@@ -218,12 +219,26 @@ static void come_to_rest(struct ft_switch *sw)
 {
 	for (unsigned i = 0; i < 12; i++)
 		ft_settle(sw);
+	ft_settle_gist(sw);
 	while (ft_settle_more(sw))
 		;
-	ft_settle_gist(sw);
 }
 
-static struct ft_switch *switch_new(struct world *w)
+// For others: so many that the gist is in parts.
+static void add_others(struct ft_switch *sw, unsigned n)
+{
+	struct program drop = {0};
+
+	for (unsigned i = 1; i <= n; i++) {
+		struct pattern other = {0};
+
+		pattern_exact(&other, WEFT_FIELD_ETH_TYPE, 0x800);
+		pattern_exact(&other, WEFT_FIELD_IPV4_DST, 0x0b000000 + i);
+		mod(sw, WEFT_FLOW_ADD, (uint8_t)(i % 3), 31, &other, &drop);
+	}
+}
+
+static struct ft_switch *switch_new(struct world *w, unsigned others)
 {
 	struct ft_limits limits = {1000, 16, 16, 1024};
 	struct pattern asks = {0};
@@ -237,6 +252,7 @@ static struct ft_switch *switch_new(struct world *w)
 	pattern_exact(&asks, WEFT_FIELD_UDP_SRC, 9);
 	pattern_exact(&asks, WEFT_FIELD_IPV4_DST, 0x0b000000);
 	mod(sw, WEFT_FLOW_ADD, 0, 30, &asks, &drop);
+	add_others(sw, others);
 	for (unsigned flow = 0; flow < FLOWS; flow += 2)
 		flip(sw, flow, false);
 	return sw;
@@ -261,13 +277,14 @@ static bool all_did_both(struct reader *r)
 	return all;
 }
 
-static void new_flows_meet_one_version(void **state)
+static void flips_beside_readers(unsigned others, unsigned long n)
 {
 	static struct reader reader[QSBR_READERS];
 	struct world *w = world_new(QSBR_READERS, 1000);
-	struct ft_switch *sw = switch_new(w);
-	unsigned long n = flips_wanted(FLIPS);
+	struct ft_switch *sw = switch_new(w, others);
 
+	memset(reader, 0, sizeof(reader));
+	atomic_store(&cached_readers_stop, false);
 	for (unsigned i = 0; i < QSBR_READERS; i++)
 		reader_start(&reader[i], sw, i);
 	for (unsigned long i = 0; i < n || !all_did_both(reader); i++) {
@@ -286,14 +303,27 @@ static void new_flows_meet_one_version(void **state)
 		printf("reader %u: %llu packets by the gist, %llu by the tables\n", i,
 			(unsigned long long)r->derived, (unsigned long long)r->searched);
 	}
+	come_to_rest(sw);
+	assert_true(!ft_switch_front(sw)->gist->parts == !others);
 	ft_switch_free(sw);
 	qsbr_drain();
 	world_free(w);
 }
 
+static void new_flows_meet_one_version(void **state)
+{
+	flips_beside_readers(0, flips_wanted(FLIPS));
+}
+
+static void new_flows_of_parts_do(void **state)
+{
+	flips_beside_readers(300, flips_wanted(FLIPS) / 4);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(new_flows_meet_one_version)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(new_flows_meet_one_version),
+		cmocka_unit_test(new_flows_of_parts_do)};
 
 	rng_seed_from_env();
 	return cmocka_run_group_tests(tests, NULL, NULL);

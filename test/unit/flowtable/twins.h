@@ -202,9 +202,9 @@ static inline void twin_settle(struct twin *s)
 {
 	for (unsigned n = 0; n < 300; n++)
 		ft_settle(s->w->sw);
+	ft_settle_gist(s->w->sw);
 	while (ft_settle_more(s->w->sw))
 		;
-	ft_settle_gist(s->w->sw);
 }
 
 static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsigned n)
@@ -441,7 +441,7 @@ static inline bool vtep_live(void *ctx, void *sw_ctx, const struct weft_ip *vtep
 static inline void twin_init(struct twin *s, unsigned flows, uint64_t seed)
 {
 	rng_state = seed; // both switches have the same seed
-	*s = (struct twin){.w = world_new(1, 1000), .b = books_new()};
+	*s = (struct twin){.w = world_new(1, 3000), .b = books_new()};
 	s->w->deferred = true;
 	s->b->sink.output = sink_output;
 	s->b->sink.drop = sink_drop;
