@@ -371,9 +371,11 @@ static void add_rules(bool three)
 		memset(&mask.eth_dst, 0xff, 6);
 	}
 	add_sender(three ? 2 : 0, &value, &mask);
-	while (ft_settle(sw) || ft_settle(sw) || ft_settle_more(sw))
+	while (ft_settle(sw) || ft_settle(sw))
 		;
 	ft_settle_gist(sw);
+	while (ft_settle_more(sw))
+		;
 }
 
 // What the n-th rule of a storm matches.

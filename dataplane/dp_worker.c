@@ -4,6 +4,8 @@
 #include "ports/dp_bond.h"
 #include "edge/dp_reasm.h"
 
+#include "flowtable/cache/commons.h"
+
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -148,14 +150,35 @@ static bool dp_worker_quiescent(struct dp_worker *w)
 	return true;
 }
 
+// How much the next turn may receive, by what this one `learned`.
+static inline void dp_worker_next_burst(struct dp_worker *w, uint64_t learned)
+{
+	if (unlikely(learned > DP_LEARNED_MANY))
+		w->burst = RTE_MIN(2u * w->burst, DP_RX_BURST_CHANGED);
+	else if (unlikely(w->burst < DP_RX_BURST))
+		w->burst *= 2;
+}
+
+static inline void dp_worker_look_for_changes(struct dp_worker *w)
+{
+	uint64_t changes = ft_commons_changes(w->dp->env.commons);
+	bool changed = changes != w->changes;
+
+	if (unlikely(changed))
+		dp_worker_met_change(w, w->changing);
+	w->changing = changed;
+	w->changes = changes;
+}
+
 unsigned dp_worker_once(struct dp_worker *w, unsigned *packets)
 {
+	uint64_t learned = w->stats.cache_inserts;
 	const struct dp_bfd_table *bfd;
 	unsigned work;
 
+	dp_worker_look_for_changes(w);
 	*packets = dp_worker_poll(w);
-	if (unlikely(w->burst < DP_RX_BURST))
-		w->burst *= 2;
+	dp_worker_next_burst(w, w->stats.cache_inserts - learned);
 	work = *packets + dp_worker_rings(w);
 	bfd = __atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
 	if (bfd && w->id == 0)

@@ -30,10 +30,17 @@
 
 #include <rte_ring.h>
 
-#define DP_RX_BURST                                                                                \
-	64u // at most: what a kernel gave as one stays together, loads of many packets overlap
-#define DP_RX_BURST_LATE 8u // of a device of DPDK's, for a worker that was away
-#define DP_TX_BURST 64u     // that a device is given at once
+// At most: what a kernel gave as one stays together, and loads of many packets overlap.
+#define DP_RX_BURST 64u
+// Of a device of DPDK's in a turn in which many packets may go the full way: after the worker was
+// away; after rules have changed, or more than DP_LEARNED_MANY packets of the turn before had to be
+// learned; and in each turn of a storm of changes.
+#define DP_RX_BURST_LATE 8u
+#define DP_RX_BURST_CHANGED 16u
+#define DP_RX_BURST_CHANGING 32u
+#define DP_LEARNED_MANY 8u
+
+#define DP_TX_BURST 64u // that a device is given at once
 #define DP_TX_LIST 256u
 #define DP_GATHER_NS 8000u
 #define DP_CLONES 512u  // packets that groups may copy at once
@@ -134,6 +141,8 @@ struct dp_worker {
 	unsigned turn;        // of the loop
 	bool idle;            // the latest turn received nothing
 	uint8_t burst;        // of a device of DPDK's, in the next turn
+	bool changing;        // rules have changed between the two latest turns
+	uint64_t changes;     // ft_commons_changes()
 	uint64_t answered;    // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_clock clock;
@@ -191,6 +200,12 @@ unsigned dp_worker_once(struct dp_worker *w, unsigned *packets);
 static inline void dp_worker_was_away(struct dp_worker *w)
 {
 	w->burst = DP_RX_BURST_LATE;
+}
+// Rules have changed: who comes next may have to go the full way, all of a burst. In a storm that
+// is so in each turn, and bursts are of half the length all the time.
+static inline void dp_worker_met_change(struct dp_worker *w, bool again)
+{
+	w->burst = RTE_MIN(w->burst, again ? DP_RX_BURST_CHANGING : DP_RX_BURST_CHANGED);
 }
 // Frames of a queue, each to its end; how many. `tend`: the port's bond, too. A burst for many
 // ports has a frame or two for each, and a driver's call costs more than such a frame: so while the

@@ -2,6 +2,7 @@
 #include "flowtable/switch.h"
 
 #include "flowtable/cache/cache.h"
+#include "flowtable/cache/commons.h"
 #include "flowtable/cache/gist.h"
 #include "flowtable/hash.h"
 #include "flowtable/lines.h"
@@ -141,6 +142,7 @@ void ft_switch_changed(struct ft_switch *sw)
 {
 	uint64_t epoch = ft_epoch(sw) + 2;
 
+	ft_commons_change(sw->env.commons);
 	atomic_store_explicit(&sw->front->base_epoch, epoch, memory_order_relaxed);
 	atomic_store_explicit(&sw->front->epoch, epoch, memory_order_release);
 }
@@ -149,6 +151,7 @@ void ft_epoch_commit_begins(struct ft_switch *sw, const struct ft_txn *t)
 {
 	uint64_t epoch = ft_epoch(sw);
 
+	ft_commons_change(sw->env.commons);
 	if (!ft_history_log(sw, t, epoch + 2))
 		atomic_store_explicit(&sw->front->base_epoch, epoch + 2, memory_order_relaxed);
 	atomic_store_explicit(&sw->front->epoch, epoch + 1, memory_order_release);

@@ -7,6 +7,7 @@
 #include "flowtable/cache/relevance.h"
 
 #include <assert.h>
+#include <stdalign.h>
 
 #define CHUNK 1023u // fronts that are allocated together
 #define BUCKETS 1024u
@@ -33,14 +34,15 @@ struct ft_commons {
 	union spare *spare;
 	unsigned workers;
 	struct ft_masks *masks[BUCKETS];
+	_Alignas(64) _Atomic uint64_t changes; // the one line that workers read
 };
 
 struct ft_commons *ft_commons_new(unsigned workers)
 {
-	struct ft_commons *c = calloc(1, sizeof(*c));
+	struct ft_commons *c = aligned_alloc(alignof(struct ft_commons), sizeof(*c));
 
 	if (c)
-		c->workers = workers;
+		*c = (struct ft_commons){.workers = workers};
 	return c;
 }
 
@@ -54,6 +56,21 @@ void ft_commons_free(struct ft_commons *c)
 		free(k);
 	}
 	free(c);
+}
+
+// ---- changes
+
+uint64_t ft_commons_changes(const struct ft_commons *c)
+{
+	return c ? atomic_load_explicit(&c->changes, memory_order_relaxed) : 0;
+}
+
+void ft_commons_change(struct ft_commons *c)
+{
+	uint64_t changes = ft_commons_changes(c);
+
+	if (c)
+		atomic_store_explicit(&c->changes, changes + 1, memory_order_relaxed);
 }
 
 // ---- shares

@@ -24,6 +24,9 @@ struct ft_masks;
 struct ft_commons *ft_commons_new(unsigned workers);
 // When there is no switch any more.
 void ft_commons_free(struct ft_commons *);
+// Another number whenever rules of any of the switches have changed since: it changes right before
+// workers can see that. Any thread. 0 without commons.
+uint64_t ft_commons_changes(const struct ft_commons *);
 
 // ---- for this folder; `c` may be NULL
 
@@ -40,6 +43,8 @@ struct ft_share {
 	struct ft_table_counter *counters;
 	size_t step;
 };
+
+void ft_commons_change(struct ft_commons *c);
 
 // All zero. False: out of memory.
 bool ft_share_new(struct ft_commons *c, unsigned workers, struct ft_share *);

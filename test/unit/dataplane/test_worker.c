@@ -7,6 +7,8 @@
 #include "ports/dp_null.h"
 #include "tenants/dp_storm.h"
 
+#include "flowtable/cache/commons.h"
+
 #include "../rng.h"
 
 #include <setjmp.h>
@@ -226,6 +228,25 @@ static void a_worker_that_was_away_begins_with_less(void **state)
 	source.port.dev = DP_NO_DEV;
 	assert_int_equal(receive(false, 1000, 0), DP_RX_BURST);
 	w->burst = DP_RX_BURST;
+}
+
+// A quarter of one, or half if they change again and again, for then no burst would be a whole one.
+static void a_worker_that_meets_changes_takes_less(void **state)
+{
+	static const bool changed[] = {true, false, false, true, true, true, false, false};
+	static const unsigned burst[] = {16, 32, 64, 16, 32, 32, 64, 64};
+	struct dp_worker *w = eal_dp.worker[0];
+	unsigned packets;
+
+	eal_dp.env.commons = ft_commons_new(1);
+	for (unsigned i = 0; i < sizeof(burst) / sizeof(burst[0]); i++) {
+		if (changed[i])
+			ft_commons_change(eal_dp.env.commons);
+		dp_worker_once(w, &packets);
+		assert_int_equal(w->burst, RTE_MIN(2 * burst[i], DP_RX_BURST)); // and in the next
+	}
+	ft_commons_free(eal_dp.env.commons);
+	eal_dp.env.commons = NULL;
 }
 
 static void a_burst_for_many_ports_goes_out_port_by_port(void **state)
@@ -593,6 +614,7 @@ int main(void)
 		T(frames_are_sent_in_order),
 		T(bursts_for_many_ports_are_gathered),
 		T(a_worker_that_was_away_begins_with_less),
+		T(a_worker_that_meets_changes_takes_less),
 		T(a_burst_for_many_ports_goes_out_port_by_port),
 		T(a_null_port_gives_back_all_buffers),
 		T(segments_are_joined_for_a_device_that_knows_none),
