@@ -115,8 +115,12 @@ void config_error_taken(struct config_reader *r, const void *again, const void *
 
 // ---- values
 
+// Nothing is what is left of a key whose lines were all commented out.
 static const char *kind_of(const yaml_node_t *n)
 {
+	if (n->type == YAML_SCALAR_NODE && !n->data.scalar.length &&
+		n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+		return "nothing";
 	return n->type == YAML_SEQUENCE_NODE  ? "a list"
 	       : n->type == YAML_MAPPING_NODE ? "a mapping"
 					      : "a scalar";
@@ -170,7 +174,8 @@ static void read_list(struct walk *w, const yaml_node_t *n, const struct schema_
 	struct schema_field f = element_of(list, &size);
 
 	if (n->type != YAML_SEQUENCE_NODE) {
-		error_at(w->r, n->start_mark, path, "expected a list, got %s", kind_of(n));
+		error_at(w->r, n->start_mark, path, "expected a list (which may be []), got %s",
+			kind_of(n));
 		return;
 	}
 	*count = (size_t)(n->data.sequence.items.top - n->data.sequence.items.start);

@@ -143,7 +143,11 @@ static const struct {
 		"weft.yaml:2:1: unknown key \"hots\", expected one of: host, uplinks, tenants"},
 	{HOST HOST, "weft.yaml:2:1: host: given twice"},
 	{HOST "[a]: 1\n", "weft.yaml:2:1: a key must be a name"},
-	{HOST "tenants: 5\n", "weft.yaml:2:10: tenants: expected a list, got a scalar"},
+	{HOST "tenants: 5\n",
+		"weft.yaml:2:10: tenants: expected a list (which may be []), got a scalar"},
+	{HOST "tenants:\n  # - name: red\n",
+		"weft.yaml:2:9: tenants: expected a list (which may be []), got nothing"},
+	{"host:\n", "weft.yaml:1:6: host: expected a mapping, got nothing"},
 	{HOST "tenants: [5]\n", "weft.yaml:2:11: tenants[0]: expected a mapping, got a scalar"},
 	{"host: {vtep: 172.16.0.1}\n",
 		"weft.yaml:1:7: host.name: missing, expected a name of 1 to 63 letters, digits, "
