@@ -40,7 +40,8 @@ static void print_usage(FILE *out)
 	}
 	fputs("\n  --json         print JSON\n"
 	      "  --socket PATH  of the agent, " CLI_DEFAULT_SOCKET "\n"
-	      "  --help         of all, or of a command: weft fdb add --help\n",
+	      "  --help         of all, or of a command: weft fdb add --help\n"
+	      "  --version      of this program, which asks nobody\n",
 		out);
 }
 
@@ -111,12 +112,14 @@ static const char *value_of(int argc, char **argv, int *i, const char *inline_va
 enum {
 	GENERAL_JSON,
 	GENERAL_HELP,
-	GENERAL_SOCKET
+	GENERAL_SOCKET,
+	GENERAL_VERSION
 };
 static const struct cli_option general[] = {
 	[GENERAL_JSON] = {"json", NULL, NULL},
 	[GENERAL_HELP] = {"help", NULL, NULL},
 	[GENERAL_SOCKET] = {"socket", "PATH", NULL},
+	[GENERAL_VERSION] = {"version", NULL, NULL},
 	{0},
 };
 
@@ -153,6 +156,8 @@ static void take_option(struct command *c, int argc, char **argv, int *i)
 		c->help = true;
 	else if (o == &general[GENERAL_SOCKET])
 		c->socket = value;
+	else if (o == &general[GENERAL_VERSION])
+		exit(puts("weft " WEFT_VERSION) < 0);
 	else if (json_object_set_new(c->args, name, value ? json_string(value) : json_true()))
 		wrong("--%s is not valid UTF-8", name);
 }
@@ -271,6 +276,10 @@ static int print_answer(FILE *agent)
 	free(line);
 	if (status < 0)
 		fputs("weft: the agent went away\n", stderr);
+	if (fflush(stdout) || ferror(stdout)) { // a file without the end of a list is no list
+		fprintf(stderr, "weft: cannot write: %s\n", strerror(errno));
+		return 1;
+	}
 	return status < 0 ? 1 : status;
 }
 

@@ -267,6 +267,16 @@ class Programs(unittest.TestCase):
                       ['flow', 'list', 'red', '--table', '255']):
             self.weft(*wrong, status=1)
 
+    def test_its_own_version_asks_nobody(self):
+        done = subprocess.run([WEFT, '--version'], capture_output=True, text=True, check=True)
+        self.assertRegex(done.stdout, r'^weft \d+\.\d+')
+
+    def test_a_list_that_could_not_be_written_is_a_failure(self):
+        with open('/dev/full', 'w', encoding='utf-8') as full:
+            done = subprocess.run([WEFT, '--socket', self.path('agent'), '--json', 'tenant'], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, 'weft: cannot write: No space left on device\n'))
+
     def test_no_agent(self):
         done = subprocess.run([WEFT, '--socket', self.path('none'), 'show'], capture_output=True,
                               text=True, check=False)
