@@ -4,9 +4,6 @@
 // come, and how often a session goes down; then it prints that as JSON, and goes on for half a
 // minute.
 //
-//	bench-bfdpeer [-r ROUNDS [SCHEDSTAT...]] REMOTE FIRST COUNT INTERVAL_US MULTIPLIER SETTLE
-// SECONDS
-//
 // It begins to count after SETTLE seconds, and counts for SECONDS. How long it was away itself is
 // part of the answer: on a machine that others use, too, its own absence is what the other end
 // calls a failure.
@@ -17,6 +14,7 @@
 // that tells of it. So are the moments in which sessions went down, and what witnesses saw
 // (witness.h), to whom SCHEDSTAT are threads to be watched.
 
+#include "help.h"
 #include "witness.h"
 
 #include "overlay/bfd.h"
@@ -28,6 +26,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static const char usage[] =
+	"usage: bench-bfdpeer [-r ROUNDS [SCHEDSTAT...]]\n"
+	"                     REMOTE FIRST COUNT INTERVAL_US MULTIPLIER SETTLE SECONDS\n"
+	"COUNT BFD peers of the system at REMOTE, at addresses from FIRST on; JSON of what came.\n"
+	"\n"
+	"  SETTLE   seconds before it counts, or, with -r, at most until all sessions are up\n"
+	"  SECONDS  for which it counts\n"
+	"  -r       counts again if sessions went down, up to ROUNDS times; then all fall silent\n";
 
 #define PORT 4784u
 #define BUCKET_NS 10000u
@@ -289,12 +296,9 @@ int main(int argc, char **argv)
 	static struct bench b;
 	unsigned rounds = 1;
 
-	if (argc < 8 || (argc > 8 && !by_rounds) || (by_rounds && argc < 10)) {
-		fprintf(stderr,
-			"usage: bench-bfdpeer [-r ROUNDS [SCHEDSTAT...]] REMOTE FIRST COUNT "
-			"INTERVAL_US MULTIPLIER SETTLE SECONDS\n");
-		return 2;
-	}
+	help_if_asked(argc, argv, usage);
+	if (argc < 8 || (argc > 8 && !by_rounds) || (by_rounds && argc < 10))
+		wrong_call(usage);
 	if (by_rounds) {
 		rounds = (unsigned)atoi(argv[2]);
 		witness_start(argv + 3, (unsigned)(last - argv - 3));

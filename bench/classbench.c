@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The classifier alone, over ClassBench's filter sets and traces.
 //
-//   bench-classbench [DIR [SET...]]     default: ../shared/classbench, acl1 fw1 ipc1 at 1k 10k 100k
-//
 // All rules in one table, keys in bursts of 32 in the order of the trace, no flow cache. Cycles are
 // TSC cycles per key, the median over the bursts of several rounds. Memory is what malloc gave out
 // per rule, all told, before and after the table has come to rest; of what that is made is in a
@@ -16,12 +14,20 @@
 #include "flowtable/rules/tables.h"
 
 #include "filters.h"
+#include "help.h"
 #include "surroundings.h"
 #include "weigh.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char usage[] =
+	"usage: bench-classbench [DIR [SET...]]\n"
+	"The classifier alone over ClassBench's filter sets and traces.\n"
+	"\n"
+	"  DIR  where they lie (../shared/classbench); for one that is missing one is made\n"
+	"  SET  acl1_1k, fw1_10k, ipc1_100k and their like (all nine)\n";
 
 #define BURST 32u
 #define BURSTS 8192u
@@ -252,8 +258,10 @@ int main(int argc, char **argv)
 	static const char *const sets[] = {"acl1_1k", "fw1_1k", "ipc1_1k", "acl1_10k", "fw1_10k",
 		"ipc1_10k", "acl1_100k", "fw1_100k", "ipc1_100k"};
 	const char *dir = argc > 1 ? argv[1] : "../shared/classbench";
-	double per_ns = tsc_per_ns();
+	double per_ns;
 
+	help_if_asked(argc, argv, usage);
+	per_ns = tsc_per_ns();
 	printf("%-10s %8s %8s %8s %8s %8s %8s %10s %10s %7s %7s %7s\n", "set", "filters", "rules",
 		"cycles", "ns", "bytes", "settled", "adds/s", "deletes/s", "steps", "ms",
 		"longest");

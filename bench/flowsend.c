@@ -3,25 +3,10 @@
 // and what a barrier takes meanwhile. It costs next to nothing itself (ofmsg.h), which ovs-ofctl
 // does not.
 //
-//	bench-flowsend [options] SOCKET...        one session to each UNIX socket; one may come
-// often
-//
-//	--op add|modify|delete    what to do with the rules
-//	--count N --first N       so many rules a session, from this number
-//	--spread                  each session has rules of its own, not the same as the others
-//	--priority N              of the rules
-//	--sources ADDRESS         all of the rules are for packets from this /12 (10.0.0.0)
-//	--bundle N                in bundles of N (ONF extension to 1.3), ordered and atomic
-//	--barrier N               a barrier after so many flow-mods (of a bundle: its commit is one)
-//	--window N                wait while so many barriers are not answered
-//	--rate N                  not more than so many flow-mods a second in all
-//	--probe N                 only barriers, N microseconds after the answer to the last, until
-// killed 	                          or --seconds have passed
-//	--dump                    read all rules back instead
-//
 // The time is from the first byte to the answer to each session's last barrier. One line of JSON
 // says what was sent, what came back, and percentiles of barriers: from the write() that took a
 // barrier's last byte to the read() that brought its reply.
+#include "help.h"
 #include "ofmsg.h"
 
 #include <arpa/inet.h>
@@ -38,6 +23,25 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+static const char usage[] =
+	"usage: bench-flowsend [options] SOCKET...\n"
+	"Flow-mods over a session to each UNIX socket (one may come often), at full speed.\n"
+	"\n"
+	"  --op add|modify|delete   what to do with the rules (add)\n"
+	"  --count N                so many rules a session (100000)\n"
+	"  --first N                from this number on (0)\n"
+	"  --spread                 each session has rules of its own, not the same as the others\n"
+	"  --priority N             of the rules (100)\n"
+	"  --sources ADDRESS        all of the rules are for packets from this /12 (10.0.0.0)\n"
+	"  --bundle N               in bundles of N (ONF extension to 1.3), ordered and atomic\n"
+	"  --barrier N              a barrier after so many flow-mods (a bundle's commit is one)\n"
+	"  --window N               wait while so many barriers are not answered (1024)\n"
+	"  --rate N                 not more than so many flow-mods a second in all\n"
+	"  --probe N                only barriers, N microseconds after the answer to the last\n"
+	"  --seconds N              of these, and then end; else when killed\n"
+	"  --dump                   read all rules back instead\n"
+	"  --help\n";
 
 #define ROOM 65536u
 #define BARRIERS 1024u // under way in a session, a power of two
@@ -460,7 +464,7 @@ static void options(int argc, char **argv)
 
 	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) >= 0;) {
 		if (c == '?')
-			exit(1);
+			exit(2); // getopt said why
 		if (c == 'o')
 			opt.op = op_of(optarg);
 		else if (c == 's')
@@ -485,11 +489,10 @@ static void options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	help_if_asked(argc, argv, usage);
 	options(argc, argv);
-	if (!run.sessions) {
-		fprintf(stderr, "usage: bench-flowsend [options] SOCKET...\n");
-		return 1;
-	}
+	if (!run.sessions)
+		wrong_call(usage);
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
 	start(argv + optind);

@@ -3,8 +3,6 @@
 """The whole data plane's speed, per direction: a pcap file played for ever at one end, nothing (a null
 port) at the other, one worker.
 
-    sudo bench/forward.py [--build DIR] [--seconds S] [--size BYTES]
-
 Mpps is packets per second of the worker's CPU time, so that a shared machine does not show; cycles are
 those of the time-stamp counter in the same time. What the pcap driver takes to copy each frame into a
 buffer is part of it: "local" (port to port, no tunnel) shows about how much the rest is.
@@ -170,9 +168,9 @@ def measure(binary, direction, encap, flows, args, *options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--build', default=str(ROOT / 'build'))
-    parser.add_argument('--seconds', type=float, default=2.0)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', default=str(ROOT / 'build'), help="Weft's build folder (build)")
+    parser.add_argument('--seconds', type=float, default=2.0, help='of each measurement (2)')
     parser.add_argument('--size', type=int, default=64, help='bytes of the inner frame, without FCS')
     args = parser.parse_args()
     print(f'{"direction":10} {"encap":6} {"flows":>6} {"Mpps":>8} {"cycles/packet":>14}')

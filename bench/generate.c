@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Feeds a switch with more flows than a capture can have, through memif, from another core.
 //
-//	bench-generate --capture FILE --open FILE [options] SOCKET
-//
-//	--encap plain|vxlan|nvgre  what is around the frames (vxlan)
-//	--flows N                  so many flows in all, each once in a round; 0: every packet is of
-//	                           a new one, while its frame has any (0)
-//	--rate N                   packets a second; 0: as fast as the switch takes them (0)
-//	--seed N                   of the order of the variants (1)
-//	--cpu N                    to run on (0)
-//	--seconds N                to end after; 0: when told to by a signal (0)
-//	--write N                  instead of sending: writes the first N packets to SOCKET, a
-// capture
-//
 // The switch is memif's server at SOCKET, this its client: it brings the memory, from which the
 // switch copies the frames. Frames of the capture follow one another, and with each round the next
 // variant is taken (see variants.h). It says `sending` when the switch has answered, and one line
 // of JSON in the end tells how many packets went, and how often the ring was full, that is, the
 // switch was the slower of both.
+#include "help.h"
 #include "variants.h"
 
 #include <getopt.h>
@@ -29,6 +18,22 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
+
+static const char usage[] =
+	"usage: bench-generate --capture FILE --open FILE [options] SOCKET\n"
+	"Feeds a switch with variants of a capture's frames, through memif.\n"
+	"\n"
+	"  --capture FILE             the frames\n"
+	"  --open FILE                of each, which bits of its addresses and ports may vary\n"
+	"  --encap plain|vxlan|nvgre  what is around the frames (vxlan)\n"
+	"  --flows N                  so many flows in all, each once in a round; 0: every\n"
+	"                             packet is of a new one, while its frame has any (0)\n"
+	"  --rate N                   packets a second; 0: as fast as the switch takes them (0)\n"
+	"  --seed N                   of the order of the variants (1)\n"
+	"  --cpu N                    to run on (0)\n"
+	"  --seconds N                to end after; 0: when told to by a signal (0)\n"
+	"  --write N                  instead of sending: N packets to SOCKET, a capture\n"
+	"  --help\n";
 
 #define BURST 32u
 #define AHEAD 8u // frames between fetching and writing one
@@ -300,7 +305,7 @@ static void parse(int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
 		parse_option(c);
 	if (!opt.capture || !opt.open_bits || optind + 1 != argc)
-		die("wanted: --capture FILE --open FILE SOCKET");
+		wrong_call(usage);
 	opt.socket = argv[optind];
 }
 
@@ -319,6 +324,7 @@ int main(int argc, char **argv)
 	struct place at = {0};
 	struct variants *s;
 
+	help_if_asked(argc, argv, usage);
 	parse(argc, argv);
 	s = variants_open(opt.capture, opt.open_bits, opt.encap, opt.seed);
 	if (!s)

@@ -4,12 +4,17 @@
 // core's own caches. The median of the bursts is printed, with the fastest beside it.
 
 #include "bench/clock.h"
+#include "bench/help.h"
 #include "bench/one_rule.h"
 #include "flowtable/packet/extract.h"
 #include "flowtable/flowtable.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char usage[] = "usage: bench-extract\n"
+			    "Cycles a packet: extracting the key, and the whole way through one "
+			    "rule, by shape of the packet.\n";
 
 enum {
 	FRAMES = 64,
@@ -155,10 +160,13 @@ static void measure(
 		bursts[0]);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct bench b;
 
+	help_if_asked(argc, argv, usage);
+	if (argc != 1)
+		wrong_call(usage);
 	b.sw = still_switch(10);
 	add_rule_of_port(b.sw, 0);
 	for (unsigned s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow tables alone: how fast rules come and go, what one costs in memory, what a lookup costs.
 //
-//   bench-flowtable [RULES [MASKS]]      default 1000000 rules over 1 mask
-//
 // Rules are IPv4 five-tuples over TCP; with MASKS > 1 they are spread over as many lengths of
 // prefix of both addresses. Memory is what the process's resident set grew by, counters of one
 // worker touched for every rule included. Rates are by CPU time, so that a busy machine disturbs
@@ -12,12 +10,20 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
 
+#include "bench/help.h"
 #include "bench/random.h"
 #include "bench/surroundings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+static const char usage[] =
+	"usage: bench-flowtable [RULES [MASKS]]\n"
+	"The flow tables alone: changes a second, bytes a rule, cycles a lookup.\n"
+	"\n"
+	"  RULES  (1000000)\n"
+	"  MASKS  1 to 256 that they are spread over (1)\n";
 
 #define BURST 32u
 
@@ -158,13 +164,16 @@ int main(int argc, char **argv)
 	unsigned masks = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 1;
 	struct ft_env env = {.retire = retire, .now_ns = now_ns, .seed = 42, .workers = 1};
 	struct ft_limits limits = {.max_rules = UINT32_MAX, .max_groups = 1, .max_fdb = 1};
-	struct ft_switch *sw = ft_switch_new(&env, &limits, NULL);
-	size_t before = resident(), bare;
+	struct ft_switch *sw;
+	size_t before, bare;
 
-	if (!sw || !rules || !masks || masks > 256) {
-		fprintf(stderr, "usage: bench-flowtable [RULES [MASKS, up to 256]]\n");
+	help_if_asked(argc, argv, usage);
+	if (!rules || !masks || masks > 256 || argc > 3)
+		wrong_call(usage);
+	sw = ft_switch_new(&env, &limits, NULL);
+	if (!sw)
 		return 1;
-	}
+	before = resident();
 	printf("%u rules, %u masks\n", rules, masks);
 	change_all(sw, "add, one transaction each", WEFT_FLOW_ADD, rules, masks, false);
 	bare = resident() - before;

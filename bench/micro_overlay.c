@@ -7,12 +7,17 @@
 // memory. The median of the runs is printed, with the fastest beside it.
 
 #include "bench/clock.h"
+#include "bench/help.h"
 #include "overlay/decap.h"
 #include "overlay/encap.h"
 #include "overlay/flow_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char usage[] =
+	"usage: bench-overlay\n"
+	"Cycles a packet: encapsulation, decapsulation, the hash of flows, UDP checksums.\n";
 
 enum {
 	SLOT = 2048,
@@ -174,10 +179,13 @@ static void measure_all(struct bench *b, unsigned frames)
 	measure_pair(b, "vxlan-udpcsum-1500");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 
+	help_if_asked(argc, argv, usage);
+	if (argc != 1)
+		wrong_call(usage);
 	if (!b || posix_memalign((void **)&b->slots, 4096, (size_t)COLD * SLOT)) {
 		fprintf(stderr, "out of memory\n");
 		return 1;

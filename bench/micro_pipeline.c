@@ -2,21 +2,11 @@
 // Cycles of the time-stamp counter per packet of what lies between decapsulation and the tx buffer:
 // the flow cache, the tables, what is recorded. The frames are in the core's own caches.
 //
-//	one rule       what comes in goes out
-//	three tables   admission, 1,000 security rules of 90 shapes, forwarding by MAC address
-//	1,000 tenants  each with a switch of three tables and 100 rules; a burst is of any of them
-//	large tenants  a hundred of 1,000 rules each, likewise
-//
-//	known          1,000 flows that the cache has
-//	new            every packet a five-tuple that was never seen; *derived* are those whose
-//	               way others went before them
-//	no cache       every packet through the tables
-//
-// Which of the three, if not all, is said by their names as arguments. Bursts of 32; the median of
-// the bursts is printed, with the fastest beside it. Rules and flows follow from a seed that is the
-// same every time.
+// Bursts of 32; the median of the bursts is printed, with the fastest beside it. Rules and flows
+// follow from a seed that is the same every time.
 
 #include "bench/clock.h"
+#include "bench/help.h"
 #include "bench/one_rule.h"
 #include "bench/site.h"
 #include "flowtable/cache/ahead.h"
@@ -26,6 +16,22 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char usage[] =
+	"usage: bench-pipeline [RULES...]\n"
+	"Cycles a packet of what lies between decapsulation and the tx buffer.\n"
+	"\n"
+	"RULES, all of them if none is named:\n"
+	"  'one rule'       what comes in goes out\n"
+	"  'three tables'   admission, 1,000 security rules of 90 shapes, forwarding by MAC\n"
+	"  '1,000 tenants'  each with three tables and 100 rules; a burst is of any of them\n"
+	"  'large tenants'  a hundred of 1,000 rules each, likewise\n"
+	"\n"
+	"Of each:\n"
+	"  known            1,000 flows that the cache has\n"
+	"  new              every packet a five-tuple that was never seen; 'derived' are those\n"
+	"                   whose way others went before them\n"
+	"  no cache         every packet through the tables\n";
 
 enum {
 	BURST = 32,
@@ -304,7 +310,15 @@ static void measure_rules(struct bench *b, const char *rules, bool three, unsign
 	free(memory);
 }
 
-// All, or those named.
+static int times_named(int argc, char **argv, const char *name)
+{
+	int n = 0;
+
+	for (int a = 1; a < argc; a++)
+		n += !strcmp(argv[a], name);
+	return n;
+}
+
 int main(int argc, char *argv[])
 {
 	static struct bench b = {.sink = {.output = sink_output, .drop = sink_drop}};
@@ -314,14 +328,15 @@ int main(int argc, char *argv[])
 		bool three;
 	} rules[] = {{"one rule", 1, false}, {"three tables", 1, true},
 		{"1,000 tenants", TENANTS, true}, {"large tenants", LARGE_TENANTS, true}};
+	int known = 0;
 
-	for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		bool wanted = argc == 1;
-
-		for (int a = 1; a < argc; a++)
-			wanted |= !strcmp(argv[a], rules[i].name);
-		if (wanted)
+	help_if_asked(argc, argv, usage);
+	for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		known += times_named(argc, argv, rules[i].name);
+	if (known != argc - 1)
+		wrong_call(usage);
+	for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (argc == 1 || times_named(argc, argv, rules[i].name))
 			measure_rules(&b, rules[i].name, rules[i].three, rules[i].tenants);
-	}
 	return 0;
 }

@@ -9,15 +9,20 @@
 // machine knows nothing, while the time stamp counter goes on at its own rate. So what takes a
 // hundred cycles of that counter today takes a hundred and ten tomorrow.
 //
-//	bench-spin CPU SECONDS       less than the second after which the kernel takes the CPU from
-//	                             real-time threads; 0: the clock alone
-//
 // One line of JSON: the longest gap in µs, how many were longer than 10 and 50, the clock in GHz.
+#include "help.h"
 #include "witness.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static const char usage[] =
+	"usage: bench-spin CPU SECONDS\n"
+	"What a CPU takes away from a real-time thread, and how fast it is, as JSON.\n"
+	"\n"
+	"  SECONDS  less than the one after which the kernel takes the CPU from such threads;\n"
+	"           0: how fast alone\n";
 
 #define CHAIN 10000u
 #define CHAINS 30u
@@ -59,10 +64,9 @@ int main(int argc, char **argv)
 	uint64_t longest = 0, over_10 = 0, over_50 = 0, last, until;
 	double ghz;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: bench-spin CPU SECONDS\n");
-		return 2;
-	}
+	help_if_asked(argc, argv, usage);
+	if (argc != 3)
+		wrong_call(usage);
 	settle(atoi(argv[1]));
 	ghz = clock_ghz();
 	last = witness_now_ns();

@@ -17,18 +17,8 @@
 // from far away, as it would. Pages that a turn touches for the first time are found by the kernel
 // in each run again, and count. What is not played: two that write and read at the very same time.
 //
-//	quiet    nothing changes
-//	apart    changes one by one, in a table that no packet meets
-//	among    in the one that packets meet, below its rules
-//	flood    128 at a time, at the priority of its rules
-//	bundles  1,000 at a time
-//	onto     one by one, for packets that there are and above their rules: flows are learned
-// anew 	away     12,800 while the worker was away: nobody remembers what changed
-// between some turns fall into the middle of a commit, where no known way may be trusted
-//
-//	bench-turns FILE encap|tables WORKER-CPU CONTROL-CPU huge|small
-//
-// FILE has the shortest times so far; this run's are added. One line of JSON for each storm.
+// One line of JSON for each storm.
+#include "bench/help.h"
 #include "bench/one_rule.h"
 #include "bench/site.h"
 #include "dp.h"
@@ -60,6 +50,22 @@ enum {
 	COMMITS_AWAY = 100,
 	VNI = 5001,
 };
+
+static const char usage[] =
+	"usage: bench-turns FILE encap|tables WORKER-CPU CONTROL-CPU huge|small\n"
+	"The longest turn of a worker's own work in storms of rule changes; for bench/turns.\n"
+	"\n"
+	"  FILE  has the shortest times so far; this run's are added\n"
+	"\n"
+	"The storms:\n"
+	"  quiet    nothing changes\n"
+	"  apart    changes one by one, in a table that no packet meets\n"
+	"  among    in the one that packets meet, below its rules\n"
+	"  flood    128 at a time, at the priority of its rules\n"
+	"  bundles  1,000 at a time\n"
+	"  onto     one by one, for packets that there are: their flows are learned anew\n"
+	"  away     12,800 while the worker was away: nobody remembers what changed\n"
+	"  between  some turns fall into a commit, where no known way may be trusted\n";
 
 struct storm {
 	const char *name;
@@ -555,11 +561,9 @@ int main(int argc, char **argv)
 {
 	bool three = argc == 6 && !strcmp(argv[2], "tables");
 
-	if (argc != 6) {
-		fprintf(stderr,
-			"usage: bench-turns FILE encap|tables WORKER-CPU CONTROL-CPU huge|small\n");
-		return 2;
-	}
+	help_if_asked(argc, argv, usage);
+	if (argc != 6)
+		wrong_call(usage);
 	// All lies where it lay in the run before.
 	if (!(personality(0xffffffff) & ADDR_NO_RANDOMIZE)) {
 		personality(ADDR_NO_RANDOMIZE);

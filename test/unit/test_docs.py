@@ -69,6 +69,18 @@ def options(root):
             if not re.search(rf'`--{name}[` ]', text)]
 
 
+def benches(root):
+    """Commands of bench/, and its programs as meson has them; what only commands start needs no word."""
+    programs = set(re.findall(r"executable\('(bench-\w+)'", read(root, 'bench/meson.build')))
+    programs -= {'bench-generate', 'bench-turns', 'bench-witness', 'bench-bfdpeer'}
+    commands = [os.path.relpath(path, root) for path in glob.glob(os.path.join(root, 'bench', '*'))
+                if os.path.isfile(path) and os.access(path, os.X_OK)]
+    text = read(root, 'docs/performance.md')
+    assert len(programs) > 4 and len(commands) > 8, 'nothing of bench/ found: this test has gone blind'
+    return [f'docs/performance.md: {name} is not told' for name in [*programs, *commands]
+            if not re.search(rf'{name}\b', text)]
+
+
 def links(root):
     """Relative links of all documents, and paths that are written as code."""
     wrong = []
@@ -87,7 +99,8 @@ def links(root):
 
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
-    checks = (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, options, links)
+    checks = (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, options, benches,
+              links)
     wrong = [line for check in checks for line in check(root)]
     for line in wrong:
         print(line)
