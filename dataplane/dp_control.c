@@ -204,6 +204,7 @@ int dp_control_start(struct dp *dp)
 
 static void dp_control_second(struct dp *dp)
 {
+	dp_port_poll_devices(dp);
 	dp_port_poll_links(dp, false);
 	dp_port_poll_mtus(dp);
 	dp_pmtu_age(dp);

@@ -43,12 +43,12 @@ static uint32_t dp_haul_frames(struct dp_join *j, struct dp_gro *train, struct d
 	return n;
 }
 
-static bool dp_haul_is_train(const struct dp_worker *w, const struct dp_port *uplink,
+static bool dp_haul_is_train(const struct dp_worker *w, const struct dp_kdev *uplink,
 	const struct dp_gso *g, const struct overlay_template *t)
 {
 	static_assert(OVERLAY_VXLAN_LEN + DP_TCP_HEAD_MAX <= DP_HAUL_HEAD, "fits");
-	return uplink->kdev && dp_kdev_takes_trains(uplink->kdev, w->id) &&
-	       t->encap == WEFT_ENCAP_VXLAN && g->tcp.len - g->at > g->mss;
+	return uplink && dp_kdev_takes_trains(uplink, w->id) && t->encap == WEFT_ENCAP_VXLAN &&
+	       g->tcp.len - g->at > g->mss;
 }
 
 uint32_t dp_haul_out(const struct dp_worker *w, const struct dp_port *uplink, struct dp_gso *g,
@@ -56,13 +56,14 @@ uint32_t dp_haul_out(const struct dp_worker *w, const struct dp_port *uplink, st
 {
 	uint8_t head[DP_GRO_MAX][DP_HAUL_HEAD];
 	struct dp_gro train = {.mss = OVERLAY_VXLAN_LEN + g->tcp.data + g->mss};
+	struct dp_kdev *kdev = dp_port_kdev(uplink);
 	const struct dp_gso was = *g;
 	struct dp_join_msg *msg;
 	struct dp_join *j;
 	uint32_t n;
 	int went;
 
-	if (!dp_haul_is_train(w, uplink, g, t))
+	if (!dp_haul_is_train(w, kdev, g, t))
 		return 0;
 	train.tcp = (struct dp_tcp){.l3 = t->l3_ofs,
 		.l4 = t->l4_ofs,
@@ -71,14 +72,14 @@ uint32_t dp_haul_out(const struct dp_worker *w, const struct dp_port *uplink, st
 	if (dp_haul_most(&train) < 2)
 		return 0;
 	memcpy(train.head, outer, train.tcp.data);
-	j = dp_kdev_join(uplink->kdev, w->id);
+	j = dp_kdev_join(kdev, w->id);
 	msg = dp_join_begin(j);
 	dp_join_piece(j, msg->head, train.tcp.data);
 	n = dp_haul_frames(j, &train, g, outer + train.tcp.data, head);
 	dp_train_end(&train, &msg->h);
 	memcpy(msg->head, train.head, train.tcp.data);
 	dp_join_end(j, n);
-	went = dp_kdev_put(uplink->kdev, w->id, train.bytes + (uint64_t)n * train.tcp.data);
+	went = dp_kdev_put(kdev, w->id, train.bytes + (uint64_t)n * train.tcp.data);
 	if (went < 0) {
 		*g = was;
 		return 0;
@@ -98,7 +99,8 @@ bool dp_haul_takes(const struct dp_worker *w, const struct dp_port *port)
 uint32_t dp_haul_in(
 	const struct dp_worker *w, const struct dp_port *port, const struct dp_haul_load *load)
 {
-	struct dp_join *j = dp_kdev_join(port->kdev, w->id);
+	struct dp_kdev *kdev = dp_port_kdev(port);
+	struct dp_join *j = dp_kdev_join(kdev, w->id);
 	struct dp_join_msg *msg = dp_join_begin(j);
 	struct dp_gro *g = load->gro;
 	uint32_t left = g->bytes;
@@ -116,7 +118,7 @@ uint32_t dp_haul_in(
 	memcpy(msg->head, g->head, g->tcp.data);
 	dp_join_end(j, load->frames);
 	return (uint32_t)RTE_MAX(
-		dp_kdev_put(port->kdev, w->id, g->bytes + (uint64_t)load->frames * g->tcp.data), 0);
+		dp_kdev_put(kdev, w->id, g->bytes + (uint64_t)load->frames * g->tcp.data), 0);
 }
 
 // ---- in: an uplink's train

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_tun.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 struct dp_kdev {
 	const struct dp_kops *ops;
 	struct rte_eth_fp_ops io;
+	struct dp_kdev_conf conf;
+	unsigned ifindex;            // when it was opened
+	struct weft_port_stats gone; // of those before it
 	unsigned n;
 	void *queue_of[DP_KDEV_QUEUES]; // as DPDK wants them
 	struct dp_kqueue queue[];
@@ -60,6 +64,14 @@ int dp_kdev_mac(const char *ifname, struct weft_mac *mac)
 	return rc;
 }
 
+// 0: none has this name here.
+static unsigned dp_kdev_index(const char *ifname)
+{
+	struct ifreq ifr = {0};
+
+	return dp_kdev_ioctl(ifname, SIOCGIFINDEX, &ifr) ? 0 : (unsigned)ifr.ifr_ifindex;
+}
+
 static int dp_kdev_up(const char *ifname)
 {
 	struct ifreq ifr = {0};
@@ -98,6 +110,8 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 	if (!k)
 		return NULL;
 	memset(k, 0, bytes);
+	k->conf = *conf;
+	k->ifindex = conf->ops ? 0 : dp_kdev_index(conf->ifname);
 	k->ops = conf->ops ? conf->ops : conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
 	k->io.rxq.data = k->io.txq.data = k->queue_of;
 	k->io.rx_pkt_burst = k->ops->rx;
@@ -112,6 +126,33 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 	dp_kdev_close(k);
 	errno = rc;
 	return NULL;
+}
+
+bool dp_kdev_is_lost(const struct dp_kdev *k)
+{
+	struct ifreq ifr;
+	unsigned ifindex;
+
+	if (k->conf.ops)
+		return false;
+	if (k->conf.kind == DP_KDEV_TAP)
+		return ioctl(k->queue[0].fd, TUNGETIFF, &ifr) && errno == EBADFD;
+	ifindex = dp_kdev_index(k->conf.ifname);
+	return ifindex && ifindex != k->ifindex;
+}
+
+struct dp_kdev *dp_kdev_again(struct dp_kdev *k)
+{
+	struct dp_kdev *now;
+
+	if (k->conf.kind == DP_KDEV_TAP && dp_kdev_index(k->conf.ifname)) {
+		errno = EEXIST; // and not ours
+		return NULL;
+	}
+	now = dp_kdev_open(&k->conf);
+	if (now)
+		dp_kdev_stats(k, &now->gone);
+	return now;
 }
 
 const struct rte_eth_fp_ops *dp_kdev_io(const struct dp_kdev *k)
@@ -166,8 +207,19 @@ void dp_kdev_close(struct dp_kdev *k)
 	free(k);
 }
 
+static void dp_kdev_add_stats(struct weft_port_stats *s, const struct weft_port_stats *more)
+{
+	s->rx_packets += more->rx_packets;
+	s->rx_bytes += more->rx_bytes;
+	s->rx_dropped += more->rx_dropped;
+	s->tx_packets += more->tx_packets;
+	s->tx_bytes += more->tx_bytes;
+	s->tx_errors += more->tx_errors;
+}
+
 void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s)
 {
+	dp_kdev_add_stats(s, &k->gone);
 	for (unsigned i = 0; i < k->n; i++) {
 		struct dp_kqueue *q = &k->queue[i];
 

@@ -81,6 +81,13 @@ const struct rte_eth_fp_ops *dp_kdev_io(const struct dp_kdev *k);
 void dp_kdev_attach(struct dp_kdev *k, uint16_t dev);
 // No worker polls it any more. A TAP goes with it.
 void dp_kdev_close(struct dp_kdev *k);
+// The interface is gone for good: another one has its name by now, or, of a TAP, it was deleted
+// (with the network namespace that it was moved into, say). Nothing comes or goes by it any more,
+// and no error says so.
+bool dp_kdev_is_lost(const struct dp_kdev *k);
+// Another one in its place, which goes on counting where it is. As dp_kdev_open(); the names that
+// it was given then must still be there.
+struct dp_kdev *dp_kdev_again(struct dp_kdev *k);
 void dp_kdev_stats(struct dp_kdev *k, struct weft_port_stats *s);
 // Of an interface in the calling thread's network namespace; 0 or -errno.
 int dp_kdev_set_mtu(const char *ifname, unsigned mtu);

@@ -395,6 +395,20 @@ void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 	}
 }
 
+void dp_port_poll_devices(struct dp *dp)
+{
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		if (p->hidden || !dp_port_dev_follow(dp, p))
+			continue;
+		p->link_up = dp_port_dev_link(p);
+		dp_port_tell_switch(p);
+		if (p->role == DP_UPLINK)
+			dp_tenants_stale(dp, NULL);
+		if (p->role != DP_KERNEL)
+			dp_event_port_status(dp, p, 2);
+	}
+}
+
 void dp_port_poll_mtus(struct dp *dp)
 {
 	bool changed = false;

@@ -44,7 +44,8 @@ struct dp_port {
 	struct dp_tenant *tenant; // "nobody" for uplink and kernel ports
 	struct dp_port *peer;     // uplink and its kernel port; NULL: none
 	struct dp_bond *bond;     // NULL: one device
-	// How frames come and go, in DPDK's terms: rte_eth_fp_ops[dev], or one's own.
+	// How frames come and go, in DPDK's terms: rte_eth_fp_ops[dev], or one's own. Atomic, for
+	// an interface may be made again (dp_port_poll_devices()); a burst loads it once.
 	const struct rte_eth_fp_ops *io;
 	uint16_t index; // in workers' tables; a bond's member has none
 	uint16_t dev;   // DPDK's port number, or DP_NO_DEV
@@ -66,7 +67,7 @@ struct dp_port {
 	uint64_t tx_offloads; // RTE_ETH_TX_OFFLOAD_* that it was configured with
 	uint64_t rx_offloads; // RTE_ETH_RX_OFFLOAD_*, the same
 	char devname[64];     // of the vdev or PCI device
-	struct dp_kdev *kdev; // NULL: the device is DPDK's
+	struct dp_kdev *kdev; // NULL: the device is DPDK's; atomic, as `io`
 	struct dp_vhost *vhost;
 	struct dp_null *null;
 	bool link_up;
@@ -94,13 +95,22 @@ static inline uint32_t dp_port_mtu(const struct dp_port *p)
 static inline uint16_t dp_port_rx(
 	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	return p->io->rx_pkt_burst(p->io->rxq.data[queue], m, n);
+	const struct rte_eth_fp_ops *io = __atomic_load_n(&p->io, __ATOMIC_RELAXED);
+
+	return io->rx_pkt_burst(io->rxq.data[queue], m, n);
 }
 
 static inline uint16_t dp_port_tx(
 	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	return p->io->tx_pkt_burst(p->io->txq.data[queue], m, n);
+	const struct rte_eth_fp_ops *io = __atomic_load_n(&p->io, __ATOMIC_RELAXED);
+
+	return io->tx_pkt_burst(io->txq.data[queue], m, n);
+}
+
+static inline struct dp_kdev *dp_port_kdev(const struct dp_port *p)
+{
+	return __atomic_load_n(&p->kdev, __ATOMIC_RELAXED);
 }
 
 // dp_bond.h
@@ -141,6 +151,8 @@ void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port
 // Looks at every link, or at those of uplinks alone; calls dp_event_port_status() for those that
 // changed. When an uplink's has, what is sent by it goes another way, if there is one.
 void dp_port_poll_links(struct dp *dp, bool uplinks_only);
+// Once a second: interfaces that were deleted, and made again by the same name, are opened anew.
+void dp_port_poll_devices(struct dp *dp);
 // Once a second: uplinks whose interfaces have got another MTU, of which nobody else tells.
 void dp_port_poll_mtus(struct dp *dp);
 void dp_port_close_all(struct dp *dp);

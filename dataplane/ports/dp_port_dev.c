@@ -351,6 +351,19 @@ void dp_port_dev_close(struct dp_port *p)
 	dp_own_close(p);
 }
 
+bool dp_port_dev_follow(struct dp *dp, struct dp_port *p)
+{
+	if (!dp_own_follow(dp, p))
+		return false;
+	if (p->role == DP_KERNEL)
+		dp_kdev_set_mtu(p->cfg.device, dp_port_mtu(p));
+	else if (p->cfg.kind == WEFT_PORT_KIND_TAP)
+		dp_kdev_tap_mtu(p->cfg.device, dp_port_mtu(p));
+	dp_dev_mac(p);
+	DP_LOG(NOTICE, "port %s: %s was gone, and is opened again", p->cfg.name, p->cfg.device);
+	return true;
+}
+
 bool dp_port_dev_follow_mtu(struct dp_port *p, uint32_t max_frame)
 {
 	uint32_t mtu = p->kernel_copy && !p->bond ? dp_dev_kernel_mtu(p) : 0;

@@ -75,6 +75,25 @@ void dp_own_close(struct dp_port *p)
 	p->null = NULL;
 }
 
+bool dp_own_follow(struct dp *dp, struct dp_port *p)
+{
+	struct dp_kdev *old = p->kdev, *now;
+
+	if (!old || !dp_kdev_is_lost(old))
+		return false;
+	now = dp_kdev_again(old);
+	if (!now)
+		return false; // it has no link, and is tried again
+	__atomic_store_n(&p->kdev, now, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->io, dp_kdev_io(now), __ATOMIC_RELEASE);
+	// A worker may be in the midst of a burst from the old one, and another has got frames from
+	// it.
+	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize(dp->rcu);
+	dp_kdev_close(old);
+	return true;
+}
+
 const struct rte_eth_fp_ops *dp_own_io(const struct dp_port *p)
 {
 	if (p->kdev)
@@ -98,6 +117,8 @@ void dp_own_mac(const struct dp_port *p, struct weft_mac *mac)
 
 bool dp_own_link(const struct dp_port *p)
 {
+	if (p->kdev && dp_kdev_is_lost(p->kdev))
+		return false;
 	// A TAP that was moved into another network namespace works on, but cannot be asked from
 	// here.
 	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))

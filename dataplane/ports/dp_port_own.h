@@ -17,6 +17,9 @@ static inline bool dp_own_is(const struct dp_port *p)
 enum weft_error dp_own_open(
 	struct dp *dp, const struct dp_port_spec *spec, struct dp_port *p, char why[static 100]);
 void dp_own_close(struct dp_port *p); // no worker will come any more
+// If its interface is gone and may be had again: opens that, and puts it in the place of the other
+// while workers go on. True: it has another device.
+bool dp_own_follow(struct dp *dp, struct dp_port *p);
 // Of one that is open.
 const struct rte_eth_fp_ops *dp_own_io(const struct dp_port *p);
 void dp_own_mac(const struct dp_port *p, struct weft_mac *mac);

@@ -93,3 +93,44 @@ def test_a_host_whose_uplink_is_missing(lab, fabric, hosts):
     host.ns.ip('link', 'set', 'eth0', 'up')
     wait_until(lambda: state(host)['up0'] == 'up', 15, 'the uplink is up')
     traffic.wait_ping(host.vms['vm1'].ns, '10.0.0.2', 20)
+
+
+@pytest.mark.parametrize('workers', [1, 2])  # two share an interface by a fanout group
+def test_interfaces_that_are_made_anew(fabric, hosts, workers):
+    """A container's cable, an uplink whose driver was loaded again, a TAP that went with its machine's namespace: another
+    interface by the same name is taken for the same port, by the data plane alone, and counted on."""
+    host, other = hosts(1, capture=False, workers=workers), hosts(2)
+    for n, each in enumerate((host, other)):
+        each.tenant('red', vni=5001, vteps=[(other, host)[n].vtep])
+        each.vm('red', f'vm{n + 1}', n + 1, f'10.0.0.{n + 1}/24', f'02:00:00:00:00:0{n + 1}')
+    tap = host.vm('red', 'vm3', 3, '10.0.0.3/24', '02:00:00:00:00:03', kind='tap')
+    for each in (host, other):
+        each.up()
+    vm = host.vms['vm1']
+    for each in (vm, tap):
+        traffic.wait_ping(each.ns, '10.0.0.2', 15)
+    before = {p['name']: p for p in host.json('port')}
+    host.agent.kill()
+
+    host.ns.ip('link', 'del', 'p-vm1')
+    veth(host.ns, 'p-vm1', vm.ns, 'eth0')
+    vm.configure()
+    traffic.wait_ping(vm.ns, '10.0.0.2', 15)
+
+    tap.ns.ip('link', 'del', tap.device)
+    wait_until(lambda: tap.device in host.ns.devices(), 15, 'the TAP is there again')
+    host.hand_over_taps()
+    traffic.wait_ping(tap.ns, '10.0.0.2', 15)
+
+    host.start_agent()
+    host.wait_ready()
+    host.ns.ip('link', 'del', 'eth0')
+    wait_until(lambda: state(host)['up0'] == 'down', 10, 'the uplink is down')
+    fabric.attach(host.ns, 1)
+    wait_until(lambda: state(host)['up0'] == 'up', 10, 'the uplink is up')
+    traffic.wait_ping(vm.ns, '10.0.0.2', 15)
+    after = {p['name']: p for p in host.json('port')}
+    for name in ('up0', 'vm1', 'vm3'):
+        assert after[name]['mac'] != before[name]['mac'] and after[name]['mtu'] == before[name]['mtu']
+        for count in ('rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'):
+            assert after[name][count] > before[name][count]
