@@ -366,6 +366,13 @@ static const char *vtep_note(const struct agent *a)
 		       : "";
 }
 
+static const char *port_state(const struct agent *a, const struct model_port *p)
+{
+	if (!dpc_is_up(a->dpc))
+		return "unknown"; // what it was is no answer
+	return p->status.state & WEFT_PORT_LINK_DOWN ? "down" : "up";
+}
+
 static json_t *port_rows(const struct agent *a)
 {
 	const struct model *m = &a->model;
@@ -374,12 +381,12 @@ static json_t *port_rows(const struct agent *a)
 	VEC_FOR_EACH (p, &m->ports) {
 		const struct model_tenant *t = model_tenant_by_id(m, p->tenant);
 		const struct weft_ipc_port *port = &p->status.port;
-		json_array_append_new(rows,
-			json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s}", "tenant",
-				t ? t->set.name : NULL, "name", port->name, "number",
-				port->ofport ? json_integer(port->ofport) : json_null(), "kind",
-				port_kind_name(port->kind), "device", port->device, "state",
-				p->status.state & WEFT_PORT_LINK_DOWN ? "down" : "up"));
+		json_array_append_new(
+			rows, json_pack("{s:s?, s:s, s:o, s:s, s:s, s:s}", "tenant",
+				      t ? t->set.name : NULL, "name", port->name, "number",
+				      port->ofport ? json_integer(port->ofport) : json_null(),
+				      "kind", port_kind_name(port->kind), "device", port->device,
+				      "state", port_state(a, p)));
 	}
 	VEC_FOR_EACH (p, &a->missing.ports)
 		json_array_append_new(rows,

@@ -123,10 +123,12 @@ static void on_changed(void *arg, enum weft_error error, const char *text)
 // NULL: good; else what is wrong.
 static const char *parse_key(const struct request *r, struct weft_ipc_fdb *e)
 {
+	static const struct weft_mac none;
 	const char *vlan = request_option(r, "vlan");
 	char *end;
 
-	if (!mac_parse(r->operands[1], &e->mac) || weft_mac_is_multicast(&e->mac))
+	if (!mac_parse(r->operands[1], &e->mac) || weft_mac_is_multicast(&e->mac) ||
+		weft_mac_equal(&e->mac, &none))
 		return "expected a unicast MAC address like 02:00:00:00:00:01";
 	if (!vlan)
 		return NULL;

@@ -66,6 +66,14 @@ static void print_noun_usage(const char *noun, FILE *out)
 			print_verb_usage(&cli_verbs[i], out);
 }
 
+static void print_command_usage(const struct cli_verb *v, size_t used, FILE *out)
+{
+	if (used == 2)
+		print_verb_usage(v, out);
+	else
+		print_noun_usage(v->noun, out);
+}
+
 __attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list ap)
 {
 	fputs("weft: ", stderr);
@@ -84,16 +92,17 @@ __attribute__((noreturn, format(printf, 1, 2))) static void wrong(const char *fo
 	exit(2);
 }
 
-// The command is there, and was given wrong words.
-__attribute__((noreturn, format(printf, 2, 3))) static void wrong_words(
-	const struct cli_verb *v, const char *format, ...)
+// The command is there, and was given wrong words. `used` of them are its name: one may have meant
+// another verb of that noun.
+__attribute__((noreturn, format(printf, 3, 4))) static void wrong_words(
+	const struct cli_verb *v, size_t used, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
 	complain(format, ap);
 	va_end(ap);
-	print_verb_usage(v, stderr);
+	print_command_usage(v, used, stderr);
 	exit(2);
 }
 
@@ -136,6 +145,18 @@ static const struct cli_option *any_option(const char *name)
 	return NULL;
 }
 
+// The list of all commands has no options, so the command says which it has, if it was named
+// before.
+__attribute__((noreturn)) static void unknown_option(const struct command *c, const char *option)
+{
+	size_t used;
+	const struct cli_verb *v = cli_verb_find(c->words, c->count, &used);
+
+	if (v)
+		wrong_words(v, used, "unknown option %s", option);
+	wrong("unknown option %s", option);
+}
+
 static void take_option(struct command *c, int argc, char **argv, int *i)
 {
 	char name[32];
@@ -145,7 +166,7 @@ static void take_option(struct command *c, int argc, char **argv, int *i)
 	snprintf(name, sizeof(name), "%.*s", n, argv[*i] + 2);
 	const struct cli_option *o = any_option(name);
 	if (!o)
-		wrong("unknown option %s", argv[*i]);
+		unknown_option(c, argv[*i]);
 	if (!o->value && equals) // --dry-run=no must not be a dry run
 		wrong("--%s takes no value", name);
 	if (o->value)
@@ -182,13 +203,14 @@ static void check(const struct command *c, const struct cli_verb *v, size_t used
 	json_t *value;
 
 	if (c->count - used < v->min_operands)
-		wrong_words(v, "%s%s%s: expected %s", v->noun, used == 2 ? " " : "",
+		wrong_words(v, used, "%s%s%s: expected %s", v->noun, used == 2 ? " " : "",
 			used == 2 ? c->words[1] : "", v->operands);
 	if (c->count - used > v->max_operands)
-		wrong_words(v, "%s: unexpected \"%s\"", v->noun, c->words[used + v->max_operands]);
+		wrong_words(v, used, "%s: unexpected \"%s\"", v->noun,
+			c->words[used + v->max_operands]);
 	json_object_foreach (c->args, key, value)
 		if (!cli_option_find(v, key))
-			wrong_words(v, "%s: there is no --%s here", v->noun, key);
+			wrong_words(v, used, "%s: there is no --%s here", v->noun, key);
 }
 
 // The agent's working directory is another one.
@@ -296,7 +318,7 @@ int main(int argc, char **argv)
 	}
 	const struct cli_verb *v = cli_verb_find(c.words, c.count, &used);
 	if (c.help && v) {
-		used == 2 ? print_verb_usage(v, stdout) : print_noun_usage(v->noun, stdout);
+		print_command_usage(v, used, stdout);
 		return 0;
 	}
 	if (!c.count) {

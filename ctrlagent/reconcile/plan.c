@@ -473,9 +473,10 @@ void plan_add_switches(struct plan *plan, const struct config *old, const struct
 	for (size_t i = 0; old && i < config->tenant_count; i++) {
 		const struct config_tenant *t = &config->tenants[i],
 					   *was = config_tenant_named(old, t->name);
-		if (was && !switch_equal(&was->sw, &t->sw))
-			line(plan, "~ switch %s: dpid %016llx, %zu controllers, %s", t->name,
-				(unsigned long long)t->sw.dpid, t->sw.controller_count,
+		if (was ? !switch_equal(&was->sw, &t->sw) : t->sw.controller_count > 0)
+			line(plan, "%c switch %s: dpid %016llx, %zu controller%s, %s",
+				was ? '~' : '+', t->name, (unsigned long long)t->sw.dpid,
+				t->sw.controller_count, t->sw.controller_count == 1 ? "" : "s",
 				t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone");
 	}
 }

@@ -267,6 +267,20 @@ class Programs(unittest.TestCase):
                       ['flow', 'list', 'red', '--table', '255']):
             self.weft(*wrong, status=1)
 
+    def test_a_wrong_word_is_told_the_right_ones(self):
+        """A verb that was mistyped is taken for an operand: what the noun has stands there; and so do options."""
+        def said(*words):
+            done = subprocess.run([WEFT, *words], capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ''))
+            return done.stderr
+        self.assertIn('weft fdb stats', said('fdb', 'stat', 'red'))
+        self.assertNotIn('weft fdb stats', said('fdb', 'del', 'red'))
+        self.assertIn('--check', said('drops', 'red', '--chek'))
+        self.assertIn("Try 'weft --help'", said('--chek', 'drops'))
+        for mac in ('00:00:00:00:00:00', '01:00:5e:00:00:01'):
+            self.assertIn('expected a unicast MAC address',
+                          self.weft('fdb', 'add', 'red', mac, '--port', 'vm1', status=1))
+
     def test_its_own_version_asks_nobody(self):
         done = subprocess.run([WEFT, '--version'], capture_output=True, text=True, check=True)
         self.assertRegex(done.stdout, r'^weft \d+\.\d+')
@@ -315,6 +329,11 @@ class Programs(unittest.TestCase):
         self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
         said = self.weft('apply', self.config, '--dry-run')
         self.assertEqual(said, '- tenant blue\n+ tenant green: local\n')
+        sw = "{dpid: '00000000000000aa', controllers: ['punix:%s/white.mgmt']}" % self.dir
+        with open(self.path('more.yaml'), 'w', encoding='utf-8') as more:
+            more.write((CONFIG % {'dir': self.dir}) + f'  - {{name: white, switch: {sw}}}\n')
+        self.assertEqual(self.weft('apply', self.path('more.yaml'), '--dry-run'),
+                         '+ tenant white: local\n+ switch white: dpid 00000000000000aa, 1 controller, secure\n')
         self.assertEqual([t['name'] for t in self.json('tenant')], ['blue', 'red'])
         self.agent.send_signal(signal.SIGHUP)
         self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['green', 'red'])
@@ -383,6 +402,7 @@ class Programs(unittest.TestCase):
         self.assertEqual(self.end(self.fake), 0)
         self.wait(lambda: not self.json('show')['ready'])
         self.assertIn('not connected', self.weft('drops', status=1))
+        self.assertEqual({p['state'] for p in self.json('show')['ports']}, {'unknown'})
         self.assertIn('weft_dataplane_up 0', self.metrics().splitlines())
         self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
         self.wait(lambda: self.json('show')['ready'])
