@@ -2,11 +2,11 @@
 #include "session/bundle.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "mem.h"
 #include "openflow/errors.h"
 #include "session/conn.h"
+#include "uptime.h"
 
 #define CHUNK (64u << 10) // bytes of messages that are allocated together
 #define SWITCH_BYTES (2u * SESSION_BUNDLE_BYTES)
@@ -16,14 +16,6 @@ struct session_bundle_chunk {
 	size_t used, room;
 	_Alignas(8) uint8_t bytes[];
 };
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 int session_bundle_fail(struct session_request *rq, uint16_t code)
 {
@@ -79,7 +71,7 @@ struct session_bundle_message *session_bundle_put(struct session_bundle *b, size
 	k->used += size;
 	m->bundle = b;
 	m->recording_len = (uint32_t)len;
-	b->used = now_s();
+	b->used = agent_seconds();
 	return m;
 }
 
@@ -128,7 +120,7 @@ static void wait_idle(struct session_bundle *b, time_t seconds)
 static void on_idle(evutil_socket_t fd, short what, void *arg)
 {
 	struct session_bundle *b = arg;
-	time_t idle = now_s() - b->used;
+	time_t idle = agent_seconds() - b->used;
 
 	if (idle < SESSION_BUNDLE_IDLE_S) {
 		wait_idle(b, SESSION_BUNDLE_IDLE_S - idle);
@@ -145,7 +137,7 @@ static struct session_bundle *bundle_new(struct session_conn *c, const struct se
 
 	b->conn = c;
 	b->sw = c->sw;
-	b->used = now_s();
+	b->used = agent_seconds();
 	TAILQ_INIT(&b->chunks);
 	session_quote(&b->opened, rq);
 	b->timer = evtimer_new(c->sw->base, on_idle, b);

@@ -4,13 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "log.h"
 #include "mem.h"
 #include "session/controller_status.h"
 #include "session/endpoint.h"
 #include "session/snoop.h"
+#include "uptime.h"
 
 // What may be unread of all sessions together does not grow with their number.
 static void share_unread(struct session_switch *sw)
@@ -36,7 +36,7 @@ struct session_conn *session_conn_new(
 	c->share = session_share_ref(sw->share);
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
-	c->since = time(NULL);
+	c->since = agent_seconds();
 	session_bundles_init(&c->bundles);
 	session_monitors_init(&c->monitors);
 	snprintf(c->peer, sizeof(c->peer), "%s", peer);
@@ -93,7 +93,7 @@ static void on_open(void *arg)
 	struct session_conn *c = arg;
 
 	c->connected = true;
-	c->since = time(NULL);
+	c->since = agent_seconds();
 	session_hello_send(c);
 	session_probe_start(c);
 	if (session_bundle_is_committing(c->sw))

@@ -79,7 +79,7 @@ struct session_conn {
 	uint64_t probe_seen; // messages received when the timer fired last
 	uint64_t probe_sent; // and bytes that had left
 	bool probing;
-	time_t since;
+	time_t since; // agent_seconds()
 	char peer[80];
 	struct of_writer out; // the message being made
 };

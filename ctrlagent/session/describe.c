@@ -2,10 +2,10 @@
 // A switch's controllers and sessions for `weft switch show`, as agent.h says, and counters
 // besides.
 #include <stdio.h>
-#include <time.h>
 
 #include "session/conn.h"
 #include "session/endpoint.h"
+#include "uptime.h"
 
 static const char *role_name(uint8_t role)
 {
@@ -33,8 +33,8 @@ static json_t *describe_conn(const struct session_conn *c)
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "target",
 		c->endpoint->target.text, "state", "connected", "role", role_name(c->role),
 		"version", version_name(c->version), "peer", c->peer, "since_s",
-		(json_int_t)(time(NULL) - c->since), "received", (json_int_t)s->rx_messages, "sent",
-		(json_int_t)s->tx_messages, "shed", (json_int_t)s->shed, "throttled",
+		(json_int_t)(agent_seconds() - c->since), "received", (json_int_t)s->rx_messages,
+		"sent", (json_int_t)s->tx_messages, "shed", (json_int_t)s->shed, "throttled",
 		(json_int_t)s->throttled, "backlog_bytes",
 		(json_int_t)session_stream_backlog(c->stream));
 }
@@ -43,7 +43,7 @@ static json_t *describe_endpoint(const struct session_endpoint *e)
 {
 	json_t *o = json_pack("{s:s, s:s, s:I}", "target", e->target.text, "state",
 		session_endpoint_state_name(e->state), "since_s",
-		(json_int_t)(time(NULL) - e->since));
+		(json_int_t)(agent_seconds() - e->since));
 
 	if (o && e->last_error[0])
 		json_object_set_new(o, "last_error", json_string(e->last_error));

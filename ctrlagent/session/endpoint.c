@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -16,6 +15,7 @@
 #include "session/listener.h"
 #include "session/snoop.h"
 #include "session/tls.h"
+#include "uptime.h"
 
 #define FIRST_BACKOFF_S 1u
 
@@ -35,7 +35,7 @@ const char *session_endpoint_state_name(enum session_endpoint_state state)
 static void enter(struct session_endpoint *e, enum session_endpoint_state state)
 {
 	e->state = state;
-	e->since = time(NULL);
+	e->since = agent_seconds();
 }
 
 // Once per cause, or a controller that is away for a day fills the log.

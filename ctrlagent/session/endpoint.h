@@ -35,7 +35,7 @@ struct session_endpoint {
 	struct session_snoop *snoop; // beside a UNIX socket; NULL: none
 	struct event *retry;
 	uint32_t backoff_s; // the next wait
-	time_t since;       // of this state
+	time_t since;       // of this state: agent_seconds()
 	char last_error[160];
 };
 

@@ -44,6 +44,9 @@ RULES = {
 # Headers that the build makes (from a folder's own description), so that no file is to be found.
 GENERATED = {'ctrlagent': r'(openflow/)?of_\w+\.h'}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+# The time of day is set, by years at a boot: how long something takes is asked of a clock that is not.
+TIME_OF_DAY = re.compile(r'\b(time\(NULL\)|CLOCK_(REALTIME|TAI)|gettimeofday)')
+TELLS_TIME = {'ctrlagent/log.c', 'ctrlagent/session/bundle_schedule.c', 'ctrlagent/session/bundle.h'}
 FOLDERS = ('include', 'overlay', 'flowtable', 'dataplane', 'ctrlagent', 'bench', 'test')
 
 
@@ -98,6 +101,8 @@ def complaints(root, path, text):
         if owner is None and re.fullmatch(libraries, name):
             continue
         yield f'{path}:{line}: {folder}/ may not include {match[1]}{name}'
+    if path.split('/')[0] not in ('test', 'bench') and path not in TELLS_TIME and TIME_OF_DAY.search(text):
+        yield f'{path}: may not ask for the time of day'
 
 
 def self_check(root):
@@ -108,7 +113,7 @@ def self_check(root):
            ('ctrlagent/x.c', '#include <rte_ethdev.h>\n'),
            ('ctrlagent/x.c', '#include "../flowtable/flowtable.h"\n'),
            ('dataplane/x.c', '#include <event2/event.h>\n'),
-           ('include/weft/x.h', '#include <openssl/ssl.h>\n')]
+           ('include/weft/x.h', '#include <openssl/ssl.h>\n'), ('ctrlagent/x.c', 'time(NULL)\n')]
     for path, text in bad:
         if not list(complaints(root, path, text)):
             yield f'self check: {text.strip()} in {path} was not refused'
