@@ -30,6 +30,7 @@ struct dp_ipc {
 	bool ended;  // the agent will say no more; to be closed once all that it said is served
 	bool deaf;   // and takes no answers
 	bool waits;  // the agent does, for an answer that this turn has
+	bool second; // another one has come meanwhile, which does so every second
 	struct dp_look look; // for its next request
 	uint64_t events_lost;
 	struct dp_txn *txn;
@@ -351,10 +352,13 @@ static void dp_ipc_accept(struct dp_ipc *i)
 	if (fd < 0)
 		return;
 	if (i->fd >= 0) {
-		DP_LOG(WARNING, "a second agent is turned away");
+		if (!i->second)
+			DP_LOG(WARNING, "a second agent is turned away, as often as it comes");
+		i->second = true;
 		close(fd);
 		return;
 	}
+	i->second = false;
 	i->fd = fd;
 	DP_LOG(NOTICE, "agent connected");
 }
