@@ -17,6 +17,7 @@ static enum {
 	FEW_MASKS, // plain words
 	PORTS,     // prefixes of both ports: more masks than a table has, but not of each
 	ANY_MASKS, // too many for anything but whole lanes
+	APART,     // one half wants the target and beats the other, which wants the source
 } kind;
 
 static struct weft_match match[RULES];
@@ -48,13 +49,21 @@ static void random_ports(struct pattern *p)
 	pattern_masked(p, WEFT_FIELD_UDP_DST, rng() % 4, port_mask());
 }
 
-static struct weft_match random_match(void)
+static void random_addresses(struct pattern *p, uint32_t i)
+{
+	if (kind != APART || i < RULES / 2)
+		pattern_masked(p, WEFT_FIELD_IPV4_SRC, rng() & 0xffffffffu, random_mask());
+	if (kind != APART || i >= RULES / 2)
+		pattern_masked(p, WEFT_FIELD_IPV4_DST, rng() & 0xffffffffu,
+			kind == APART ? 0xffffff00 : random_mask());
+}
+
+static struct weft_match random_match(uint32_t i)
 {
 	struct pattern p = {0};
 
 	pattern_exact(&p, WEFT_FIELD_ETH_TYPE, 0x0800);
-	pattern_masked(&p, WEFT_FIELD_IPV4_SRC, rng() & 0xffffffffu, random_mask());
-	pattern_masked(&p, WEFT_FIELD_IPV4_DST, rng() & 0xffffffffu, random_mask());
+	random_addresses(&p, i);
 	if (rng() % 2) {
 		pattern_exact(&p, WEFT_FIELD_IP_PROTO, 17);
 		if (rng() % 2)
@@ -73,7 +82,7 @@ static void change(struct world *w, uint8_t command, uint32_t i, uint16_t at)
 
 static void add_rule(struct world *w, uint32_t i)
 {
-	match[i] = random_match();
+	match[i] = random_match(i);
 	priority[i] = (uint16_t)(1 + 8 * i + rng() % 8); // no two the same
 	change(w, WEFT_FLOW_ADD, i, priority[i]);
 }
@@ -208,6 +217,14 @@ static void assert_form(const struct ft_tree *t)
 	assert_true((brief > 0) == (narrow > 0));
 }
 
+// The second part is searched together with the first, but where the first's rules are better by
+// far (tree_lookup.c). Both are met.
+static void assert_order(const struct ft_tree *t)
+{
+	assert_true(t->parts > 1);
+	assert_true((t->part[1].first > t->slots / 4) == (kind == APART));
+}
+
 // Too few for another tree: their slots have nothing.
 static void delete_some(struct world *w)
 {
@@ -229,7 +246,13 @@ static void finds_what_all_rules_say(enum ft_lanes lanes)
 	assert_true(kind == ANY_MASKS || most_bits(tree_of(w)) > FT_NODE_BITS);
 	if (lanes == FT_LANES_BRIEF)
 		assert_form(tree_of(w));
+	assert_order(tree_of(w));
 	for (unsigned i = 0; i < BURSTS; i++)
+		check_burst(w);
+	// As trees are that are much larger.
+	assert_false(tree_of(w)->far);
+	((struct ft_tree *)(uintptr_t)tree_of(w))->far = true;
+	for (unsigned i = 0; i < BURSTS / 2; i++)
 		check_burst(w);
 	delete_some(w);
 	for (unsigned i = 0; i < BURSTS / 2; i++)
@@ -253,6 +276,13 @@ static void brief_lanes_of_ports(void **state)
 {
 	kind = PORTS;
 	finds_what_all_rules_say(FT_LANES_BRIEF);
+}
+
+static void better_rules_in_the_first_part(void **state)
+{
+	kind = APART;
+	finds_what_all_rules_say(FT_LANES_BRIEF);
+	finds_what_all_rules_say(FT_LANES_WHOLE);
 }
 
 static void too_many_masks_for_brief_lanes(void **state)
@@ -363,6 +393,7 @@ int main(void)
 		cmocka_unit_test(brief_lanes),
 		cmocka_unit_test(brief_lanes_of_ports),
 		cmocka_unit_test(too_many_masks_for_brief_lanes),
+		cmocka_unit_test(better_rules_in_the_first_part),
 		cmocka_unit_test(versions_keep_theirs),
 	};
 
