@@ -11,6 +11,8 @@
 #define ENTRIES (4 * SAMPLE)
 #define ROOT_BITS 14u
 #define FEW FT_TREE_BLOCK // rules, of which a leaf is made at once
+#define WORTH 20u         // a bit saves this part of what is compared, at least;
+#define WORTH_SMALL 50u   // in a small tree
 
 // A rule of the sample, in one of its cells; those of a cell lie together.
 struct entry {
@@ -56,6 +58,7 @@ struct ft_tree_choice {
 	uint32_t n;
 	uint32_t sampled;
 	uint32_t few; // FEW, as the sample sees it
+	uint32_t worth;
 	uint64_t bits;
 	uint32_t n_bits;
 	uint64_t cost;
@@ -142,7 +145,7 @@ static uint64_t telling_bits(const struct ft_tree_choice *c)
 // Adds the best one. False: none is worth it.
 static bool add_bit(struct ft_tree_choice *c, uint64_t telling, uint32_t max)
 {
-	uint64_t best = c->cost - c->cost / 20;
+	uint64_t best = c->cost - c->cost / c->worth;
 	unsigned at = 64;
 	uint32_t copies;
 
@@ -189,6 +192,11 @@ static uint32_t most_bits(const struct ft_tree_seed *seed)
 	return bits;
 }
 
+static bool is_small(const struct ft_tree_plan *p)
+{
+	return p->n <= FT_TREE_SMALL;
+}
+
 static void begin_word(struct ft_tree_choice *c, const struct ft_tree_plan *p)
 {
 	float room = (float)(c->seed.n < SAMPLE ? c->seed.n : SAMPLE) * c->seed.copies;
@@ -197,6 +205,7 @@ static void begin_word(struct ft_tree_choice *c, const struct ft_tree_plan *p)
 	c->most_bits = most_bits(&c->seed);
 	sample_word(c, p, &c->seed, c->word);
 	c->telling = telling_bits(c);
+	c->worth = is_small(p) ? WORTH_SMALL : WORTH;
 }
 
 // ---- memory
@@ -376,7 +385,12 @@ bool ft_tree_plant(struct ft_tree_plan *p, uint32_t *rank, uint32_t n)
 	p->part_lanes = p->part_depth = 0;
 	p->blocks = 0;
 	*seed = (struct ft_tree_seed){
-		.node = root, .n = n, .rank = rank, .ends = rank, .copies = FT_TREE_COPIES};
+		.node = root,
+		.n = n,
+		.rank = rank,
+		.ends = rank,
+		.copies = is_small(p) ? FT_TREE_COPIES_SMALL : FT_TREE_COPIES,
+	};
 	return true;
 }
 

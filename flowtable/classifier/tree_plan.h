@@ -19,8 +19,10 @@
 #include "flowtable/classifier/tree.h"
 
 #define FT_TREE_STEP 8192u
-#define FT_TREE_COPIES 3.0f // lanes of a part, for each of its rules, at most on an average
-#define FT_TREE_NOTES 4096u // chains that go meanwhile, before it is given up
+#define FT_TREE_COPIES 3.0f       // lanes of a part, for each of its rules, at most on an average;
+#define FT_TREE_COPIES_SMALL 8.0f // in a tree of not more than
+#define FT_TREE_SMALL 16384u      // rules, which are near whatever they weigh
+#define FT_TREE_NOTES 4096u       // chains that go meanwhile, before it is given up
 
 struct ft_tree_choice;
 struct ft_tree_kinds; // tree_masks.h
