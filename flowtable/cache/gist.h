@@ -58,6 +58,9 @@
 #define FT_GIST_SPLIT_BITS 8u        // so two to the eighth parts at most,
 #define FT_GIST_PART 64u             // each of so many rules, better
 #define FT_GIST_SPLIT_WORDS 4u
+#define FT_GIST_ROWS 4u
+#define FT_GIST_ROW_BITS 8u
+#define FT_GIST_PART_ROW_BITS 5u
 #define FT_GIST_COPIES 4u // of a rule in all parts, on the average, at most
 
 // What is next after a rule; else a table of the gist.
@@ -92,10 +95,10 @@ struct ft_gist {
 	// once.
 	uint8_t lone;
 	uint8_t lone_next[FT_GIST_TABLES];
-	uint8_t rows;        // that a key looks at,
-	uint8_t row_columns; // each of so many columns, 1 or 2,
-	uint8_t second;      // which is 0 or 15: a mask of the second's value;
-	uint16_t row_step;   // rows from one to the next
+	uint8_t rows;                   // that a key looks at: in each of them
+	uint8_t row_half[FT_GIST_ROWS]; // bits of this half word of the key, sieve.row_bits[],
+	uint16_t row_at[FT_GIST_ROWS];  // from this row on,
+	uint16_t row_end;               // up to this one in all
 	union {
 		_Alignas(64) struct ft_record lone_want;
 		struct ft_gist_split split; // if there are parts
@@ -126,12 +129,11 @@ static inline const struct ft_record *ft_gist_record(const struct ft_gist *part,
 	       slot;
 }
 
-// The rows of a table's sieve are of one column each. A gist's are of two, the AND of both, for
-// what a row costs is its cache line: so many pairs of columns, with 256 rows each, the first
-// column being the lower four bits of their number. Where the second column is missing it says 0.
+// The rows of a table's sieve are of a column each, four bits of the key that lie side by side.
+// What a row costs is its cache line; so those of a gist are of up to eight bits of a half word,
+// any that tell the rules apart best, and there are four choices of a row at most (gist_rows.c).
 // That is for a gist that is in one; of several parts together it would be half a kilobyte a rule,
-// and their rows are of one column.
-#define FT_GIST_NO_COLUMN ((struct ft_sieve_column){.piece = 0, .shift = 16})
+// and their rows are of five bits.
 
 struct ft_path;
 struct ft_switch;

@@ -9,6 +9,8 @@
 #include "flowtable/flowtable.h"
 #include "flowtable/classifier/sieve_lookup.h"
 
+#define ASKED 2u // records of a table
+
 // ---- parts
 
 static inline void find_parts(const struct ft_gist *const g[],
@@ -25,43 +27,42 @@ static inline void find_parts(const struct ft_gist *const g[],
 
 // ---- rows
 
-static inline uint32_t nibble(const struct weft_flow_key *key, const struct ft_sieve_column *c)
-{
-	return (uint32_t)ft_key_piece(key, c->piece) >> c->shift & 15u;
-}
+struct rows {
+	const uint64_t *at[FT_GIST_ROWS];
+};
 
 static inline const uint64_t *row_of(
 	const struct ft_gist *g, const struct weft_flow_key *key, unsigned i)
 {
-	const struct ft_sieve_column *c = g->sieve.column;
-	unsigned first = g->row_columns * i;
-	uint32_t high = nibble(key, &c[(first + 1) % FT_SIEVE_COLUMNS]) & g->second;
-	uint32_t row = (uint32_t)g->row_step * i + (high << 4 | nibble(key, &c[first]));
+	unsigned half = g->row_half[i];
+	uint64_t word = ft_key_word(key, half / 2) >> 32 * (half % 2);
+	uint32_t row = g->row_at[i] + ft_tree_bits(word, g->sieve.row_bits[i]);
 
 	return ft_bits_rows(&g->sieve) + row * g->sieve.words;
 }
 
-static inline void prefetch_rows(const struct ft_gist *g, const struct weft_flow_key *key)
+static inline void prefetch_rows(
+	const struct ft_gist *g, const struct weft_flow_key *key, struct rows *r)
 {
-	for (unsigned i = 0, n = g->rows; i < n; i++)
-		__builtin_prefetch(row_of(g, key, i));
-	if (!g->sieve.n_columns)
+	for (unsigned i = 0, n = g->rows; i < n; i++) {
+		r->at[i] = row_of(g, key, i);
+		__builtin_prefetch(r->at[i]);
+	}
+	if (!g->rows)
 		for (uint32_t i = 0; i < g->sieve.n; i++)
 			__builtin_prefetch(ft_gist_record(g, i));
 }
 
 // A row has one word or two; there is nothing in the second word if it has one.
-static inline struct ft_sieved sieve(const struct ft_gist *g, const struct weft_flow_key *key)
+static inline struct ft_sieved sieve(const struct ft_gist *g, const struct rows *r)
 {
 	int n = (int)g->sieve.n;
 	struct ft_sieved s = {{ft_sieve_below(n), ft_sieve_below(n - 64)}};
 
 	static_assert(FT_SIEVE_WORDS == 2, "both");
 	for (unsigned i = 0, rows = g->rows; i < rows; i++) {
-		const uint64_t *row = row_of(g, key, i);
-
-		s.word[0] &= row[0];
-		s.word[1] &= row[g->sieve.words - 1];
+		s.word[0] &= r->at[i][0];
+		s.word[1] &= r->at[i][g->sieve.words - 1];
 	}
 	return s;
 }
@@ -79,16 +80,20 @@ static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first
 	return part;
 }
 
-// Of each table the one that is most likely met.
+// Of each table the first ones: one that was not asked for takes longer than all else here.
 static inline void prefetch_records(const struct ft_gist *g, const struct ft_sieved *s)
 {
 	for (unsigned left = ((1u << g->tables) - 1) & ~(unsigned)g->lone; left; left &= left - 1) {
 		unsigned t = (unsigned)__builtin_ctz(left);
 		struct ft_sieved part = part_of(s, g->first[t], g->first[t + 1]);
-		uint32_t slot = ft_sieved_next(&part);
 
-		if (slot != FT_SIEVE_NOWHERE)
+		for (unsigned n = 0; n < ASKED; n++) {
+			uint32_t slot = ft_sieved_next(&part);
+
+			if (slot == FT_SIEVE_NOWHERE)
+				break;
 			__builtin_prefetch(ft_gist_record(g, slot));
+		}
 	}
 }
 
@@ -141,12 +146,13 @@ void FT_GIST(const struct ft_gist *const g[], const struct weft_flow_key *const 
 {
 	const struct ft_gist *part[FT_BURST];
 	struct ft_sieved sieved[FT_BURST];
+	struct rows rows[FT_BURST];
 
 	find_parts(g, keys, n, part);
 	for (unsigned i = 0; i < n; i++)
-		prefetch_rows(part[i], keys[i]);
+		prefetch_rows(part[i], keys[i], &rows[i]);
 	for (unsigned i = 0; i < n; i++) {
-		sieved[i] = sieve(part[i], keys[i]);
+		sieved[i] = sieve(part[i], &rows[i]);
 		prefetch_records(part[i], &sieved[i]);
 	}
 	for (unsigned i = 0; i < n; i++)

@@ -60,11 +60,6 @@ static size_t rows_bytes(const struct ft_gist *g, uint32_t rows)
 	return ft_whole_lines(rows * g->sieve.words * sizeof(uint64_t));
 }
 
-static uint32_t rows_of(const struct ft_gist *g)
-{
-	return (uint32_t)g->row_step * g->rows;
-}
-
 // A header becomes the whole, behind whose records there is room for so many rows.
 static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
 {
@@ -79,35 +74,6 @@ static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
 	whole->records_at = sizeof(*header);
 	whole->sieve.rows_at = (uint32_t)(sizeof(header->sieve) + records);
 	return whole;
-}
-
-// From rows of one column each.
-static void join_rows(struct ft_gist *g, const uint64_t *single)
-{
-	unsigned words = g->sieve.words, step = g->row_columns;
-	uint64_t *to = ft_bits_rows(&g->sieve);
-
-	for (unsigned c = 0; c < g->sieve.n_columns; c += step) {
-		const uint64_t *low = single + 16 * c * words, *high = low + 16 * words;
-		bool both = step > 1 && c + 1 < g->sieve.n_columns;
-
-		for (unsigned row = 0; row < g->row_step; row++)
-			for (unsigned w = 0; w < words; w++)
-				*to++ = low[row % 16 * words + w] &
-					(both ? high[row / 16 * words + w] : UINT64_MAX);
-	}
-}
-
-static void say_rows(struct ft_gist *g, bool pairs)
-{
-	unsigned n = g->sieve.n_columns;
-
-	g->row_columns = pairs ? 2 : 1;
-	g->row_step = pairs ? 256 : 16;
-	g->second = pairs ? 15 : 0;
-	g->rows = (uint8_t)(pairs ? (n + 1) / 2 : n);
-	if (pairs && n % 2)
-		g->sieve.column[n] = FT_GIST_NO_COLUMN;
 }
 
 // What is next, and the rules' numbers.
@@ -143,49 +109,37 @@ static void find_tables(
 	}
 }
 
-// Of a header that says all else. NULL: no memory.
-static struct ft_gist *fill(const struct ft_gist *header, const struct ft_gist_making *all,
-	const struct ft_making *part)
-{
-	struct ft_gist *single = with_room(header, 16u * header->sieve.n_columns);
-	struct ft_gist *whole = with_room(header, rows_of(header));
-
-	if (single && whole) {
-		ft_bits_fill(&single->sieve, part);
-		name_records(single, all, part);
-		memcpy(ft_bits_record(&whole->sieve, 0), ft_bits_record(&single->sieve, 0),
-			part->n * sizeof(struct ft_record));
-		join_rows(whole, ft_bits_rows(&single->sieve));
-		find_lone(whole);
-	} else {
-		free(whole);
-		whole = NULL;
-	}
-	free(single);
-	return whole;
-}
-
 struct ft_gist *ft_gist_part_new(const struct ft_gist_making *all, struct ft_making *part)
 {
-	struct ft_gist header = all->gist;
+	bool whole = part->n == all->m.n;
+	struct ft_gist_row rows[FT_GIST_ROWS];
+	struct ft_gist header = all->gist, *g;
 	struct ft_bits *b = &header.sieve;
 
 	memset(part->piece, 0, sizeof(part->piece));
 	ft_making_survey(part);
 	b->n = part->n;
 	b->words = part->n > 64 ? 2 : 1;
-	if (!ft_sieve_choose(b, part, ENOUGH_RECORDS))
+	if (!ft_sieve_pieces(b, part) ||
+		ft_gist_rows_choose(&header, part, whole ? FT_GIST_ROW_BITS : FT_GIST_PART_ROW_BITS,
+			rows) > ENOUGH_RECORDS)
 		return NULL;
-	say_rows(&header, part->n == all->m.n);
 	find_tables(&header, all, part);
-	return fill(&header, all, part);
+	g = with_room(&header, header.row_end);
+	if (!g)
+		return NULL;
+	ft_bits_fill(&g->sieve, part);
+	name_records(g, all, part);
+	ft_gist_rows_fill(g, rows);
+	find_lone(g);
+	return g;
 }
 
 // ---- the whole
 
 static size_t body_bytes(const struct ft_gist *part)
 {
-	return records_bytes(part) + rows_bytes(part, rows_of(part));
+	return records_bytes(part) + rows_bytes(part, part->row_end);
 }
 
 static void say_own(struct ft_gist *whole, const struct ft_gist_making *all, size_t at)

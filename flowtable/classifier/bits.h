@@ -105,7 +105,10 @@ struct ft_bits {
 	uint32_t rows_at;
 	uint32_t tail_rows_at;
 	uint32_t own_at;
-	struct ft_sieve_column column[FT_SIEVE_COLUMNS];
+	union {
+		struct ft_sieve_column column[FT_SIEVE_COLUMNS];
+		uint32_t row_bits[FT_SIEVE_COLUMNS / 2]; // of a gist, which has no columns (gist.h)
+	};
 	uint8_t piece[FT_RECORD_PIECES];
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct ft_bits) == 64 && sizeof(struct ft_record) == 64, "a line each");

@@ -73,3 +73,5 @@ struct ft_bits *ft_bits_make(const struct ft_classifier *);
 // sieve.c: sets n_columns, column[], n_pieces, piece[] and near. False: no sieve is good enough, of
 // which a key should meet `enough` records at most.
 bool ft_sieve_choose(struct ft_bits *header, const struct ft_making *, unsigned enough);
+// Sets n_pieces, piece[] and near alone. False: there are too many.
+bool ft_sieve_pieces(struct ft_bits *header, const struct ft_making *);

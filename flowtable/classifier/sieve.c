@@ -22,7 +22,7 @@ struct trial {
 	struct set left[SAMPLES]; // slots that come through, up to the one that the key is of
 };
 
-static bool choose_pieces(struct ft_bits *header, const struct ft_making *m)
+bool ft_sieve_pieces(struct ft_bits *header, const struct ft_making *m)
 {
 	header->near = true;
 	for (unsigned i = 0; i < FT_KEY_PIECES; i++) {
@@ -152,7 +152,7 @@ static bool is_good(struct ft_bits *header, const struct ft_making *m, unsigned 
 {
 	struct trial t = {.n = 0};
 
-	if (m->n > FT_SIEVE_RULES || !choose_pieces(header, m))
+	if (m->n > FT_SIEVE_RULES || !ft_sieve_pieces(header, m))
 		return false;
 	if (m->n <= FT_BITS_DIRECT)
 		return true;

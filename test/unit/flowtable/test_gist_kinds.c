@@ -234,6 +234,30 @@ static void add_networks(struct twin s[2], unsigned n)
 	}
 }
 
+// They differ in six bits, which two digits of the address have: one choice of a row says which.
+static void few_bits_tell_rules_apart(void **state)
+{
+	const struct ft_gist *gist;
+	const uint64_t *rows;
+	struct twin s[2];
+
+	two_tables(s);
+	add_networks(s, 64);
+	for (unsigned i = 0; i < 4; i++)
+		leave_alone(s);
+	assert_true(derived(s) > 70);
+	gist = ft_switch_front(s[0].w->sw)->gist;
+	assert_int_equal(gist->rows, 1);
+	assert_int_equal(gist->row_end, 64);
+	assert_int_equal(gist->sieve.words, 2);
+	rows = ft_bits_rows(&gist->sieve);
+	for (unsigned row = 0; row < 64; row++) // it, that of half of them, and two for all
+		assert_in_range(__builtin_popcountll(rows[2 * row]) +
+					__builtin_popcountll(rows[2 * row + 1]),
+			3, 4);
+	twins_end(s);
+}
+
 // Each part is of a hundred rules at most, and a rule has its number in all of them.
 static void many_rules_have_parts(void **state)
 {
@@ -295,6 +319,7 @@ int main(void)
 		cmocka_unit_test(what_asks_the_fdb_is_left_to_the_tables),
 		cmocka_unit_test(tables_of_one_rule_are_met_or_not),
 		cmocka_unit_test(who_is_to_be_learned_is_not_missed),
+		cmocka_unit_test(few_bits_tell_rules_apart),
 		cmocka_unit_test(many_rules_have_parts),
 		cmocka_unit_test(rules_that_nothing_tells_apart_have_no_gist),
 		cmocka_unit_test(too_many_rules_have_no_gist),
