@@ -202,7 +202,9 @@ static enum weft_error dp_dev_new_device(
 		return dp_dev_new_bond(spec, p, why);
 	rc = rte_eal_hotplug_add(spec->bus, spec->devname, spec->args);
 	if (rc)
-		return dp_dev_failed(why, "open", rc);
+		return dp_dev_failed(why,
+			strcmp(spec->bus, "pci") ? "open" : "open (needs weft-dataplane --pci)",
+			rc);
 	rc = rte_eth_dev_get_port_by_name(spec->devname, &p->dev);
 	if (rc) {
 		rte_eal_hotplug_remove(spec->bus, spec->devname);

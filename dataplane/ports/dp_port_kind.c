@@ -4,8 +4,10 @@
 #include "ports/dp_af_packet.h"
 #include "ports/dp_bond_spec.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <unistd.h>
 
 typedef enum weft_error dp_spec_fn(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100]);
@@ -29,6 +31,13 @@ static bool dp_spec_is_value(const char *s)
 	return *s && !strpbrk(s, ", \t\n");
 }
 
+// DPDK's drivers say "operation not permitted" of what is not there.
+static enum weft_error dp_spec_no_interface(const char *ifname, char why[static 100])
+{
+	snprintf(why, 100, "device: no network interface %.40s here", ifname);
+	return WEFT_E_DEVICE;
+}
+
 static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct dp_port_spec *s,
 	uint32_t max_frame, char why[static 100])
 {
@@ -38,10 +47,8 @@ static enum weft_error dp_spec_af_packet(const struct weft_ipc_port *cfg, struct
 
 	if (!dp_spec_is_ifname(cfg->device))
 		return dp_spec_bad(why, "device: want the name of a network interface");
-	if (!if_nametoindex(cfg->device)) {
-		snprintf(why, 100, "device: no network interface %.40s here", cfg->device);
-		return WEFT_E_DEVICE;
-	}
+	if (!if_nametoindex(cfg->device))
+		return dp_spec_no_interface(cfg->device, why);
 	if (frame > max_frame) {
 		snprintf(why, 100, "mtu: %u needs weft-dataplane --max-frame %u or more", mtu,
 			frame);
@@ -62,6 +69,8 @@ static enum weft_error dp_spec_af_xdp(const struct weft_ipc_port *cfg, struct dp
 {
 	if (!dp_spec_is_ifname(cfg->device))
 		return dp_spec_bad(why, "device: want the name of a network interface");
+	if (!if_nametoindex(cfg->device))
+		return dp_spec_no_interface(cfg->device, why);
 	s->raw_csum = true;
 	snprintf(s->args, sizeof(s->args), "iface=%s,start_queue=0,queue_count=%u", cfg->device,
 		s->queues);
@@ -129,6 +138,10 @@ static enum weft_error dp_spec_pcap(const struct weft_ipc_port *cfg, struct dp_p
 	for (char *opt = strtok_r(copy, ",", &save); opt; opt = strtok_r(NULL, ",", &save)) {
 		const char *key, *value = strchr(opt, '=');
 
+		if (value && !strncmp(opt, "rx=", 3) && access(value + 1, R_OK)) {
+			snprintf(why, 100, "device: %.60s: %.28s", value + 1, strerror(errno));
+			return WEFT_E_DEVICE;
+		}
 		if (value && !strncmp(opt, "rx=", 3))
 			key = "rx_pcap";
 		else if (value && !strncmp(opt, "tx=", 3))
