@@ -5,9 +5,9 @@
 // A port is one of three. A local port belongs to a tenant's switch and has an OpenFlow number
 // there. An uplink (ofport 0) belongs to the host and carries encapsulated frames. A kernel port is
 // the TAP that an uplink gets if the kernel would not see its frames otherwise: frames that are not
-// overlay pass between the two unchanged, and the kernel goes on owning the VTEP's address. (An
-// AF_PACKET or AF_XDP interface is the kernel's own: it has its own copy of every frame, so there
-// is no such port; see kernel_guard.h.)
+// overlay pass between the two unchanged, and the kernel goes on owning the VTEP's address. (Of
+// what an AF_PACKET interface receives the kernel has its own copy, so there is no such port; see
+// kernel_guard.h.)
 //
 // Life: opened and started by the control thread, then published: in the workers' poll lists and,
 // for local ports, in the tenant's port map. Removing goes the other way: unpublish, wait a grace

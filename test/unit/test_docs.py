@@ -33,6 +33,16 @@ def configuration_fields(root):
     return missing(names, read(root, 'docs/configuration.md'), 'docs/configuration.md', 'field')
 
 
+def port_kinds(root):
+    """Each has a row that says what its device is."""
+    header = read(root, 'include/weft/ipc_port.h')
+    kinds = re.findall(r'^\tX\([A-Z_]+, (\w+), "', header, re.M)
+    assert len(kinds) > 8, 'no kinds of ports found in the sources: this test has gone blind'
+    rows = re.findall(r'^\| `(\w+)` \|', read(root, 'docs/configuration.md').split('What a `device` is')[1], re.M)
+    return [f'docs/configuration.md: what a device of kind {kind} is, is not told' for kind in kinds
+            if kind not in rows[:len(kinds)]]
+
+
 def configuration_numbers(root):
     """Ranges and defaults of numbers, as far as the sources have them as digits."""
     schema = read(root, 'ctrlagent/config/schema.c')
@@ -99,7 +109,7 @@ def links(root):
 
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else '.')
-    checks = (drop_reasons, configuration_fields, configuration_numbers, commands, metrics, options, benches,
+    checks = (drop_reasons, configuration_fields, port_kinds, configuration_numbers, commands, metrics, options, benches,
               links)
     wrong = [line for check in checks for line in check(root)]
     for line in wrong:
