@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <linux/if.h>
-#include <linux/if_tun.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -128,15 +128,22 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 	return NULL;
 }
 
+// By a question that takes no lock of the kernel's, as TUNGETIFF does.
+static bool dp_kdev_tap_is_lost(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
 bool dp_kdev_is_lost(const struct dp_kdev *k)
 {
-	struct ifreq ifr;
 	unsigned ifindex;
 
 	if (k->conf.ops)
 		return false;
 	if (k->conf.kind == DP_KDEV_TAP)
-		return ioctl(k->queue[0].fd, TUNGETIFF, &ifr) && errno == EBADFD;
+		return dp_kdev_tap_is_lost(k->queue[0].fd);
 	ifindex = dp_kdev_index(k->conf.ifname);
 	return ifindex && ifindex != k->ifindex;
 }
