@@ -93,6 +93,33 @@ def huge_pages():
         return int(dict(line.split(':') for line in f)['HugePages_Free'])
 
 
+# A hypervisor with a TAP of its own: its machine asks for an address once a second, and tells who answers.
+HYPERVISOR = r"""
+import fcntl, os, select, struct
+fd = os.open('/dev/net/tun', os.O_RDWR)
+fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH', b'qemu0', 0x1002))  # TUNSETIFF: IFF_TAP, IFF_NO_PI
+os.system('ip link set qemu0 up')
+mac, ip, wanted = bytes.fromhex('020000000002'), bytes([10, 0, 0, 2]), bytes([10, 0, 0, 1])
+ask = b'\xff' * 6 + mac + bytes.fromhex('08060001080006040001') + mac + ip + bytes(6) + wanted
+print('here', flush=True)
+while True:
+    if not select.select([fd], [], [], 1)[0]:
+        os.write(fd, ask.ljust(60, b'\0'))
+        continue
+    frame = os.read(fd, 2000)
+    if frame[12:14] == b'\x08\x06' and frame[20:22] == b'\0\2':
+        print('answered by', frame[22:28].hex(':'), flush=True)
+"""
+
+
+def test_a_hypervisors_tap(lab, host):
+    hypervisor = lab.start('hypervisor', ['/usr/bin/python3', '-u', '-c', HYPERVISOR], host.ns)
+    wait_until(lambda: 'here' in hypervisor.output(), what='the TAP')
+    host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
+    host.dp.port_add(1, 'af_packet', id=20, ofport=2, device='qemu0')
+    wait_until(lambda: f'answered by {MAC1}' in hypervisor.output(), 15, 'an answer')
+
+
 @pytest.mark.skipif(huge_pages() < 64, reason="the machine's memory can only be shared as 64 huge pages")
 @pytest.mark.parametrize('workers', [1, 2])
 def test_vhost_user(lab, fabric, workers):
