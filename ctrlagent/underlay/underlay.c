@@ -29,6 +29,7 @@ struct underlay {
 	unsigned ticks;
 	size_t next_path; // target whose path is asked about next
 	bool running;
+	bool missed; // the latest look could not read the kernel's tables
 	struct view *view;
 	struct resolve_config config;
 	VEC(struct target) targets;
@@ -164,7 +165,8 @@ static void look(struct underlay *u)
 {
 	struct view *fresh = agent_zalloc(sizeof(*fresh));
 
-	if (!u->running || !netlink_read(u->netlink, fresh)) {
+	u->missed = u->running && !netlink_read(u->netlink, fresh);
+	if (!u->running || u->missed) { // the next tick looks again
 		free(fresh);
 		return;
 	}
@@ -220,7 +222,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			probe(u, t);
 		again |= !t->has;
 	}
-	again |= u->running && ask_paths(u);
+	again |= u->missed || (u->running && ask_paths(u));
 	if (again)
 		look(u);
 }
