@@ -281,7 +281,7 @@ void dp_control_stop(struct dp *dp)
 	dp_bfd_free(dp);
 	dp_mcast_free(dp);
 	if (dp->rcu) {
-		dp_reasm_set(dp, 0);
+		dp_reasm_use(dp, (struct dp_reasm *[DP_MAX_WORKERS]){NULL});
 		dp_networks_publish(dp); // none
 		dp_rcu_free(dp->rcu);
 	}

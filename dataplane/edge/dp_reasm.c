@@ -159,24 +159,34 @@ static void dp_reasm_end(void *obj)
 	free(r);
 }
 
-bool dp_reasm_set(struct dp *dp, unsigned datagrams)
+void dp_reasm_discard(struct dp_reasm *tables[static DP_MAX_WORKERS])
 {
-	struct dp_reasm *fresh[DP_MAX_WORKERS] = {0};
+	for (unsigned i = 0; i < DP_MAX_WORKERS; i++)
+		if (tables[i])
+			dp_reasm_end(tables[i]);
+}
 
+bool dp_reasm_prepare(
+	struct dp *dp, unsigned datagrams, struct dp_reasm *tables[static DP_MAX_WORKERS])
+{
+	memset(tables, 0, DP_MAX_WORKERS * sizeof(tables[0]));
 	for (unsigned i = 0; datagrams && i < dp->opt.workers; i++) {
-		fresh[i] = dp_reasm_new(dp, datagrams);
-		if (fresh[i])
-			continue;
-		while (i--)
-			dp_reasm_end(fresh[i]);
-		return false;
+		tables[i] = dp_reasm_new(dp, datagrams);
+		if (!tables[i]) {
+			dp_reasm_discard(tables);
+			return false;
+		}
 	}
+	return true;
+}
+
+void dp_reasm_use(struct dp *dp, struct dp_reasm *tables[static DP_MAX_WORKERS])
+{
 	for (unsigned i = 0; i < dp->opt.workers && dp->worker[i]; i++) {
 		struct dp_reasm *old = dp->worker[i]->reasm;
 
-		__atomic_store_n(&dp->worker[i]->reasm, fresh[i], __ATOMIC_RELEASE);
+		__atomic_store_n(&dp->worker[i]->reasm, tables[i], __ATOMIC_RELEASE);
 		if (old)
 			dp_rcu_retire(dp->rcu, dp_reasm_end, old);
 	}
-	return true;
 }

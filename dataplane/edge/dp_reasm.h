@@ -36,6 +36,10 @@ void dp_reasm_sweep(struct dp_worker *w);
 
 // ---- control thread
 
-// Tables for `datagrams` on each worker instead of those there were; 0: none. False: out of memory,
-// and nothing is changed.
-bool dp_reasm_set(struct dp *dp, unsigned datagrams);
+// A table for `datagrams` for each worker, in tables[]; none, if 0. False: out of memory. Then they
+// are to be used or discarded.
+bool dp_reasm_prepare(
+	struct dp *dp, unsigned datagrams, struct dp_reasm *tables[static DP_MAX_WORKERS]);
+// In the place of those that there were.
+void dp_reasm_use(struct dp *dp, struct dp_reasm *tables[static DP_MAX_WORKERS]);
+void dp_reasm_discard(struct dp_reasm *tables[static DP_MAX_WORKERS]);

@@ -377,6 +377,7 @@ static uint16_t dp_vtep_bfd_port(const struct weft_ipc_host *cfg)
 
 enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char why[static 100])
 {
+	struct dp_reasm *tables[DP_MAX_WORKERS] = {NULL};
 	struct weft_ipc_host was;
 
 	if (!cfg->vxlan_port || cfg->udp_csum > 1 || cfg->udp6_csum > 1 ||
@@ -391,14 +392,17 @@ enum weft_error dp_host_set(struct dp *dp, const struct weft_ipc_host *cfg, char
 	}
 	if (dp_bfd_check(&cfg->bfd, why))
 		return WEFT_E_MALFORMED;
-	if (cfg->reassemble != dp->host.reassemble && !dp_reasm_set(dp, cfg->reassemble))
-		return WEFT_E_NO_MEMORY;
 	was = dp->host;
+	if (cfg->reassemble != was.reassemble && !dp_reasm_prepare(dp, cfg->reassemble, tables))
+		return WEFT_E_NO_MEMORY;
 	dp->host = *cfg;
 	if (!dp_networks_publish(dp) || !dp_vtep_publish(dp)) {
 		dp->host = was;
+		dp_reasm_discard(tables);
 		return WEFT_E_NO_MEMORY;
 	}
+	if (cfg->reassemble != was.reassemble)
+		dp_reasm_use(dp, tables);
 	if (weft_ip_is_none(&cfg->vtep4) && weft_ip_is_none(&cfg->vtep6))
 		dp_kernel_guard_close(&dp->guard);
 	else
