@@ -3,6 +3,8 @@
 
 #include "tenants/dp_tenant.h"
 
+#include "flowtable/hash.h"
+
 #include <rte_mbuf.h>
 
 static unsigned dp_drop_slot(const struct weft_ipc_drop_rule *r, uint32_t tenant)
@@ -11,8 +13,7 @@ static unsigned dp_drop_slot(const struct weft_ipc_drop_rule *r, uint32_t tenant
 
 	h ^= (uint64_t)tenant << 40 ^ (uint64_t)r->reason << 32 ^ (uint64_t)r->in_port << 8 ^
 	     (uint64_t)r->table ^ (uint64_t)r->priority << 16;
-	h *= 0xff51afd7ed558ccdull;
-	return (unsigned)(h >> 32) % DP_DROP_NOTES;
+	return (unsigned)(ft_hash_end(h) % DP_DROP_NOTES);
 }
 
 static bool dp_drop_same(const struct weft_ipc_drop_rule *a, const struct weft_ipc_drop_rule *b)

@@ -604,6 +604,23 @@ static void drops_are_noted_with_their_port(void **state)
 	assert_int_equal(dp_drop_notes(d, 5, dp_now_ns(), notes, DP_DROP_NOTES), 0);
 }
 
+// Whatever one of many tenants drops.
+static void drops_of_many_tenants_are_noted(void **state)
+{
+	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
+	struct dp_drops *d = &eal_dp.worker[0]->drops;
+	struct dp_tenant *t = eal_dp.nobody;
+	unsigned noted = 0;
+
+	memset(d->note, 0, sizeof(d->note));
+	for (t->id = 1; t->id <= 100; t->id++)
+		dp_drop(d, t, NULL, WEFT_DROP_TABLE_MISS, &(struct dp_cause){.in_port = 1});
+	for (unsigned id = 1; id <= 100; id++)
+		noted += dp_drop_notes(d, id, dp_now_ns(), notes, DP_DROP_NOTES);
+	t->id = 0;
+	assert_in_range(noted, 60, 100); // of 256 places
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, clean, eal_has_buffers_and_wire)
@@ -627,6 +644,7 @@ int main(void)
 		T(a_tenant_cannot_keep_others_from_learning),
 		T(storms_are_limited_by_kind),
 		T(drops_are_noted_with_their_port),
+		T(drops_of_many_tenants_are_noted),
 	};
 
 	rng_seed_from_env();
