@@ -3,6 +3,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "text/address.h"
 #include "text/names.h"
 
 static void add_count(json_t *counts, const char *name, uint64_t n)
@@ -129,6 +130,12 @@ static void on_rule(void *arg, weft_tenant_id tenant, const void *body, size_t l
 		json_object_set_new(
 			row, "cookie", json_sprintf("0x%llx", (unsigned long long)d.cookie));
 	}
+	if (!weft_ip_is_none(&d.vtep)) {
+		char ip[IP_TEXT_MAX];
+		json_object_set_new(row, "encap", json_string(encap_name(d.encap)));
+		json_object_set_new(row, "network", json_integer(d.network));
+		json_object_set_new(row, "vtep", json_string(ip_format(&d.vtep, ip)));
+	}
 	json_array_append_new(r->rows, row);
 }
 
@@ -137,6 +144,7 @@ static void end_rules(struct request *r)
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"REASON", "reason"},
 		{"IN", "in_port"}, {"TABLE", "table"}, {"PRIORITY", "priority"},
 		{"COOKIE", "cookie"}, {"PACKETS", "packets"}, {"LAST", "last_s", UNIT_SECONDS},
+		{"VNI/VSID", "network", UNIT_NONE, true}, {"FROM", "vtep", UNIT_NONE, true},
 		{"MEANING", "text"}, {0}};
 
 	request_end_rows(r, json_incref(r->rows), columns, "no drops that are remembered");

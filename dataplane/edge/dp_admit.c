@@ -45,6 +45,22 @@ static void dp_admit_look_ahead(const struct dp_worker *w, uint64_t which)
 	}
 }
 
+static void dp_admit_refuse(struct dp_worker *w, unsigned i)
+{
+	const struct dp_arrivals *in = &w->in;
+	const struct ft_from *by = &in->at[i].from;
+	struct dp_tenant *t = in->tenant[i];
+	struct dp_cause cause = {.in_port = by->in_port};
+	struct dp_origin from = {
+		.vtep = weft_ip_from_v4(by->tun_src),
+		.network = t->network,
+		.encap = (uint8_t)t->cfg.encap, // for good
+	};
+
+	dp_count(&dp_counters(w, t)->received, 1);
+	dp_drop_from(&w->drops, t, in->m[i], WEFT_DROP_UNKNOWN_VTEP, &cause, &from);
+}
+
 uint64_t dp_admit_rest(struct dp_worker *w, uint64_t left)
 {
 	const struct dp_arrivals *in = &w->in;
@@ -54,12 +70,9 @@ uint64_t dp_admit_rest(struct dp_worker *w, uint64_t left)
 		dp_admit_look_ahead(w, which);
 	for (; which; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(which);
-		struct dp_cause cause = {.in_port = in->at[i].from.in_port};
-
 		if (dp_admit_listed(in->tenant[i], in->at[i].from.tun_src))
 			continue;
-		dp_count(&dp_counters(w, in->tenant[i])->received, 1);
-		dp_worker_drop(w, in->tenant[i], in->m[i], WEFT_DROP_UNKNOWN_VTEP, &cause);
+		dp_admit_refuse(w, i);
 		left &= ~(1ull << i);
 	}
 	return left;

@@ -73,6 +73,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	struct dp_tenant *t = dp_networks_owner(w->dp, (enum weft_encap)rx->encap, rx->vni);
 	uint32_t in_port = t ? dp_tenant_tunnel_port(t, (enum weft_encap)rx->encap) : 0;
 	struct dp_cause cause = {.in_port = in_port};
+	struct dp_origin from = {.vtep = rx->src, .network = rx->vni, .encap = rx->encap};
 	enum weft_drop reason = t ? dp_admit(w, t, rx) : WEFT_DROP_UNKNOWN_VNI;
 
 	last->front = NULL;
@@ -82,7 +83,7 @@ static struct dp_tenant *dp_rx_whose(struct dp_worker *w, struct dp_port *port, 
 	if (reason != WEFT_DROP_MAX) {
 		dp_count(&dp_counters(w, t)->received, 1);
 		if (reason != WEFT_DROP_UNKNOWN_VNI || !dp_bfd_take_inner(w, m, rx))
-			dp_worker_drop(w, t, m, reason, &cause);
+			dp_drop_from(&w->drops, t, m, reason, &cause, &from);
 		return NULL;
 	}
 	*last = (struct dp_rx_tunnel){

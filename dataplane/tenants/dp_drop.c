@@ -22,8 +22,10 @@ static bool dp_drop_same(const struct weft_ipc_drop_rule *a, const struct weft_i
 	       a->table == b->table && a->has_rule == b->has_rule && a->in_port == b->in_port;
 }
 
+// `from` NULL: that is not what matters.
 static void dp_drop_note(struct dp_drops *d, uint32_t tenant, enum weft_drop reason,
-	const struct dp_cause *cause, uint64_t packets, uint64_t last_ns)
+	const struct dp_cause *cause, const struct dp_origin *from, uint64_t packets,
+	uint64_t last_ns)
 {
 	struct weft_ipc_drop_rule r = {.reason = reason, .in_port = cause->in_port};
 	struct dp_drop_note *n;
@@ -43,6 +45,11 @@ static void dp_drop_note(struct dp_drops *d, uint32_t tenant, enum weft_drop rea
 		n->tenant = tenant;
 		n->rule = r;
 	}
+	if (from) {
+		n->rule.vtep = from->vtep;
+		n->rule.network = from->network;
+		n->rule.encap = from->encap;
+	}
 	n->rule.packets += packets;
 	if (n->rule.last_ns < last_ns)
 		n->rule.last_ns = last_ns;
@@ -54,7 +61,15 @@ void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum w
 {
 	dp_count(&t->counters[d->thread].drops[reason], 1);
 	if (cause)
-		dp_drop_note(d, t->id, reason, cause, 1, d->now_ns);
+		dp_drop_note(d, t->id, reason, cause, NULL, 1, d->now_ns);
+	rte_pktmbuf_free(m);
+}
+
+void dp_drop_from(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m,
+	enum weft_drop reason, const struct dp_cause *cause, const struct dp_origin *from)
+{
+	dp_count(&t->counters[d->thread].drops[reason], 1);
+	dp_drop_note(d, t->id, reason, cause, from, 1, d->now_ns);
 	rte_pktmbuf_free(m);
 }
 
@@ -62,7 +77,7 @@ void dp_drop_count(struct dp_drops *d, struct dp_tenant *t, enum weft_drop reaso
 	const struct dp_cause *cause, uint64_t packets, uint64_t last_ns)
 {
 	dp_count(&t->counters[d->thread].drops[reason], packets);
-	dp_drop_note(d, t->id, reason, cause, packets, last_ns);
+	dp_drop_note(d, t->id, reason, cause, NULL, packets, last_ns);
 }
 
 static bool dp_drop_read(const struct dp_drop_note *n, struct dp_drop_note *out)

@@ -9,6 +9,9 @@
 // rule and ingress port; where the table is too small the older entry gives way. The ledger's
 // counts are exact; the notes are a hint.
 //
+// What comes from the underlay and is nobody's has no rule. Its network and source are what its
+// sender likes, so all of it is one entry, which says of the latest one what they were.
+//
 // An entry has one writer. The control thread reads it meanwhile: `seq` is odd while it changes.
 
 #include "tenants/dp_ledger.h"
@@ -38,10 +41,21 @@ struct dp_cause {
 	uint32_t in_port;
 };
 
+// Of what came by a tunnel.
+struct dp_origin {
+	struct weft_ip vtep;
+	uint32_t network;
+	uint8_t encap; // enum weft_encap
+};
+
 // The thread that owns `d`. `m` (NULL: it never came to be) is freed. `cause` NULL: not known any
 // more, no note is taken.
 void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum weft_drop reason,
 	const struct dp_cause *cause);
+
+// The same for one that came by a tunnel and is not let in.
+void dp_drop_from(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m,
+	enum weft_drop reason, const struct dp_cause *cause, const struct dp_origin *from);
 
 // The same for so many packets that have been freed before, the latest of them at last_ns.
 void dp_drop_count(struct dp_drops *d, struct dp_tenant *t, enum weft_drop reason,

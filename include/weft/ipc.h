@@ -55,7 +55,7 @@
 #include <weft/ipc_port.h>
 #include <weft/ipc_status.h>
 
-#define WEFT_IPC_VERSION 11u
+#define WEFT_IPC_VERSION 12u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"

@@ -76,7 +76,11 @@ struct weft_ipc_drop_rule {
 	uint8_t table;
 	uint8_t has_rule;
 	uint32_t in_port;
-	uint32_t pad;
-	uint64_t last_ns; // since the latest one
+	// Where the latest came from, if it came by a tunnel and was not let in.
+	uint32_t network;    // VNI or VSID
+	uint64_t last_ns;    // since the latest one
+	struct weft_ip vtep; // none: it was not so
+	uint8_t encap;       // enum weft_encap
+	uint8_t pad[7];
 };
-static_assert(sizeof(struct weft_ipc_drop_rule) == 40, "travels");
+static_assert(sizeof(struct weft_ipc_drop_rule) == 64, "travels");

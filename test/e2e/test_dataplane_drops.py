@@ -100,6 +100,10 @@ def test_from_the_underlay(probed, fabric):
     flagless = overlay_frame(host, '172.16.0.2', FRAME)
     flagless[VXLAN].flags = 0
     dropped(flagless, {'unknown-network': 1, 'vxlan-no-vni': 1}, 0)
+    strangers = [(r['tenant'], r['reason'], r['network'], r['vtep']) for r in host.dp.drop_rules() if r['encap']]
+    assert sorted(strangers) == [(0, 'unknown-network', 5001, '172.16.0.2'),
+                                 (1, 'inner-vlan', 5000, '172.16.0.2'),
+                                 (1, 'unknown-vtep', 5000, '172.16.0.3')]
     # a known way was asked for its source once, and is asked again when that has gone
     for _ in range(3):
         assert arrives(good)

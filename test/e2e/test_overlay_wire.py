@@ -96,6 +96,12 @@ def test_unknown_network_and_unknown_vtep(rig):
     stranger = rig.vxlan(vxlan_header(), inner())
     stranger[IP].src = '172.16.0.77'
     rig.dropped(stranger, 'unknown-vtep')
+    told = [(d['tenant'], d['reason'], d['encap'], d['network'], d['vtep'], d['packets'])
+            for d in rig.host.json('drops', '--rules') if 'vtep' in d]
+    assert told == [(None, 'unknown-network', 'nvgre', VNI, rig.vtep, 9),  # the latest of all
+                    ('red', 'unknown-vtep', 'vxlan', VNI, '172.16.0.77', 3)]
+    row, = (line.split() for line in rig.host.weft('drops', '--rules').splitlines() if 'unknown-network' in line)
+    assert row[:8] == ['-', 'unknown-network', 'up0', '-', '-', '-', '9', row[7]] and row[8:10] == [str(VNI), rig.vtep]
 
 
 @pytest.mark.parametrize('checksum, arrives', [('zero', True), ('right', True), ('wrong', False)])

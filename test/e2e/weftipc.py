@@ -123,8 +123,8 @@ STATUS = Struct(88, "epoch:Q", "uptime_ns:Q", "workers:I", "_:4x", "mbufs_free:Q
 WORKER = Struct(104, "packets:Q", "bursts:Q", "busy_cycles:Q", "idle_cycles:Q", "cycles_hz:Q", "id:I",
                 "thread:I", "longest_cycles:Q", "cache_hits:Q", "cache_misses:Q", "cache_inserts:Q",
                 "cache_flows:I", "cache_room:I", "over_10us:Q", "over_50us:Q")
-DROP_RULE = Struct(40, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
-                   "in_port:I", "_:4x", "last_ns:Q")
+DROP_RULE = Struct(64, "cookie:Q", "packets:Q", "reason:I", "priority:H", "table:B", "has_rule:B",
+                   "in_port:I", "network:I", "last_ns:Q", "vtep:16s", "encap:B", "_:7x")
 FLOW_MOD = Struct(40, "cookie:Q", "cookie_mask:Q", "out_port:I", "out_group:I", "idle_timeout:H",
                   "hard_timeout:H", "priority:H", "flags:H", "importance:H", "command:B", "table:B",
                   "_:4x")

@@ -221,6 +221,33 @@ static void same_ledger(const struct model *o)
 	assert_int_equal(dp_ledger_balance(&l), 0);
 }
 
+// Each note of who may not enter is of a network and a source that there were.
+static void same_notes(void)
+{
+	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
+	unsigned origins = 0;
+
+	for (unsigned t = 0; t <= TENANTS; t++) {
+		uint32_t id = t < TENANTS ? model[t].t->id : 0, source;
+		unsigned n = dp_drop_notes(
+			&eal_dp.worker[0]->drops, id, dp_now_ns(), notes, DP_DROP_NOTES);
+
+		for (unsigned i = 0; i < n; i++) {
+			assert_true(notes[i].reason != WEFT_DROP_UNKNOWN_VNI || !id);
+			if (weft_ip_is_none(&notes[i].vtep)) {
+				assert_true(notes[i].reason == WEFT_DROP_ECN);
+				continue;
+			}
+			source = ntohl(weft_ip_v4(&notes[i].vtep));
+			assert_true(!source || source - 0xac100100u < SOURCES);
+			assert_int_equal(notes[i].network, 5000 + t);
+			assert_int_equal(notes[i].encap, WEFT_ENCAP_VXLAN);
+			origins++;
+		}
+	}
+	assert_in_range(origins, 1 + TENANTS, 1 + 2 * TENANTS); // one by reason, not by source
+}
+
 // ---- changes
 
 static void something_changes(void)
@@ -286,6 +313,7 @@ static void nobody_enters_for_longer_than_he_may(void **state)
 		assert_true(l.cache_hits > 0); // or this has tested little
 		assert_true(l.drops[WEFT_DROP_UNKNOWN_VTEP] > 0);
 	}
+	same_notes();
 	assert_int_equal(rte_mempool_avail_count(eal_dp.pool), free_buffers);
 }
 

@@ -621,6 +621,28 @@ static void drops_of_many_tenants_are_noted(void **state)
 	assert_in_range(noted, 60, 100); // of 256 places
 }
 
+// What is nobody's may say that it is of any network, and from anywhere.
+static void strangers_have_one_note(void **state)
+{
+	struct weft_ipc_drop_rule notes[DP_DROP_NOTES];
+	struct dp_drops *d = &eal_dp.worker[0]->drops;
+	struct dp_origin from = {.encap = WEFT_ENCAP_NVGRE};
+
+	memset(d->note, 0, sizeof(d->note));
+	for (uint32_t i = 1; i <= 1000; i++) {
+		from.vtep = weft_ip_from_v4(htonl(i));
+		from.network = 5000 + i;
+		dp_drop_from(d, eal_dp.nobody, NULL, WEFT_DROP_UNKNOWN_VNI,
+			&(struct dp_cause){.in_port = 0}, &from);
+	}
+	assert_int_equal(dp_drop_notes(d, 0, dp_now_ns(), notes, DP_DROP_NOTES), 1);
+	assert_int_equal(notes[0].packets, 1000);
+	assert_int_equal(notes[0].network, 6000); // the latest
+	assert_int_equal(notes[0].encap, WEFT_ENCAP_NVGRE);
+	assert_true(weft_ip_equal(&notes[0].vtep, &from.vtep));
+	assert_int_equal(ledger_of(eal_dp.nobody).drops[WEFT_DROP_UNKNOWN_VNI], 1000);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, clean, eal_has_buffers_and_wire)
@@ -645,6 +667,7 @@ int main(void)
 		T(storms_are_limited_by_kind),
 		T(drops_are_noted_with_their_port),
 		T(drops_of_many_tenants_are_noted),
+		T(strangers_have_one_note),
 	};
 
 	rng_seed_from_env();
