@@ -109,8 +109,9 @@ static void dp_dump_sum(void *arg, const struct weft_flow_stats *s, const struct
 	d->sum.flows++;
 }
 
-// Goes on with what `like` says in pieces. NULL: no memory.
-static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t)
+// Goes on with what `like` says in pieces; `counted`: when the workers have told what they counted.
+// NULL: no memory.
+static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t, bool counted)
 {
 	struct dp_dump *job = malloc(sizeof(*job));
 
@@ -120,7 +121,7 @@ static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t)
 	*job = *like;
 	job->of = t;
 	job->credit = DP_DUMP_FREELY;
-	job->begun = dp_rcu_begin(like->dp->rcu);
+	job->begun = counted ? dp_rcu_begin(like->dp->rcu) : 0;
 	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
 	return job;
 }
@@ -131,7 +132,7 @@ static enum weft_error dp_dump_start_flows(
 	struct dp_dump *job;
 
 	d->walk = ft_flow_walk_new(t->sw, r->body, &r->match);
-	job = d->walk ? dp_dump_job(d, t) : NULL;
+	job = d->walk ? dp_dump_job(d, t, true) : NULL;
 	if (!job) {
 		ft_flow_walk_free(d->walk);
 		return WEFT_E_NO_MEMORY;
@@ -146,7 +147,7 @@ static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant
 	uint32_t *(*numbers)(const struct ft_switch *, uint32_t *))
 {
 	d->number = numbers(t->sw, &d->n);
-	if (d->number && dp_dump_job(d, t))
+	if (d->number && dp_dump_job(d, t, true))
 		return WEFT_E_NONE;
 	free(d->number);
 	return WEFT_E_NO_MEMORY;
@@ -155,16 +156,12 @@ static enum weft_error dp_dump_start_numbers(struct dp_dump *d, struct dp_tenant
 // Over all tenants, or the one that it names.
 static enum weft_error dp_dump_start_listing(struct dp_dump *d, bool nobody, bool counted)
 {
-	struct dp_dump *job;
+	struct dp_tenant *of;
 
 	d->at = d->tenant ? dp_tenant_find(d->dp, d->tenant) : d->dp->tenants;
 	d->nobody = nobody && !d->tenant;
-	job = dp_dump_job(d, d->type == WEFT_IPC_DUMP_TABLES && d->tenant ? d->at : NULL);
-	if (!job)
-		return WEFT_E_NO_MEMORY;
-	if (!counted)
-		job->begun = 0; // nothing to wait for
-	return WEFT_E_NONE;
+	of = d->type == WEFT_IPC_DUMP_TABLES && d->tenant ? d->at : NULL;
+	return dp_dump_job(d, of, counted) ? WEFT_E_NONE : WEFT_E_NO_MEMORY;
 }
 
 // Dumps of one tenant's switch.
@@ -271,8 +268,8 @@ static void dp_dump_note_address(void *arg, uint64_t id)
 		job->address[job->n++] = id;
 }
 
-// The addresses that the tenant has now. False: none, or no memory to tell them.
-static bool dp_dump_note_addresses(struct dp_dump *job, const struct dp_tenant *t)
+// The addresses that the tenant has now; none, if there is no memory for them.
+static void dp_dump_note_addresses(struct dp_dump *job, const struct dp_tenant *t)
 {
 	struct weft_ipc_fdb_stats s;
 
@@ -284,7 +281,6 @@ static bool dp_dump_note_addresses(struct dp_dump *job, const struct dp_tenant *
 	job->owner = t->id;
 	if (job->room)
 		ft_fdb_ids(t->sw, dp_dump_note_address, job);
-	return job->n;
 }
 
 // Those that have gone meanwhile are left out. True: some are left.
@@ -318,16 +314,17 @@ static struct dp_tenant *dp_dump_next(struct dp_dump *job)
 
 static bool dp_dump_fdb(struct dp_dump *job)
 {
+	uint32_t before = dp_ipc_pending(job->dp->ipc);
 	struct dp_tenant *t;
 
 	for (unsigned i = 0; i < DP_DUMP_TENANTS; i++) {
-		if (dp_dump_addresses(job))
+		if (dp_dump_addresses(job) ||
+			dp_ipc_pending(job->dp->ipc) - before >= DP_DUMP_BYTES)
 			return true;
 		t = dp_dump_next(job);
 		if (!t)
 			return false;
-		if (dp_dump_note_addresses(job, t))
-			return true;
+		dp_dump_note_addresses(job, t);
 	}
 	return true;
 }

@@ -7,7 +7,8 @@ import weftipc
 from weftipc import HDR, MORE, STAGED, TYPES
 
 FIRST, MANY = 1000, 4000
-LISTINGS = ('DUMP_TENANTS', 'DUMP_VTEPS', 'DUMP_FDB_STATS', 'DUMP_SNOOP_STATS')
+LISTINGS = ('DUMP_TENANTS', 'DUMP_VTEPS', 'DUMP_FDB', 'DUMP_FDB_STATS', 'DUMP_SNOOP_STATS')
+MAC = '02:00:00:00:00:07'
 
 
 def tenant(n):
@@ -21,6 +22,8 @@ def change(dp, kind, numbers):
         dp.send(kind, tenant(n) if kind == 'TENANT_ADD' else b'', n, STAGED)
         if kind == 'TENANT_ADD':
             dp.send('VTEP_ADD', weftipc.ip_bytes('10.0.0.9') + bytes(8), n, STAGED)
+            dp.send('FDB_ADD', weftipc.FDB.pack(mac=weftipc.mac_bytes(MAC), ofport=weftipc.OVERLAY,
+                                                vtep=weftipc.ip_bytes('10.0.0.9')), n, STAGED)
     xid = dp.send('COMMIT', flags=STAGED)
     assert dp.answer(xid)[0]['flags'] == 0
 
