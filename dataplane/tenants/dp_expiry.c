@@ -44,20 +44,20 @@ static bool dp_expiry_rules(struct dp_expiry *x, struct dp_tenant *t)
 static struct dp_tenant *dp_expiry_next(struct dp_tenant *t)
 {
 	for (unsigned n = 0; n < DP_EXPIRY_TENANTS && (t = t->next); n++)
-		if (ft_settle_has_more(t->sw))
+		if (!t->stage && ft_settle_has_more(t->sw))
 			break;
 	return t;
 }
 
-// True: there is more to do in the next turn.
-static bool dp_expiry_grow(struct dp_expiry *x)
+// A switch that is being changed gives way to the next: the change may take seconds, and whatever
+// it leaves of the form is found by a later round.
+static void dp_expiry_grow(struct dp_expiry *x)
 {
-	if (!x->growing || x->growing->stage || x->grown)
-		return x->growing && !x->growing->stage;
+	if (!x->growing || x->grown)
+		return;
 	x->grown = true;
-	if (!ft_settle_more(x->growing->sw))
+	if (x->growing->stage || !ft_settle_more(x->growing->sw))
 		x->growing = dp_expiry_next(x->growing);
-	return x->growing;
 }
 
 static void dp_expiry_rest(struct dp *dp, struct dp_tenant *t)
@@ -72,18 +72,17 @@ static void dp_expiry_rest(struct dp *dp, struct dp_tenant *t)
 bool dp_expiry_run(struct dp *dp)
 {
 	struct dp_expiry *x = &dp->expiry;
-	bool grows;
 
 	if ((x->at || x->growing) && dp->ipc && dp_txn_is_open(dp_ipc_txn(dp->ipc)))
 		return false; // when it ends
-	grows = dp_expiry_grow(x);
+	dp_expiry_grow(x);
 	for (; x->at && x->tenants && x->rules && x->settled < DP_EXPIRY_SETTLE; x->tenants--) {
 		if (!dp_expiry_rules(x, x->at))
 			return true;
 		dp_expiry_rest(dp, x->at);
 		x->at = x->at->next;
 	}
-	return x->at || grows;
+	return x->at || x->growing;
 }
 
 void dp_expiry_forget(struct dp *dp, const struct dp_tenant *t)
