@@ -78,15 +78,6 @@ bool cli_connection_is_full(const struct cli_connection *c)
 	return evbuffer_get_length(bufferevent_get_output(c->bev)) >= CLI_OUTPUT_HIGH;
 }
 
-// The output is below the low watermark.
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	struct cli_connection *c = arg;
-
-	if (c->request && c->request->dump)
-		dpc_dump_resume(c->request->dump);
-}
-
 void cli_connection_request_ended(struct cli_connection *c)
 {
 	c->request = NULL;
@@ -153,8 +144,8 @@ static void serve_next(struct cli_connection *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
-	if (c->request)
-		return;
+	if (c->request || cli_connection_is_full(c))
+		return; // the next one when this has ended, and when its answer has been read
 	char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
 	if (line) {
 		serve(c, line);
@@ -167,6 +158,17 @@ static void serve_next(struct cli_connection *c)
 static void on_read(struct bufferevent *bev, void *arg)
 {
 	serve_next(arg);
+}
+
+// The output is below the low watermark.
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct cli_connection *c = arg;
+
+	if (!c->request)
+		serve_next(c);
+	else if (c->request->dump)
+		dpc_dump_resume(c->request->dump);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

@@ -7,7 +7,8 @@
 //	← {"status": 0}           the end; or {"error": "…", "status": 1}
 //
 // Only root and the agent's own user may connect (mode 0600). Commands of one connection are served
-// one after the other, those of several side by side.
+// one after the other, each when the answers before it have been read but for a little; those of
+// several side by side.
 
 #include "core/core.h"
 

@@ -98,6 +98,17 @@ class Programs(unittest.TestCase):
             self.assertLess(time.monotonic(), end, self.log())
             time.sleep(0.02)
 
+    def resident(self):
+        return int(self.read(f'/proc/{self.agent.pid}/statm').split()[1]) * resource.getpagesize()
+
+    def is_idle(self):
+        """The agent does nothing for so long."""
+        def used():
+            return self.read(f'/proc/{self.agent.pid}/stat').rsplit(')', 1)[1].split()[11:13]
+        before = used()
+        time.sleep(0.2)
+        return used() == before
+
     def weft(self, *args, status=0):
         done = subprocess.run([WEFT, '--socket', self.path('agent'), *args], capture_output=True,
                               text=True, check=False, timeout=20)
@@ -221,6 +232,25 @@ class Programs(unittest.TestCase):
                 gone.connect(self.path('agent'))
                 gone.sendall(b'{"cmd": ["vtep", "list"]}\n')
         self.assertTrue(self.json('show')['ready'])
+
+    def test_who_does_not_read_is_not_served_on(self):
+        """His answers would all be the agent's to keep."""
+        vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(4000)]
+        self.write((CONFIG % {'dir': self.dir}).replace('[172.31.255.2]', str(vteps)))
+        self.weft('apply')
+        self.weft('vtep', 'list')
+        before = self.resident()
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(self.path('agent'))
+            slow.settimeout(20)
+            slow.sendall(400 * b'{"cmd": ["vtep", "list"]}\n')
+            self.wait(lambda: self.is_idle() and self.is_idle())
+            self.assertLess(self.resident() - before, 32 << 20)
+            self.assertTrue(self.json('show')['ready'])
+            with slow.makefile() as lines:
+                ends = 0
+                while ends < 400:  # none is forgotten
+                    ends += next(lines).startswith('{"status":0')
 
     def test_empty_lists_say_so(self):
         for words, said in ((['flow', 'list', 'red'], 'no rules'), (['group', 'list', 'red'], 'no groups'),
