@@ -5,6 +5,7 @@
 
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/gather.h"
 #include "cli/render.h"
 #include "text/address.h"
 #include "text/names.h"
@@ -55,18 +56,15 @@ static json_t *tenant_json(const struct model *m, const struct model_tenant *t)
 		(json_int_t)s->mtu);
 }
 
-static json_t *tenants_json(struct request *r)
+static json_t *tenant_row(struct request *r, const void *thing)
 {
-	const struct model *m = &r->agent->model;
-	json_t *rows = json_array();
+	const weft_tenant_id *id = thing;
+	const struct model_tenant *t = model_tenant_by_id(&r->agent->model, *id);
 
-	VEC_FOR_EACH (t, &m->tenants)
-		if (!r->tenant || t->id == r->tenant)
-			json_array_append_new(rows, tenant_json(m, t));
-	return rows;
+	return t ? tenant_json(&r->agent->model, t) : NULL;
 }
 
-void command_tenant_list(struct request *r)
+static void end_tenants(struct request *r, json_t *rows)
 {
 	static const struct column columns[] = {{"TENANT", "name"}, {"ENCAP", "encap"},
 		{"VNI/VSID", "network"}, {"LEARN", "learn"}, {"STANDALONE", "standalone"},
@@ -74,39 +72,58 @@ void command_tenant_list(struct request *r)
 		{"GROUPS", "max_groups"}, {"METERS", "max_meters"}, {"MACS", "max_macs"},
 		{"PACKET-IN/S", "packet_in"}, {0}};
 
+	request_end_rows(r, rows, columns, "no tenants");
+}
+
+void command_tenant_list(struct request *r)
+{
 	if (request_any_tenant(r))
-		request_end_rows(r, tenants_json(r), columns, "no tenants");
+		gather_tenants(r, tenant_row, end_tenants);
 }
 
 // ---- switch
 
-static json_t *switch_json(struct request *r, const struct config_tenant *t)
+// As the configuration has it.
+struct switch_key {
+	char tenant[WEFT_NAME_MAX + 1];
+	uint64_t dpid;
+	enum agent_fail_mode fail_mode;
+};
+
+static json_t *switch_row(struct request *r, const void *thing)
 {
-	struct tenant_switch *ts = switches_named(&r->agent->switches, t->name);
+	const struct switch_key *key = thing;
+	struct tenant_switch *ts = switches_named(&r->agent->switches, key->tenant);
 	json_t *about = ts ? session_switch_describe(ts->session) : NULL;
 	char dpid[17] = "";
 
 	if (!about)
 		about = json_pack("{s:[]}", "controllers");
 	if (ts && !json_object_get(about, "dpid")) {
-		snprintf(dpid, sizeof(dpid), "%016llx", (unsigned long long)t->sw.dpid);
+		snprintf(dpid, sizeof(dpid), "%016llx", (unsigned long long)key->dpid);
 		json_object_set_new(about, "dpid", json_string(dpid));
 	}
-	json_object_set_new(about, "tenant", json_string(t->name));
+	json_object_set_new(about, "tenant", json_string(key->tenant));
 	json_object_set_new(about, "fail_mode",
-		json_string(t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone"));
+		json_string(key->fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone"));
 	return about;
 }
 
-static json_t *switches_json(struct request *r)
+static void gather_switches(struct request *r, gather_done_fn done)
 {
 	const struct config *c = r->agent->config;
-	json_t *rows = json_array();
+	VEC(struct switch_key) keys = {0};
 
-	for (size_t i = 0; i < c->tenant_count; i++)
-		if (!r->operand_count || strcmp(c->tenants[i].name, r->operands[0]) == 0)
-			json_array_append_new(rows, switch_json(r, &c->tenants[i]));
-	return rows;
+	for (size_t i = 0; i < c->tenant_count; i++) {
+		const struct config_tenant *t = &c->tenants[i];
+		if (r->operand_count && strcmp(t->name, r->operands[0]) != 0)
+			continue;
+		struct switch_key *key = vec_new(&keys);
+		memcpy(key->tenant, t->name, sizeof(key->tenant));
+		key->dpid = t->sw.dpid;
+		key->fail_mode = t->sw.fail_mode;
+	}
+	gather_rows(r, keys.at, keys.count, sizeof(*keys.at), switch_row, done);
 }
 
 // One row a controller, with its switch's columns before it.
@@ -133,20 +150,28 @@ static const struct column switch_columns[] = {{"TENANT", "tenant"}, {"DPID", "d
 	{"VERSION", "version"}, {"PEER", "peer"}, {"SINCE", "since_s", UNIT_SECONDS},
 	{"LAST ERROR", "last_error", UNIT_NONE, true}, {0}};
 
+static char *draw_switches(const json_t *switches)
+{
+	json_t *rows = controller_rows(switches);
+	char *text = json_array_size(rows) ? render_table(rows, switch_columns)
+					   : agent_strdup("no tenants, no switches\n");
+
+	json_decref(rows);
+	return text;
+}
+
+static void end_switches(struct request *r, json_t *switches)
+{
+	struct answer as_json = {.value = switches};
+	struct answer as_table = {.value = switches, .sort = true, .draw = draw_switches};
+
+	answer_end(r, r->json ? &as_json : &as_table);
+}
+
 void command_switch_list(struct request *r)
 {
-	json_t *switches;
-
-	if (!request_any_tenant(r))
-		return;
-	switches = switches_json(r);
-	if (r->json) {
-		request_end_json(r, switches);
-		return;
-	}
-	json_t *rows = controller_rows(switches);
-	json_decref(switches);
-	request_end_rows(r, rows, switch_columns, "no tenants, no switches");
+	if (request_any_tenant(r))
+		gather_switches(r, end_switches);
 }
 
 // ---- vtep, underlay
@@ -161,23 +186,32 @@ static const char *vtep_kind(const struct model *m, const struct model_vtep *v)
 	return t && t->set.kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : "configured";
 }
 
-void command_vtep_list(struct request *r)
+static json_t *vtep_row(struct request *r, const void *thing)
+{
+	const struct model_vtep *v = thing;
+
+	return json_pack("{s:s*, s:o, s:s}", "tenant", request_tenant_name(r, v->tenant), "vtep",
+		ip_json(&v->ip), "kind", vtep_kind(&r->agent->model, v));
+}
+
+static void end_vteps(struct request *r, json_t *rows)
 {
 	static const struct column columns[] = {
 		{"TENANT", "tenant"}, {"VTEP", "vtep"}, {"KIND", "kind"}, {0}};
-	json_t *rows = json_array();
 
-	if (!request_any_tenant(r)) {
-		json_decref(rows);
+	request_end_rows(r, rows, columns, "no remote VTEPs");
+}
+
+void command_vtep_list(struct request *r)
+{
+	VEC(struct model_vtep) vteps = {0};
+
+	if (!request_any_tenant(r))
 		return;
-	}
 	VEC_FOR_EACH (v, &r->agent->model.vteps)
 		if (!r->tenant || v->tenant == r->tenant)
-			json_array_append_new(rows,
-				json_pack("{s:s*, s:o, s:s}", "tenant",
-					request_tenant_name(r, v->tenant), "vtep", ip_json(&v->ip),
-					"kind", vtep_kind(&r->agent->model, v)));
-	request_end_rows(r, rows, columns, "no remote VTEPs");
+			vec_add(&vteps, *v);
+	gather_rows(r, vteps.at, vteps.count, sizeof(*vteps.at), vtep_row, end_vteps);
 }
 
 static json_t *uplink_name(const struct model *m, weft_port_id id)
@@ -205,38 +239,60 @@ static const char *way_why(const struct request *r, const struct resolve_result 
 		       : way->why;
 }
 
-static void add_way(void *arg, const struct resolve_result *way, const char *interface)
+struct way {
+	struct resolve_result result;
+	char interface[IFNAMSIZ];
+};
+
+static json_t *way_row(struct request *r, const void *thing)
 {
-	struct request *r = arg;
+	const struct way *w = thing;
+	const struct resolve_result *way = &w->result;
 	const struct weft_ipc_nexthop *n = &way->nexthop;
 	bool resolved = n->flags & WEFT_NEXTHOP_RESOLVED;
 	char mac[MAC_TEXT_MAX];
 
-	json_array_append_new(r->rows,
-		json_pack("{s:o, s:s?, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:i}", "vtep",
-			ip_json(&n->vtep), "kind", way_kind(&r->agent->model, &n->vtep), "path",
-			n->path, "source", ip_json(&n->src), "state",
-			resolved                           ? "resolved"
-			: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
-							   : "unresolved",
-			"why", way_why(r, way), "uplink", uplink_name(&r->agent->model, n->port),
-			"interface", interface[0] ? json_string(interface) : json_null(), "gateway",
-			ip_json(&way->gateway), "mac",
-			resolved ? mac_format(&n->dst_mac, mac) : NULL, "vlan",
-			n->vlan ? json_integer(n->vlan) : json_null(), "mtu", n->mtu));
+	return json_pack("{s:o, s:s?, s:i, s:o, s:s, s:s?, s:o, s:o, s:o, s:s?, s:o, s:i}", "vtep",
+		ip_json(&n->vtep), "kind", way_kind(&r->agent->model, &n->vtep), "path", n->path,
+		"source", ip_json(&n->src), "state",
+		resolved                           ? "resolved"
+		: n->flags & WEFT_NEXTHOP_NO_ROUTE ? "no-route"
+						   : "unresolved",
+		"why", way_why(r, way), "uplink", uplink_name(&r->agent->model, n->port),
+		"interface", w->interface[0] ? json_string(w->interface) : json_null(), "gateway",
+		ip_json(&way->gateway), "mac", resolved ? mac_format(&n->dst_mac, mac) : NULL,
+		"vlan", n->vlan ? json_integer(n->vlan) : json_null(), "mtu", n->mtu);
 }
 
-void command_underlay_list(struct request *r)
+struct ways {
+	VEC(struct way) all;
+};
+
+static void add_way(void *arg, const struct resolve_result *result, const char *interface)
+{
+	struct ways *ways = arg;
+	struct way *w = vec_new(&ways->all);
+
+	w->result = *result;
+	snprintf(w->interface, sizeof(w->interface), "%s", interface);
+}
+
+static void end_ways(struct request *r, json_t *rows)
 {
 	static const struct column columns[] = {{"VTEP", "vtep"}, {"KIND", "kind"},
 		{"STATE", "state"}, {"UPLINK", "uplink"}, {"INTERFACE", "interface"},
 		{"NEXT HOP", "gateway"}, {"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"},
 		{"SOURCE", "source"}, {"WHY", "why", UNIT_NONE, true}, {0}};
-	json_t *rows = r->rows = json_array();
 
-	underlay_each(r->agent->underlay, add_way, r);
-	r->rows = NULL;
 	request_end_rows(r, rows, columns, "no tenant has remote VTEPs: nothing to reach");
+}
+
+void command_underlay_list(struct request *r)
+{
+	struct ways ways = {0};
+
+	underlay_each(r->agent->underlay, add_way, &ways);
+	gather_rows(r, ways.all.at, ways.all.count, sizeof(*ways.all.at), way_row, end_ways);
 }
 
 // ---- apply
@@ -339,7 +395,8 @@ void command_version(struct request *r)
 		end_version(r);
 }
 
-static void add_table(struct text *t, const char *title, json_t *rows, const struct column *columns)
+static void add_table(
+	struct text *t, const char *title, const json_t *rows, const struct column *columns)
 {
 	json_t *sorted = rows_sorted(rows);
 	char *table = json_array_size(sorted) ? render_table(sorted, columns) : NULL;
@@ -347,7 +404,6 @@ static void add_table(struct text *t, const char *title, json_t *rows, const str
 	text_add(t, "\n%s\n%s", title, table ? table : "none\n");
 	free(table);
 	json_decref(sorted);
-	json_decref(rows);
 }
 
 static const char *host_state(const struct agent *a)
@@ -398,7 +454,8 @@ static json_t *port_rows(const struct agent *a)
 	return rows;
 }
 
-static void show_text(struct request *r, const char *epoch)
+// Of what the JSON has, and a heading.
+static char *draw_show(const json_t *all)
 {
 	static const struct column tenants[] = {{"TENANT", "name"}, {"ENCAP", "encap"},
 		{"VNI/VSID", "network"}, {"PORTS", "ports"}, {"VTEPS", "vteps"},
@@ -408,57 +465,83 @@ static void show_text(struct request *r, const char *epoch)
 		{"ERROR", "error", UNIT_NONE, true}, {0}};
 	static const struct column shed[] = {{"TENANT", "tenant"}, {"MISS", "miss"},
 		{"ACTION", "action"}, {"INVALID TTL", "invalid_ttl"}, {0}};
-	const struct agent *a = r->agent;
+	const json_t *over = json_object_get(all, "packet_ins_shed");
+	json_t *switches = controller_rows(json_object_get(all, "switches"));
+	struct text t = {0};
+
+	text_add(&t, "%s", json_string_value(json_object_get(all, "heading")));
+	add_table(&t, "tenants", json_object_get(all, "tenants"), tenants);
+	add_table(&t, "switches", switches, switch_columns);
+	add_table(&t, "ports", json_object_get(all, "ports"), ports);
+	if (json_array_size(over))
+		add_table(&t, "packet-ins over the rate", over, shed);
+	json_decref(switches);
+	return t.at;
+}
+
+static json_t *heading(const struct agent *a, const json_t *status)
+{
+	const char *epoch = json_string_value(json_object_get(status, "epoch"));
+	char *up = duration_text(json_real_value(json_object_get(status, "uptime_s")));
+	long long workers = json_integer_value(json_object_get(status, "workers"));
 	char ip[IP_TEXT_MAX];
-	char *up = duration_text(json_real_value(json_object_get(r->data, "uptime_s")));
-	long long workers = json_integer_value(json_object_get(r->data, "workers"));
 	struct text t = {0};
 
 	text_add(&t, "host %s, vtep %s%s, %s\n", a->config->host.name,
 		ip_format(&a->config->host.vtep, ip), vtep_note(a), host_state(a));
-	if (r->data)
+	if (status)
 		text_add(&t, "data plane %s, up %s, %lld worker%s, epoch %s\n",
-			json_string_value(json_object_get(r->data, "version")), up, workers,
-			workers == 1 ? "" : "s", epoch);
-	add_table(&t, "tenants", tenants_json(r), tenants);
-	json_t *switches = switches_json(r);
-	add_table(&t, "switches", controller_rows(switches), switch_columns);
-	json_decref(switches);
-	add_table(&t, "ports", port_rows(a), ports);
-	if (json_array_size(r->rows))
-		add_table(&t, "packet-ins over the rate", json_incref(r->rows), shed);
+			json_string_value(json_object_get(status, "version")), up, workers,
+			workers == 1 ? "" : "s", epoch ? epoch : "");
+	json_t *text = json_string(t.at);
 	free(up);
-	request_out(r, t.at);
 	free(t.at);
-	request_end(r, 0);
+	return text;
 }
 
-static void end_show(struct request *r)
+// What was gathered until now: {"dataplane", "packet_ins_shed", "tenants"}.
+static void end_show(struct request *r, json_t *switches)
 {
 	const struct agent *a = r->agent;
+	json_t *status = json_object_get(r->data, "dataplane");
+	json_t *all = json_pack("{s:{s:s, s:o}, s:s, s:b, s:O?, s:O, s:o, s:o, s:O}", "host",
+		"name", a->config->host.name, "vtep", ip_json(&a->config->host.vtep), "state",
+		host_state(a), "ready", a->ready, "dataplane", status, "tenants",
+		json_object_get(r->data, "tenants"), "switches", switches, "ports", port_rows(a),
+		"packet_ins_shed", json_object_get(r->data, "packet_ins_shed"));
 
-	if (!r->json) {
-		const char *epoch = json_string_value(json_object_get(r->data, "epoch"));
-		show_text(r, epoch ? epoch : "");
-		return;
-	}
-	json_t *data = r->data ? json_incref(r->data) : json_null();
-	request_end_json(
-		r, json_pack("{s:{s:s, s:o}, s:s, s:b, s:o, s:o, s:o, s:o, s:O}", "host", "name",
-			   a->config->host.name, "vtep", ip_json(&a->config->host.vtep), "state",
-			   host_state(a), "ready", a->ready, "dataplane", data, "tenants",
-			   tenants_json(r), "switches", switches_json(r), "ports", port_rows(a),
-			   "packet_ins_shed", r->rows));
+	if (!r->json)
+		json_object_set_new(all, "heading", heading(a, status));
+	json_decref(r->data); // the rest of it goes with the answer
+	r->data = NULL;
+	answer_end(r, &(struct answer){.value = all, .draw = r->json ? NULL : draw_show});
+}
+
+static void show_switches(struct request *r, json_t *tenants)
+{
+	json_object_set_new(r->data, "tenants", tenants);
+	gather_switches(r, end_show);
+}
+
+static void show_tenants(struct request *r)
+{
+	json_t *parts = json_pack("{s:o}", "packet_ins_shed", r->rows);
+
+	if (r->data)
+		json_object_set_new(parts, "dataplane", r->data);
+	r->data = parts;
+	r->rows = NULL;
+	gather_tenants(r, tenant_row, show_switches);
 }
 
 void command_show(struct request *r)
 {
-	r->finish = end_show;
+	r->finish = show_tenants;
 	r->rows = json_array();
 	if (dpc_is_up(r->agent->dpc)) {
 		request_dump(r, WEFT_IPC_DUMP_STATUS, NULL, 0, on_status);
 		request_dump(r, WEFT_IPC_DUMP_DROPS, NULL, 0, on_shed);
 	} else {
-		end_show(r);
+		show_tenants(r);
 	}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long a tenant's packets may be: on each path what limits it, and what is left inside.
 #include "cli/commands.h"
+#include "cli/gather.h"
 #include "cli/render.h"
 #include "text/address.h"
 
@@ -101,9 +102,9 @@ static json_t *ports_above(const struct model *m, weft_tenant_id tenant, uint32_
 {
 	json_t *names = json_string("");
 
-	VEC_FOR_EACH (p, &m->ports) {
+	MODEL_EACH_PORT (p, m, tenant) {
 		const struct weft_ipc_port *port = &p->status.port;
-		if (p->tenant != tenant || port->mtu <= mtu)
+		if (port->mtu <= mtu)
 			continue;
 		char *more = agent_format("%s%s%s (%u)", json_string_value(names),
 			json_string_value(names)[0] ? ", " : "", port->name, port->mtu);
@@ -123,8 +124,8 @@ static void add_tenant(struct request *r, json_t *rows, const struct model_tenan
 	uint32_t mtu = t->set.mtu, paths = 0;
 	const char *by = "the configuration";
 
-	VEC_FOR_EACH (v, &r->agent->model.vteps) {
-		uint32_t inner = v->tenant == t->id ? add_path(r, rows, t, &v->ip) : 0;
+	MODEL_EACH_VTEP (v, &r->agent->model, t->id) {
+		uint32_t inner = add_path(r, rows, t, &v->ip);
 		if (inner && (!paths || inner < paths))
 			paths = inner;
 	}
@@ -143,19 +144,31 @@ static void add_tenant(struct request *r, json_t *rows, const struct model_tenan
 	json_array_append_new(rows, row);
 }
 
-static void end_mtu(struct request *r)
+static json_t *tenant_rows(struct request *r, const void *thing)
+{
+	const struct model_tenant *t =
+		model_tenant_by_id(&r->agent->model, *(const weft_tenant_id *)thing);
+	json_t *rows = json_array();
+
+	if (t)
+		add_tenant(r, rows, t);
+	return rows;
+}
+
+static void end_mtu(struct request *r, json_t *rows)
 {
 	static const struct column columns[] = {{"TENANT", "tenant"}, {"VTEP", "vtep"},
 		{"INTERFACE", "interface"}, {"LINK", "link"}, {"UPLINK", "uplink"},
 		{"ROUTE", "route", UNIT_NONE, true}, {"KERNEL", "kernel", UNIT_NONE, true},
 		{"ICMP", "icmp", UNIT_NONE, true}, {"PATH", "path"}, {"HEADERS", "headers"},
 		{"MTU", "mtu"}, {"BY", "by"}, {"PORTS ABOVE", "above", UNIT_NONE, true}, {0}};
-	json_t *rows = json_array();
 
-	VEC_FOR_EACH (t, &r->agent->model.tenants)
-		if (!r->tenant || t->id == r->tenant)
-			add_tenant(r, rows, t);
 	request_end_rows(r, rows, columns, "no tenants");
+}
+
+static void gather_mtu(struct request *r)
+{
+	gather_tenants(r, tenant_rows, end_mtu);
 }
 
 void command_mtu_list(struct request *r)
@@ -164,6 +177,6 @@ void command_mtu_list(struct request *r)
 		return;
 	r->data = json_object();
 	underlay_each(r->agent->underlay, add_way, r);
-	r->finish = end_mtu;
+	r->finish = gather_mtu;
 	request_dump(r, WEFT_IPC_DUMP_NEXTHOPS, NULL, 0, on_nexthop);
 }

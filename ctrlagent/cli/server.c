@@ -14,6 +14,7 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
+#include "cli/gather.h"
 #include "cli/verbs.h"
 #include "session/listener.h"
 #include "session/target.h"
@@ -240,6 +241,7 @@ void cli_server_free(struct cli_server *s)
 		return;
 	while (!LIST_EMPTY(&s->connections))
 		connection_free(LIST_FIRST(&s->connections));
+	gather_cancel_all();
 	answer_cancel_all();
 	session_listener_free(s->listener);
 	free(s);

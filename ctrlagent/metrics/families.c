@@ -41,7 +41,7 @@ void metric_add(struct metric_set *set, enum metric_family family, uint64_t valu
 	text_add(t, "%s %llu\n", *before == ',' ? "}" : "", (unsigned long long)value);
 }
 
-char *metric_render(struct metric_set *set)
+char *metric_render(struct metric_set *set, size_t *len)
 {
 	struct text all = {0};
 
@@ -52,5 +52,6 @@ char *metric_render(struct metric_set *set)
 				set->families[i].at);
 		free(set->families[i].at);
 	}
+	*len = all.len;
 	return all.at ? all.at : agent_strdup("");
 }

@@ -63,7 +63,7 @@ enum metric_family {
 #define WEFT_X(id, name, type, help) METRIC_##id,
 	METRIC_FAMILIES(WEFT_X)
 #undef WEFT_X
-		METRIC_MAX
+	METRIC_MAX
 };
 
 struct metric_set {
@@ -78,5 +78,5 @@ void metric_add(struct metric_set *set, enum metric_family family, uint64_t valu
 #define METRIC(set, family, value, ...)                                                            \
 	metric_add(set, METRIC_##family, value, (const char *const[]){__VA_ARGS__, NULL})
 
-// The whole as text, free() it; frees the set.
-char *metric_render(struct metric_set *set);
+// The whole as text, `*len` bytes, free() it; frees the set.
+char *metric_render(struct metric_set *set, size_t *len);

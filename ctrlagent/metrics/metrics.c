@@ -22,7 +22,8 @@ struct metrics {
 struct exchange {
 	struct metrics *metrics;
 	struct MHD_Connection *connection;
-	char *text;
+	char *text; // until it is the answer's
+	size_t len;
 	bool collecting;
 	bool gone; // the client went while we collected
 };
@@ -50,12 +51,13 @@ static void exchange_free(struct exchange *e)
 	free(e);
 }
 
-static void on_scraped(void *arg, char *text)
+static void on_scraped(void *arg, char *text, size_t len)
 {
 	struct exchange *e = arg;
 	struct metrics *m = e->metrics;
 
 	e->text = text;
+	e->len = len;
 	e->collecting = false;
 	if (e->gone) {
 		exchange_free(e);
@@ -65,15 +67,31 @@ static void on_scraped(void *arg, char *text)
 	event_active(m->timer, EV_TIMEOUT, 0);
 }
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *text)
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, char *text, size_t len,
+	enum MHD_ResponseMemoryMode mode)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, mode);
 
 	MHD_add_response_header(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
 	enum MHD_Result done = MHD_queue_response(c, status, r);
 	MHD_destroy_response(r);
 	return done;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status, const char *text)
+{
+	return answer(c, status, (char *)(uintptr_t)text, strlen(text), MHD_RESPMEM_PERSISTENT);
+}
+
+// What there is of it may be much: it is written as fast as the client reads, and not copied.
+static enum MHD_Result answer_metrics(struct MHD_Connection *c, struct exchange *e)
+{
+	char *text = e->text;
+
+	if (!text)
+		return MHD_NO; // it has been answered
+	e->text = NULL;
+	return answer(c, MHD_HTTP_OK, text, e->len, MHD_RESPMEM_MUST_FREE);
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
@@ -83,11 +101,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	struct exchange *e = *state;
 
 	if (e)
-		return answer(c, MHD_HTTP_OK, e->text ? e->text : "");
+		return answer_metrics(c, e);
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET\n");
+		return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET\n");
 	if (strcmp(url, "/metrics") != 0)
-		return answer(c, MHD_HTTP_NOT_FOUND, "see /metrics\n");
+		return refuse(c, MHD_HTTP_NOT_FOUND, "see /metrics\n");
 	*state = e = agent_zalloc(sizeof(*e));
 	*e = (struct exchange){.metrics = arg, .connection = c, .collecting = true};
 	MHD_suspend_connection(c);
@@ -145,6 +163,7 @@ void metrics_free(struct metrics *m)
 {
 	if (!m)
 		return;
+	scrape_end_all(); // none may be suspended
 	event_free(m->readable);
 	event_free(m->timer);
 	MHD_stop_daemon(m->daemon);

@@ -2,18 +2,41 @@
 #include "metrics/scrape.h"
 
 #include <stdio.h>
+#include <sys/queue.h>
 
+#include "core/background.h"
+#include "core/pieces.h"
 #include "metrics/families.h"
 #include "text/address.h"
 #include "text/names.h"
 
+// As the agent has them when it begins.
+struct tenant_key {
+	char name[WEFT_NAME_MAX + 1];
+};
+struct way_key {
+	struct weft_ip vtep;
+	bool resolved;
+};
+
 struct scrape {
+	LIST_ENTRY(scrape) link;
 	struct agent *agent;
 	struct metric_set set;
 	unsigned waiting;
+	struct pieces *pieces;         // the agent's own; NULL: they are told
+	struct background *background; // NULL: not yet
+	VEC(struct tenant_key) switches;
+	VEC(weft_tenant_id) tenants;
+	VEC(struct way_key) ways;
+	char *text;
+	size_t len;
 	scrape_done_fn done;
 	void *arg;
 };
+
+// The event loop's.
+static LIST_HEAD(, scrape) under_way = LIST_HEAD_INITIALIZER(under_way);
 
 static const char *tenant_name(const struct scrape *s, weft_tenant_id id)
 {
@@ -24,47 +47,55 @@ static const char *tenant_name(const struct scrape *s, weft_tenant_id id)
 
 // ---- the agent's own
 
-static void add_vtep(void *arg, const struct resolve_result *way, const char *interface)
+static void note_way(void *arg, const struct resolve_result *way, const char *interface)
 {
 	struct scrape *s = arg;
+
+	if (!way->nexthop.path) // or another way to the same one
+		vec_add(&s->ways, (struct way_key){way->nexthop.vtep,
+					  way->nexthop.flags & WEFT_NEXTHOP_RESOLVED});
+}
+
+static void add_way(struct scrape *s, const struct way_key *way)
+{
 	char ip[IP_TEXT_MAX];
 
-	if (way->nexthop.path)
-		return; // another way to the same one
-	METRIC(&s->set, VTEP, !!(way->nexthop.flags & WEFT_NEXTHOP_RESOLVED), "vtep",
-		ip_format(&way->nexthop.vtep, ip));
+	METRIC(&s->set, VTEP, way->resolved, "vtep", ip_format(&way->vtep, ip));
 }
 
-static void add_vteps(struct scrape *s)
+static void add_vteps(struct scrape *s, weft_tenant_id id)
 {
-	VEC_FOR_EACH (t, &s->agent->model.tenants) {
-		uint64_t learned = 0, all = 0;
-		MODEL_EACH_VTEP (v, &s->agent->model, t->id) {
-			all++;
-			learned += !!(v->flags & WEFT_VTEP_LEARNED);
-		}
-		METRIC(&s->set, VTEPS, all - learned, "tenant", t->set.name, "kind", "configured");
-		METRIC(&s->set, VTEPS, learned, "tenant", t->set.name, "kind", "learned");
+	const struct model_tenant *t = model_tenant_by_id(&s->agent->model, id);
+	uint64_t learned = 0, all = 0;
+
+	if (!t)
+		return;
+	MODEL_EACH_VTEP (v, &s->agent->model, id) {
+		all++;
+		learned += !!(v->flags & WEFT_VTEP_LEARNED);
 	}
+	METRIC(&s->set, VTEPS, all - learned, "tenant", t->set.name, "kind", "configured");
+	METRIC(&s->set, VTEPS, learned, "tenant", t->set.name, "kind", "learned");
 }
 
-static void add_controllers(struct scrape *s)
+static void add_controllers(struct scrape *s, const struct tenant_key *of)
 {
-	VEC_FOR_EACH (ts, &s->agent->switches.all) {
-		json_t *about = session_switch_describe((*ts)->session), *controller;
-		size_t i;
-		json_array_foreach (json_object_get(about, "controllers"), i, controller) {
-			const char *state = json_string_value(json_object_get(controller, "state"));
-			const char *target =
-				json_string_value(json_object_get(controller, "target"));
-			METRIC(&s->set, CONTROLLER, state && strcmp(state, "connected") == 0,
-				"tenant", (*ts)->name, "target", target);
-		}
-		METRIC(&s->set, PUNT_LOST,
-			(uint64_t)json_integer_value(json_object_get(about, "packet_ins_shed")),
-			"tenant", (*ts)->name);
-		json_decref(about);
+	const struct tenant_switch *ts = switches_named(&s->agent->switches, of->name);
+	json_t *about = ts ? session_switch_describe(ts->session) : NULL, *controller;
+	size_t i;
+
+	if (!about)
+		return;
+	json_array_foreach (json_object_get(about, "controllers"), i, controller) {
+		const char *state = json_string_value(json_object_get(controller, "state"));
+		const char *target = json_string_value(json_object_get(controller, "target"));
+		METRIC(&s->set, CONTROLLER, state && strcmp(state, "connected") == 0, "tenant",
+			of->name, "target", target);
 	}
+	METRIC(&s->set, PUNT_LOST,
+		(uint64_t)json_integer_value(json_object_get(about, "packet_ins_shed")), "tenant",
+		of->name);
+	json_decref(about);
 }
 
 static void add_missing(struct scrape *s)
@@ -80,10 +111,28 @@ static void add_agent(struct scrape *s)
 	METRIC(&s->set, INFO, 1, "version", WEFT_VERSION, "host", s->agent->config->host.name);
 	METRIC(&s->set, DATAPLANE_UP, dpc_is_up(s->agent->dpc), NULL);
 	METRIC(&s->set, READY, s->agent->ready, NULL);
-	add_controllers(s);
 	add_missing(s);
-	add_vteps(s);
-	underlay_each(s->agent->underlay, add_vtep, s);
+}
+
+static void note_all(struct scrape *s)
+{
+	VEC_FOR_EACH (ts, &s->agent->switches.all)
+		memcpy(vec_new(&s->switches)->name, (*ts)->name, sizeof((*ts)->name));
+	VEC_FOR_EACH (t, &s->agent->model.tenants)
+		vec_add(&s->tenants, t->id);
+	underlay_each(s->agent->underlay, note_way, s);
+}
+
+static void add_piece(void *arg, size_t i)
+{
+	struct scrape *s = arg;
+
+	if (i < s->switches.count)
+		add_controllers(s, &s->switches.at[i]);
+	else if ((i -= s->switches.count) < s->tenants.count)
+		add_vteps(s, s->tenants.at[i]);
+	else
+		add_way(s, &s->ways.at[i - s->tenants.count]);
 }
 
 // ---- the data plane's
@@ -226,12 +275,40 @@ static void on_snooping(void *arg, weft_tenant_id id, const void *body, size_t l
 		add_snooping(s, t->set.name, &m);
 }
 
+// ---- the end
+
+// In a thread.
+static void render(void *arg)
+{
+	struct scrape *s = arg;
+
+	s->text = metric_render(&s->set, &s->len);
+}
+
+static void rendered(void *arg)
+{
+	struct scrape *s = arg;
+
+	LIST_REMOVE(s, link);
+	s->done(s->arg, s->text, s->len);
+	vec_free(&s->switches);
+	vec_free(&s->tenants);
+	vec_free(&s->ways);
+	free(s);
+}
+
 static void release(struct scrape *s)
 {
-	if (--s->waiting)
-		return;
-	s->done(s->arg, metric_render(&s->set));
-	free(s);
+	if (!--s->waiting)
+		s->background = background_start(s->agent->base, render, rendered, s);
+}
+
+static void on_pieces_added(void *arg)
+{
+	struct scrape *s = arg;
+
+	s->pieces = NULL;
+	release(s);
 }
 
 static void on_end(void *arg, enum weft_error error, const char *text)
@@ -254,16 +331,34 @@ void scrape(struct agent *agent, scrape_done_fn done, void *arg)
 	s->done = done;
 	s->arg = arg;
 	s->waiting = 1;
+	LIST_INSERT_HEAD(&under_way, s, link);
 	add_agent(s);
-	if (dpc_is_up(agent->dpc)) {
-		dump(s, WEFT_IPC_DUMP_STATUS, on_status);
-		dump(s, WEFT_IPC_DUMP_DROPS, on_ledger);
-		dump(s, WEFT_IPC_DUMP_PORTS, on_port);
-		dump(s, WEFT_IPC_DUMP_BFD, on_bfd);
-		dump(s, WEFT_IPC_DUMP_BONDS, on_bond);
-		dump(s, WEFT_IPC_DUMP_FDB_STATS, on_fdb);
-		dump(s, WEFT_IPC_DUMP_SNOOP_STATS, on_snooping);
-		dump(s, WEFT_IPC_DUMP_TABLES, on_table);
+	note_all(s);
+	s->pieces = pieces_start(agent->base, s->switches.count + s->tenants.count + s->ways.count,
+		add_piece, on_pieces_added, s);
+	if (!dpc_is_up(agent->dpc))
+		return;
+	dump(s, WEFT_IPC_DUMP_STATUS, on_status);
+	dump(s, WEFT_IPC_DUMP_DROPS, on_ledger);
+	dump(s, WEFT_IPC_DUMP_PORTS, on_port);
+	dump(s, WEFT_IPC_DUMP_BFD, on_bfd);
+	dump(s, WEFT_IPC_DUMP_BONDS, on_bond);
+	dump(s, WEFT_IPC_DUMP_FDB_STATS, on_fdb);
+	dump(s, WEFT_IPC_DUMP_SNOOP_STATS, on_snooping);
+	dump(s, WEFT_IPC_DUMP_TABLES, on_table);
+}
+
+void scrape_end_all(void)
+{
+	struct scrape *s;
+
+	while ((s = LIST_FIRST(&under_way))) {
+		if (s->pieces)
+			pieces_cancel(s->pieces);
+		if (s->background)
+			background_cancel(s->background);
+		else
+			render(s);
+		rendered(s);
 	}
-	release(s);
 }

@@ -325,10 +325,13 @@ void underlay_stop(struct underlay *u)
 
 void underlay_each(const struct underlay *u, underlay_each_fn each, void *arg)
 {
+	const struct view_link *l = NULL;
+
 	VEC_FOR_EACH (t, &u->targets) {
 		const struct resolve_result *r = &t->result;
-		const struct view_link *l =
-			view_link_by_index(u->view, r->link ? r->link : r->leads_to);
+		int link = r->link ? r->link : r->leads_to;
+		if (!l || l->index != link) // most lead to the one before
+			l = view_link_by_index(u->view, link);
 		each(arg, &t->result, l ? l->name : "");
 	}
 }

@@ -233,6 +233,24 @@ class Programs(unittest.TestCase):
                 gone.sendall(b'{"cmd": ["vtep", "list"]}\n')
         self.assertTrue(self.json('show')['ready'])
 
+    def test_it_ends_in_the_midst_of_answers(self):
+        vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(4000)]
+        self.write((CONFIG % {'dir': self.dir}).replace('[172.31.255.2]', str(vteps)))
+        self.weft('apply')
+        for wait in (0, 0.002, 0.01, 0.03):
+            asking = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+            for s, words in zip(asking, ('"vtep", "list"', '"underlay"', '"show"', '"tenant", "list"')):
+                s.connect(self.path('agent'))
+                s.sendall(b'{"cmd": [%s]}\n' % words.encode())
+            scraper = socket.create_connection(('127.0.0.1', self.port))
+            scraper.sendall(b'GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n')
+            time.sleep(wait)
+            self.assertEqual(self.end(self.agent), 0, self.log())
+            for s in (*asking, scraper):
+                s.close()
+            self.agent = self.start_agent()
+            self.wait(lambda: self.json('show')['ready'])
+
     def test_who_does_not_read_is_not_served_on(self):
         """His answers would all be the agent's to keep."""
         vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(4000)]
