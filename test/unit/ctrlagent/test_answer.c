@@ -11,8 +11,8 @@
 
 #include <pthread.h>
 
-static pthread_t drawn_by;
-static unsigned drawn;
+static _Atomic pthread_t drawn_by;
+static _Atomic unsigned drawn; // by several threads at once
 
 static char *draw(const json_t *rows)
 {
