@@ -221,14 +221,15 @@ static struct rte_ring *dp_worker_ring(
 }
 
 // Zeros, from the edge of a huge page on; NULL: no memory. Pages that nothing was ever put into
-// cost nothing.
+// cost nothing, and a machine that has not memory for all of them may have enough.
 static void *dp_worker_map(size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), more = DP_HUGE_PAGE - page, before;
 	char *at;
 
 	bytes = RTE_ALIGN_CEIL(bytes, page);
-	at = mmap(NULL, bytes + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	at = mmap(NULL, bytes + more, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	before = -(uintptr_t)at & (DP_HUGE_PAGE - 1);
 	if (at == MAP_FAILED)
 		return NULL;
