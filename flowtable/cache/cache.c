@@ -121,7 +121,7 @@ static inline __attribute__((always_inline)) unsigned look_up(
 		paths[i] = path[i] && holds(c, path[i], now_of(c, i)) ? path[i] : NULL;
 		known += paths[i] != NULL;
 		if (!path[i])
-			__builtin_prefetch(&c->mark[c->print[i].hi >> 48], 1);
+			__builtin_prefetch(mark_place(c, &c->print[i]), 1);
 	}
 	c->flows_luck.hits += known;
 	return known;
@@ -217,13 +217,12 @@ bool ft_cache_fold(struct ft_cache *c)
 
 static uint16_t mark_of(const struct ft_print *p)
 {
-	return (uint16_t)(p->hi >> 32) | 1;
+	return (uint16_t)(p->hi >> 16) | 1;
 }
 
 // Seen before, and not long ago? If not, it has been now.
-static bool second_sight(uint16_t marks[], const struct ft_print *p)
+static bool second_sight(uint16_t *mark, const struct ft_print *p)
 {
-	uint16_t *mark = &marks[p->hi >> 48];
 	bool seen = *mark == mark_of(p);
 
 	*mark = mark_of(p);
@@ -240,7 +239,7 @@ static bool is_lucky(struct ft_cache *c, const struct luck *l)
 bool ft_cache_was_seen(struct ft_cache *c, unsigned i)
 {
 	const struct ft_print *p = &c->print[i];
-	uint16_t *mark = &c->mark[p->hi >> 48];
+	uint16_t *mark = mark_place(c, p);
 	bool seen = *mark == mark_of(p);
 
 	if (!seen && (!*mark || one_in(c, MARKS_KEPT)))
@@ -250,13 +249,17 @@ bool ft_cache_was_seen(struct ft_cache *c, unsigned i)
 
 static bool is_worthy(struct ft_cache *c, unsigned i)
 {
-	return second_sight(c->mark, &c->print[i]) || is_lucky(c, &c->flows_luck);
+	const struct ft_print *p = &c->print[i];
+
+	return second_sight(mark_place(c, p), p) || is_lucky(c, &c->flows_luck);
 }
 
 static bool is_worthy_way(struct ft_cache *c, unsigned i)
 {
+	const struct ft_print *p = &c->way_print[i];
+
 	return c->ways >> i & 1 &&
-	       (second_sight(c->way_mark, &c->way_print[i]) || is_lucky(c, &c->ways_luck));
+	       (second_sight(&c->way_mark[p->hi >> 48], p) || is_lucky(c, &c->ways_luck));
 }
 
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)

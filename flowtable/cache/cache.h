@@ -51,12 +51,13 @@
 // changed, by which all is forgotten at once.
 //
 // Only the second packet of a flow is recorded, and one in sixteen of the first: the others leave a
-// mark of 16 bits. So a flood of packets that are never seen again costs two cache lines each and
-// leaves most of what is there alone. While less comes back than is learned, it is one in 32, 64,
-// down to 256. A way of a gist takes a flow's place; who goes such a way and is seen again is taken
-// in without a trace. Of those nobody is taken in by chance: what they cost is not worth the way
-// whose place they might take. But one in sixteen of them alone replaces another's mark, so that
-// of many more flows that come in turn than there are marks each is seen again after some rounds.
+// mark of 16 bits, of which there are as many as flows have room. So a flood of packets that are
+// never seen again costs two cache lines each and leaves most of what is there alone. While less
+// comes back than is learned, it is one in 32, 64, down to 256. A way of a gist takes a flow's
+// place; who goes such a way and is seen again is taken in without a trace. Of those nobody is
+// taken in by chance: what they cost is not worth the way whose place they might take. But one in
+// sixteen of them alone replaces another's mark, so that of many more flows that come in turn than
+// there are marks each is seen again after some rounds.
 //
 // One worker's; nothing here is shared or locked, but that others may ask how full it is.
 

@@ -35,8 +35,14 @@ static size_t up(size_t bytes, size_t unit)
 
 // Offsets.
 struct layout {
-	size_t life, line, path, known, list, end;
+	size_t life, mark, line, path, known, list, end;
 };
+
+// One for each flow: of as many as there is room for, coming in turn, each is seen again.
+static uint32_t marks_of(uint32_t n)
+{
+	return n < MARKS ? MARKS : n;
+}
 
 static struct layout layout_of(uint32_t n)
 {
@@ -44,7 +50,8 @@ static struct layout layout_of(uint32_t n)
 	size_t alike = n * sizeof(struct ft_alike), half = HUGE_PAGE / 2;
 
 	at.life = ft_whole_lines(sizeof(struct ft_cache));
-	at.line = ft_whole_lines(at.life + n / WAYS * sizeof(uint16_t));
+	at.mark = at.life + n / WAYS * sizeof(uint16_t);
+	at.line = ft_whole_lines(at.mark + marks_of(n) * sizeof(uint16_t));
 	at.path = at.line + n / WAYS * sizeof(struct line) + alike;
 	if (alike >= half) // else it is not worth the while
 		at.path = up(at.path - half, HUGE_PAGE) + half;
@@ -70,6 +77,8 @@ void ft_cache_carve(struct ft_cache *c, uint32_t n)
 	char *memory = (void *)c;
 
 	c->life = (void *)(memory + at.life);
+	c->mark = (void *)(memory + at.mark);
+	c->mark_shift = 64 - (unsigned)__builtin_ctz(marks_of(n));
 	c->line = (void *)(memory + at.line);
 	c->path = (void *)(memory + at.path);
 	c->alike = (struct ft_alike *)(void *)(memory + at.path) - 1;

@@ -15,7 +15,8 @@
 #endif
 
 #define WAYS 4u
-#define MARKS 65536u
+#define MARKS 65536u // of flows, at least
+#define WAY_MARKS 65536u
 
 // Four flows. A flow's path is its number + 1; 0: no flow.
 struct line {
@@ -87,8 +88,9 @@ struct ft_cache {
 	struct ft_alike *alike; // of the first path; the others' before it: alike_of()
 	uint32_t *known;        // hash of a path to its number + 1; a hint
 	uint16_t *life;         // of each line: when it was written last, of `lives`
-	uint16_t mark[MARKS];
-	uint16_t way_mark[MARKS];
+	uint16_t *mark;         // mark_place()
+	unsigned mark_shift;
+	uint16_t way_mark[WAY_MARKS];
 };
 
 // ---- reading
@@ -113,6 +115,12 @@ static inline unsigned tags_equal(const struct line *l, uint32_t tag)
 static inline struct line *line_of(const struct ft_cache *c, const struct ft_print *p)
 {
 	return &c->line[(uint32_t)p->lo & c->mask];
+}
+
+// Where a flow's mark is, by bits of its print that the mark itself has none of.
+static inline uint16_t *mark_place(const struct ft_cache *c, const struct ft_print *p)
+{
+	return &c->mark[p->hi >> c->mark_shift];
 }
 
 // The way, or WAYS.
