@@ -246,7 +246,7 @@ static void start(unsigned worker_cpu, unsigned control_cpu, bool huge)
 		.mem_mb = 512,
 		.mbufs = 32768,
 		.max_frame = 2048,
-		.flow_cache = 1u << 20,
+		.flow_cache = 2u << 20,
 		.log_level = RTE_LOG_ERR};
 	dp_heap_start(huge);
 	if (dp_eal_init(&dp.opt))

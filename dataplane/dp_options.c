@@ -63,7 +63,7 @@ static const char help[] =
 	"  --punt-socket PATH   packet-in socket (" WEFT_IPC_PUNT_SOCKET ")\n"
 	"  --workers N|LIST     N workers, or one on each CPU of LIST, as 2,4-7 (1)\n"
 	"  --idle-sleep USEC    a worker with nothing to do sleeps so long; 0: polls always (0)\n"
-	"  --flow-cache FLOWS   flows that each worker remembers; 0: none (1048576)\n"
+	"  --flow-cache FLOWS   flows that each worker remembers; 0: none (2097152)\n"
 	"  --no-huge            ordinary memory instead of huge pages\n"
 	"  --huge-dir PATH      where hugetlbfs is mounted\n"
 	"  --mem MB             memory to reserve (512)\n"
@@ -246,7 +246,7 @@ int dp_options_parse(struct dp_options *o, int argc, char **argv)
 		.mem_mb = 512,
 		.mbufs = 16384,
 		.max_frame = 2048,
-		.flow_cache = 1u << 20,
+		.flow_cache = 2u << 20,
 		.log_level = RTE_LOG_NOTICE,
 	};
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
