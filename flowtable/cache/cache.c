@@ -262,6 +262,24 @@ static bool is_worthy_way(struct ft_cache *c, unsigned i)
 	       (second_sight(&c->way_mark[p->hi >> 48], p) || is_lucky(c, &c->ways_luck));
 }
 
+static inline void ask_for(const void *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 64)
+		__builtin_prefetch((const char *)at + i, 1);
+}
+
+void ft_cache_expect(struct ft_cache *c, uint64_t which)
+{
+	for (; which; which &= which - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(which);
+		const struct ft_trace *t = &c->trace[i];
+
+		ask_for(&t->path, sizeof(t->path));
+		ask_for(&t->alike, sizeof(t->alike));
+		ask_for(t->packet, sizeof(*t) - offsetof(struct ft_trace, packet));
+	}
+}
+
 struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 {
 	struct ft_trace *t = &c->trace[i];

@@ -129,6 +129,9 @@ struct ft_derived {
 // others. Mostly frames say all that it takes; where they don't, fill() is called with `ctx`.
 struct ft_derived ft_cache_derive(struct ft_cache *, const struct ft_arrival a[], unsigned n,
 	uint64_t left, ft_fill_fn *fill, void *ctx, const struct ft_path *paths[]);
+// These of the latest lookup are about to be asked for traces: what those are written to is asked
+// for, for all of them at once, which may not have been touched for long.
+void ft_cache_expect(struct ft_cache *, uint64_t which);
 // Of the latest lookup's packet i. NULL: not worth recording.
 struct ft_trace *ft_cache_trace(struct ft_cache *, unsigned i);
 // n packets, `bytes` in all as they came, went this path, which a lookup has given since the
