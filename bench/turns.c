@@ -17,7 +17,8 @@
 // from far away, as it would. Pages that a turn touches for the first time are found by the kernel
 // in each run again, and count. What is not played: two that write and read at the very same time.
 //
-// One line of JSON for each storm.
+// One line of JSON for each storm. In the end every packet that was brought must be in the tenant's
+// ledger, and have left or been dropped.
 #include "bench/help.h"
 #include "bench/one_rule.h"
 #include "bench/site.h"
@@ -42,7 +43,8 @@
 #include <unistd.h>
 
 enum {
-	TURNS = 50000, // of each storm
+	TURNS = 50000, // of each storm, at most
+	TURNS_LEAST = 1000,
 	WARM = 20000,
 	STORMS = 8,
 	RULES = 20000, // that come before the first one goes
@@ -52,10 +54,11 @@ enum {
 };
 
 static const char usage[] =
-	"usage: bench-turns FILE encap|tables WORKER-CPU CONTROL-CPU huge|small\n"
+	"usage: bench-turns FILE encap|tables WORKER-CPU CONTROL-CPU huge|small [TURNS]\n"
 	"The longest turn of a worker's own work in storms of rule changes; for bench/turns.\n"
 	"\n"
-	"  FILE  has the shortest times so far; this run's are added\n"
+	"  FILE   has the shortest times so far; this run's are added\n"
+	"  TURNS  of each storm, 1,000 or more (50,000)\n"
 	"\n"
 	"The storms:\n"
 	"  quiet    nothing changes\n"
@@ -104,6 +107,8 @@ struct results {
 };
 
 static struct turn this_run[STORMS][TURNS];
+static unsigned wanted = TURNS;
+static unsigned rules_at_most = RULES;
 static struct dp dp;
 
 // The writer asks for turns, and waits until they are done.
@@ -200,6 +205,7 @@ static struct {
 	struct rte_eth_fp_ops io;
 	void *queue;
 	unsigned at, n;
+	uint64_t brought;
 	uint8_t frame[FLOWS_MAX][64];
 } source;
 
@@ -211,6 +217,7 @@ static uint16_t source_rx(void *queue, struct rte_mbuf **m, uint16_t n)
 		memcpy(rte_pktmbuf_append(m[i], LEN), source.frame[source.at], LEN);
 		source.at = source.at + 1 < source.n ? source.at + 1 : 0;
 	}
+	source.brought += n;
 	return n;
 }
 
@@ -413,10 +420,15 @@ static void match_of(const struct storm *s, unsigned n, struct weft_match *match
 	weft_match_from_key(match, &value, &mask);
 }
 
+static unsigned rules_of(const struct storm *s)
+{
+	return s->rules == ONTO ? MACHINES : rules_at_most;
+}
+
 // Rules come until there are enough, and then they go.
 static void change(const struct storm *s, unsigned n)
 {
-	unsigned many = s->rules == ONTO ? MACHINES : RULES;
+	unsigned many = rules_of(s);
 	struct weft_instructions drop = {0},
 				 on = {.flags = WEFT_INSTR_GOTO, .goto_table = (uint8_t)(met + 1)};
 	struct weft_flow_mod mod = {
@@ -467,7 +479,7 @@ static void play(const struct storm *s, struct turn *into)
 	turns.into = NULL;
 	let(100); // what the storm before has left
 	turns.into = into;
-	while (turns.into + s->turns + 3 < into + TURNS) {
+	while (turns.into + s->turns + 3 < into + wanted) {
 		for (unsigned i = 0; s->batch && i < (s->away ? COMMITS_AWAY : 1); i++) {
 			n = transact(s, n);
 			control();
@@ -480,8 +492,7 @@ static void play(const struct storm *s, struct turn *into)
 		control();
 	}
 	turns.into = NULL;
-	while (n / (s->rules == ONTO ? MACHINES : RULES) % 2 ||
-		n % (s->rules == ONTO ? MACHINES : RULES)) {
+	while (n / rules_of(s) % 2 || n % rules_of(s)) {
 		change(s, n++);
 		control();
 		let(1);
@@ -501,10 +512,14 @@ static void tell(const struct results *r, unsigned s, uint32_t clock, unsigned d
 	double us = (double)r->hz / 1e6, all = 0;
 	const struct turn *worst = r->turn[s];
 	unsigned n = 0, over_10 = 0, over_50 = 0;
+	unsigned packets = 0, unknown = 0, learned = 0;
 
 	for (unsigned i = 0; i < TURNS; i++) {
 		const struct turn *t = &r->turn[s][i];
 
+		packets += t->packets;
+		unknown += t->unknown;
+		learned += t->learned;
 		worst = t->cycles > worst->cycles ? t : worst;
 		over_10 += t->cycles > 10 * us;
 		over_50 += t->cycles > 50 * us;
@@ -513,10 +528,25 @@ static void tell(const struct results *r, unsigned s, uint32_t clock, unsigned d
 	}
 	printf("{\"storm\": \"%s\", \"runs\": %llu, \"turns\": %u, \"clock_us\": %.1f, "
 	       "\"own_us\": %.1f, \"mean_us\": %.2f, \"over_10us\": %u, \"over_50us\": %u, "
-	       "\"at\": %u, \"packets\": %u, \"unknown\": %u, \"learned\": %u, \"differ\": %u}\n",
+	       "\"at\": %u, \"packets\": %u, \"unknown\": %u, \"learned\": %u, \"differ\": %u, "
+	       "\"all_packets\": %u, \"all_unknown\": %u, \"all_learned\": %u}\n",
 		storms[s].name, (unsigned long long)r->runs, n, clock / us, worst->cycles / us,
 		n ? all / us / n : 0, over_10, over_50, (unsigned)(worst - r->turn[s]),
-		worst->packets, worst->unknown, worst->learned, differ);
+		worst->packets, worst->unknown, worst->learned, differ, packets, unknown, learned);
+}
+
+// All that came in is entered, as known or unknown, and has ended. The worker has.
+static void check_ledger(void)
+{
+	struct weft_ipc_ledger l;
+
+	while (ft_cache_fold(dp.worker[0]->cache))
+		;
+	dp_ledger_sum(vm.tenant->counters, dp_threads(&dp), &l);
+	if (l.received != source.brought || l.cache_hits + l.cache_misses != l.received)
+		fail("packets are not in the ledger");
+	if (dp_ledger_balance(&l))
+		fail("packets have come to no end");
 }
 
 // This run's turns beside those of the runs before.
@@ -559,11 +589,14 @@ static void keep_in(const char *path)
 
 int main(int argc, char **argv)
 {
-	bool three = argc == 6 && !strcmp(argv[2], "tables");
+	bool three = argc > 2 && !strcmp(argv[2], "tables");
 
 	help_if_asked(argc, argv, usage);
-	if (argc != 6)
+	if (argc == 7)
+		wanted = (unsigned)atoi(argv[6]);
+	if (argc < 6 || argc > 7 || wanted < TURNS_LEAST || wanted > TURNS)
 		wrong_call(usage);
+	rules_at_most = RULES / (TURNS / wanted);
 	// All lies where it lay in the run before.
 	if (!(personality(0xffffffff) & ADDR_NO_RANDOMIZE)) {
 		personality(ADDR_NO_RANDOMIZE);
@@ -585,6 +618,7 @@ int main(int argc, char **argv)
 		play(&storms[s], this_run[s]);
 	__atomic_store_n(&dp.stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
+	check_ledger();
 	keep_in(argv[1]);
 	return 0;
 }
