@@ -201,13 +201,15 @@ static void on_accepted(void *arg, int fd, const char *peer)
 	s->count++;
 }
 
-// /run/weft is not there before somebody makes it.
-static void make_folder(const char *path)
+// /run/weft is not there before somebody makes it. Returns why it cannot be made, or 0: bind()
+// would say no more than that it is not there.
+static int make_folder(const char *path)
 {
 	char *copy = agent_strdup(path);
+	int why = mkdir(dirname(copy), 0755) ? errno : 0;
 
-	mkdir(dirname(copy), 0755); // what cannot be made is told by bind()
 	free(copy);
+	return why;
 }
 
 struct cli_server *cli_server_new(struct agent *agent, const char *path, char **error)
@@ -218,7 +220,7 @@ struct cli_server *cli_server_new(struct agent *agent, const char *path, char **
 
 	s->agent = agent;
 	LIST_INIT(&s->connections);
-	make_folder(path);
+	int folder = make_folder(path);
 	errno = 0;
 	if (session_target_parse(&t, target, why, sizeof(why)) == 0)
 		s->listener =
@@ -227,6 +229,8 @@ struct cli_server *cli_server_new(struct agent *agent, const char *path, char **
 		free(target);
 		return s;
 	}
+	if (errno == ENOENT && folder)
+		errno = folder;
 	*error = !errno ? agent_strdup(why)
 			: agent_format("%s: %s", path,
 				  errno == EADDRINUSE ? "another agent has it" : strerror(errno));

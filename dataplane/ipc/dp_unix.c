@@ -33,31 +33,34 @@ static void dp_unix_clear(const struct sockaddr_un *sun, int type)
 	close(fd);
 }
 
-// /run/weft is not there before somebody makes it. What cannot be made is told when it is used.
-static void dp_unix_make_folder(const char *path)
+// /run/weft is not there before somebody makes it. Returns why it cannot be made, or 0: that it is
+// not there is all that is said of it later.
+static int dp_unix_make_folder(const char *path)
 {
 	char *copy = strdup(path);
+	int why = copy && mkdir(dirname(copy), 0755) ? errno : 0;
 
-	if (copy)
-		mkdir(dirname(copy), 0755);
 	free(copy);
+	return why;
 }
 
-static const char *dp_unix_why(void)
+static const char *dp_unix_why(int folder)
 {
-	return errno == EADDRINUSE ? "another data plane has it" : strerror(errno);
+	if (errno == EADDRINUSE)
+		return "another data plane has it";
+	return strerror(errno == ENOENT && folder ? folder : errno);
 }
 
 int dp_unix_listen(const char *path, int type)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	mode_t mask;
-	int fd, rc;
+	int fd, rc, folder;
 
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return dp_unix_failed(-1, path, "path too long");
 	strcpy(sun.sun_path, path);
-	dp_unix_make_folder(path);
+	folder = dp_unix_make_folder(path);
 	dp_unix_clear(&sun, type);
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -66,7 +69,7 @@ int dp_unix_listen(const char *path, int type)
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(mask);
 	if (rc || listen(fd, 4))
-		return dp_unix_failed(fd, path, dp_unix_why());
+		return dp_unix_failed(fd, path, dp_unix_why(folder));
 	return fd;
 }
 

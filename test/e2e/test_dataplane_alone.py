@@ -39,6 +39,14 @@ def test_too_little_memory_is_told(tmp_path, options, why):
     assert done.returncode == 1 and why in done.stderr.splitlines()[-1], done
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    """As /run/weft by a user: not that there is no such file."""
+    args = ['--no-huge', '--mem', '64', '--mbufs', '2048', '--socket', tmp_path / 's', '--punt-socket', '/sys/weft/p']
+    done = subprocess.run([program('weft-dataplane'), *args], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == 'weft-dataplane: socket /sys/weft/p: Operation not permitted'
+
+
 @pytest.mark.parametrize('kind', ['tap', 'af_packet'])
 @pytest.mark.parametrize('encap', [VXLAN_ENCAP, NVGRE_ENCAP])
 def test_two_hosts(lab, two_bare, encap, kind):

@@ -509,6 +509,11 @@ class Programs(unittest.TestCase):
                                 capture_output=True, text=True, check=False, timeout=10)
         self.assertEqual(second.returncode, 1)
         self.assertIn('another agent has it', second.stderr)
+        # A folder that cannot be made, as /run/weft by a user.
+        lost = subprocess.run([AGENT, '--config', self.config, '--socket', '/sys/weft/agent'],
+                              capture_output=True, text=True, check=False, timeout=10)
+        self.assertEqual((lost.returncode, lost.stderr.splitlines()[-1]),
+                         (1, 'weft-agent: /sys/weft/agent: Operation not permitted'))
 
     def test_a_wrong_configuration_at_the_start(self):
         wrong = self.path('wrong.yaml')
