@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #define DP_KDEV_QUEUES 64u
 
@@ -27,16 +26,17 @@ struct dp_kdev {
 	struct dp_kqueue queue[];
 };
 
+// By one socket for ever: a thousand ports are asked for each second.
 static int dp_kdev_ioctl(const char *ifname, unsigned long what, struct ifreq *ifr)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+	static int fd = -1;
 
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	memcpy(ifr->ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	rc = ioctl(fd, what, ifr) ? -errno : 0;
-	close(fd);
-	return rc;
+	return ioctl(fd, what, ifr) ? -errno : 0;
 }
 
 int dp_kdev_set_mtu(const char *ifname, unsigned mtu)
