@@ -5,6 +5,7 @@
 #include "dp_heap.h"
 #include "ipc/dp_event.h"
 #include "ipc/dp_ipc.h"
+#include "tenants/dp_aftermath.h"
 #include "tenants/dp_learn.h"
 #include "ipc/dp_ipc_txn.h"
 #include "dp_log.h"
@@ -103,6 +104,7 @@ static uint64_t dp_random(void)
 static void dp_control_env(struct dp *dp)
 {
 	dp->start_ns = dp_now_ns();
+	dp->unfinished_end = &dp->unfinished;
 	dp->seed = dp->opt.seed ? dp->opt.seed : dp_random();
 	dp->epoch = dp_random();                       // never the same twice, whatever the seed
 	dp->commons = ft_commons_new(dp->opt.workers); // without it, all is there but farther apart
@@ -124,6 +126,7 @@ static void dp_control_env(struct dp *dp)
 		.triggered = dp_event_flow_triggered,
 		.backlog = dp_event_flow_backlog,
 		.table_status = dp_event_table_status,
+		.aftermath = dp_aftermath_came,
 	};
 }
 
@@ -244,6 +247,7 @@ void dp_control_loop(struct dp *dp)
 		dp_punt_run(dp->punt, fds + ipc, punt);
 		dp_event_poll(dp);
 		dp_learn_poll(dp);
+		more |= dp_aftermath_run(dp);
 		more |= dp_rcu_run(dp->rcu, dp_now_ns);
 		if (dp->refreshing)
 			more |= dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);

@@ -76,6 +76,10 @@ struct ft_env {
 	// Told within the commit that crossed a threshold; it must not call back. NULL: nobody
 	// asks.
 	void (*table_status)(void *ctx, void *sw_ctx, const struct weft_table_desc *);
+	// Within a call that leaves something to be done by ft_aftermath_run(). `awaited`: it was
+	// asked for, and is not done until ft_aftermath_awaited() says so. It must not call back.
+	// NULL: ft_aftermath_run() is called now and then.
+	void (*aftermath)(void *ctx, void *sw_ctx, bool awaited);
 };
 #define FT_METER_PASS (-1) // meter_run: no band hit
 
@@ -123,6 +127,17 @@ void ft_txn_abort(struct ft_switch *);
 // The same in steps: undoes at most `max` changes. True: the transaction is still open, and nothing
 // may be staged in it any more; call again.
 bool ft_txn_abort_some(struct ft_switch *, size_t max);
+// Before commit, for one that packets must meet whole: a step of what goes with it (rules that were
+// learned by those it removes), which the commit would leave to be done otherwise. True: there is
+// more. Nothing may be staged after the first call.
+bool ft_txn_complete_some(struct ft_switch *);
+
+// What changes leave to be done, a step of some hundred microseconds (aftermath.h); not while a
+// transaction is open. True: it did something, call again soon.
+bool ft_aftermath_run(struct ft_switch *);
+bool ft_aftermath_any(const struct ft_switch *);
+// Some of it belongs to what was asked for before: rules that are to go, eviction that is to begin.
+bool ft_aftermath_awaited(const struct ft_switch *);
 
 enum weft_error ft_flow_mod(struct ft_switch *, const struct weft_flow_mod *,
 	const struct weft_match *, const struct weft_instructions *);
@@ -159,7 +174,7 @@ enum weft_error ft_meter_mod(
 enum weft_error ft_actions_check(const struct ft_switch *, const void *actions, size_t len);
 
 // Eviction, vacancy events, egress tables. Not versioned: seen at once. TABLE_UNKNOWN,
-// TABLE_CONFIG, NO_MEMORY. Turning eviction on costs a look at each rule of the table.
+// TABLE_CONFIG, NO_MEMORY. Turning eviction on costs a look at each rule, in steps.
 enum weft_error ft_table_mod(struct ft_switch *, const struct weft_table_mod *);
 // `table` is less than WEFT_TABLES.
 void ft_table_describe(const struct ft_switch *, uint8_t table, struct weft_table_desc *);

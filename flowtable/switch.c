@@ -9,6 +9,8 @@
 #include "flowtable/rules/monitor.h"
 #include "flowtable/rules/tables.h"
 
+#define FT_BURY_STEP 4096u // rules
+
 // A switch may lie where another one lay: its epochs begin where no path of that one's ends.
 static void cache_init(struct ft_switch *sw)
 {
@@ -69,6 +71,7 @@ void ft_switch_destroy(struct ft_switch *sw)
 	const struct ft_share share = {sw->front, sw->table_counters, sw->table_counters_step};
 
 	ft_gist_fini(sw);
+	ft_rules_bury(sw, UINT32_MAX);
 	ft_tables_fini(sw);
 	ft_groups_fini(sw);
 	ft_meters_fini(sw);
@@ -86,6 +89,21 @@ void ft_switch_destroy(struct ft_switch *sw)
 	free(atomic_load_explicit(&sw->cache.history, memory_order_relaxed));
 	free(sw->config);
 	free(sw);
+}
+
+static void bury_some(void *obj)
+{
+	struct ft_switch *sw = obj;
+
+	if (ft_rules_bury(sw, FT_BURY_STEP))
+		sw->env.retire(sw->env.ctx, bury_some, sw);
+	else
+		ft_switch_destroy(sw);
+}
+
+void ft_switch_bury(struct ft_switch *sw)
+{
+	bury_some(sw);
 }
 
 static void nothing(struct ft_garbage *g)

@@ -97,6 +97,13 @@ struct ft_switch {
 	} changes;          // committed, not told yet
 	unsigned vacancies; // tables that tell of theirs
 	bool shapes_went;   // the relevance may shrink
+	uint32_t buried;    // numbers whose rules are freed, at the end
+	bool untidy;        // some heap is, or was when it was full
+	struct {
+		uint32_t tables;    // whose heap grows
+		uint32_t next, end; // numbers of rules
+		uint64_t version;   // what came later has entered by itself
+	} evict;
 };
 
 // Workers, once a burst: the version to look at everything by.
@@ -148,5 +155,7 @@ static inline void ft_fdb_changed(struct ft_switch *sw)
 
 static_assert(offsetof(struct ft_switch, tables) == 64, "one line before the tables");
 
-// With no worker left and nothing handed to env.retire.
-void ft_switch_destroy(struct ft_switch *);
+// With no worker left and nothing handed to env.retire. Of many rules in steps, between which
+// env.retire is asked for a turn.
+void ft_switch_bury(struct ft_switch *);
+void ft_switch_destroy(struct ft_switch *); // at once

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/txn.h"
 
+#include "flowtable/rules/aftermath.h"
 #include "flowtable/rules/monitor.h"
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
@@ -65,7 +66,7 @@ static void undo(struct ft_switch *sw, struct ft_op *op)
 		op->type = FT_OP_DEAD_METER;
 		return;
 	case FT_OP_RULE_DEL:
-		ft_rule_undo_del(sw, op->obj);
+		ft_rule_undo_del(sw, op->obj, op->reason);
 		break;
 	case FT_OP_GROUP_DEL:
 		ft_group_undo_del(sw, op->obj);
@@ -190,7 +191,7 @@ static void commit(struct ft_switch *sw)
 {
 	struct ft_txn *t = sw->txn;
 
-	if (sw->learners.orphans)
+	if (sw->learners.orphans || (sw->learners.going && !sw->learners.stepped))
 		ft_learn_orphans(sw);
 	ft_tables_publish(sw);
 	if (t->resets && sw->env.count)
@@ -204,12 +205,14 @@ static void commit(struct ft_switch *sw)
 	ft_epoch_commit_begins(sw, t);
 	atomic_store_explicit(&sw->version, t->version, memory_order_release);
 	ft_epoch_commit_ends(sw);
-	ft_learn_rooms_committed(sw, t);
+	ft_learn_rooms_committed(sw);
+	ft_learn_orphans_committed(sw);
 	sw->txn = NULL;
 	sw->cause = 0;
 	if (!ft_changes_committed(sw, t))
 		ft_txn_end(sw, t);
 	ft_vacancy_check(sw);
+	ft_aftermath_committed(sw);
 }
 
 // From the end; t->done entries are undone already. True: some are left.
@@ -223,6 +226,7 @@ static bool abort_txn(struct ft_switch *sw, size_t max)
 	if (from)
 		return true;
 	ft_tables_publish(sw);
+	ft_learn_orphans_aborted(sw, t);
 	sw->txn = NULL;
 	sw->cause = 0;
 	ft_txn_end(sw, t);
@@ -256,6 +260,16 @@ void ft_txn_commit(struct ft_switch *sw)
 	ft_enter(sw);
 	commit(sw);
 	ft_leave(sw);
+}
+
+bool ft_txn_complete_some(struct ft_switch *sw)
+{
+	if (!sw->txn || (!sw->learners.orphans && !sw->learners.going))
+		return false;
+	ft_enter(sw);
+	ft_learn_orphans(sw);
+	ft_leave(sw);
+	return sw->learners.orphans || sw->learners.going;
 }
 
 bool ft_txn_abort_some(struct ft_switch *sw, size_t max)
@@ -341,7 +355,7 @@ void ft_leave(struct ft_switch *sw)
 		return;
 	if (!first) {
 		if (sw->dying && !sw->batches)
-			ft_switch_destroy(sw);
+			ft_switch_bury(sw);
 		return;
 	}
 	sw->garbage.first = sw->garbage.last = NULL;

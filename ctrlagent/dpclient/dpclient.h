@@ -68,6 +68,9 @@ struct dpc_listener_ops {
 	void (*port_status)(
 		void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
 	void (*table_status)(void *arg, weft_tenant_id tenant, const struct weft_table_desc *table);
+	// Something is left to be done of what was asked for, by requests that are not answered yet
+	// among others; or all is done
+	void (*busy)(void *arg, weft_tenant_id tenant, bool busy);
 	void (*neigh_wanted)(void *arg, const struct weft_ipc_nexthop *nexthop);
 	// VTEP_WANTED, or else VTEP_IDLE, of a provider's switch
 	void (*vtep)(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted);

@@ -123,6 +123,7 @@ void dpc_tell_port_status(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
 void dpc_tell_table_status(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_table_desc *table);
+void dpc_tell_busy(struct dpc *dpc, weft_tenant_id tenant, bool busy);
 void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop);
 void dpc_tell_vtep(
 	struct dpc *dpc, weft_tenant_id tenant, const struct weft_ipc_vtep *vtep, bool wanted);

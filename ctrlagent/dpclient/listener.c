@@ -130,6 +130,11 @@ void dpc_tell_table_status(
 	TELL_TENANT(dpc, tenant, table_status, tenant, table);
 }
 
+void dpc_tell_busy(struct dpc *dpc, weft_tenant_id tenant, bool busy)
+{
+	TELL_TENANT(dpc, tenant, busy, tenant, busy);
+}
+
 void dpc_tell_neigh_wanted(struct dpc *dpc, const struct weft_ipc_nexthop *nexthop)
 {
 	TELL_TENANT(dpc, 0, neigh_wanted, nexthop);

@@ -268,6 +268,12 @@ static void happened(struct dpc *dpc)
 			break;
 		dpc_tell_table_status(dpc, hdr->tenant, body(dpc));
 		return;
+	case WEFT_IPC_SWITCH_BUSY:
+		if (body_len(dpc) != sizeof(struct weft_ipc_switch_busy))
+			break;
+		dpc_tell_busy(
+			dpc, hdr->tenant, ((const struct weft_ipc_switch_busy *)body(dpc))->busy);
+		return;
 	case WEFT_IPC_NEIGH_WANTED:
 		if (body_len(dpc) != sizeof(struct weft_ipc_nexthop))
 			break;

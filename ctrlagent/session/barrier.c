@@ -8,12 +8,26 @@ void session_barrier_check(struct session_conn *c)
 {
 	struct of_barrier_reply out = {.xid = c->barrier_xid};
 
-	if (!c->barrier_done || c->pool.under_way)
+	if (!c->barrier_done || c->pool.under_way || c->behind)
 		return;
 	c->barrier_done = false;
 	of_barrier_reply_write(session_begin(c), &out);
 	session_end_now(c);
 	session_conn_resume(c, SESSION_PAUSE_BARRIER);
+}
+
+void session_barrier_busy(struct session_switch *sw, bool busy)
+{
+	struct session_conn *c, *next;
+
+	for (c = LIST_FIRST(&sw->conns); c; c = next) {
+		next = LIST_NEXT(c, link);
+		if (busy)
+			c->behind |= c->pool.under_way != 0;
+		else
+			c->behind = false;
+		session_barrier_check(c);
+	}
 }
 
 // An error means that the data plane is gone: no reply then, for nobody knows what is done. The

@@ -74,6 +74,7 @@ struct session_conn {
 	struct session_share *share; // of its switch
 	struct dpc_dump *dump;       // of rules, under way; NULL: none
 	uint32_t barrier_xid;
+	bool behind;       // what it has asked for is not all done, though answered (barrier.h)
 	bool barrier_done; // by the data plane; replies before it may still be due
 	struct event *probe;
 	uint64_t probe_seen; // messages received when the timer fired last

@@ -7,6 +7,7 @@
 
 #include "mem.h"
 #include "session/async.h"
+#include "session/barrier.h"
 #include "session/conn.h"
 #include "session/endpoint.h"
 #include "session/flow.h"
@@ -45,6 +46,11 @@ static void on_table_status(void *arg, weft_tenant_id tenant, const struct weft_
 	session_table_status(arg, table);
 }
 
+static void on_busy(void *arg, weft_tenant_id tenant, bool busy)
+{
+	session_barrier_busy(arg, busy);
+}
+
 static void on_unblocked(void *arg)
 {
 	struct session_switch *sw = arg;
@@ -61,6 +67,7 @@ static const struct dpc_listener_ops listener_ops = {
 	.table_status = on_table_status,
 	.flow_changed = on_flow_changed,
 	.punt = on_punt,
+	.busy = on_busy,
 };
 
 static void tell(struct session_switch *sw, bool any)

@@ -377,6 +377,12 @@ static void dp_dump_piece(struct dp_dump *job)
 	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
 }
 
+// Rules are about to come or go.
+static bool dp_dump_stands_still(const struct dp_dump *job)
+{
+	return job->of && (job->of->stage || ft_aftermath_awaited(job->of->sw));
+}
+
 bool dp_ipc_dump_run(struct dp *dp)
 {
 	struct dp_dump *last = TAILQ_LAST(&dp_dump_jobs, dp_dump_list), *job, *next;
@@ -385,7 +391,7 @@ bool dp_ipc_dump_run(struct dp *dp)
 
 	for (job = TAILQ_FIRST(&dp_dump_jobs); job; job = next) {
 		next = job == last ? NULL : TAILQ_NEXT(job, link);
-		if (job->credit <= 0 || (job->of && job->of->stage))
+		if (job->credit <= 0 || dp_dump_stands_still(job))
 			continue;
 		if (dp_ipc_pending(dp->ipc) > DP_IPC_OUT_SOFT / 4)
 			return true;

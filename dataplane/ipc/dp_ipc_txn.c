@@ -343,6 +343,16 @@ static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
 	return false;
 }
 
+// Packets meet all of it or nothing. True: there is more.
+static bool dp_txn_complete_some(struct dp_txn *x, uint64_t until)
+{
+	for (struct dp_tenant *t = x->tenants; t; t = t->txn_next)
+		while (ft_txn_complete_some(t->sw))
+			if (dp_now_ns() >= until)
+				return true;
+	return false;
+}
+
 enum weft_error dp_txn_begin(struct dp_txn *x, const struct weft_ipc_begin *b)
 {
 	if (x->open)
@@ -381,6 +391,8 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 	if (!x->failed) {
 		// The VTEPs first: rules may name those that have just come.
 		if (!x->finished && !x->waited && dp_tenants_refresh_some(x->dp, until))
+			return true;
+		if (x->atomic && dp_txn_complete_some(x, until))
 			return true;
 		dp_txn_switches(x, ft_txn_commit);
 		if (dp_txn_finish_some(x, until))

@@ -16,6 +16,7 @@
 
 enum dp_stage_state {
 	DP_STAGE_OPEN,
+	DP_STAGE_COMPLETING,
 	DP_STAGE_UNDOING,
 	DP_STAGE_UNDONE,
 	DP_STAGE_PUBLISHED,
@@ -267,6 +268,9 @@ static void dp_stage_mod_ports(struct dp *dp, struct dp_stage *s)
 
 static void dp_stage_commit(struct dp *dp, struct dp_stage *s)
 {
+	s->state = DP_STAGE_COMPLETING;
+	if (ft_txn_complete_some(s->t->sw))
+		return;
 	s->error = dp_stage_recheck(dp, s);
 	if (s->error) {
 		s->state = DP_STAGE_UNDOING;
@@ -297,6 +301,10 @@ static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 {
 	if (s->slow)
 		return dp_stage_more_slow(dp, s);
+	if (s->state == DP_STAGE_COMPLETING) {
+		dp_stage_commit(dp, s);
+		return true;
+	}
 	if (s->state == DP_STAGE_UNDOING && ft_txn_abort_some(s->t->sw, DP_STAGE_UNDO))
 		return true;
 	if (s->state == DP_STAGE_UNDOING)

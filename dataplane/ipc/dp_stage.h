@@ -5,13 +5,14 @@
 // A bundle of a hundred thousand rules arrives in pieces between which other tenants are served.
 // Its operations are staged in the flow tables, where no worker sees them, and published by one
 // store. What could take long is done in steps of some hundred microseconds, one a turn of the
-// control loop: an operation that is about very many rules, to undo what was staged, if one failed,
-// and to send packets out. An operation that may be about many is sent with WEFT_IPC_REPLY, and
-// nothing more of its tenant's until it is answered; the answer has its type, as a dump's. Port
-// configuration has no versions: it is changed right before the store, within the same turn.
+// control loop: an operation that is about very many rules, to stage what goes with those that go
+// (rules that they have learned), to undo what was staged, if one failed, and to send packets out.
+// An operation that may be about many is sent with WEFT_IPC_REPLY, and nothing more of its tenant's
+// until it is answered; the answer has its type, as a dump's. Port configuration has no versions:
+// it is changed right before the store, within the same turn.
 //
-//   open (--slow--> open) --COMMIT--> published --packets out--> answered, gone
-//     |
+//   open (--slow--> open) --COMMIT--> completed step by step
+//     |                                 --> published --packets out--> answered, gone
 //   fails, or ABORT --> undone step by step --COMMIT or ABORT--> answered, gone
 //
 // All on the control thread.

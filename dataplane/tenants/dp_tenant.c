@@ -7,6 +7,7 @@
 #include "dp_log.h"
 #include "edge/dp_provider.h"
 #include "edge/dp_vtep_learn.h"
+#include "tenants/dp_aftermath.h"
 #include "tenants/dp_punt.h"
 #include "ipc/dp_stage.h"
 
@@ -131,6 +132,7 @@ static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 		DP_TENANT_LEAVE(dp->tenants_behind, t, behind_next);
 	if (t->provider)
 		DP_TENANT_LEAVE(dp->providers, t, provider_next);
+	dp_aftermath_forget(dp, t);
 	dp_expiry_forget(dp, t);
 	dp_ipc_dump_forget(t);
 }

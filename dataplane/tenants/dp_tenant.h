@@ -66,6 +66,8 @@ struct dp_tenant {
 	struct dp_bucket vteps_wanted;   // dp_vtep_learn.h
 	uint64_t vteps_round_ns;         // the marks of those learned were looked at
 	bool stale;                      // its VTEP set must be rebuilt: it is in dp->tenants_stale
+	bool unfinished;                 // it is in dp->unfinished
+	bool busy;                       // as the agent was told (dp_aftermath.h)
 	bool behind;                     // it is in dp->tenants_behind
 	bool hidden;                     // removed, but its transaction may yet be undone
 	bool in_txn;                     // its switch has a transaction open: the stream's
@@ -76,7 +78,7 @@ struct dp_tenant {
 	struct dp_tenant *next, **prev;  // prev: what points to it
 	struct dp_tenant *id_next;       // in dp->tenant_by_id
 	struct dp_tenant *network_next;  // in dp->tenant_by_network
-	struct dp_tenant *stale_next, *behind_next, *provider_next;
+	struct dp_tenant *stale_next, *behind_next, *provider_next, *unfinished_next;
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct dp_tenant, punt_rate) <= 64, "one line");
 

@@ -18,13 +18,13 @@ static uint32_t bucket_of(const struct ft_cookies *c, uint8_t table, uint64_t co
 
 static void link_in(struct ft_cookies *c, const struct ft_rule *r)
 {
-	uint32_t b = bucket_of(c, r->table, r->cookie), first = c->bucket[b];
+	uint32_t b = bucket_of(c, r->table, r->cookie), first = c->bucket[b] - 1;
 
 	c->link[r->id].next = first;
 	c->link[r->id].prev = b | FT_BUCKET_TAG;
 	if (first != FT_COOKIES_END)
 		c->link[first].prev = r->id;
-	c->bucket[b] = r->id;
+	c->bucket[b] = r->id + 1;
 }
 
 static void link_out(struct ft_cookies *c, uint32_t id)
@@ -32,17 +32,18 @@ static void link_out(struct ft_cookies *c, uint32_t id)
 	uint32_t next = c->link[id].next, prev = c->link[id].prev;
 
 	if (prev & FT_BUCKET_TAG)
-		c->bucket[prev & ~FT_BUCKET_TAG] = next;
+		c->bucket[prev & ~FT_BUCKET_TAG] = next + 1;
 	else
 		c->link[prev].next = next;
 	if (next != FT_COOKIES_END)
 		c->link[next].prev = prev;
 }
 
-// Buckets without any chain: all is to be built again.
+// Buckets without any chain: all is to be built again. Those of very many rules come as zeroed
+// pages that nobody has touched.
 static bool start_over(struct ft_cookies *c, uint32_t buckets)
 {
-	uint32_t *bucket = malloc(buckets * sizeof(*bucket));
+	uint32_t *bucket = calloc(buckets, sizeof(*bucket));
 
 	if (!bucket)
 		return false;
@@ -50,7 +51,6 @@ static bool start_over(struct ft_cookies *c, uint32_t buckets)
 	c->bucket = bucket;
 	c->mask = buckets - 1;
 	c->built = 0;
-	memset(bucket, 0xff, buckets * sizeof(*bucket));
 	return true;
 }
 
@@ -137,7 +137,7 @@ struct ft_rule *ft_cookies_next(
 	const struct ft_switch *sw, uint8_t table, uint64_t cookie, const struct ft_rule *at)
 {
 	const struct ft_cookies *c = &sw->cookies;
-	uint32_t id = at ? c->link[at->id].next : c->bucket[bucket_of(c, table, cookie)];
+	uint32_t id = at ? c->link[at->id].next : c->bucket[bucket_of(c, table, cookie)] - 1;
 
 	for (; id != FT_COOKIES_END; id = c->link[id].next) {
 		struct ft_rule *r = ft_ids_rule(sw, id);

@@ -16,10 +16,10 @@ struct ft_cookies {
 	struct {
 		uint32_t next, prev; // FT_COOKIES_END; prev of a chain's first: its bucket, tagged
 	} * link;                    // by number
-	uint32_t *bucket;
-	uint32_t mask;  // buckets - 1
-	uint32_t room;  // of link; 0: not kept
-	uint32_t built; // numbers below this are in chains, if they have a rule
+	uint32_t *bucket;            // the first number of a chain, plus one; 0: there is none
+	uint32_t mask;               // buckets - 1
+	uint32_t room;               // of link; 0: not kept
+	uint32_t built;              // numbers below this are in chains, if they have a rule
 	uint64_t seed;
 };
 

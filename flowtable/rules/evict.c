@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rule goes when a new one needs its place: OpenFlow 1.5.1, 6.5 (eviction).
+#include "flowtable/rules/aftermath.h"
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
 
 #define FT_EVICT_LOOKS 64u
 #define FT_EVICT_UNIT 20u // of time, 2^20 ns: about a millisecond
 #define FT_EVICT_NEVER (1ull << 47)
+#define FT_EVICT_GROW 2048u // rules looked at in a step
 
 static bool is_evictable(const struct ft_rule *r)
 {
@@ -33,10 +35,22 @@ bool ft_evict_reserve(struct ft_switch *sw, struct ft_table *t)
 
 	if (!ft_table_config(sw, t->number)->eviction)
 		return true;
-	// As in program.c: an abort may bring back what is gone for now.
-	if (h->n == h->room && h->n > 2 * t->rules + 1024 && !sw->txn->removals)
-		ft_heap_sweep(sw, h, is_evictable);
+	sw->untidy |= ft_heap_untidy(h, t->rules);
 	return ft_heap_reserve(h, 64);
+}
+
+bool ft_evict_sweep(struct ft_switch *sw, uint32_t max)
+{
+	bool more = false;
+
+	for (unsigned i = 0; i < WEFT_TABLES && !more; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+		struct ft_heap *h = t ? &t->evictable : NULL;
+
+		if (h && (h->swept || ft_heap_untidy(h, t->rules)))
+			more = ft_heap_sweep(sw, h, is_evictable, max);
+	}
+	return more;
 }
 
 void ft_evict_enter(struct ft_switch *sw, struct ft_table *t, const struct ft_rule *r)
@@ -81,6 +95,8 @@ enum weft_error ft_evict(struct ft_switch *sw, uint8_t table, uint16_t importanc
 		return WEFT_E_TABLE_FULL;
 	if (!ft_txn_reserve(sw->txn, 1))
 		return WEFT_E_NO_MEMORY;
+	while (t->evict_grows)
+		ft_evict_grow(sw); // who can wait has done so (ft_evict_grow_for())
 	r = least(sw, &t->evictable, flags);
 	if (!r)
 		return WEFT_E_TABLE_FULL;
@@ -92,31 +108,81 @@ enum weft_error ft_evict(struct ft_switch *sw, uint8_t table, uint16_t importanc
 	return WEFT_E_NONE;
 }
 
-struct builder {
-	struct ft_switch *sw;
-	struct ft_table *t;
-	bool failed;
-};
+// ---- the heap of a table that has rules already
 
-static bool build(void *arg, struct ft_rule *r)
+bool ft_evict_grows(const struct ft_switch *sw)
 {
-	struct builder *b = arg;
+	return sw->evict.tables;
+}
 
-	if (!ft_life_staged(&r->life))
-		return true;
-	b->failed = !ft_heap_reserve(&b->t->evictable, b->t->rules + 1);
-	if (!b->failed)
-		ft_evict_enter(b->sw, b->t, r);
-	return !b->failed;
+static void grown(struct ft_switch *sw)
+{
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+
+		if (t)
+			t->evict_grows = false;
+	}
+	sw->evict.tables = 0;
+}
+
+void ft_evict_grow(struct ft_switch *sw)
+{
+	unsigned looks = FT_EVICT_GROW;
+
+	for (; sw->evict.tables && sw->evict.next < sw->evict.end && looks; looks--) {
+		const struct ft_rule *r = ft_ids_rule(sw, sw->evict.next++);
+		struct ft_table *t = r ? ft_table_of(sw, r->table) : NULL;
+
+		// What came later has entered by itself.
+		if (t && t->evict_grows && ft_life_staged(&r->life) &&
+			r->life.added <= sw->evict.version &&
+			ft_heap_reserve(&t->evictable, 64)) // else it stays where it is
+			ft_evict_enter(sw, t, r);
+	}
+	if (sw->evict.tables && sw->evict.next >= sw->evict.end)
+		grown(sw);
+}
+
+bool ft_evict_grow_for(struct ft_switch *sw, uint8_t table)
+{
+	struct ft_table *t = ft_table_of(sw, table);
+
+	if (!t || !t->evict_grows || sw->rules < sw->limits.max_rules)
+		return false;
+	ft_evict_grow(sw);
+	return true;
+}
+
+// All tables that are not done yet.
+static void grow_anew(struct ft_switch *sw)
+{
+	for (unsigned i = 0; i < WEFT_TABLES; i++) {
+		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
+
+		if (t && t->evict_grows)
+			t->evictable.n = 0;
+	}
+	sw->evict.next = 0;
+	sw->evict.end = sw->ids.count;
+	sw->evict.version = sw->next_version - 1;
 }
 
 bool ft_evict_rebuild(struct ft_switch *sw, struct ft_table *t)
 {
-	static const struct weft_match all;
-	struct builder b = {.sw = sw, .t = t};
-
 	ft_heap_fini(&t->evictable);
-	if (ft_table_config(sw, t->number)->eviction)
-		ft_table_each_within(t, &all, build, &b);
-	return !b.failed;
+	sw->evict.tables -= t->evict_grows;
+	t->evict_grows = false;
+	if (!ft_table_config(sw, t->number)->eviction || !t->rules)
+		return true;
+	if (!ft_heap_reserve(&t->evictable, t->rules + 1))
+		return false;
+	t->evict_grows = true;
+	sw->evict.tables++;
+	grow_anew(sw);
+	if (sw->evict.end <= FT_EVICT_GROW)
+		ft_evict_grow(sw);
+	else
+		ft_aftermath_came(sw);
+	return true;
 }

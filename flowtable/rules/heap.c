@@ -68,20 +68,38 @@ struct ft_rule *ft_heap_rule(const struct ft_switch *sw, const struct ft_heap_en
 	return r;
 }
 
-void ft_heap_sweep(
-	const struct ft_switch *sw, struct ft_heap *h, bool (*wanted)(const struct ft_rule *))
+bool ft_heap_untidy(const struct ft_heap *h, uint32_t live)
 {
-	uint32_t n = 0;
+	return h->n > 2 * live + 1024 && h->n > h->enough;
+}
 
-	for (uint32_t i = 0; i < h->n; i++) {
-		const struct ft_rule *r = ft_heap_rule(sw, &h->at[i]);
+static void forget(struct ft_heap *h, uint32_t i)
+{
+	h->at[i] = h->at[--h->n];
+	if (i == h->n)
+		return;
+	sift_down(h->at, h->n, i);
+	sift_up(h->at, i);
+}
+
+// What comes meanwhile may move those that were looked at behind those that were not, and the other
+// way round: some are looked at twice, some when the next sweep comes.
+bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h,
+	bool (*wanted)(const struct ft_rule *), uint32_t max)
+{
+	for (; max && h->swept < h->n; max--) {
+		const struct ft_rule *r = ft_heap_rule(sw, &h->at[h->swept]);
 
 		if (r && wanted(r))
-			h->at[n++] = h->at[i];
+			h->swept++;
+		else
+			forget(h, h->swept);
 	}
-	h->n = n;
-	for (uint32_t i = n / 2; i-- > 0;)
-		sift_down(h->at, n, i);
+	if (h->swept < h->n)
+		return true;
+	h->swept = 0;
+	h->enough = h->n < UINT32_MAX / 2 ? 2 * h->n : UINT32_MAX;
+	return false;
 }
 
 void ft_heap_fini(struct ft_heap *h)

@@ -5,7 +5,9 @@
 // An entry is a hint. What it says of its rule was true when it was put in; whoever takes it out
 // looks at the rule, and puts it in again if its number has grown meanwhile. An entry whose rule
 // has gone, or has left its number to another rule, is forgotten. So a rule that is used, modified
-// or removed costs the heap nothing. Writer only.
+// or removed costs the heap nothing. Where most entries are such, they are swept out, some at a
+// time and with no transaction open: one that is aborted brings back what it means. A rule that
+// stays as good as it was needs no second entry when a modify makes it anew. Writer only.
 
 #include "flowtable/rules/rule.h"
 
@@ -18,6 +20,8 @@ struct ft_heap_entry {
 struct ft_heap {
 	struct ft_heap_entry *at; // the least key first
 	uint32_t n, room;
+	uint32_t swept;  // entries of the sweep that is under way; 0: none is
+	uint32_t enough; // entries that are no reason to sweep, as the latest one left many
 };
 
 // Room for one more; at first for `least`. False: no memory.
@@ -27,7 +31,10 @@ void ft_heap_push(struct ft_heap *, const struct ft_rule *, uint64_t key);
 struct ft_heap_entry ft_heap_pop(struct ft_heap *);
 // The rule that the entry means, as staged; NULL: it has gone.
 struct ft_rule *ft_heap_rule(const struct ft_switch *, const struct ft_heap_entry *);
-// Forgets the entries whose rule has gone or is not `wanted`.
-void ft_heap_sweep(
-	const struct ft_switch *, struct ft_heap *, bool (*wanted)(const struct ft_rule *));
+// Should it be swept, if so many of its rules are there?
+bool ft_heap_untidy(const struct ft_heap *, uint32_t live);
+// Looks at `max` entries at most, and forgets those whose rule has gone or is not `wanted`. False:
+// it has gone through all.
+bool ft_heap_sweep(const struct ft_switch *, struct ft_heap *,
+	bool (*wanted)(const struct ft_rule *), uint32_t max);
 void ft_heap_fini(struct ft_heap *);

@@ -17,11 +17,12 @@
 // by an add: it keeps its counters.
 //
 // WEFT_LEARN_DELETE: the rules of the action's table and cookie go with the last rule that learns
-// to there in this way, in the transaction that removes it. `limit`: as many rules with the table
+// to there in this way (learn_orphans.h). `limit`: as many rules with the table
 // and cookie may be there; what is over it is not learned. WEFT_LEARN_WRITE_RESULT: the packet's
 // `result` is 1 if the rule is there or will be, 0 if there was no room or it could not be handed
 // over; how that is known before the writer has seen it, learn_room.h says.
 
+#include "flowtable/rules/learn_orphans.h"
 #include "flowtable/rules/learn_room.h"
 
 #include <stdatomic.h>
@@ -61,14 +62,28 @@ struct ft_learn_owner {
 	struct ft_learn_owner *next;
 	uint64_t cookie;
 	uint32_t rules; // as staged
+	uint32_t went;  // that this transaction removes
 	uint8_t table;
-	bool orphan; // its last rule went in this transaction
+	// What was learned is going (learn_orphans.h).
+	bool going;
+	bool found;       // one, since the search began
+	uint64_t stopped; // version of the transaction in which none was left
+	uint32_t at;      // its number; FT_COOKIES_END: the search begins
+	struct ft_learn_until {
+		uint64_t version; // of the transaction that made it an orphan
+		uint64_t ns;      // when that was
+		uint64_t cause;
+	} until, before; // that transaction: what it was going by already; version 0: it was not
 };
 
 struct ft_learners {
 	_Atomic(struct ft_learn_memory *) memory; // one a worker; NULL: no rule ever learned
 	struct ft_learn_owner *owners;            // few: one a distinct learn action
 	bool orphans;                             // there may be some
+	uint32_t going;                           // owners
+	bool started;                             // one has begun to, in this transaction
+	bool stepped;                             // since ft_aftermath_run() looked
+	bool done;                                // some owners may not be needed any more
 	struct ft_learn_rooms rooms;
 	_Atomic uint64_t dropped; // ft_learn_drop()
 };
@@ -78,6 +93,6 @@ struct ft_learners {
 bool ft_learn_prepare(struct ft_switch *, const struct weft_instructions *);
 // A rule with such a program is staged (1) or no longer (-1).
 void ft_learn_refer(struct ft_switch *, const struct ft_program *, int by);
-// At the end of a transaction: stages the removal of what was learned by rules that have gone.
-void ft_learn_orphans(struct ft_switch *);
+// Because it is to be removed (1), or is not any more (-1).
+void ft_learn_went(struct ft_switch *, const struct ft_program *, int by);
 void ft_learn_fini(struct ft_switch *);

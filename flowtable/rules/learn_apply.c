@@ -159,51 +159,22 @@ void ft_learn_refer(struct ft_switch *sw, const struct ft_program *p, int by)
 		struct ft_learn_owner *o = l->flags & WEFT_LEARN_DELETE ? owner_of(sw, l) : NULL;
 
 		ft_learn_room_refer(sw, l, by);
+		if (o)
+			o->rules += (uint32_t)by;
+	}
+}
+
+void ft_learn_went(struct ft_switch *sw, const struct ft_program *p, int by)
+{
+	FOR_EACH_LEARN(a, &p->instr)
+	{
+		const struct weft_action_learn *l = weft_action_payload(a);
+		struct ft_learn_owner *o = l->flags & WEFT_LEARN_DELETE ? owner_of(sw, l) : NULL;
+
 		if (!o)
 			continue;
-		o->rules += (uint32_t)by;
-		o->orphan = !o->rules;
-		sw->learners.orphans |= o->orphan;
-	}
-}
-
-static bool delete_learned(struct ft_switch *sw, const struct ft_learn_owner *o)
-{
-	struct ft_rule *r = NULL;
-
-	while ((r = ft_cookies_next(sw, o->table, o->cookie, r))) {
-		if (!ft_life_staged(&r->life) || ft_rule_hidden(r))
-			continue;
-		if (!ft_txn_reserve(sw->txn, 1))
-			return false;
-		ft_stage_del(sw, r, WEFT_REMOVED_DELETE);
-	}
-	return true;
-}
-
-// A rule that goes here may have learned in turn: until no more orphans come.
-void ft_learn_orphans(struct ft_switch *sw)
-{
-	struct ft_learn_owner **at = &sw->learners.owners, *o;
-	bool kept = sw->learners.orphans && ft_cookies_keep(sw);
-
-	while (kept && sw->learners.orphans) {
-		sw->learners.orphans = false;
-		for (o = sw->learners.owners; o; o = o->next) {
-			bool mine = o->orphan && !o->rules;
-
-			o->orphan = false;
-			if (mine && !delete_learned(sw, o))
-				return; // with no memory they stay, as rules of nobody
-		}
-	}
-	while (kept && (o = *at)) {
-		if (o->rules) {
-			at = &o->next;
-			continue;
-		}
-		*at = o->next;
-		free(o);
+		o->went += (uint32_t)by;
+		sw->learners.orphans |= !o->rules;
 	}
 }
 

@@ -95,11 +95,18 @@ bool ft_learn_room_make(struct ft_switch *sw, const struct weft_action_learn *l)
 	r->cookie = l->cookie;
 	r->serial = ++all->serial ? all->serial : ++all->serial;
 	// Those that are published: what is staged counts when it is committed.
-	atomic_init(&r->used, staged_rules(sw, r) - (uint32_t)change_of(r, sw->txn));
+	r->staged = change_of(r, sw->txn);
+	atomic_init(&r->used, staged_rules(sw, r) - (uint32_t)r->staged);
 	atomic_init(&r->next, first_of(sw));
 	atomic_store_explicit(&all->first, r, memory_order_release);
 	all->idle = true;
 	return true;
+}
+
+void ft_learn_room_count(struct ft_switch *sw, const struct ft_rule *r, int by)
+{
+	for (struct ft_learn_room *room = first_of(sw); room; room = next_of(room))
+		room->staged += is_in(room, r) ? by : 0;
 }
 
 void ft_learn_room_refer(struct ft_switch *sw, const struct weft_action_learn *l, int by)
@@ -161,10 +168,11 @@ static void let_go(struct ft_switch *sw)
 	sw->learners.rooms.idle = false;
 }
 
-void ft_learn_rooms_committed(struct ft_switch *sw, const struct ft_txn *t)
+void ft_learn_rooms_committed(struct ft_switch *sw)
 {
 	for (struct ft_learn_room *r = first_of(sw); r; r = next_of(r)) {
-		r->delta += change_of(r, t);
+		r->delta += r->staged;
+		r->staged = 0;
 		settle(r);
 	}
 	if (sw->learners.rooms.idle)

@@ -36,7 +36,8 @@ struct ft_learn_room {
 	uint8_t table;
 	// the writer's
 	uint32_t askers; // actions of staged rules
-	int32_t delta;   // what the commit that is under way changes
+	int32_t staged;  // rules that the open transaction adds, less those that it removes
+	int32_t delta;   // places that come to their end
 };
 
 struct ft_learn_rooms {
@@ -63,6 +64,12 @@ bool ft_learn_room_is_full(const struct ft_switch *, const struct ft_learned *);
 struct ft_learned;
 void ft_learn_room_used(struct ft_switch *, const struct ft_learned *);
 void ft_learn_room_settled(struct ft_switch *);
+// A rule is staged (1), or not any more (-1).
+void ft_learn_room_count(struct ft_switch *, const struct ft_rule *, int by);
+static inline bool ft_learn_rooms_any(const struct ft_learn_rooms *all)
+{
+	return atomic_load_explicit(&all->first, memory_order_relaxed);
+}
 // The transaction is published.
-void ft_learn_rooms_committed(struct ft_switch *, const struct ft_txn *);
+void ft_learn_rooms_committed(struct ft_switch *);
 void ft_learn_rooms_fini(struct ft_switch *);

@@ -6,11 +6,15 @@
 //
 // Tables share the tenant's quota of rules, so each is as full as all are.
 //
-// Eviction. A table that evicts keeps its rules in a heap (heap.h), least first, by importance,
-// then remaining lifetime, then the time of the latest packet, as far as its flags say so. An add
-// to a full tenant takes the place of the least rule of its table; with WEFT_EVICT_IMPORTANCE never
-// of a more important one. A step is O(log rules); 64 rules at most are looked at anew because they
-// were used since.
+// Eviction (evict.c). A table that evicts keeps its rules in a heap (heap.h), least first, by
+// importance, then remaining lifetime, then the time of the latest packet, as far as its flags say
+// so. An add to a full tenant takes the place of the least rule of its table; with
+// WEFT_EVICT_IMPORTANCE never of a more important one. A step is O(log rules); 64 rules at most are
+// looked at anew because they were used since.
+//
+// When eviction is turned on, or what counts is changed, the rules that are there enter step by
+// step (aftermath.h), and a barrier waits for that. So does an add to a full tenant that comes
+// before.
 //
 // Vacancy. Told at the commit that crosses a threshold: down below vacancy_down, then, and only
 // then, up above vacancy_up, and so on.
@@ -37,8 +41,16 @@ void ft_evict_enter(struct ft_switch *, struct ft_table *, const struct ft_rule 
 void ft_evict_reenter(struct ft_switch *, struct ft_table *, const struct ft_rule *);
 // Stages the removal of one rule, so that one of this importance can come. TABLE_FULL: none may go.
 enum weft_error ft_evict(struct ft_switch *, uint8_t table, uint16_t importance);
-// The heap of all rules that the table has. False: no memory.
+// The heap of all rules that the table has, for what it is set to now. It grows in steps, and the
+// first are done. False: no memory.
 bool ft_evict_rebuild(struct ft_switch *, struct ft_table *);
+bool ft_evict_grows(const struct ft_switch *);
+void ft_evict_grow(struct ft_switch *);
+// Before an add to the table. True: it may have to evict, and waits for a heap that grows, which
+// has made a step.
+bool ft_evict_grow_for(struct ft_switch *, uint8_t table);
+// Some of a sweep, if one is due (heap.h). True: there is more.
+bool ft_evict_sweep(struct ft_switch *, uint32_t max);
 
 // After a commit, or when the quota has changed: tells of tables that crossed a threshold.
 void ft_vacancy_check(struct ft_switch *);

@@ -247,29 +247,20 @@ bool ft_settle(struct ft_switch *sw)
 	return did;
 }
 
-static bool free_each(void *arg, struct ft_rule *r)
+bool ft_rules_bury(struct ft_switch *sw, uint32_t max)
 {
-	struct ft_rule **list = arg;
+	for (; max && sw->buried < sw->ids.count; max--, sw->buried++) {
+		struct ft_rule *r = ft_ids_rule(sw, sw->buried);
 
-	atomic_store_explicit(&r->life.removed, (uintptr_t)*list, memory_order_relaxed);
-	*list = r;
-	return true;
+		if (r)
+			ft_rule_free(sw, r);
+	}
+	return sw->buried < sw->ids.count;
 }
 
-// No worker is left: the rules are strung together by a field that nobody needs any more.
-static void table_free(struct ft_switch *sw, struct ft_table *t)
+// Its rules have gone.
+static void table_free(struct ft_table *t)
 {
-	static const struct weft_match all;
-	struct ft_rule *list = NULL;
-
-	ft_table_each_within(t, &all, free_each, &list);
-	while (list) {
-		struct ft_rule *r = list;
-
-		list = (struct ft_rule *)(uintptr_t)atomic_load_explicit(
-			&r->life.removed, memory_order_relaxed);
-		ft_rule_free(sw, r);
-	}
 	ft_classifier_fini(&t->classifier);
 	if (soft_of(t))
 		ft_classifier_fini(soft_of(t));
@@ -284,7 +275,7 @@ void ft_tables_fini(struct ft_switch *sw)
 		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
 
 		if (t)
-			table_free(sw, t);
+			table_free(t);
 	}
 	free(atomic_load_explicit(&sw->more_tables, memory_order_relaxed));
 }
@@ -295,6 +286,8 @@ static void rule_counted(struct ft_switch *sw, const struct ft_rule *r, int by)
 {
 	sw->rules += (uint32_t)by;
 	ft_table_of(sw, r->table)->rules += (uint32_t)by;
+	if (ft_learn_rooms_any(&sw->learners.rooms))
+		ft_learn_room_count(sw, r, by);
 	if (ft_rule_times_out(r))
 		sw->timers.live += (uint32_t)by;
 }
@@ -340,10 +333,24 @@ static struct ft_rule *rule_prepare(struct ft_switch *sw, const struct ft_rule_s
 	return r;
 }
 
+// Whether what the heaps have of the predecessor holds for the rule: its number, its time, and what
+// they ask for are the same.
+static bool heaps_have(const struct ft_rule *old, const struct ft_rule *r)
+{
+	const struct ft_program *p = r->program;
+
+	return old && old->created_ns == r->created_ns &&
+	       old->program->idle_timeout == p->idle_timeout &&
+	       old->program->hard_timeout == p->hard_timeout &&
+	       old->program->importance == p->importance &&
+	       ft_rule_hidden(old) == ft_rule_hidden(r);
+}
+
 struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *spec)
 {
 	struct ft_rule *r = rule_prepare(sw, spec);
 	struct ft_table *t = ft_table_of(sw, spec->table);
+	bool had;
 
 	if (!r) {
 		ft_program_put(sw, spec->program);
@@ -360,11 +367,13 @@ struct ft_rule *ft_stage_add(struct ft_switch *sw, const struct ft_rule_spec *sp
 	ft_relevance_grow(sw, r->shape);
 	table_dirty(sw, t);
 	rule_counted(sw, r, 1);
-	if (ft_rule_times_out(r))
+	had = heaps_have(spec->predecessor, r);
+	if (ft_rule_times_out(r) && !had)
 		ft_timers_add(sw, r, ft_rule_due_ns(sw, r, 0));
 	if (r->program->triggers)
 		ft_triggers_add(sw, r);
-	ft_evict_enter(sw, t, r);
+	if (!had || t->evict_grows)
+		ft_evict_enter(sw, t, r);
 	ft_txn_log(sw->txn, FT_OP_RULE_ADD, r, 0);
 	return r;
 }
@@ -379,6 +388,8 @@ void ft_stage_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
 	ft_classifier_removes(part_of(sw, r));
 	atomic_store_explicit(&r->life.removed, sw->txn->version, memory_order_relaxed);
 	ft_program_leave(sw, r);
+	if (r->program->learns)
+		ft_learn_went(sw, r->program, 1);
 	rule_counted(sw, r, -1);
 	ft_txn_log(sw->txn, FT_OP_RULE_DEL, r, reason);
 }
@@ -391,14 +402,17 @@ void ft_rule_undo_add(struct ft_switch *sw, struct ft_rule *r)
 	atomic_store_explicit(&r->life.removed, 0, memory_order_relaxed);
 }
 
-void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r)
+void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
 {
 	atomic_store_explicit(&r->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
 	ft_classifier_keeps(part_of(sw, r));
 	ft_ids_own(sw, r);
 	ft_program_rejoin(sw, r);
+	if (r->program->learns)
+		ft_learn_went(sw, r->program, -1);
 	rule_counted(sw, r, 1);
-	ft_evict_reenter(sw, ft_table_of(sw, r->table), r);
+	if (reason == WEFT_REMOVED_EVICTION || ft_table_of(sw, r->table)->evict_grows)
+		ft_evict_reenter(sw, ft_table_of(sw, r->table), r); // else it is in there still
 }
 
 void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)

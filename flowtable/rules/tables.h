@@ -19,6 +19,7 @@ struct ft_table {
 	uint8_t number;
 	uint32_t rules;           // as staged
 	struct ft_heap evictable; // if the table evicts: its rules
+	bool evict_grows;         // not all of them are in it yet
 };
 
 // NULL: no rule was ever in it.
@@ -44,7 +45,10 @@ bool ft_table_each_overlap(const struct ft_table *, const struct weft_match *, u
 	ft_rule_fn *, void *arg);
 // Publishes the classifiers of tables whose rules were linked or unlinked.
 void ft_tables_publish(struct ft_switch *);
-void ft_tables_fini(struct ft_switch *);
+// No worker is left, and nothing waits to be freed: frees `max` rules, those that the tables still
+// have. True: there are more.
+bool ft_rules_bury(struct ft_switch *, uint32_t max);
+void ft_tables_fini(struct ft_switch *); // when there are none
 
 struct ft_rule_spec {
 	const struct weft_match *match;
@@ -67,7 +71,8 @@ bool ft_stage_del_users(struct ft_switch *, enum ft_users, uint32_t id);
 
 // For txn.c.
 void ft_rule_undo_add(struct ft_switch *, struct ft_rule *);
-void ft_rule_undo_del(struct ft_switch *, struct ft_rule *);
+// `reason`: why it was to go.
+void ft_rule_undo_del(struct ft_switch *, struct ft_rule *, uint8_t reason);
 void ft_rule_unlink(struct ft_switch *, struct ft_rule *);
 void ft_rule_free(struct ft_switch *, struct ft_rule *);
 // Tells env.removed that it went at now_ns.

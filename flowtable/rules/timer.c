@@ -24,10 +24,16 @@ bool ft_timers_reserve(struct ft_switch *sw)
 {
 	struct ft_timers *t = &sw->timers;
 
-	// As in program.c: an abort may bring back what is gone for now.
-	if (t->heap.n == t->heap.room && t->heap.n > 2 * t->live + 1024 && !sw->txn->removals)
-		ft_heap_sweep(sw, &t->heap, ft_rule_times_out);
+	sw->untidy |= ft_heap_untidy(&t->heap, t->live);
 	return ft_heap_reserve(&t->heap, 64);
+}
+
+bool ft_timers_sweep(struct ft_switch *sw, uint32_t max)
+{
+	struct ft_heap *h = &sw->timers.heap;
+
+	return (h->swept || ft_heap_untidy(h, sw->timers.live)) &&
+	       ft_heap_sweep(sw, h, ft_rule_times_out, max);
 }
 
 void ft_timers_add(struct ft_switch *sw, const struct ft_rule *r, uint64_t due_ns)

@@ -24,6 +24,8 @@ uint64_t ft_rule_since_ns(const struct ft_switch *, const struct ft_rule *);
 
 // Room for one more. False: no memory.
 bool ft_timers_reserve(struct ft_switch *);
+// Some of a sweep, if one is due (heap.h). True: there is more.
+bool ft_timers_sweep(struct ft_switch *, uint32_t max);
 void ft_timers_add(struct ft_switch *, const struct ft_rule *, uint64_t due_ns);
 // Whether ft_timers_pop() has one that is due.
 bool ft_timers_due(const struct ft_switch *, uint64_t now_ns);

@@ -22,6 +22,13 @@
 // answer to COMMIT means: published; every packet received from now on meets the new state. The
 // order of messages is the order of effects. A dump sees everything before it, committed.
 //
+// What follows. Rules that go may take with them a hundred thousand that they have learned, and a
+// table that is to evict from now on may have as many to put in order. Of what takes long the rest
+// is done after COMMIT, in steps between which everybody else is served: SWITCH_BUSY says so before
+// the COMMIT is answered that left it, and once more when all of it is done, of that switch. It is
+// not lost. Dumps of the switch's rules stand still meanwhile. Of an atomic transaction all rules
+// go with COMMIT.
+//
 // Staged transactions. A bundle of OpenFlow may have a hundred thousand operations, and nobody else
 // shall wait for them. So each tenant's switch may have a transaction beside the stream's: messages
 // with WEFT_IPC_STAGED belong to the one of hdr.tenant, and whatever other tenants ask for may come
@@ -55,7 +62,7 @@
 #include <weft/ipc_port.h>
 #include <weft/ipc_status.h>
 
-#define WEFT_IPC_VERSION 12u
+#define WEFT_IPC_VERSION 13u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -147,6 +154,7 @@ static_assert(sizeof(struct weft_ipc_hdr) == 16, "travels");
 	X(VTEP_WANTED, 85, weft_ipc_vtep)      /* a packet names it, or comes from it: VTEP_ADD */ \
 	X(VTEP_IDLE, 86, weft_ipc_vtep)        /* of these, unused for its age: VTEP_DEL */        \
 	X(FLOW_TRIGGERED, 87, weft_flow_stats) /* a threshold; match, instructions */              \
+	X(SWITCH_BUSY, 88, weft_ipc_switch_busy) /* with what it was asked for, or no more */      \
 	/* the punt socket */                                                                      \
 	X(PUNT, 96, weft_ipc_punt) /* the frame's first bytes, padding; weft_ipc_punt_more */
 

@@ -34,13 +34,20 @@ struct weft_ipc_cause {
 struct weft_ipc_flow_change {
 	uint64_t monitors; // bit n: slot n
 	uint64_t cause;
-	uint64_t version;  // of the transaction
-	uint64_t time_ns;  // when it was committed, CLOCK_MONOTONIC
-	uint32_t kind;     // enum weft_change
+	uint64_t version; // of the transaction
+	uint64_t time_ns; // when it was committed, CLOCK_MONOTONIC
+	uint32_t kind;    // enum weft_change
 	uint32_t pad;
 	struct weft_flow_stats stats;
 };
 static_assert(sizeof(struct weft_ipc_flow_change) == 40 + 56, "travels");
+
+// Something is left to be done of what was committed; 0: nothing is any more (weft/ipc.h).
+struct weft_ipc_switch_busy {
+	uint32_t busy;
+	uint32_t pad;
+};
+static_assert(sizeof(struct weft_ipc_switch_busy) == 8, "travels");
 
 struct weft_ipc_packet_out {
 	uint32_t in_port;
@@ -62,7 +69,7 @@ static_assert(sizeof(struct weft_ipc_resume) == 16, "travels");
 struct weft_ipc_punt {
 	uint64_t cookie;
 	uint32_t total_len;
-	uint32_t data_len;  // bytes of the frame that follow
+	uint32_t data_len; // bytes of the frame that follow
 	uint32_t in_port;
 	uint32_t in_phy_port;
 	uint64_t metadata;  // network order
@@ -70,10 +77,11 @@ struct weft_ipc_punt {
 	uint32_t tun_src;   // network order
 	uint32_t tun_dst;
 	uint8_t table;
-	uint8_t reason;     // enum weft_packet_in_reason
-	uint16_t max_len;   // that the action asked for; the agent cuts to it
+	uint8_t reason;   // enum weft_packet_in_reason
+	uint16_t max_len; // that the action asked for; the agent cuts to it
 	uint16_t controller_id;
-	uint16_t more_len;  // bytes of weft_ipc_punt_more and its tails, behind the padded frame; 0: none
+	uint16_t more_len; // bytes of weft_ipc_punt_more and its tails, behind the padded frame; 0:
+			   // none
 };
 static_assert(sizeof(struct weft_ipc_punt) == 56, "travels");
 
@@ -111,5 +119,5 @@ static inline const void *weft_ipc_punt_continuation(const struct weft_ipc_punt_
 static inline size_t weft_ipc_punt_more_bytes(const struct weft_ipc_punt_more *m)
 {
 	return sizeof(*m) + 8u * (unsigned)__builtin_popcountll(m->map) +
-		(m->userdata_len + 7u) / 8 * 8 + m->continuation_len;
+	       (m->userdata_len + 7u) / 8 * 8 + m->continuation_len;
 }

@@ -232,6 +232,30 @@ def test_others_are_served_while_many_rules_change(shared, what):
     dp.tenant_del(2)
 
 
+def test_what_follows_a_commit_is_told_and_delays_nobody(shared):
+    """Of 20,000 rules 2,048 a turn enter the heap of a table that begins to evict. The agent is told so before
+    COMMIT is answered, and when it is done; dumps of the rules wait, others do not."""
+    dp = shared.dp
+    fill(dp, 20000)
+    dp.events.clear()
+    dp.xid += 10
+    begin, commit, dump, echo = range(dp.xid - 9, dp.xid - 5)
+    dp.sock.sendall(messages(
+        ('BEGIN', 0, begin, 0, bytes(8)),
+        ('TABLE_MOD', 0, 0, 1, struct.pack('=8B', 9, 1, 2, 0, 0, 0, 0, 0)),
+        ('COMMIT', 0, commit, 0, b''),
+        ('DUMP_AGGREGATE', 0, dump, 1, weftipc.FLOW_FILTER.pack(table=255, out_port=0xffffffff, out_group=0xffffffff)
+         + weftipc.FLOW_TAIL.pack()),
+        ('ECHO', 0, echo, 0, b'')))
+    order = []
+    while len(order) < 6:
+        hdr, body = dp.receive()
+        order.append((weftipc.TYPE_NAMES[hdr['type']], hdr['xid'], body[:1] if hdr['xid'] == 0 else b''))
+    assert order == [('SWITCH_BUSY', 0, b'\1'), ('RESULT', commit, b''), ('ECHO', echo, b''),
+                     ('SWITCH_BUSY', 0, b'\0'), ('DUMP_AGGREGATE', dump, b''), ('DUMP_AGGREGATE', dump, b'')]
+    dp.flow_del(1, table=9)
+
+
 def test_a_change_of_many_rules_can_be_given_up(shared):
     dp = shared.dp
     fill(dp, 20000)
