@@ -362,9 +362,10 @@ struct ft_learned {
 	uint32_t size;  // of all of it, bytes; a multiple of 8
 	uint32_t room;  // where a place was taken for it (learn_room.h); 0: none was
 	uint32_t pad;
+	uint64_t print; // by which that place's room knows it; 0: nobody asked
 	uint64_t bytes[];
 };
-static_assert(sizeof(struct ft_learned) == 72, "travels between threads");
+static_assert(sizeof(struct ft_learned) == 80, "travels between threads");
 
 // Somebody who listens to a multicast group.
 struct ft_listener {

@@ -194,18 +194,22 @@ static bool hand_over(struct ft_burst *b, struct ft_learned *learned,
 		m += b->worker;
 	if (m && is_fresh(b, m, print, slot))
 		return true;
-	there = weft_learn_asks(l) && is_there(b, learned, d);
+	learned->print = weft_learn_asks(l) ? print | 4 : 0; // not 0
+	there = learned->print &&
+		(is_there(b, learned, d) || ft_learn_room_knows(b->sw, l, learned->print));
 	if (!b->sink->learn_rule)
 		return there;
-	if (weft_learn_asks(l) && !there) {
-		learned->room = ft_learn_room_take(b->sw, l);
+	if (learned->print && !there) {
+		learned->room = ft_learn_room_take(b->sw, l, learned->print);
 		if (!learned->room)
 			return false;
 	}
 	if (!b->sink->learn_rule(b->sink, learned)) { // lost: the next packet tries again
-		ft_learn_room_give_back(b->sw, l, learned->room);
+		ft_learn_room_give_back(b->sw, l, learned->room, learned->print);
 		return there;
 	}
+	if (learned->room)
+		ft_learn_room_handed(b->sw, l, learned->print);
 	if (!m)
 		return true;
 	m->slot[slot].print = print;

@@ -260,6 +260,7 @@ enum weft_error ft_learn_apply(struct ft_switch *sw, const struct ft_learned *l)
 	ft_learn_room_used(sw, l);
 	error = learn(sw, l);
 	ft_learn_room_settled(sw); // if it was not committed
+	ft_learn_room_answer(sw, l, !error);
 	return error;
 }
 
@@ -268,4 +269,5 @@ void ft_learn_drop(struct ft_switch *sw, const struct ft_learned *l)
 	atomic_fetch_add_explicit(&sw->learners.dropped, 1, memory_order_relaxed);
 	ft_learn_room_used(sw, l);
 	ft_learn_room_settled(sw);
+	ft_learn_room_answer(sw, l, false);
 }

@@ -25,27 +25,130 @@ static struct ft_learn_room *room_of(const struct ft_switch *sw, uint8_t table, 
 	return r;
 }
 
+// ---- prints
+
+enum {
+	NOWHERE,
+	TRIED,  // somebody has a place, and is about to hand it over
+	ON_WAY, // and has done so
+	THERE,
+	STATES = 3, // the bits
+};
+
+static uint64_t key_of(uint64_t print)
+{
+	return (print | STATES) ^ STATES;
+}
+
+static _Atomic uint64_t *window(const struct ft_learn_room *r, uint64_t print)
+{
+	return (_Atomic uint64_t *)(uintptr_t)&r->asked[print >> 32 & (FT_LEARN_ASKED - 1)];
+}
+
+static uint64_t look(const _Atomic uint64_t *at)
+{
+	return atomic_load_explicit(at, memory_order_acquire);
+}
+
+// Puts `now` in the place of `was`, unless that has changed.
+static bool put(_Atomic uint64_t *at, uint64_t was, uint64_t now)
+{
+	return atomic_compare_exchange_strong_explicit(
+		at, &was, now, memory_order_acq_rel, memory_order_relaxed);
+}
+
+// In a place that is empty, else in one of what is there; nowhere, if all eight are on their way.
+static void note(struct ft_learn_room *r, uint64_t print, unsigned state)
+{
+	_Atomic uint64_t *at = window(r, print);
+
+	for (unsigned there = 0; there < 2; there++)
+		for (unsigned i = 0; i < FT_LEARN_WINDOW; i++) {
+			uint64_t was = look(&at[i]);
+
+			if (was ? there && (was & STATES) == THERE : true)
+				if (put(&at[i], was, key_of(print) | state))
+					return;
+		}
+}
+
+// What is noted of it in the state `was` (STATES: any) is in another one now. False: nothing is.
+static bool turn(struct ft_learn_room *r, uint64_t print, unsigned was, unsigned now)
+{
+	_Atomic uint64_t *at = window(r, print);
+	bool any = false;
+
+	for (unsigned i = 0; i < FT_LEARN_WINDOW; i++) {
+		uint64_t v = look(&at[i]);
+
+		while (v && key_of(v) == key_of(print) && (was == STATES || (v & STATES) == was)) {
+			any |= put(&at[i], v, now ? key_of(print) | now : 0);
+			if ((v = look(&at[i])) == (key_of(print) | now))
+				break;
+		}
+	}
+	return any;
+}
+
+static void forget_all_there(struct ft_learn_room *r)
+{
+	for (unsigned i = 0; i < FT_LEARN_ASKED + FT_LEARN_WINDOW; i++) {
+		uint64_t v = look(&r->asked[i]);
+
+		if ((v & STATES) == THERE)
+			put(&r->asked[i], v, 0);
+	}
+}
+
 // ---- workers
 
-uint32_t ft_learn_room_take(struct ft_switch *sw, const struct weft_action_learn *l)
+bool ft_learn_room_knows(
+	const struct ft_switch *sw, const struct weft_action_learn *l, uint64_t print)
+{
+	const struct ft_learn_room *r = room_of(sw, l->table, l->cookie);
+	const _Atomic uint64_t *at = r ? window(r, print) : NULL;
+
+	for (unsigned i = 0; r && i < FT_LEARN_WINDOW; i++) {
+		uint64_t v = look(&at[i]);
+
+		if (v && key_of(v) == key_of(print) && (v & STATES) != TRIED)
+			return true;
+	}
+	return false;
+}
+
+uint32_t ft_learn_room_take(struct ft_switch *sw, const struct weft_action_learn *l, uint64_t print)
 {
 	struct ft_learn_room *r = room_of(sw, l->table, l->cookie);
 	uint32_t used = r ? atomic_load_explicit(&r->used, memory_order_relaxed) : 0;
 
-	while (r && used < l->limit)
-		if (atomic_compare_exchange_weak_explicit(
+	while (r && used < l->limit) {
+		if (!atomic_compare_exchange_weak_explicit(
 			    &r->used, &used, used + 1, memory_order_relaxed, memory_order_relaxed))
-			return r->serial;
+			continue;
+		note(r, print, TRIED);
+		return r->serial;
+	}
 	return 0;
 }
 
-void ft_learn_room_give_back(
-	struct ft_switch *sw, const struct weft_action_learn *l, uint32_t serial)
+void ft_learn_room_handed(struct ft_switch *sw, const struct weft_action_learn *l, uint64_t print)
 {
 	struct ft_learn_room *r = room_of(sw, l->table, l->cookie);
 
-	if (r && r->serial == serial)
-		atomic_fetch_sub_explicit(&r->used, 1, memory_order_relaxed);
+	if (r)
+		turn(r, print, TRIED, ON_WAY);
+}
+
+void ft_learn_room_give_back(
+	struct ft_switch *sw, const struct weft_action_learn *l, uint32_t serial, uint64_t print)
+{
+	struct ft_learn_room *r = room_of(sw, l->table, l->cookie);
+
+	if (!r || r->serial != serial)
+		return;
+	turn(r, print, TRIED, NOWHERE);
+	atomic_fetch_sub_explicit(&r->used, 1, memory_order_relaxed);
 }
 
 // ---- writer
@@ -105,8 +208,12 @@ bool ft_learn_room_make(struct ft_switch *sw, const struct weft_action_learn *l)
 
 void ft_learn_room_count(struct ft_switch *sw, const struct ft_rule *r, int by)
 {
-	for (struct ft_learn_room *room = first_of(sw); room; room = next_of(room))
-		room->staged += is_in(room, r) ? by : 0;
+	for (struct ft_learn_room *room = first_of(sw); room; room = next_of(room)) {
+		if (!is_in(room, r))
+			continue;
+		room->staged += by;
+		room->went |= by < 0;
+	}
 }
 
 void ft_learn_room_refer(struct ft_switch *sw, const struct weft_action_learn *l, int by)
@@ -147,6 +254,14 @@ void ft_learn_room_settled(struct ft_switch *sw)
 		settle(r);
 }
 
+void ft_learn_room_answer(struct ft_switch *sw, const struct ft_learned *l, bool there)
+{
+	struct ft_learn_room *r = l->print ? room_of(sw, l->mod.table, l->mod.cookie) : NULL;
+
+	if (r && !turn(r, l->print, STATES, there ? THERE : NOWHERE) && there)
+		note(r, l->print, THERE);
+}
+
 static void room_free(struct ft_garbage *g)
 {
 	free(g); // its first member
@@ -173,6 +288,9 @@ void ft_learn_rooms_committed(struct ft_switch *sw)
 	for (struct ft_learn_room *r = first_of(sw); r; r = next_of(r)) {
 		r->delta += r->staged;
 		r->staged = 0;
+		if (r->went)
+			forget_all_there(r);
+		r->went = false;
 		settle(r);
 	}
 	if (sw->learners.rooms.idle)

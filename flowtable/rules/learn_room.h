@@ -11,12 +11,16 @@
 // the rule was there already or was refused. So of all packets of all workers no more than `limit`
 // are ever told that there was room.
 //
-// Who asks again before the writer has answered takes no second place, as each worker remembers
-// what it has handed over. Only two workers that meet the same new flow in the same moment take one
-// each, and the writer gives one back; and so does a worker that asks again when another rule has
-// taken the slot of its memory; and a rule that another of its table hides from the very packets it
-// was made for is taken for a new one each time. All may be told that there is no room while there
-// is; the other way round cannot be.
+// Who asks again takes no second place, whichever worker it is: a room has the prints of rules that
+// were handed over and of those that the writer has found there or added, so that one is known even
+// if another rule of its table hides it from the very packets it was made for. The worker that has
+// a place writes the print before it hands the rule over, and says afterwards that it has; the
+// writer answers by saying that it is there, or by taking the print out. When a rule of the room's
+// goes, all that are there are forgotten, as any of them may be meant. A print that finds no place
+// among eight is not kept, and two workers that meet the same new flow within the same hundred
+// nanoseconds do not see each other's: then there is a second place, until the writer gives it
+// back. Who asks meanwhile for the last one may be told that there is no room while there is; the
+// other way round cannot be.
 //
 // Rooms are few, one for each table and cookie. The writer makes one when the first rule that asks
 // is staged and lets go of it, after a grace period, when the last one has gone.
@@ -27,6 +31,9 @@
 
 struct ft_rule;
 
+#define FT_LEARN_ASKED 1024u // prints
+#define FT_LEARN_WINDOW 8u   // places where one may be
+
 struct ft_learn_room {
 	struct ft_garbage garbage; // first
 	_Atomic(struct ft_learn_room *) next;
@@ -34,7 +41,9 @@ struct ft_learn_room {
 	uint32_t serial;       // of no other room of the switch, and not 0
 	uint64_t cookie;
 	uint8_t table;
+	_Atomic uint64_t asked[FT_LEARN_ASKED + FT_LEARN_WINDOW]; // prints and their states
 	// the writer's
+	bool went;       // rules have, in this transaction
 	uint32_t askers; // actions of staged rules
 	int32_t staged;  // rules that the open transaction adds, less those that it removes
 	int32_t delta;   // places that come to their end
@@ -48,10 +57,15 @@ struct ft_learn_rooms {
 
 // ---- workers
 
+// It is there or on its way: a packet that would learn the same need take no place.
+bool ft_learn_room_knows(
+	const struct ft_switch *, const struct weft_action_learn *, uint64_t print);
 // The room's serial: a place is taken. 0: there is none, or no room any more.
-uint32_t ft_learn_room_take(struct ft_switch *, const struct weft_action_learn *);
-// And what came of it is not handed over.
-void ft_learn_room_give_back(struct ft_switch *, const struct weft_action_learn *, uint32_t serial);
+uint32_t ft_learn_room_take(struct ft_switch *, const struct weft_action_learn *, uint64_t print);
+// And what came of it is handed over, or is not.
+void ft_learn_room_handed(struct ft_switch *, const struct weft_action_learn *, uint64_t print);
+void ft_learn_room_give_back(
+	struct ft_switch *, const struct weft_action_learn *, uint32_t serial, uint64_t print);
 
 // ---- writer
 
@@ -70,6 +84,8 @@ static inline bool ft_learn_rooms_any(const struct ft_learn_rooms *all)
 {
 	return atomic_load_explicit(&all->first, memory_order_relaxed);
 }
+// What a place was taken for is there now, or is not and will not be.
+void ft_learn_room_answer(struct ft_switch *, const struct ft_learned *, bool there);
 // The transaction is published.
 void ft_learn_rooms_committed(struct ft_switch *);
 void ft_learn_rooms_fini(struct ft_switch *);

@@ -100,8 +100,9 @@ static void places_come_back(void **state)
 	t.full = false;
 	assert_int_equal(used(), 0);
 	assert_true(told_room(0, 1));
-	assert_true(told_room(1, 1)); // another worker takes a second place
-	assert_false(told_room(0, 2));
+	assert_true(told_room(1, 1)); // another worker takes no second place
+	assert_int_equal(used(), 1);
+	assert_int_equal(t.asked, 2);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
 	assert_int_equal(used(), 1);
@@ -114,6 +115,81 @@ static void places_come_back(void **state)
 	assert_true(told_room(1, 2));
 	assert_int_equal(ft_learn_apply(t.w->sw, asked(0)), WEFT_E_TABLE_FULL);
 	assert_int_equal(used(), 1);
+}
+
+// As many flows as may be, each met by both workers before the writer has seen any: who forgets
+// what it has asked for, as more is asked than it remembers, is known all the same.
+static void nobody_takes_two_places(void **state)
+{
+	const uint8_t flows = 40;
+	struct learn l = asking(flows);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	for (unsigned round = 0; round < 8; round++)
+		for (uint8_t mac = 1; mac <= flows; mac++) {
+			assert_true(told_room(rng() % 2, mac));
+			if (!asked(t.asked - 1)->room)
+				t.asked--; // once more: of no consequence
+		}
+	assert_int_equal(used(), flows);
+	assert_false(told_room(0, flows + 1));
+	for (unsigned i = 0; i < t.asked; i++)
+		assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
+	assert_int_equal(used(), flows);
+}
+
+// What another rule hides is learned once, and known as long as it is there.
+static void a_hidden_rule_takes_one_place(void **state)
+{
+	static const struct weft_match all;
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, TABLE, 20);
+	struct learn l = asking(1);
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &all, NULL), WEFT_E_NONE);
+	for (unsigned round = 0; round < 10; round++) {
+		t.asked = 0;
+		assert_true(told_room(round % 2, 1));
+		assert_false(told_room(round % 2, 2));
+		assert_int_equal(used(), 1);
+		for (unsigned i = 0; i < t.asked; i++)
+			assert_int_equal(ft_learn_apply(t.w->sw, asked(i)), WEFT_E_NONE);
+		t.w->now += SECOND;
+	}
+	change(WEFT_FLOW_DELETE_STRICT, 1);
+	assert_int_equal(used(), 0);
+	t.asked = 0;
+	assert_true(told_room(0, 2)); // the place of the other one
+	assert_false(told_room(1, 1));
+}
+
+// Prints that find no place are not kept, and each is right all the same.
+static void more_prints_than_places(void **state)
+{
+	struct ft_learn_room *room;
+	struct learn l = asking(1000000);
+	const struct weft_action_learn *a = &l.head;
+
+	assert_int_equal(install_asking(&l, 1), WEFT_E_NONE);
+	room = atomic_load(&t.w->sw->learners.rooms.first);
+	for (uint64_t n = 1; n <= 20; n++) { // all of one window
+		assert_int_equal(ft_learn_room_take(t.w->sw, a, n << 2), room->serial);
+		assert_false(ft_learn_room_knows(t.w->sw, a, n << 2));
+		ft_learn_room_handed(t.w->sw, a, n << 2);
+		assert_true(ft_learn_room_knows(t.w->sw, a, n << 2) == (n <= FT_LEARN_WINDOW));
+	}
+	for (uint64_t n = 1; n <= 20; n++) {
+		struct ft_learned done = {
+			.mod = {.cookie = COOKIE, .table = TABLE}, .print = n << 2};
+
+		ft_learn_room_answer(t.w->sw, &done, n % 2);
+		assert_true(ft_learn_room_knows(t.w->sw, a, n << 2) == n % 2);
+	}
+	assert_int_equal(ft_learn_room_take(t.w->sw, a, 100 << 2), room->serial);
+	ft_learn_room_give_back(t.w->sw, a, room->serial, 100 << 2);
+	assert_false(ft_learn_room_knows(t.w->sw, a, 100 << 2));
+	assert_int_equal(used(), 20);
+	atomic_store(&room->used, 0); // of nobody's
 }
 
 // Rules that were there before, staged and thrown away, or added by who asks nobody.
@@ -256,6 +332,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(places_are_counted_before_there_are_rules),
 		TEST(places_come_back),
+		TEST(nobody_takes_two_places),
+		TEST(a_hidden_rule_takes_one_place),
+		TEST(more_prints_than_places),
 		TEST(all_rules_count),
 		TEST(without_a_limit_there_is_room),
 		TEST(the_result_is_one_bit_that_may_be_written),
