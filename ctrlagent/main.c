@@ -156,6 +156,7 @@ int main(int argc, char **argv)
 	weft_descriptors_raise();
 	struct event_base *base = event_base_new();
 	int status = run(&o, base);
+	event_base_loop(base, EVLOOP_NONBLOCK); // what libevent has put off to free
 	event_base_free(base);
 	libevent_global_shutdown();
 	return status;
