@@ -619,6 +619,7 @@ int main(int argc, char **argv)
 	__atomic_store_n(&dp.stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
 	check_ledger();
+	dp_worker_free(dp.worker[0]);
 	keep_in(argv[1]);
 	return 0;
 }
