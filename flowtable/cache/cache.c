@@ -97,16 +97,19 @@ static void looked(struct ft_cache *c, unsigned n)
 		reconsider_news(&c->news);
 }
 
-// Those of n that have a bit in `which`, by their prints; returns how many are known. `all`, a
-// constant: that is all of them.
+static inline struct ft_print_lines print_lines(const struct ft_cache *c)
+{
+	return (struct ft_print_lines){(const char *)c->line, c->mask};
+}
+
+// Those of n that have a bit in `which`, by their prints, whose lines are on their way; returns how
+// many are known. `all`, a constant: that is all of them.
 static inline __attribute__((always_inline)) unsigned look_up(
 	struct ft_cache *c, unsigned n, bool all, uint64_t which, const struct ft_path *paths[])
 {
 	struct ft_path *path[FT_BURST];
 	unsigned known = 0;
 
-	for (uint64_t left = c->printed; left; left &= left - 1)
-		__builtin_prefetch(line_of(c, &c->print[__builtin_ctzll(left)]));
 	for (unsigned i = 0; i < n; i++) {
 		const struct line *l = line_of(c, &c->print[i]);
 		unsigned way = c->printed >> i & 1 ? find(l, &c->print[i]) : WAYS;
@@ -132,7 +135,7 @@ void ft_cache_lookup(
 {
 	c->traced = c->ways = c->sought = 0;
 	look_at_the_clocks(c, a, n);
-	c->printed = ft_prints(&c->keys, a, c->masks, n, c->print);
+	c->printed = ft_prints(&c->keys, a, c->masks, n, print_lines(c), c->print);
 	c->news.known += look_up(c, n, true, 0, paths);
 	c->news.asked += n;
 	looked(c, n);
@@ -151,7 +154,7 @@ static void print_some(struct ft_cache *c, const struct ft_arrival a[], uint64_t
 		some[n] = a[__builtin_ctzll(left)];
 		masks[n] = c->masks[__builtin_ctzll(left)];
 	} while (n++, left &= left - 1);
-	printed = ft_prints(&c->keys, some, masks, n, print);
+	printed = ft_prints(&c->keys, some, masks, n, print_lines(c), print);
 	c->printed = 0;
 	for (n = 0; which; which &= which - 1, n++) {
 		unsigned i = (unsigned)__builtin_ctzll(which);

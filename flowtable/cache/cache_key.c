@@ -251,7 +251,8 @@ static inline struct ft_print print_of(const struct ft_print_keys *k, const stru
 #endif
 
 uint64_t FT_PRINTS(const struct ft_print_keys *k, const struct ft_arrival a[],
-	const struct ft_masks *const masks[], unsigned n, struct ft_print prints[])
+	const struct ft_masks *const masks[], unsigned n, struct ft_print_lines lines,
+	struct ft_print prints[])
 {
 	uint64_t have = 0;
 
@@ -261,6 +262,7 @@ uint64_t FT_PRINTS(const struct ft_print_keys *k, const struct ft_arrival a[],
 		if (__builtin_expect(kind == FT_FRAME_OTHER, 0))
 			continue;
 		prints[i] = print_of(k, &a[i], masks[i], kind);
+		__builtin_prefetch(lines.line + 64 * (size_t)((uint32_t)prints[i].lo & lines.mask));
 		have |= 1ull << i;
 	}
 	return have;

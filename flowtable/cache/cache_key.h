@@ -40,10 +40,18 @@ struct ft_print_keys {
 
 void ft_print_keys_init(struct ft_print_keys *, uint64_t seed);
 
+// Where prints lead: to the line of number `lo` & mask, which is asked for as soon as it is known
+// which one, so that it comes while the next prints are made.
+struct ft_print_lines {
+	const char *line; // of 64 bytes each
+	uint32_t mask;
+};
+
 // Fills prints[] for those of the n that have one, by the masks of their switches; their bits are
 // returned.
 typedef uint64_t ft_prints_fn(const struct ft_print_keys *, const struct ft_arrival a[],
-	const struct ft_masks *const masks[], unsigned n, struct ft_print prints[]);
+	const struct ft_masks *const masks[], unsigned n, struct ft_print_lines,
+	struct ft_print prints[]);
 
 // The one that this processor does best.
 extern ft_prints_fn *ft_prints;
