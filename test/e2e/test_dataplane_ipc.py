@@ -337,12 +337,15 @@ def test_rules_expire_however_busy_the_agent_is(shared):
 
 def test_a_second_agent_is_told_of_once(shared):
     """It tries again every second, for days."""
+    def told():
+        return shared.process.output().count('a second agent is turned away')
+    before = told()  # perhaps already of this session of the first agent, by another test
     for _ in range(3):
         with socket.socket(socket.AF_UNIX) as second:
             second.connect(shared.dp.sock.getpeername())
             assert second.recv(100) == b''
     assert shared.dp.dump('DUMP_TENANTS', weftipc.TENANT)
-    assert shared.process.output().count('a second agent is turned away') == 1
+    assert told() in (max(before, 1), before + 1)
 
 
 def test_operations_want_a_transaction(shared):

@@ -81,11 +81,13 @@ class Programs(unittest.TestCase):
         def limit():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        # What a sanitizer keeps of what was freed is not the agent's.
+        env = {**os.environ, 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', '') + ':quarantine_size_mb=4'}
         with open(self.path('log'), 'a', encoding='utf-8') as log:
             return subprocess.Popen(
                 [AGENT, '--config', self.config, '--socket', self.path('agent'),
                  '--dataplane-socket', self.path('dp'), '--punt-socket', self.path('punt'),
-                 '--metrics', f'127.0.0.1:{self.port}'], stderr=log, preexec_fn=limit)
+                 '--metrics', f'127.0.0.1:{self.port}'], stderr=log, preexec_fn=limit, env=env)
 
     def wait(self, condition):
         end = time.monotonic() + 10
@@ -253,7 +255,7 @@ class Programs(unittest.TestCase):
 
     def test_who_does_not_read_is_not_served_on(self):
         """His answers would all be the agent's to keep."""
-        vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(4000)]
+        vteps = [f'10.{n // 200}.0.{1 + n % 200}' for n in range(2000)]
         self.write((CONFIG % {'dir': self.dir}).replace('[172.31.255.2]', str(vteps)))
         self.weft('apply')
         self.weft('vtep', 'list')
@@ -261,14 +263,17 @@ class Programs(unittest.TestCase):
         with socket.socket(socket.AF_UNIX) as slow:
             slow.connect(self.path('agent'))
             slow.settimeout(20)
-            slow.sendall(400 * b'{"cmd": ["vtep", "list"]}\n')
+            slow.sendall(200 * b'{"cmd": ["vtep", "list"]}\n')
             self.wait(lambda: self.is_idle() and self.is_idle())
-            self.assertLess(self.resident() - before, 32 << 20)
+            kept = self.resident() - before
             self.assertTrue(self.json('show')['ready'])
             with slow.makefile() as lines:
-                ends = 0
-                while ends < 400:  # none is forgotten
-                    ends += next(lines).startswith('{"status":0')
+                ends, size = 0, 0
+                while ends < 200:  # none is forgotten
+                    line = next(lines)
+                    size += len(line)
+                    ends += line.startswith('{"status":0')
+            self.assertLess(kept, size // 2)
 
     def test_empty_lists_say_so(self):
         for words, said in ((['flow', 'list', 'red'], 'no rules'), (['group', 'list', 'red'], 'no groups'),
