@@ -181,11 +181,12 @@ static void measure_all(struct bench *b, unsigned frames)
 
 int main(int argc, char **argv)
 {
-	struct bench *b = calloc(1, sizeof(*b));
+	struct bench *b;
 
 	help_if_asked(argc, argv, usage);
 	if (argc != 1)
 		wrong_call(usage);
+	b = calloc(1, sizeof(*b));
 	if (!b || posix_memalign((void **)&b->slots, 4096, (size_t)COLD * SLOT)) {
 		fprintf(stderr, "out of memory\n");
 		return 1;
