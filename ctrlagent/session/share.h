@@ -8,8 +8,8 @@
 // rule weighs 1; one that searches a table, as every rule of the tenant may have to be looked at,
 // weighs as many as can be done meanwhile.
 //
-// So much is what the data plane does in half a millisecond, which is what the barrier of another
-// session then waits; and four transactions, so that neither process waits for the other.
+// So much is what the data plane does in a quarter of a millisecond, which is what the barrier of
+// another session then waits; and two transactions, so that neither process waits for the other.
 //
 // It outlives the switch until the last session and its last request are gone: a session that is
 // closed and opened again does not get a second share.
@@ -18,7 +18,7 @@
 
 struct session_switch;
 
-#define SESSION_SHARE 512u // weight that a switch may have under way
+#define SESSION_SHARE 256u // weight that a switch may have under way
 #define SESSION_WEIGHT_SEARCH 128u
 
 struct session_share {

@@ -28,7 +28,7 @@ const struct session_stream_limits session_stream_default_limits = {
 	.in_bytes = 256 * 1024,
 	.out_soft = 1024 * 1024,
 	.out_hard = 64 * 1024 * 1024,
-	.turn_messages = 512,
+	.turn_messages = 128,
 };
 
 enum state {
