@@ -37,7 +37,7 @@ def _kernel():
     """Path of a kernel and of the modules' folder; None: there is none."""
     for image in sorted(glob.glob(os.path.join(ROOT, 'boot/vmlinuz-*')), reverse=True):
         modules = os.path.join(ROOT, 'lib/modules', os.path.basename(image)[len('vmlinuz-'):])
-        if os.path.isdir(modules):
+        if glob.glob(os.path.join(modules, '**/virtio_net.ko'), recursive=True):  # not compressed, for BusyBox's insmod
             return image, modules
     return None
 
@@ -45,7 +45,7 @@ def _kernel():
 def missing():
     """What keeps a guest from being started; '': nothing."""
     if not _kernel():
-        return 'no kernel in /boot, or none under WEFT_GUEST_ROOT'
+        return 'no kernel with plain modules in /boot, or none under WEFT_GUEST_ROOT'
     lacking = [p for p in ('qemu-system-x86_64', 'busybox', 'cpio') if not shutil.which(p)]
     return f'no {" and no ".join(lacking)}' if lacking else ''
 
