@@ -2,7 +2,6 @@
 #include "core/core.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "core/internal.h"
 
@@ -110,12 +109,9 @@ static const struct dpc_listener_ops listener_ops = {
 bool agent_init(
 	struct agent *a, struct event_base *base, const struct agent_options *options, char **error)
 {
-	struct timespec now;
 	const char *why;
 
 	*a = (struct agent){.base = base, .config_path = options->config_path};
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	a->start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	a->config = config_load(options->config_path, error);
 	if (!a->config)
 		return false;

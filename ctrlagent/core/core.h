@@ -42,7 +42,6 @@ struct agent {
 	char *failure;                 // why not, as it was logged, but for missing ports
 	struct waiting_apply *waiting; // for a reconciliation to end; NULL: none
 	bool told_ready;               // in the log
-	uint64_t start_ns;             // CLOCK_MONOTONIC
 };
 
 struct agent_options {

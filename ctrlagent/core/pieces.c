@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pieces.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "mem.h"
+#include "uptime.h"
 
 struct pieces {
 	TAILQ_ENTRY(pieces) link;
@@ -19,14 +18,6 @@ struct pieces {
 
 // The event loop's.
 static TAILQ_HEAD(pieces_list, pieces) under_way = TAILQ_HEAD_INITIALIZER(under_way);
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 // In the loop's next turn: an event that is made active at once would keep it from all others.
 static void next_turn(void)
@@ -49,13 +40,13 @@ static void forget(struct pieces *p)
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct pieces *p = arg;
-	uint64_t until = now_ns() + PIECES_NS;
+	uint64_t until = agent_ns() + PIECES_NS;
 	void (*done)(void *) = p->done;
 	void *of = p->arg;
 
 	while (p->at < p->n) {
 		p->one(p->arg, p->at++);
-		if (now_ns() < until)
+		if (agent_ns() < until)
 			continue;
 		TAILQ_REMOVE(&under_way, p, link);
 		TAILQ_INSERT_TAIL(&under_way, p, link);

@@ -2,15 +2,15 @@
 #include "core/switches.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "text/names.h"
+#include "uptime.h"
 
 #define AGENT_LOG_MODULE "switches"
 #include "log.h"
 
-#define TURN_US 2000u   // that switches are made, changed and removed at once
-#define READY_A_TURN 4u // each of which opens its sockets before the next turn
+#define TURN_NS 2000000u // that switches are made, changed and removed at once
+#define READY_A_TURN 4u  // each of which opens its sockets before the next turn
 
 enum {
 	PORT_ADDED,
@@ -421,14 +421,6 @@ struct switches_round {
 	void *arg;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
 // True: there is more.
 static bool sync_one(struct switches_round *r)
 {
@@ -457,12 +449,12 @@ void switches_round_cancel(struct switches_round *r)
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct switches_round *r = arg;
-	uint64_t until = now_us() + TURN_US;
+	uint64_t until = agent_ns() + TURN_NS;
 	struct switches_round over;
 
 	r->made_ready = 0;
 	while (sync_one(r))
-		if (r->made_ready == READY_A_TURN || now_us() >= until) {
+		if (r->made_ready == READY_A_TURN || agent_ns() >= until) {
 			evtimer_add(r->turn, &(struct timeval){0});
 			return;
 		}

@@ -2,24 +2,16 @@
 #include "session/monitor.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "mem.h"
 #include "session/conn.h"
+#include "uptime.h"
 
 static_assert(WEFT_MONITORS == 64, "slots are bits of sw->monitor_slots");
 
 void session_monitors_init(struct session_monitors *m)
 {
 	LIST_INIT(&m->list);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 // ---- monitors
@@ -136,7 +128,7 @@ static void on_missed(void *arg, weft_tenant_id tenant, const struct dpc_flow *f
 	struct session_conn *c = arg;
 	const struct session_monitor *m = next_to_resume(c);
 	// It was dumped a little earlier: at worst a rule that was modified is told as added.
-	bool added = came_since(&c->monitors, flow, now_ns());
+	bool added = came_since(&c->monitors, flow, agent_ns());
 
 	if (m && m->flags & (added ? OFPFMF_ADD : OFPFMF_MODIFY))
 		session_monitor_send(c, flow, added ? OFPFME_ADDED : OFPFME_MODIFIED,
