@@ -30,8 +30,7 @@ static char *draw(const struct answer *a, const json_t *value)
 	if (!a->columns)
 		return json_dumps(
 			value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
-	return json_array_size(value) ? render_table(value, a->columns)
-				      : agent_format("%s\n", a->empty);
+	return render_table(value, a->columns, a->empty);
 }
 
 // As far as lines go that are short enough together; one line if it is longer.

@@ -153,8 +153,7 @@ static const struct column switch_columns[] = {{"TENANT", "tenant"}, {"DPID", "d
 static char *draw_switches(const json_t *switches)
 {
 	json_t *rows = controller_rows(switches);
-	char *text = json_array_size(rows) ? render_table(rows, switch_columns)
-					   : agent_strdup("no tenants, no switches\n");
+	char *text = render_table(rows, switch_columns, "no tenants, no switches");
 
 	json_decref(rows);
 	return text;
@@ -399,9 +398,9 @@ static void add_table(
 	struct text *t, const char *title, const json_t *rows, const struct column *columns)
 {
 	json_t *sorted = rows_sorted(rows);
-	char *table = json_array_size(sorted) ? render_table(sorted, columns) : NULL;
+	char *table = render_table(sorted, columns, "none");
 
-	text_add(t, "\n%s\n%s", title, table ? table : "none\n");
+	text_add(t, "\n%s\n%s", title, table);
 	free(table);
 	json_decref(sorted);
 }

@@ -80,8 +80,8 @@ static char *draw_ledgers(const json_t *rows)
 	static const struct column reasons[] = {{"TENANT", "tenant"}, {"REASON", "reason"},
 		{"PACKETS", "packets"}, {"MEANING", "text"}, {0}};
 	json_t *found = drop_rows(rows), *drops = rows_sorted(found);
-	char *a = render_table(rows, totals), *b = render_table(drops, reasons);
-	char *text = agent_format("%s\n%s", a, json_array_size(drops) ? b : "no drops\n");
+	char *a = render_table(rows, totals, NULL), *b = render_table(drops, reasons, "no drops");
+	char *text = agent_format("%s\n%s", a, b);
 
 	free(a);
 	free(b);

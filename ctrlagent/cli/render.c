@@ -137,13 +137,15 @@ static void add_column(struct layout *l, const json_t *rows, const struct column
 	l->right[l->count++] = any && numbers;
 }
 
-char *render_table(const json_t *rows, const struct column *columns)
+char *render_table(const json_t *rows, const struct column *columns, const char *empty)
 {
 	struct layout l = {.count = 0};
 	struct text t = {0};
 	size_t i;
 	json_t *row;
 
+	if (empty && !json_array_size(rows))
+		return agent_format("%s\n", empty);
 	for (; columns->title; columns++)
 		add_column(&l, rows, columns);
 	for (unsigned c = 0; c < l.count; c++)

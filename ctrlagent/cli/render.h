@@ -16,4 +16,5 @@ json_t *rows_unfolded(const json_t *rows, const char *key, const char *name);
 
 char *duration_text(double seconds); // 59s, 1m05s, 2h05m or 4d03h; free() it
 
-char *render_table(const json_t *rows, const struct column *columns); // free() it
+// `empty`: what is said instead of a table without rows; NULL: its head. free() it.
+char *render_table(const json_t *rows, const struct column *columns, const char *empty);
