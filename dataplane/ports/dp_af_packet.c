@@ -8,59 +8,57 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+int dp_af_packet_ioctl(const char *ifname, unsigned long what, struct ifreq *ifr)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	return ioctl(fd, what, ifr) ? -errno : 0;
+}
+
+unsigned dp_af_packet_index(const char *ifname)
+{
+	struct ifreq ifr = {0};
+
+	return dp_af_packet_ioctl(ifname, SIOCGIFINDEX, &ifr) ? 0 : (unsigned)ifr.ifr_ifindex;
+}
 
 int dp_af_packet_mtu(const char *ifname)
 {
 	struct ifreq ifr = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+	int rc = dp_af_packet_ioctl(ifname, SIOCGIFMTU, &ifr);
 
-	if (fd < 0)
-		return -errno;
-	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	rc = ioctl(fd, SIOCGIFMTU, &ifr) ? -errno : ifr.ifr_mtu;
-	close(fd);
-	return rc;
+	return rc ? rc : ifr.ifr_mtu;
 }
 
 // IFF_RUNNING follows the carrier by up to a second (the kernel gathers such changes); the driver
 // knows at once.
-static bool dp_af_packet_carrier(int fd, struct ifreq *ifr)
+static bool dp_af_packet_carrier(const char *ifname, bool running)
 {
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
-	bool running = ifr->ifr_flags & IFF_RUNNING;
+	struct ifreq ifr = {.ifr_data = (char *)&link};
 
-	ifr->ifr_data = (char *)&link;
-	return ioctl(fd, SIOCETHTOOL, ifr) == 0 ? link.data : running;
+	return dp_af_packet_ioctl(ifname, SIOCETHTOOL, &ifr) ? running : link.data;
 }
 
 bool dp_af_packet_link(const char *ifname)
 {
 	struct ifreq ifr = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool up;
 
-	if (fd < 0)
-		return false;
-	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) &&
-	     dp_af_packet_carrier(fd, &ifr);
-	close(fd);
-	return up;
+	return dp_af_packet_ioctl(ifname, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) &&
+	       dp_af_packet_carrier(ifname, ifr.ifr_flags & IFF_RUNNING);
 }
 
 uint32_t dp_af_packet_speed(const char *ifname)
 {
 	struct ethtool_cmd link = {.cmd = ETHTOOL_GSET};
 	struct ifreq ifr = {.ifr_data = (char *)&link};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint32_t speed = UINT32_MAX;
 
-	if (fd < 0)
-		return speed;
-	memcpy(ifr.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0)
-		speed = ethtool_cmd_speed(&link);
-	close(fd);
-	return speed;
+	return dp_af_packet_ioctl(ifname, SIOCETHTOOL, &ifr) ? UINT32_MAX
+							     : ethtool_cmd_speed(&link);
 }

@@ -2,6 +2,7 @@
 #include "ports/dp_kdev.h"
 
 #include "offload/dp_train.h"
+#include "ports/dp_af_packet.h"
 #include "ports/dp_klink.h"
 #include "ports/dp_kqueue.h"
 
@@ -26,24 +27,11 @@ struct dp_kdev {
 	struct dp_kqueue queue[];
 };
 
-// By one socket for ever: a thousand ports are asked for each second.
-static int dp_kdev_ioctl(const char *ifname, unsigned long what, struct ifreq *ifr)
-{
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	memcpy(ifr->ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
-	return ioctl(fd, what, ifr) ? -errno : 0;
-}
-
 int dp_kdev_set_mtu(const char *ifname, unsigned mtu)
 {
 	struct ifreq ifr = {.ifr_mtu = (int)mtu};
 
-	return dp_kdev_ioctl(ifname, SIOCSIFMTU, &ifr);
+	return dp_af_packet_ioctl(ifname, SIOCSIFMTU, &ifr);
 }
 
 int dp_kdev_tap_mtu(const char *ifname, unsigned mtu)
@@ -58,27 +46,19 @@ int dp_kdev_tap_mtu(const char *ifname, unsigned mtu)
 int dp_kdev_mac(const char *ifname, struct weft_mac *mac)
 {
 	struct ifreq ifr = {0};
-	int rc = dp_kdev_ioctl(ifname, SIOCGIFHWADDR, &ifr);
+	int rc = dp_af_packet_ioctl(ifname, SIOCGIFHWADDR, &ifr);
 
 	memcpy(mac->b, ifr.ifr_hwaddr.sa_data, sizeof(mac->b));
 	return rc;
 }
 
-// 0: none has this name here.
-static unsigned dp_kdev_index(const char *ifname)
-{
-	struct ifreq ifr = {0};
-
-	return dp_kdev_ioctl(ifname, SIOCGIFINDEX, &ifr) ? 0 : (unsigned)ifr.ifr_ifindex;
-}
-
 static int dp_kdev_up(const char *ifname)
 {
 	struct ifreq ifr = {0};
-	int rc = dp_kdev_ioctl(ifname, SIOCGIFFLAGS, &ifr);
+	int rc = dp_af_packet_ioctl(ifname, SIOCGIFFLAGS, &ifr);
 
 	ifr.ifr_flags |= IFF_UP;
-	return rc ? rc : dp_kdev_ioctl(ifname, SIOCSIFFLAGS, &ifr);
+	return rc ? rc : dp_af_packet_ioctl(ifname, SIOCSIFFLAGS, &ifr);
 }
 
 static int dp_kdev_queue_open(struct dp_kdev *k, const struct dp_kdev_conf *conf)
@@ -111,7 +91,7 @@ struct dp_kdev *dp_kdev_open(const struct dp_kdev_conf *conf)
 		return NULL;
 	memset(k, 0, bytes);
 	k->conf = *conf;
-	k->ifindex = conf->ops ? 0 : dp_kdev_index(conf->ifname);
+	k->ifindex = conf->ops ? 0 : dp_af_packet_index(conf->ifname);
 	k->ops = conf->ops ? conf->ops : conf->kind == DP_KDEV_TAP ? &dp_ktap_ops : &dp_kpacket_ops;
 	k->io.rxq.data = k->io.txq.data = k->queue_of;
 	k->io.rx_pkt_burst = k->ops->rx;
@@ -144,7 +124,7 @@ bool dp_kdev_is_lost(const struct dp_kdev *k)
 		return false;
 	if (k->conf.kind == DP_KDEV_TAP)
 		return dp_kdev_tap_is_lost(k->queue[0].fd);
-	ifindex = dp_kdev_index(k->conf.ifname);
+	ifindex = dp_af_packet_index(k->conf.ifname);
 	return ifindex && ifindex != k->ifindex;
 }
 
@@ -152,7 +132,7 @@ struct dp_kdev *dp_kdev_again(struct dp_kdev *k)
 {
 	struct dp_kdev *now;
 
-	if (k->conf.kind == DP_KDEV_TAP && dp_kdev_index(k->conf.ifname)) {
+	if (k->conf.kind == DP_KDEV_TAP && dp_af_packet_index(k->conf.ifname)) {
 		errno = EEXIST; // and not ours
 		return NULL;
 	}

@@ -24,10 +24,10 @@ void dp_port_dev_attach(const struct dp_port *p);
 // Stops and closes; no worker may touch it any more. The struct stays the caller's.
 void dp_port_dev_close(struct dp_port *p);
 
-// Of a kernel's interface that has got another MTU, as far as frames of it fit a buffer. True: it
-// has, and what depends on it is stale.
 // Whether its interface was gone, and is there again: another one, with a MAC address of its own.
 bool dp_port_dev_follow(struct dp *dp, struct dp_port *p);
+// Of a kernel's interface that has got another MTU, as far as frames of it fit a buffer. True: it
+// has, and what depends on it is stale.
 bool dp_port_dev_follow_mtu(struct dp_port *p, uint32_t max_frame);
 bool dp_port_dev_link(const struct dp_port *p);
 void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint32_t *speed_mbps);

@@ -12,7 +12,6 @@
 #include <rte_jhash.h>
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 
 #define DP_VIRTUAL_MBPS 10000u // as veth says; of a TAP the kernel would say 10
@@ -121,7 +120,7 @@ bool dp_own_link(const struct dp_port *p)
 		return false;
 	// A TAP that was moved into another network namespace works on, but cannot be asked from
 	// here.
-	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !if_nametoindex(p->cfg.device))
+	if (p->cfg.kind == WEFT_PORT_KIND_TAP && !dp_af_packet_index(p->cfg.device))
 		return true;
 	if (p->kdev)
 		return dp_af_packet_link(p->cfg.device);
