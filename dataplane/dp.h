@@ -53,9 +53,8 @@ struct dp {
 	struct dp_tenant *tenants; // list
 	struct dp_tenant *tenant_by_id[DP_TENANT_BUCKETS];
 	struct dp_tenant *tenant_by_network[DP_TENANT_BUCKETS];
-	struct dp_tenant *tenants_stale; // list: those that are
-	struct dp_tenant *unfinished;    // list: their switches have something left to do
-	struct dp_tenant **unfinished_end;
+	struct dp_tenant *tenants_stale;                 // list: those that are
+	TAILQ_HEAD(dp_unfinished, dp_tenant) unfinished; // their switches have something left to do
 	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
 	struct dp_tenant *providers;      // list: those that are
 	bool stale_came;                  // some of them since these were last looked at

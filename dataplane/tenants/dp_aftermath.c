@@ -28,18 +28,13 @@ void dp_aftermath_came(void *ctx, void *sw_ctx, bool awaited)
 	if (t->unfinished)
 		return;
 	t->unfinished = true;
-	t->unfinished_next = NULL;
-	*dp->unfinished_end = t;
-	dp->unfinished_end = &t->unfinished_next;
+	TAILQ_INSERT_TAIL(&dp->unfinished, t, unfinished_link);
 }
 
-static void dp_aftermath_shift(struct dp *dp)
+void dp_aftermath_forget(struct dp *dp, struct dp_tenant *t)
 {
-	struct dp_tenant *t = dp->unfinished;
-
-	dp->unfinished = t->unfinished_next;
-	if (!dp->unfinished)
-		dp->unfinished_end = &dp->unfinished;
+	if (t->unfinished)
+		TAILQ_REMOVE(&dp->unfinished, t, unfinished_link);
 	t->unfinished = false;
 }
 
@@ -48,7 +43,7 @@ static bool dp_aftermath_step(struct dp *dp, struct dp_tenant *t)
 {
 	bool did = ft_aftermath_run(t->sw);
 
-	dp_aftermath_shift(dp);
+	dp_aftermath_forget(dp, t);
 	if (t->busy && !ft_aftermath_awaited(t->sw))
 		dp_aftermath_tell(dp, t, false);
 	if (ft_aftermath_any(t->sw))
@@ -58,30 +53,16 @@ static bool dp_aftermath_step(struct dp *dp, struct dp_tenant *t)
 
 bool dp_aftermath_run(struct dp *dp)
 {
-	struct dp_tenant **end = dp->unfinished_end, *t;
+	struct dp_tenant *last = TAILQ_LAST(&dp->unfinished, dp_unfinished), *t;
 	uint64_t until;
-	bool more = false, last = false;
+	bool more = false;
 
-	if (!dp->unfinished)
+	if (!last)
 		return false;
 	until = dp_now_ns() + DP_STEP_NS;
-	while ((t = dp->unfinished) && !last) {
-		last = end == &t->unfinished_next;
+	do {
+		t = TAILQ_FIRST(&dp->unfinished);
 		more |= dp_aftermath_step(dp, t);
-		if (dp_now_ns() >= until)
-			break;
-	}
+	} while (t != last && dp_now_ns() < until);
 	return more;
-}
-
-void dp_aftermath_forget(struct dp *dp, struct dp_tenant *t)
-{
-	for (struct dp_tenant **at = &dp->unfinished; t->unfinished; at = &(*at)->unfinished_next) {
-		if (*at != t)
-			continue;
-		*at = t->unfinished_next;
-		if (!*at)
-			dp->unfinished_end = at;
-		t->unfinished = false;
-	}
 }

@@ -56,21 +56,19 @@ static void dp_drop_note(struct dp_drops *d, uint32_t tenant, enum weft_drop rea
 	__atomic_store_n(&n->seq, n->seq + 1, __ATOMIC_RELEASE);
 }
 
-void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum weft_drop reason,
-	const struct dp_cause *cause)
-{
-	dp_count(&t->counters[d->thread].drops[reason], 1);
-	if (cause)
-		dp_drop_note(d, t->id, reason, cause, NULL, 1, d->now_ns);
-	rte_pktmbuf_free(m);
-}
-
 void dp_drop_from(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m,
 	enum weft_drop reason, const struct dp_cause *cause, const struct dp_origin *from)
 {
 	dp_count(&t->counters[d->thread].drops[reason], 1);
-	dp_drop_note(d, t->id, reason, cause, from, 1, d->now_ns);
+	if (cause)
+		dp_drop_note(d, t->id, reason, cause, from, 1, d->now_ns);
 	rte_pktmbuf_free(m);
+}
+
+void dp_drop(struct dp_drops *d, struct dp_tenant *t, struct rte_mbuf *m, enum weft_drop reason,
+	const struct dp_cause *cause)
+{
+	dp_drop_from(d, t, m, reason, cause, NULL);
 }
 
 void dp_drop_count(struct dp_drops *d, struct dp_tenant *t, enum weft_drop reason,

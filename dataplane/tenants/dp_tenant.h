@@ -21,6 +21,8 @@
 
 #include "flowtable/flowtable.h"
 
+#include <sys/queue.h>
+
 struct dp;
 struct dp_port;
 struct dp_provider;
@@ -78,7 +80,8 @@ struct dp_tenant {
 	struct dp_tenant *next, **prev;  // prev: what points to it
 	struct dp_tenant *id_next;       // in dp->tenant_by_id
 	struct dp_tenant *network_next;  // in dp->tenant_by_network
-	struct dp_tenant *stale_next, *behind_next, *provider_next, *unfinished_next;
+	struct dp_tenant *stale_next, *behind_next, *provider_next;
+	TAILQ_ENTRY(dp_tenant) unfinished_link;
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct dp_tenant, punt_rate) <= 64, "one line");
 
