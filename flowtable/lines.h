@@ -11,6 +11,13 @@ static inline size_t ft_whole_lines(size_t bytes)
 	return (bytes + 63) & ~(size_t)63;
 }
 
+// What is about to be written.
+static inline void ft_prefetch_lines(const void *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 64)
+		__builtin_prefetch((const char *)at + i, 1);
+}
+
 static inline void *ft_alloc_lines(size_t bytes)
 {
 	size_t size = ft_whole_lines(bytes);

@@ -19,6 +19,7 @@
 #include "tenants/dp_storm.h"
 #include "tenants/dp_suppress.h"
 
+#include "flowtable/lines.h"
 #include "flowtable/packet/extract.h"
 
 #define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
@@ -197,12 +198,8 @@ static void dp_rx_expect(struct dp_worker *w, uint64_t which)
 {
 	if (w->cache)
 		ft_cache_expect(w->cache, which);
-	for (; which; which &= which - 1) {
-		const char *p = (const char *)&w->rx[__builtin_ctzll(which)];
-
-		for (size_t i = 0; i < sizeof(w->rx[0]); i += 64)
-			__builtin_prefetch(p + i, 1);
-	}
+	for (; which; which &= which - 1)
+		ft_prefetch_lines(&w->rx[__builtin_ctzll(which)], sizeof(w->rx[0]));
 }
 
 void dp_rx_enter(struct dp_worker *w)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/cache/cache_own.h"
 #include "flowtable/hash.h"
+#include "flowtable/lines.h"
 #include "flowtable/rules/table.h"
 
 #include <assert.h>
@@ -265,21 +266,15 @@ static bool is_worthy_way(struct ft_cache *c, unsigned i)
 	       (second_sight(&c->way_mark[p->hi >> 48], p) || is_lucky(c, &c->ways_luck));
 }
 
-static inline void ask_for(const void *at, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i += 64)
-		__builtin_prefetch((const char *)at + i, 1);
-}
-
 void ft_cache_expect(struct ft_cache *c, uint64_t which)
 {
 	for (; which; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(which);
 		const struct ft_trace *t = &c->trace[i];
 
-		ask_for(&t->path, sizeof(t->path));
-		ask_for(&t->alike, sizeof(t->alike));
-		ask_for(t->packet, sizeof(*t) - offsetof(struct ft_trace, packet));
+		ft_prefetch_lines(&t->path, sizeof(t->path));
+		ft_prefetch_lines(&t->alike, sizeof(t->alike));
+		ft_prefetch_lines(t->packet, sizeof(*t) - offsetof(struct ft_trace, packet));
 	}
 }
 

@@ -4,6 +4,7 @@
 
 #include "flowtable/cache/gist.h"
 #include "flowtable/classifier/bits_make.h"
+#include "flowtable/classifier/sieve_set.h"
 
 struct ft_gist_making {
 	struct ft_making m;                 // the rules of all its tables, one after the other,
@@ -13,16 +14,11 @@ struct ft_gist_making {
 };
 static_assert(FT_GIST_RULES <= FT_BITS_RULES, "as many as can be made");
 
-// Rules of a part.
-struct ft_gist_set {
-	uint64_t word[FT_GIST_WHOLE / 64];
-};
-
 // Which rows a key has a choice of: of each of the bits that choose, the rules that a key can meet
 // in which it is 0, and 1.
 struct ft_gist_row {
 	unsigned bits;
-	struct ft_gist_set with[FT_GIST_ROW_BITS][2];
+	struct ft_sieved with[FT_GIST_ROW_BITS][2];
 };
 
 // gist_rows.c: sets the part's rows in its head, whose pieces are there, each of so many bits at

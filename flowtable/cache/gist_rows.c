@@ -11,31 +11,21 @@
 #define NO_BIT UINT8_MAX
 
 struct bit {
-	uint8_t half, at;           // of the key; in it
-	uint32_t key;               // of the samples: each one's
-	struct ft_gist_set with[2]; // rules that a key can meet in which it is 0, and 1
+	uint8_t half, at;         // of the key; in it
+	uint32_t key;             // of the samples: each one's
+	struct ft_sieved with[2]; // rules that a key can meet in which it is 0, and 1
 };
 
 struct trial {
 	struct bit bit[BITS];
 	unsigned n;
-	struct ft_gist_set left[SAMPLES]; // slots that come through, up to the one that it is of
+	struct ft_sieved left[SAMPLES]; // slots that come through, up to the one that it is of
 };
 static_assert(SAMPLES == 32 && BITS < NO_BIT, "as they are kept");
 
 // ---- what there is to choose from
 
-// Slots up to and without n.
-static struct ft_gist_set below(uint32_t n)
-{
-	struct ft_gist_set s = {{0}};
-
-	for (uint32_t i = 0; i < n; i++)
-		s.word[i / 64] |= 1ull << i % 64;
-	return s;
-}
-
-static bool has(const struct ft_gist_set *s, uint32_t i)
+static bool has(const struct ft_sieved *s, uint32_t i)
 {
 	return s->word[i / 64] >> i % 64 & 1;
 }
@@ -48,14 +38,14 @@ static void sort_out(
 
 	for (uint64_t left = r->shape->mask[i]; left; left &= left - 1) {
 		unsigned bit = (unsigned)__builtin_ctzll(left);
-		struct ft_gist_set *out;
+		struct ft_sieved *out;
 
 		if (at[bit] == NO_BIT) {
 			at[bit] = (uint8_t)t->n;
 			t->bit[t->n++] = (struct bit){
 				.half = (uint8_t)(2 * r->shape->word[i] + bit / 32),
 				.at = bit % 32,
-				.with = {below(m->n), below(m->n)},
+				.with = {ft_sieved_below(m->n), ft_sieved_below(m->n)},
 			};
 		}
 		out = &t->bit[at[bit]].with[!(r->value[i] >> bit & 1)];
@@ -73,12 +63,6 @@ static void list_bits(struct trial *t, const struct ft_making *m)
 			sort_out(t, at[m->rule[number]->shape->word[i]], m, number, i);
 }
 
-static uint32_t chance(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(*state >> 33);
-}
-
 // With what one rule wants and, where it does not care, what another one wants, or anything.
 static bool sample_of(const struct bit *b, uint32_t of, uint32_t other, bool any)
 {
@@ -94,32 +78,24 @@ static void make_samples(struct trial *t, const struct ft_making *m)
 	uint64_t state = m->n;
 
 	for (uint32_t s = 0; s < SAMPLES; s++) {
-		uint32_t of = s * m->n / SAMPLES, other = chance(&state) % m->n;
+		uint32_t of = s * m->n / SAMPLES, other = ft_sieve_chance(&state) % m->n;
 
 		for (unsigned i = 0; i < t->n; i++)
-			t->bit[i].key |=
-				(uint32_t)sample_of(&t->bit[i], of, other, chance(&state) & 1) << s;
-		t->left[s] = below(of + 1);
+			t->bit[i].key |= (uint32_t)sample_of(
+						 &t->bit[i], of, other, ft_sieve_chance(&state) & 1)
+					 << s;
+		t->left[s] = ft_sieved_below(of + 1);
 	}
 }
 
 // ---- choosing
-
-static unsigned count(const struct ft_gist_set *a, const struct ft_gist_set *b)
-{
-	unsigned n = 0;
-
-	for (unsigned w = 0; w < FT_GIST_WHOLE / 64; w++)
-		n += (unsigned)__builtin_popcountll(a->word[w] & b->word[w]);
-	return n;
-}
 
 static unsigned records(const struct trial *t)
 {
 	unsigned n = 0;
 
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		n += count(&t->left[s], &t->left[s]);
+		n += ft_sieved_count(&t->left[s], &t->left[s]);
 	return n;
 }
 
@@ -129,7 +105,7 @@ static unsigned records_with(const struct trial *t, const struct bit *b)
 	unsigned n = 0;
 
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		n += count(&t->left[s], &b->with[b->key >> s & 1]);
+		n += ft_sieved_count(&t->left[s], &b->with[b->key >> s & 1]);
 	return n;
 }
 
@@ -154,8 +130,7 @@ static const struct bit *best_bit(const struct trial *t, const struct bit *first
 static void take(struct trial *t, const struct bit *b)
 {
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		for (unsigned w = 0; w < FT_GIST_WHOLE / 64; w++)
-			t->left[s].word[w] &= b->with[b->key >> s & 1].word[w];
+		ft_sieved_keep(&t->left[s], &b->with[b->key >> s & 1]);
 }
 
 // Their bits, in which they lie in the half word.
@@ -200,7 +175,7 @@ unsigned ft_gist_rows_choose(struct ft_gist *head, const struct ft_making *part,
 	struct ft_gist_row rows[FT_GIST_ROWS])
 {
 	struct trial t = {.n = 0};
-	struct ft_gist_set left[SAMPLES];
+	struct ft_sieved left[SAMPLES];
 	unsigned n;
 
 	if (part->n <= FT_BITS_DIRECT)

@@ -4,22 +4,18 @@
 // another rule wants, or anything; so what the rules have in common shows. A column is worth its
 // line if it saves a part of a record.
 #include "flowtable/classifier/bits_make.h"
+#include "flowtable/classifier/sieve_set.h"
 
 #define SAMPLES 32u
 #define CANDIDATES (FT_RECORD_PIECES * 4)
-#define WORDS (FT_SIEVE_RULES / 64)
 #define WORTH (SAMPLES / 3) // records, of all samples, that a column must save
-
-struct set {
-	uint64_t word[WORDS];
-};
 
 struct trial {
 	struct ft_column column[CANDIDATES];
-	struct set row[CANDIDATES][16]; // as the sieve would have it
+	struct ft_sieved row[CANDIDATES][16]; // as the sieve would have it
 	uint32_t n;
 	uint16_t key[SAMPLES][FT_KEY_PIECES];
-	struct set left[SAMPLES]; // slots that come through, up to the one that the key is of
+	struct ft_sieved left[SAMPLES]; // slots that come through, up to the one that the key is of
 };
 
 bool ft_sieve_pieces(struct ft_bits *header, const struct ft_making *m)
@@ -57,50 +53,32 @@ static void list_columns(struct trial *t, const struct ft_bits *header, const st
 		}
 }
 
-static uint64_t chance(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
-
 static void make_samples(struct trial *t, const struct ft_bits *header, const struct ft_making *m)
 {
 	uint64_t state = m->n;
 
 	for (uint32_t s = 0; s < SAMPLES; s++) {
 		uint32_t of = s * m->n / SAMPLES;
-		const struct ft_rule *other = m->rule[chance(&state) % m->n];
+		const struct ft_rule *other = m->rule[ft_sieve_chance(&state) % m->n];
 
 		for (unsigned i = 0; i < header->n_pieces; i++) {
 			unsigned piece = header->piece[i];
 			struct ft_want w = ft_want_of(m->rule[of], piece),
 				       o = ft_want_of(other, piece);
-			uint16_t any = (uint16_t)chance(&state);
+			uint16_t any = (uint16_t)ft_sieve_chance(&state);
 
 			any = (uint16_t)((o.value & o.mask) | (any & ~o.mask));
 			t->key[s][piece] = (uint16_t)((w.value & w.mask) | (any & ~w.mask));
 		}
-		for (unsigned w = 0; w < WORDS; w++)
-			t->left[s].word[w] = of >= 64 * w + 63 ? UINT64_MAX
-					     : of < 64 * w     ? 0
-							       : (2ull << of % 64) - 1;
+		t->left[s] = ft_sieved_below(of + 1);
 	}
 }
 
-static const struct set *row_of(const struct trial *t, uint32_t column, uint32_t sample)
+static const struct ft_sieved *row_of(const struct trial *t, uint32_t column, uint32_t sample)
 {
 	const struct ft_column *c = &t->column[column];
 
 	return &t->row[column][t->key[sample][c->piece] >> c->shift & 15];
-}
-
-static unsigned count(const struct set *a, const struct set *b)
-{
-	unsigned n = 0;
-
-	for (unsigned w = 0; w < WORDS; w++)
-		n += (unsigned)__builtin_popcountll(a->word[w] & b->word[w]);
-	return n;
 }
 
 // Records that all samples would meet with this column.
@@ -109,7 +87,7 @@ static unsigned records_with(const struct trial *t, uint32_t column)
 	unsigned n = 0;
 
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		n += count(&t->left[s], row_of(t, column, s));
+		n += ft_sieved_count(&t->left[s], row_of(t, column, s));
 	return n;
 }
 
@@ -120,8 +98,7 @@ static void take(struct trial *t, struct ft_bits *header, uint32_t column)
 	header->column[header->n_columns++] =
 		(struct ft_sieve_column){(uint8_t)c->piece, (uint8_t)c->shift};
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		for (unsigned w = 0; w < WORDS; w++)
-			t->left[s].word[w] &= row_of(t, column, s)->word[w];
+		ft_sieved_keep(&t->left[s], row_of(t, column, s));
 }
 
 // Returns the records that are left.
@@ -130,7 +107,7 @@ static unsigned choose_columns(struct trial *t, struct ft_bits *header)
 	unsigned records = 0, best = 0;
 
 	for (uint32_t s = 0; s < SAMPLES; s++)
-		records += count(&t->left[s], &t->left[s]);
+		records += ft_sieved_count(&t->left[s], &t->left[s]);
 	while (header->n_columns < FT_SIEVE_COLUMNS) {
 		unsigned least = records;
 

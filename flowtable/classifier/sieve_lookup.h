@@ -6,12 +6,12 @@
 #include "flowtable/classifier/bits.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/classifier/lookup_key.h"
+#include "flowtable/classifier/sieve_set.h"
 
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
 #endif
 
-#define FT_SIEVE_WORDS (FT_SIEVE_RULES / 64)
 #define FT_SIEVE_NOWHERE UINT32_MAX
 
 // The pieces of a key that the records have.
@@ -25,11 +25,6 @@ struct ft_sieve_key {
 static_assert(FT_RECORD_PIECES % 4 == 0 && offsetof(struct ft_record, mask) == 24 &&
 		      offsetof(struct ft_bits, piece) == 52,
 	"loaded as words");
-
-// Slots that may match.
-struct ft_sieved {
-	uint64_t word[FT_SIEVE_WORDS];
-};
 
 static inline void ft_sieve_key(
 	const struct ft_bits *b, const struct weft_flow_key *key, struct ft_sieve_key *k)
@@ -70,12 +65,6 @@ static inline bool ft_record_fits(const struct ft_record *r, const struct ft_sie
 	}
 	return !differ;
 #endif
-}
-
-// Bits below n of a word.
-static inline uint64_t ft_sieve_below(int n)
-{
-	return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 }
 
 // Where the row of the i-th column begins that the key chooses, in rows.

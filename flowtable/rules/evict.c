@@ -45,10 +45,8 @@ bool ft_evict_sweep(struct ft_switch *sw, uint32_t max)
 
 	for (unsigned i = 0; i < WEFT_TABLES && !more; i++) {
 		struct ft_table *t = ft_table_of(sw, (uint8_t)i);
-		struct ft_heap *h = t ? &t->evictable : NULL;
 
-		if (h && (h->swept || ft_heap_untidy(h, t->rules)))
-			more = ft_heap_sweep(sw, h, is_evictable, max);
+		more = t && ft_heap_sweep(sw, &t->evictable, t->rules, is_evictable, max);
 	}
 	return more;
 }

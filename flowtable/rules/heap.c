@@ -84,9 +84,11 @@ static void forget(struct ft_heap *h, uint32_t i)
 
 // What comes meanwhile may move those that were looked at behind those that were not, and the other
 // way round: some are looked at twice, some when the next sweep comes.
-bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h,
+bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h, uint32_t live,
 	bool (*wanted)(const struct ft_rule *), uint32_t max)
 {
+	if (!h->swept && !ft_heap_untidy(h, live))
+		return false;
 	for (; max && h->swept < h->n; max--) {
 		const struct ft_rule *r = ft_heap_rule(sw, &h->at[h->swept]);
 

@@ -33,8 +33,8 @@ struct ft_heap_entry ft_heap_pop(struct ft_heap *);
 struct ft_rule *ft_heap_rule(const struct ft_switch *, const struct ft_heap_entry *);
 // Should it be swept, if so many of its rules are there?
 bool ft_heap_untidy(const struct ft_heap *, uint32_t live);
-// Looks at `max` entries at most, and forgets those whose rule has gone or is not `wanted`. False:
-// it has gone through all.
-bool ft_heap_sweep(const struct ft_switch *, struct ft_heap *,
+// If it should: looks at `max` entries at most, and forgets those whose rule has gone or is not
+// `wanted`. False: it has gone through all.
+bool ft_heap_sweep(const struct ft_switch *, struct ft_heap *, uint32_t live,
 	bool (*wanted)(const struct ft_rule *), uint32_t max);
 void ft_heap_fini(struct ft_heap *);

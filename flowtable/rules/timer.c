@@ -30,10 +30,7 @@ bool ft_timers_reserve(struct ft_switch *sw)
 
 bool ft_timers_sweep(struct ft_switch *sw, uint32_t max)
 {
-	struct ft_heap *h = &sw->timers.heap;
-
-	return (h->swept || ft_heap_untidy(h, sw->timers.live)) &&
-	       ft_heap_sweep(sw, h, ft_rule_times_out, max);
+	return ft_heap_sweep(sw, &sw->timers.heap, sw->timers.live, ft_rule_times_out, max);
 }
 
 void ft_timers_add(struct ft_switch *sw, const struct ft_rule *r, uint64_t due_ns)
