@@ -22,6 +22,7 @@
 #include "bench/help.h"
 #include "bench/one_rule.h"
 #include "bench/site.h"
+#include "bench/turns_kept.h"
 #include "dp.h"
 #include "dp_eal.h"
 #include "dp_heap.h"
@@ -43,10 +44,8 @@
 #include <unistd.h>
 
 enum {
-	TURNS = 50000, // of each storm, at most
 	TURNS_LEAST = 1000,
 	WARM = 20000,
-	STORMS = 8,
 	RULES = 20000, // that come before the first one goes
 	FLOWS_MAX = 10000,
 	COMMITS_AWAY = 100,
@@ -93,18 +92,7 @@ static const struct storm storms[STORMS] = {
 	{"between", 1, 10, NOBODYS, .between = true},
 };
 
-// ---- a turn, and what is kept of it
-
-struct turn {
-	uint32_t cycles; // the shortest time so far
-	uint8_t packets, unknown, learned;
-	uint8_t waits; // somebody waits for a quiescent state, which comes later
-};
-
-struct results {
-	uint64_t runs, hz;
-	struct turn turn[STORMS][TURNS];
-};
+// ---- a turn
 
 static struct turn this_run[STORMS][TURNS];
 static unsigned wanted = TURNS;
@@ -501,40 +489,6 @@ static void play(const struct storm *s, struct turn *into)
 
 // ---- what came of it
 
-static bool alike(const struct turn *a, const struct turn *b)
-{
-	return a->packets == b->packets && a->unknown == b->unknown && a->learned == b->learned &&
-	       a->waits == b->waits;
-}
-
-static void tell(const struct results *r, unsigned s, uint32_t clock, unsigned differ)
-{
-	double us = (double)r->hz / 1e6, all = 0;
-	const struct turn *worst = r->turn[s];
-	unsigned n = 0, over_10 = 0, over_50 = 0;
-	unsigned packets = 0, unknown = 0, learned = 0;
-
-	for (unsigned i = 0; i < TURNS; i++) {
-		const struct turn *t = &r->turn[s][i];
-
-		packets += t->packets;
-		unknown += t->unknown;
-		learned += t->learned;
-		worst = t->cycles > worst->cycles ? t : worst;
-		over_10 += t->cycles > 10 * us;
-		over_50 += t->cycles > 50 * us;
-		n += t->cycles != 0;
-		all += t->cycles;
-	}
-	printf("{\"storm\": \"%s\", \"runs\": %llu, \"turns\": %u, \"clock_us\": %.1f, "
-	       "\"own_us\": %.1f, \"mean_us\": %.2f, \"over_10us\": %u, \"over_50us\": %u, "
-	       "\"at\": %u, \"packets\": %u, \"unknown\": %u, \"learned\": %u, \"differ\": %u, "
-	       "\"all_packets\": %u, \"all_unknown\": %u, \"all_learned\": %u}\n",
-		storms[s].name, (unsigned long long)r->runs, n, clock / us, worst->cycles / us,
-		n ? all / us / n : 0, over_10, over_50, (unsigned)(worst - r->turn[s]),
-		worst->packets, worst->unknown, worst->learned, differ, packets, unknown, learned);
-}
-
 // All that came in is entered, as known or unknown, and has ended. The worker has.
 static void check_ledger(void)
 {
@@ -549,47 +503,10 @@ static void check_ledger(void)
 		fail("packets have come to no end");
 }
 
-// This run's turns beside those of the runs before.
-static void keep(struct results *r)
-{
-	bool first = !r->runs++;
-
-	for (unsigned s = 0; s < STORMS; s++) {
-		uint32_t clock = 0;
-		unsigned differ = 0;
-
-		for (unsigned i = 0; i < TURNS; i++) {
-			struct turn *least = &r->turn[s][i], *t = &this_run[s][i];
-
-			clock = t->cycles > clock ? t->cycles : clock;
-			differ += !first && !alike(least, t);
-			if (first || t->cycles < least->cycles)
-				*least = *t;
-		}
-		tell(r, s, clock, differ);
-	}
-}
-
-static void keep_in(const char *path)
-{
-	static struct results r;
-	FILE *file = fopen(path, "rb");
-
-	if (file) {
-		if (fread(&r, sizeof(r), 1, file) != 1)
-			fail("FILE is not one of these");
-		fclose(file);
-	}
-	r.hz = rte_get_tsc_hz();
-	keep(&r);
-	file = fopen(path, "wb");
-	if (!file || fwrite(&r, sizeof(r), 1, file) != 1 || fclose(file))
-		fail("cannot write FILE");
-}
-
 int main(int argc, char **argv)
 {
 	bool three = argc > 2 && !strcmp(argv[2], "tables");
+	const char *names[STORMS], *wrong;
 
 	help_if_asked(argc, argv, usage);
 	if (argc == 7)
@@ -620,6 +537,10 @@ int main(int argc, char **argv)
 	rte_eal_mp_wait_lcore();
 	check_ledger();
 	dp_worker_free(dp.worker[0]);
-	keep_in(argv[1]);
+	for (unsigned i = 0; i < STORMS; i++)
+		names[i] = storms[i].name;
+	wrong = turns_keep(argv[1], this_run, names, rte_get_tsc_hz());
+	if (wrong)
+		fail(wrong);
 	return 0;
 }
