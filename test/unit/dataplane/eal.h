@@ -110,6 +110,22 @@ static inline void eal_fold(void)
 		;
 }
 
+static inline struct weft_ipc_ledger ledger_of(const struct dp_tenant *t)
+{
+	struct weft_ipc_ledger l;
+
+	eal_fold();
+	dp_ledger_sum(t->counters, 2, &l);
+	return l;
+}
+
+// As eal_count_buffers(), with nothing in nobody's ledger yet.
+static inline int eal_count_all(void **state)
+{
+	memset(eal_dp.nobody->counters, 0, 2 * sizeof(struct dp_counters));
+	return eal_count_buffers(state);
+}
+
 // A frame whose bytes count up from `first`, in segments of `piece` bytes.
 static inline struct rte_mbuf *eal_frame(uint32_t len, uint32_t piece, uint8_t first)
 {

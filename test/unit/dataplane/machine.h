@@ -200,15 +200,6 @@ static inline void cache_gets_to_know_it(uint32_t mss, uint32_t k)
 
 // ---- the books
 
-static inline struct weft_ipc_ledger ledger_of(const struct dp_tenant *t)
-{
-	struct weft_ipc_ledger l;
-
-	eal_fold();
-	dp_ledger_sum(t->counters, 2, &l);
-	return l;
-}
-
 static inline struct weft_aggregate rules_of(const struct dp_tenant *t)
 {
 	struct weft_flow_filter all = filter_all();

@@ -129,6 +129,14 @@ static inline unsigned derived(struct twin s[2])
 	return 100 * (s[0].derived - before) / n;
 }
 
+// What comes now ends alike in both.
+static inline void compare_bursts(struct twin s[2])
+{
+	for (unsigned n = 0; n < 32; n++)
+		burst(s);
+	compare_state(s);
+}
+
 static inline struct program go_to(uint8_t table)
 {
 	struct program p = {.instr = {.flags = WEFT_INSTR_GOTO, .goto_table = table}};

@@ -252,26 +252,14 @@ static void the_result_is_one_bit_that_may_be_written(void **state)
 
 static unsigned rules_there(void)
 {
-	struct weft_flow_filter f = filter_all();
-	static const struct weft_match all;
-	struct weft_aggregate a;
-
-	f.table = TABLE;
-	f.cookie = COOKIE;
-	f.cookie_mask = UINT64_MAX;
-	ft_aggregate(t.w->sw, &f, &all, &a);
-	return (unsigned)a.flows;
+	return world_count_cookie(t.w, TABLE, COOKIE);
 }
 
 static bool is_there(uint8_t mac)
 {
-	struct weft_flow_filter f = filter_all();
 	struct weft_match m = match_of(mac);
-	struct weft_aggregate a;
 
-	f.table = TABLE;
-	ft_aggregate(t.w->sw, &f, &m, &a);
-	return a.flows;
+	return world_count(t.w, TABLE, &m);
 }
 
 // Those that wait are done, in any order, but for some that are let go of.

@@ -276,6 +276,30 @@ static inline struct weft_flow_filter filter_all(void)
 	};
 }
 
+// How many rules of the table have all that the match asks for.
+static inline unsigned world_count(struct world *w, uint8_t table, const struct weft_match *match)
+{
+	struct weft_flow_filter f = filter_all();
+	struct weft_aggregate a;
+
+	f.table = table;
+	ft_aggregate(w->sw, &f, match, &a);
+	return (unsigned)a.flows;
+}
+
+static inline unsigned world_count_cookie(struct world *w, uint8_t table, uint64_t cookie)
+{
+	struct weft_flow_filter f = filter_all();
+	static const struct weft_match all;
+	struct weft_aggregate a;
+
+	f.table = table;
+	f.cookie = cookie;
+	f.cookie_mask = UINT64_MAX;
+	ft_aggregate(w->sw, &f, &all, &a);
+	return (unsigned)a.flows;
+}
+
 static inline const struct ft_rule *world_lookup(
 	struct world *w, uint8_t table, const struct weft_flow_key *key)
 {
