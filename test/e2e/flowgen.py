@@ -36,6 +36,8 @@ VIDS = [10, 20, 30]
 METADATA = [0x1, 0x2, 0x12, 0x100000000]
 REGISTERS = [0x1, 0x2, 0xf, 0x103, 0xff01]
 LABELS = [16, 17, 1000]
+# Far from any frame's length: Open vSwitch cuts by the length before tags that are yet to be pushed or popped.
+MAX_LENS = [60, 200]
 ICMP_TYPES = [0, 8, 3]
 
 # protocol: (ovs-ofctl's words for it, what it allows to be matched and set)
@@ -214,7 +216,7 @@ class FlowGen:
         port = self._one(self.ports)
         outputs = [[f'load:{port}->NXM_NX_REG4[]', 'output:NXM_NX_REG4[]'],
                    [f'set_field:{port}->reg5', 'output:NXM_NX_REG5[0..15]'],
-                   [f'output(port={port},max_len={self._one([60, 100])})'],
+                   [f'output(port={port},max_len={self._one(MAX_LENS)})'],
                    [f'clone(set_field:{self._one(MACS)}->eth_dst,output:{port})']]
         if table + 1 < TABLES:
             outputs += [[f'resubmit(,{self.random.randint(table + 1, TABLES - 1)})'],
