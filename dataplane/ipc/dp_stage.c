@@ -362,10 +362,15 @@ void dp_stage_drop(struct dp *dp, struct dp_tenant *only)
 		next = LIST_NEXT(s, link);
 		if (only && s->t != only)
 			continue;
-		ft_flow_mod_cancel(&s->steps);
-		if (s->state != DP_STAGE_PUBLISHED)
+		dp_stage_cut_short(dp, s);
+		if (s->state != DP_STAGE_PUBLISHED) {
 			ft_txn_abort(s->t->sw);
-		dp_stage_free(s);
+			s->error = WEFT_E_NO_TENANT;
+		}
+		if (s->asked)
+			dp_stage_finish(dp, s);
+		else
+			dp_stage_free(s);
 	}
 }
 
@@ -408,10 +413,24 @@ static void dp_stage_stranger(struct dp *dp, struct dp_tenant *t, const struct d
 		dp_ipc_result(dp->ipc, &r->hdr, e, weft_error_text(e));
 }
 
+// Of a tenant that is hidden, too: it may come back, and is to be then as if it had not been.
+static struct dp_stage *dp_stage_of(
+	const struct dp *dp, const struct dp_tenant *t, weft_tenant_id id)
+{
+	struct dp_stage *s = NULL;
+
+	if (t)
+		return t->stage;
+	LIST_FOREACH (s, &dp->stages, link)
+		if (s->t->id == id)
+			break;
+	return s;
+}
+
 void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r)
 {
 	struct dp_tenant *t = dp_tenant_find(dp, r->hdr.tenant);
-	struct dp_stage *s = t ? t->stage : NULL;
+	struct dp_stage *s = dp_stage_of(dp, t, r->hdr.tenant);
 	bool ends = r->hdr.type == WEFT_IPC_COMMIT || r->hdr.type == WEFT_IPC_ABORT;
 
 	if (dp_stage_host_takes(r))

@@ -36,5 +36,6 @@ void dp_stage_answer(
 // Goes on with what takes several turns. True: there is more to do at once.
 bool dp_stage_run(struct dp *dp);
 
-// Undoes at once what a tenant has open, unanswered; of all tenants, if NULL.
+// Undoes at once what a tenant has open, for it goes; of all tenants, if NULL. What the agent has
+// asked for is answered, if it is there.
 void dp_stage_drop(struct dp *dp, struct dp_tenant *t);

@@ -146,6 +146,38 @@ def test_rules_under_way_end_with_their_tenant(shared):
     assert FIRST not in tenants(dp)
 
 
+def test_a_bundle_outlives_its_tenant_being_hidden(shared):
+    """The configuration is about to remove the tenant of an open bundle, and then does not."""
+    dp = shared.dp
+    dp.tenant_add(FIRST, vni=77)
+    dp.send('BEGIN', begin(), FIRST, STAGED)
+    dp.send('FLOW_MOD', dp.flow_body({'in_port': 3}), FIRST, STAGED)
+    dp.send('BEGIN', begin(), flags=STAGED)
+    dp.send('TENANT_DEL', b'', FIRST, STAGED)
+    dp.send('FLOW_MOD', dp.flow_body({'in_port': 4}), FIRST, STAGED)
+    commit = dp.send('COMMIT', b'', FIRST, STAGED)
+    assert dp.answer(commit)[0]['flags'] == 0
+    assert end(dp, 'ABORT') == 0
+    assert len(dp.flows(FIRST)) == 2
+    dp.flow_add(FIRST, {'in_port': 5})
+    dp.tenant_del(FIRST)
+
+
+def test_a_bundle_is_answered_though_its_tenant_goes(shared):
+    dp = shared.dp
+    dp.tenant_add(FIRST, vni=77)
+    dp.send('BEGIN', begin(), FIRST, STAGED)
+    dp.send('FLOW_MOD', dp.flow_body({'in_port': 3}), FIRST, STAGED)
+    xids = range(dp.xid + 1, dp.xid + 5)
+    dp.xid += 4
+    dp.sock.sendall(b''.join(weftipc.HDR.pack(
+        len=16 + len(body), type=weftipc.TYPES[kind], flags=flags, xid=xid, tenant=n) + body for xid, (kind, body, n, flags) in zip(
+            xids, (('COMMIT', b'', FIRST, STAGED), ('BEGIN', begin(atomic=False), 0, 0), ('TENANT_DEL', b'', FIRST, 0),
+                   ('COMMIT', b'', 0, 0)))))
+    assert set(answers(dp, 2)) == {xids[0], xids[3]}
+    assert FIRST not in tenants(dp)
+
+
 def test_an_agent_that_goes_away_leaves_nothing(shared):
     before = tenants(shared.dp)
     shared.dp.send('BEGIN', begin(), flags=STAGED)
