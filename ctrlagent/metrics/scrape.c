@@ -38,11 +38,14 @@ struct scrape {
 // The event loop's.
 static LIST_HEAD(, scrape) under_way = LIST_HEAD_INITIALIZER(under_way);
 
-static const char *tenant_name(const struct scrape *s, weft_tenant_id id)
+// *name is NULL for what is nobody's. False: it is a tenant's that the agent does not know yet, or
+// no more, and without a name would be taken for nobody's.
+static bool has_label(const struct scrape *s, weft_tenant_id id, const char **name)
 {
 	const struct model_tenant *t = model_tenant_by_id(&s->agent->model, id);
 
-	return t ? t->set.name : NULL;
+	*name = t ? t->set.name : NULL;
+	return t || !id;
 }
 
 // ---- the agent's own
@@ -152,9 +155,11 @@ static void on_status(void *arg, weft_tenant_id tenant, const void *body, size_t
 static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
-	const char *tenant = tenant_name(s, id);
+	const char *tenant;
 	struct weft_ipc_ledger l;
 
+	if (!has_label(s, id, &tenant))
+		return;
 	memcpy(&l, body, sizeof(l));
 	METRIC(&s->set, RECEIVED, l.received, "tenant", tenant);
 	METRIC(&s->set, COPIES, l.copies, "tenant", tenant);
@@ -178,9 +183,11 @@ static void on_ledger(void *arg, weft_tenant_id id, const void *body, size_t len
 static void on_port(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
-	const char *tenant = tenant_name(s, id);
+	const char *tenant;
 	struct weft_ipc_port_status p;
 
+	if (!has_label(s, id, &tenant))
+		return;
 	memcpy(&p, body, sizeof(p));
 	const char *port = p.port.name;
 	METRIC(&s->set, PORT_UP, !(p.state & WEFT_PORT_LINK_DOWN), "tenant", tenant, "port", port);
@@ -221,10 +228,12 @@ static void on_bond(void *arg, weft_tenant_id id, const void *body, size_t len)
 static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
-	const char *tenant = tenant_name(s, id);
+	const char *tenant;
 	struct weft_table_stats t;
 	char table[8];
 
+	if (!has_label(s, id, &tenant))
+		return;
 	memcpy(&t, body, sizeof(t));
 	snprintf(table, sizeof(table), "%u", t.table);
 	METRIC(&s->set, TABLE_RULES, t.active, "tenant", tenant, "table", table);
@@ -235,9 +244,11 @@ static void on_table(void *arg, weft_tenant_id id, const void *body, size_t len)
 static void on_fdb(void *arg, weft_tenant_id id, const void *body, size_t len)
 {
 	struct scrape *s = arg;
-	const char *tenant = tenant_name(s, id);
+	const char *tenant;
 	struct weft_ipc_fdb_stats f;
 
+	if (!has_label(s, id, &tenant))
+		return;
 	memcpy(&f, body, sizeof(f));
 	METRIC(&s->set, FDB, f.entries, "tenant", tenant);
 	METRIC(&s->set, FDB_HELD, f.held_now, "tenant", tenant);
