@@ -1,144 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole agent but its command line, against the fake data plane: what is applied, what is left
 // alone, and what a failure, a restart of the one or of the other comes to.
-#include "core/core.h"
-
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "fake_dataplane.h"
-#include "log.h"
-
-#define HOST "host: {name: h1, vtep: 172.16.0.1}\nuplinks: [{name: up0, kind: 'null'}]\n"
-#define RED                                                                                        \
-	"  - name: red\n    encap: vxlan\n    vni: 5001\n    vteps: [172.16.0.2]\n"                \
-	"    fdb: [{mac: '02:00:00:00:00:0a', vtep: 172.16.0.2}]\n"                                \
-	"    ports: [{name: vm1, number: 1, kind: 'null'}, {name: vm2, number: 2, kind: "          \
-	"'null'}]\n"
-#define BLUE                                                                                       \
-	"  - name: blue\n    encap: nvgre\n    vsid: 5002\n"                                       \
-	"    ports: [{name: vm1, number: 1, kind: 'null'}]\n"
-
-static const char two_tenants[] = HOST "tenants:\n" RED BLUE;
-
-struct world {
-	char dir[64], control[96], punt[96], config[96];
-	struct event_base *base;
-	struct fake_dataplane *dp;
-	struct agent agent;
-};
-
-static const struct weft_ip *ip(const char *text)
-{
-	static struct weft_ip out;
-	weft_be32 v4;
-
-	inet_pton(AF_INET, text, &v4);
-	out = weft_ip_from_v4(v4);
-	return &out;
-}
-
-static void write_config(struct world *w, const char *text)
-{
-	FILE *f = fopen(w->config, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void on_late(evutil_socket_t fd, short what, void *arg)
-{
-	*(bool *)arg = true;
-}
-
-// Runs the loop until *flag is as wanted; fails after two seconds.
-static void run_until(struct world *w, const bool *flag, bool want)
-{
-	bool late = false;
-	struct timeval limit = {.tv_sec = 2};
-	struct event *timer = evtimer_new(w->base, on_late, &late);
-
-	evtimer_add(timer, &limit);
-	while (*flag != want && !late)
-		event_base_loop(w->base, EVLOOP_ONCE);
-	event_free(timer);
-	assert_false(late);
-}
-
-static void start_agent(struct world *w)
-{
-	char *error = NULL;
-	struct agent_options o = {w->config, w->control, w->punt};
-
-	if (!agent_init(&w->agent, w->base, &o, &error))
-		fail_msg("%s", error);
-}
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	agent_log_set_level(AGENT_LOG_ERROR);
-	strcpy(w->dir, "/tmp/weft-agent-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->control, sizeof(w->control), "%s/control", w->dir);
-	snprintf(w->punt, sizeof(w->punt), "%s/punt", w->dir);
-	snprintf(w->config, sizeof(w->config), "%s/weft.yaml", w->dir);
-	w->base = event_base_new();
-	w->dp = fake_dataplane_new(w->base, w->control, w->punt);
-	write_config(w, two_tenants);
-	start_agent(w);
-	run_until(w, &w->agent.ready, true);
-	while (!fake_dataplane_nexthop(w->dp, ip("172.16.0.2")))
-		event_base_loop(w->base, EVLOOP_ONCE);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	agent_close(&w->agent);
-	fake_dataplane_free(w->dp);
-	event_base_free(w->base);
-	unlink(w->config);
-	rmdir(w->dir);
-	free(w);
-	return 0;
-}
-
-struct outcome {
-	bool done, ok;
-	char difference[2048], error[512];
-};
-
-static void on_applied(void *arg, const struct apply_result *r)
-{
-	struct outcome *o = arg;
-
-	o->done = true;
-	o->ok = r->ok;
-	snprintf(o->difference, sizeof(o->difference), "%s", r->difference);
-	snprintf(o->error, sizeof(o->error), "%s", r->error ? r->error : "");
-}
-
-static struct outcome apply(struct world *w, const char *text, bool dry_run)
-{
-	struct outcome o = {0};
-
-	write_config(w, text);
-	agent_apply(&w->agent, NULL, dry_run, on_applied, &o);
-	run_until(w, &o.done, true);
-	return o;
-}
+#include "agent_world.h"
 
 // Operations on the data plane's shape, of all kinds.
 static unsigned operations(const struct world *w)
@@ -377,15 +240,6 @@ static const char one_missing[] =
 	     "    fdb: [{mac: '02:00:00:00:00:0b', port: g}]\n"
 	     "    switch: {dpid: '00000000000000ab', controllers: ['punix:/nowhere/red.mgmt']}\n";
 
-static void restart_both(struct world *w, const char *config)
-{
-	agent_close(&w->agent);
-	fake_dataplane_restart(w->dp);
-	write_config(w, config);
-	start_agent(w);
-	run_until(w, &w->agent.ready, true);
-}
-
 static void test_a_port_without_a_device_misses_only_itself(void **state)
 {
 	struct world *w = *state;
@@ -559,7 +413,7 @@ static void test_vteps_of_a_provider_come_and_go(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_first_start),
 		TEST(test_the_same_again_is_nothing),
