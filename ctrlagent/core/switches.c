@@ -12,12 +12,6 @@
 #define TURN_NS 2000000u // that switches are made, changed and removed at once
 #define READY_A_TURN 4u  // each of which opens its sockets before the next turn
 
-enum {
-	PORT_ADDED,
-	PORT_DELETED,
-	PORT_MODIFIED
-}; // weft_ipc_port_status.reason
-
 // ---- what sessions ask of the agent
 
 static void on_flags_set(void *arg, enum weft_error error, const char *text)
@@ -134,7 +128,8 @@ static bool looks_same(const struct weft_ipc_port_status *a, const struct weft_i
 	       a->speed_mbps == b->speed_mbps && weft_mac_equal(&a->mac, &b->mac);
 }
 
-static void tell(struct tenant_switch *ts, const struct weft_ipc_port_status *port, uint32_t reason)
+static void tell(struct tenant_switch *ts, const struct weft_ipc_port_status *port,
+	enum weft_port_reason reason)
 {
 	struct weft_ipc_port_status s = *port;
 
@@ -152,7 +147,7 @@ static void port_is(struct tenant_switch *ts, const struct weft_ipc_port_status 
 		*old = *port;
 	else
 		vec_add(&ts->ports, *port);
-	tell(ts, port, old ? PORT_MODIFIED : PORT_ADDED);
+	tell(ts, port, old ? WEFT_PORT_MODIFIED : WEFT_PORT_ADDED);
 }
 
 static void port_is_gone(struct tenant_switch *ts, uint32_t ofport)
@@ -163,7 +158,7 @@ static void port_is_gone(struct tenant_switch *ts, uint32_t ofport)
 		return;
 	struct weft_ipc_port_status gone = *old;
 	*old = ts->ports.at[--ts->ports.count];
-	tell(ts, &gone, PORT_DELETED);
+	tell(ts, &gone, WEFT_PORT_DELETED);
 }
 
 static void sync_ports(
@@ -209,7 +204,7 @@ void switches_port_event(
 		return;
 	if (port->port.ofport == WEFT_OFPORT_OVERLAY)
 		overlay_is(ts, port->state);
-	else if (port->reason == PORT_DELETED)
+	else if (port->reason == WEFT_PORT_DELETED)
 		port_is_gone(ts, port->port.ofport);
 	else
 		port_is(ts, port);

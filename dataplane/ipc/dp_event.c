@@ -139,13 +139,22 @@ void dp_event_flow_backlog(void *ctx, void *sw_ctx)
 	dp->tenants_behind = t;
 }
 
-void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason)
+// True: there is an agent that has to be told later. Without one there is nobody to tell: who comes
+// asks for all ports.
+static bool dp_event_port_untold(
+	struct dp *dp, weft_tenant_id tenant, const struct weft_ipc_port_status *s)
+{
+	return !dp_event_send(dp, WEFT_IPC_PORT_STATUS, tenant, s, sizeof(*s)) && dp->ipc &&
+	       dp_ipc_connected(dp->ipc);
+}
+
+void dp_event_port_status(struct dp *dp, struct dp_port *p, enum weft_port_reason reason)
 {
 	struct weft_ipc_port_status s;
 
 	dp_port_status(dp, p, &s);
 	s.reason = reason;
-	dp_event_send(dp, WEFT_IPC_PORT_STATUS, p->tenant->id, &s, sizeof(s));
+	p->untold = dp_event_port_untold(dp, p->tenant->id, &s);
 }
 
 void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc *desc)
@@ -160,17 +169,15 @@ struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t)
 	return (struct weft_ipc_port_status){
 		.port = {.ofport = WEFT_OFPORT_OVERLAY, .name = "overlay"},
 		.state = t->overlay_down ? WEFT_PORT_LINK_DOWN : 0,
-		.reason = 2,
+		.reason = WEFT_PORT_MODIFIED,
 	};
 }
 
-// Without an agent there is nobody to tell: who comes asks for all ports.
 void dp_event_overlay_status(struct dp *dp, struct dp_tenant *t)
 {
 	struct weft_ipc_port_status s = dp_event_overlay_port(t);
 
-	t->overlay_untold = !dp_event_send(dp, WEFT_IPC_PORT_STATUS, t->id, &s, sizeof(s)) &&
-			    dp->ipc && dp_ipc_connected(dp->ipc);
+	t->overlay_untold = dp_event_port_untold(dp, t->id, &s);
 }
 
 void dp_event_flow_removed(void *ctx, void *sw_ctx, const struct weft_flow_stats *stats,

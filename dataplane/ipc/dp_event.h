@@ -13,14 +13,13 @@ void dp_event_poll(struct dp *dp);
 // One event. False: it is lost, for there is no agent, or it does not read.
 bool dp_event_send(struct dp *dp, uint16_t type, uint32_t tenant, const void *body, size_t len);
 
-// `reason` as in weft_ipc_port_status.
-void dp_event_port_status(struct dp *dp, const struct dp_port *p, unsigned reason);
+// An agent that does not read is told later (dp_port_poll_links()), but of a port that goes.
+void dp_event_port_status(struct dp *dp, struct dp_port *p, enum weft_port_reason reason);
 
 // As struct ft_env's `table_status`; ctx and sw_ctx as below.
 void dp_event_table_status(void *ctx, void *sw_ctx, const struct weft_table_desc *);
 
-// The overlay port of a tenant is down, or no longer. An agent that does not read is told later
-// (dp_bfd_poll()).
+// The overlay port of a tenant is down, or no longer. Likewise (dp_bfd_poll()).
 void dp_event_overlay_status(struct dp *dp, struct dp_tenant *t);
 struct weft_ipc_port_status dp_event_overlay_port(const struct dp_tenant *t);
 

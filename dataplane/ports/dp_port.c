@@ -258,7 +258,7 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 		dp_port_del(dp, p);
 		return WEFT_E_NO_MEMORY;
 	}
-	dp_event_port_status(dp, p, 0);
+	dp_event_port_status(dp, p, WEFT_PORT_ADDED);
 	if (out)
 		*out = p;
 	return WEFT_E_NONE;
@@ -269,7 +269,7 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 	if (p->hidden == hidden)
 		return;
 	if (hidden)
-		dp_event_port_status(dp, p, 1);
+		dp_event_port_status(dp, p, WEFT_PORT_DELETED);
 	__atomic_store_n(&p->hidden, hidden, __ATOMIC_RELAXED);
 	if (p->peer)
 		__atomic_store_n(&p->peer->hidden, hidden, __ATOMIC_RELAXED);
@@ -278,7 +278,7 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 	else if (!dp_port_publish(dp, p))
 		DP_LOG(ERR, "port %s: no memory to show it", p->cfg.name);
 	if (!hidden)
-		dp_event_port_status(dp, p, 0);
+		dp_event_port_status(dp, p, WEFT_PORT_ADDED);
 }
 
 void dp_port_del(struct dp *dp, struct dp_port *p)
@@ -344,7 +344,7 @@ enum weft_error dp_port_mod(struct dp *dp, struct dp_port *p, const struct weft_
 	p->cfg.config = config;
 	dp_port_tell_switch(p);
 	dp_port_forget_paths(dp, p);
-	dp_event_port_status(dp, p, 2);
+	dp_event_port_status(dp, p, WEFT_PORT_MODIFIED);
 	return WEFT_E_NONE;
 }
 
@@ -381,13 +381,13 @@ void dp_port_poll_links(struct dp *dp, bool uplinks_only)
 		if (p->bond)
 			dp_bond_watch(dp, p);
 		up = dp_port_dev_link(p);
-		if (up == p->link_up)
+		if (up == p->link_up && !p->untold)
 			continue;
+		reroute |= up != p->link_up && p->role == DP_UPLINK;
 		p->link_up = up;
 		dp_port_tell_switch(p);
-		reroute |= p->role == DP_UPLINK;
 		if (p->role != DP_KERNEL)
-			dp_event_port_status(dp, p, 2);
+			dp_event_port_status(dp, p, WEFT_PORT_MODIFIED);
 	}
 	if (reroute) {
 		dp_tenants_stale(dp, NULL);
@@ -405,7 +405,7 @@ void dp_port_poll_devices(struct dp *dp)
 		if (p->role == DP_UPLINK)
 			dp_tenants_stale(dp, NULL);
 		if (p->role != DP_KERNEL)
-			dp_event_port_status(dp, p, 2);
+			dp_event_port_status(dp, p, WEFT_PORT_MODIFIED);
 	}
 }
 
@@ -417,7 +417,7 @@ void dp_port_poll_mtus(struct dp *dp)
 		if (p->hidden || p->role != DP_UPLINK ||
 			!dp_port_dev_follow_mtu(p, dp->opt.max_frame))
 			continue;
-		dp_event_port_status(dp, p, 2);
+		dp_event_port_status(dp, p, WEFT_PORT_MODIFIED);
 		changed = true;
 	}
 	if (!changed)

@@ -71,6 +71,7 @@ struct dp_port {
 	struct dp_vhost *vhost;
 	struct dp_null *null;
 	bool link_up;
+	bool untold; // the agent, that it has changed
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
 	uint64_t born_ns;
 	struct dp_port *next;

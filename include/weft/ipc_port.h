@@ -20,7 +20,7 @@ enum weft_port_kind {
 #define WEFT_X(id, name, text) WEFT_PORT_KIND_##id,
 	WEFT_PORT_KINDS(WEFT_X)
 #undef WEFT_X
-		WEFT_PORT_KIND_MAX
+	WEFT_PORT_KIND_MAX
 };
 
 #define WEFT_DEVICE_MAX 127
@@ -36,7 +36,7 @@ enum weft_bond_mode {
 #define WEFT_X(id, name) WEFT_BOND_##id,
 	WEFT_BOND_MODES(WEFT_X)
 #undef WEFT_X
-		WEFT_BOND_MODE_MAX
+	WEFT_BOND_MODE_MAX
 };
 
 #define WEFT_BOND_MEMBERS 7u
@@ -44,6 +44,7 @@ enum weft_bond_mode {
 
 // What an uplink's device may do for us; what it does not is done in software.
 // X(ID, bit, name)
+// clang-format off
 #define WEFT_OFFLOADS(X)                                                                           \
 	X(RX_OUTER, 0, rx-outer-csum)                                                              \
 	X(RX_INNER, 1, rx-csum)                                                                    \
@@ -51,6 +52,7 @@ enum weft_bond_mode {
 	X(TX_INNER, 3, tx-csum)                                                                    \
 	X(TSO_VXLAN, 4, tso-vxlan)                                                                 \
 	X(TSO_NVGRE, 5, tso-nvgre)
+// clang-format on
 
 enum weft_offload {
 #define WEFT_X(id, bit, name) WEFT_OFFLOAD_##id = 1 << (bit),
@@ -80,17 +82,17 @@ struct weft_ipc_port_set {
 static_assert(sizeof(struct weft_ipc_port_set) == 24, "travels");
 
 struct weft_ipc_port {
-	uint32_t id;      // weft_port_id, chosen by the agent
-	uint32_t ofport;  // 0: an uplink
-	uint32_t kind;    // enum weft_port_kind
-	uint32_t config;  // WEFT_PORT_* (DOWN, NO_RECV, …)
-	uint32_t mtu;     // 0: the device's own
-	uint16_t queues;  // receive queues, 0: one a worker where the device can
+	uint32_t id;        // weft_port_id, chosen by the agent
+	uint32_t ofport;    // 0: an uplink
+	uint32_t kind;      // enum weft_port_kind
+	uint32_t config;    // WEFT_PORT_* (DOWN, NO_RECV, …)
+	uint32_t mtu;       // 0: the device's own
+	uint16_t queues;    // receive queues, 0: one a worker where the device can
 	uint16_t mtu_asked; // `mtu` as PORT_ADD said it, where a reply's `mtu` is what came of it
 	char name[WEFT_NAME_MAX + 1];
 	char device[WEFT_DEVICE_MAX + 1];
-	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "": AF_PACKET's own,
-			    // else a TAP is made under the port's name
+	char kernel_if[16]; // uplinks: the kernel's interface with the VTEP address. "":
+			    // AF_PACKET's own, else a TAP is made under the port's name
 	struct weft_port_limits limits;
 	uint32_t no_offload; // WEFT_OFFLOAD_* that the device is not to be asked for
 	uint32_t pad;
@@ -141,12 +143,18 @@ struct weft_ipc_port_mod {
 };
 static_assert(sizeof(struct weft_ipc_port_mod) == 24, "travels");
 
+enum weft_port_reason { // as ofp_port_reason
+	WEFT_PORT_ADDED = 0,
+	WEFT_PORT_DELETED = 1,
+	WEFT_PORT_MODIFIED = 2,
+};
+
 struct weft_ipc_port_status {
 	struct weft_ipc_port port;
 	struct weft_port_stats stats;
 	uint32_t state;      // WEFT_PORT_LINK_DOWN
 	uint32_t speed_mbps; // 0: unknown
-	uint32_t reason;     // event: 0 added, 1 deleted, 2 modified (as ofp_port_reason)
+	uint32_t reason;     // of an event: enum weft_port_reason
 	struct weft_mac mac;
 	uint16_t offloads; // WEFT_OFFLOAD_* that the device does
 	uint8_t pad[4];
