@@ -17,6 +17,8 @@ struct apply {
 	struct plan plan;
 	struct model *current; // as it was fetched
 	struct model desired;
+	bool settling;                  // what will be the agent's model is being fetched,
+	VEC(struct model_port) heard;   // and this was said of ports meanwhile
 	struct background *planning;    // in a thread; NULL: not now
 	struct switches_round *syncing; // NULL: likewise
 	struct missing missing;         // ports that failed, of a reconciliation
@@ -71,6 +73,7 @@ static void finish(struct apply *ap, const char *error)
 	model_free(&ap->desired);
 	plan_free(&ap->plan);
 	missing_free(&ap->missing);
+	vec_free(&ap->heard);
 	free(ap->errors);
 	free(ap);
 	start_waiting(a);
@@ -90,11 +93,25 @@ static void add_error(struct apply *ap, const char *error)
 	ap->errors = all;
 }
 
-static void take_model(struct agent *a, struct model *m)
+void agent_note_port(
+	struct agent *a, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
 {
+	if (a->applying && a->applying->settling)
+		vec_add(&a->applying->heard, ((struct model_port){tenant, *port}));
+}
+
+// Of a port that changed while it was fetched the model may have either state; the latest that was
+// heard is the true one.
+static void take_model(struct apply *ap, struct model *m)
+{
+	struct agent *a = ap->a;
+
 	model_free(&a->model);
 	a->model = *m;
 	free(m);
+	VEC_FOR_EACH (p, &ap->heard)
+		model_hear_port(&a->model, p->tenant, &p->status);
+	ap->settling = false;
 }
 
 static void on_synced(void *arg, char *errors)
@@ -119,7 +136,7 @@ static void on_settled(void *arg, struct model *m, enum weft_error error, const 
 		finish(ap, text[0] ? text : weft_error_text(error));
 		return;
 	}
-	take_model(a, m);
+	take_model(ap, m);
 	if (ap->config) {
 		missing_keep_held(&a->missing);
 		config_free(a->config);
@@ -160,6 +177,7 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 		finish(ap, text);
 		return;
 	}
+	ap->settling = true;
 	model_fetch(ap->a->dpc, on_settled, ap);
 }
 

@@ -79,25 +79,14 @@ static void on_down(void *arg, const char *why)
 	switches_not_ready(&a->switches);
 }
 
-static void forget_port(struct model *m, weft_tenant_id tenant, weft_port_id id)
-{
-	struct model_port *p = model_port_by_id(m, tenant, id);
-
-	if (p)
-		model_remove_port(m, p);
-}
-
 static void on_port_status(
 	void *arg, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
 {
 	struct agent *a = arg;
-	struct model_port *known = model_port_by_id(&a->model, tenant, port->port.id);
 
-	if (port->reason == 1)
-		forget_port(&a->model, tenant, port->port.id);
-	else if (known)
-		known->status = *port;
-	if (!tenant && port->reason != 1)
+	model_hear_port(&a->model, tenant, port);
+	agent_note_port(a, tenant, port);
+	if (!tenant && port->reason != WEFT_PORT_DELETED)
 		underlay_link(a->underlay, port->port.id, !(port->state & WEFT_PORT_LINK_DOWN));
 	if (tenant)
 		switches_port_event(&a->switches, tenant, port);

@@ -7,6 +7,10 @@ void agent_reconcile(struct agent *a);
 // What is missing is tried at once.
 void agent_retry_now(struct agent *a);
 
+// What is heard of a port while the model is read anew is not to be lost when that takes its place.
+void agent_note_port(
+	struct agent *a, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+
 // vteps.c, as struct dpc_listener_ops' `vtep`; `arg` is the agent.
 void agent_vtep_event(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted);
 

@@ -21,16 +21,24 @@ static void on_flags_set(void *arg, enum weft_error error, const char *text)
 			text[0] ? ": " : "", text);
 }
 
-static void set_tenant_flag(struct tenant_switch *ts, uint32_t flag, bool on)
+static void follow_flags(struct tenant_switch *ts)
 {
 	struct model_tenant *t = model_tenant_by_id(ts->owner->model, ts->tenant);
-	uint32_t flags = !t ? 0 : on ? t->set.flags | flag : t->set.flags & ~flag;
+	uint32_t flags = t ? (t->set.flags & ~ts->flags_of) | ts->flags : 0;
 
 	if (!t || flags == t->set.flags)
 		return;
 	t->set.flags = flags;
 	dpc_op(ts->owner->dpc, WEFT_IPC_TENANT_SET, t->id, &t->set, sizeof(t->set), on_flags_set,
 		NULL);
+}
+
+// Kept, too: an apply that is under way has read the tenant's flags, and writes them back.
+static void set_tenant_flag(struct tenant_switch *ts, uint32_t flag, bool on)
+{
+	ts->flags_of |= flag;
+	ts->flags = on ? ts->flags | flag : ts->flags & ~flag;
+	follow_flags(ts);
 }
 
 static void follow_fail_mode(struct tenant_switch *ts)
@@ -374,6 +382,7 @@ static bool sync_switch(struct switches *s, const struct config *config,
 		return false;
 	ts->fail_mode = (enum agent_fail_mode)t->sw.fail_mode;
 	follow_fail_mode(ts);
+	follow_flags(ts);
 	if (ts->ready)
 		return false;
 	ts->ready = true;

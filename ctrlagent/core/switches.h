@@ -19,7 +19,9 @@ struct tenant_switch {
 	uint64_t dpid;
 	enum agent_fail_mode fail_mode;
 	struct session_switch *session;
-	bool ready;                             // as it was told
+	bool ready;        // as it was told
+	uint32_t flags;    // WEFT_TENANT_* that its sessions and fail_mode want set,
+	uint32_t flags_of; // of these, the others being nobody's here
 	VEC(struct weft_ipc_port_status) ports; // as told
 	enum {
 		CONTROLLERS_UNKNOWN, // not said yet: the tenant stays as it is

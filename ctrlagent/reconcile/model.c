@@ -126,14 +126,53 @@ void model_remove_vtep(struct model *m, const struct model_vtep *v)
 	*found = m->vteps.at[--m->vteps.count];
 }
 
+// ---- what is heard
+
+static uint32_t overlay_down_at(const struct model *m, weft_tenant_id tenant)
+{
+	FINDER_EACH (at, &m->overlays, hash_id(tenant))
+		if (m->overlays_down.at[at] == tenant)
+			return at;
+	return FINDER_NONE;
+}
+
+static void set_overlay_down(struct model *m, weft_tenant_id tenant, bool down)
+{
+	uint32_t at = overlay_down_at(m, tenant);
+
+	if (down == (at != FINDER_NONE))
+		return;
+	if (down) {
+		model_add_overlay_down(m, tenant);
+		return;
+	}
+	finder_remove(&m->overlays, at);
+	m->overlays_down.at[at] = m->overlays_down.at[--m->overlays_down.count];
+}
+
+void model_hear_port(
+	struct model *m, weft_tenant_id tenant, const struct weft_ipc_port_status *port)
+{
+	struct model_port *known;
+
+	if (port->port.ofport == WEFT_OFPORT_OVERLAY) { // nobody makes or removes it
+		set_overlay_down(m, tenant, port->state & WEFT_PORT_LINK_DOWN);
+		return;
+	}
+	known = model_port_by_id(m, tenant, port->port.id);
+	if (known && port->reason == WEFT_PORT_DELETED)
+		model_remove_port(m, known);
+	else if (known)
+		known->status = *port;
+	else if (port->reason != WEFT_PORT_DELETED) // it was about to go, and does not
+		model_add_port(m, &(struct model_port){tenant, *port});
+}
+
 // ---- what there is
 
 bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant)
 {
-	FINDER_EACH (at, &m->overlays, hash_id(tenant))
-		if (m->overlays_down.at[at] == tenant)
-			return true;
-	return false;
+	return overlay_down_at(m, tenant) != FINDER_NONE;
 }
 
 struct model_tenant *model_tenant_named(const struct model *m, const char *name)

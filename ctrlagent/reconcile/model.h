@@ -82,6 +82,10 @@ void model_remove_port(struct model *m, struct model_port *p);
 void model_remove_fdb(struct model *m, struct model_fdb *f);
 void model_remove_vtep(struct model *m, const struct model_vtep *v); // one that is like it, if any
 
+// What the data plane says of a port that comes, goes or changes, or of a tenant's overlay.
+void model_hear_port(
+	struct model *m, weft_tenant_id tenant, const struct weft_ipc_port_status *port);
+
 bool model_overlay_is_down(const struct model *m, weft_tenant_id tenant);
 struct model_tenant *model_tenant_named(const struct model *m, const char *name);
 struct model_tenant *model_tenant_by_id(const struct model *m, weft_tenant_id id);
