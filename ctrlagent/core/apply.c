@@ -10,6 +10,8 @@
 
 #define LOGGED_LINES 500u // of a difference
 
+static const char LOST[] = "the connection to the data plane was lost";
+
 struct apply {
 	struct agent *a;
 	struct config *config; // new; NULL: the one in effect again
@@ -17,6 +19,7 @@ struct apply {
 	struct plan plan;
 	struct model *current; // as it was fetched
 	struct model desired;
+	bool lost;                      // the data plane that was read: another may have come
 	bool settling;                  // what will be the agent's model is being fetched,
 	VEC(struct model_port) heard;   // and this was said of ports meanwhile
 	struct background *planning;    // in a thread; NULL: not now
@@ -54,7 +57,7 @@ static void drop_model(struct model *m)
 	free(m);
 }
 
-static void finish(struct apply *ap, const char *error)
+static void end(struct apply *ap, const char *error)
 {
 	struct agent *a = ap->a;
 	struct apply_result result = {
@@ -76,7 +79,17 @@ static void finish(struct apply *ap, const char *error)
 	vec_free(&ap->heard);
 	free(ap->errors);
 	free(ap);
+}
+
+// A data plane that came meanwhile nobody has looked at yet.
+static void finish(struct apply *ap, const char *error)
+{
+	struct agent *a = ap->a;
+
+	end(ap, error);
 	start_waiting(a);
+	if (!a->ready && !evtimer_pending(a->retry, NULL))
+		agent_reconcile(a);
 }
 
 static const struct config *wanted(const struct apply *ap)
@@ -217,6 +230,10 @@ static void on_planned(void *arg)
 	struct agent *a = ap->a;
 
 	ap->planning = NULL;
+	if (ap->lost) {
+		finish(ap, LOST);
+		return;
+	}
 	if (ap->dry_run) {
 		finish(ap, NULL);
 		return;
@@ -341,15 +358,17 @@ void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn 
 	on_loaded(l);
 }
 
-void agent_stop_syncing(struct agent *a)
+void agent_apply_lost(struct agent *a)
 {
 	struct apply *ap = a->applying;
 
+	if (ap)
+		ap->lost = true;
 	if (!ap || !ap->syncing)
 		return;
 	switches_round_cancel(ap->syncing);
 	ap->syncing = NULL;
-	finish(ap, "the connection to the data plane was lost");
+	finish(ap, LOST);
 }
 
 void agent_stop_applying(struct agent *a)
@@ -370,5 +389,5 @@ void agent_stop_applying(struct agent *a)
 		background_cancel(ap->planning);
 	if (ap->syncing)
 		switches_round_cancel(ap->syncing);
-	finish(ap, "the agent ends");
+	end(ap, "the agent ends");
 }

@@ -72,7 +72,7 @@ static void on_down(void *arg, const char *why)
 {
 	struct agent *a = arg;
 
-	agent_stop_syncing(a);
+	agent_apply_lost(a);
 	a->ready = a->told_ready = false;
 	evtimer_del(a->retry);
 	underlay_stop(a->underlay);

@@ -15,8 +15,8 @@ void agent_note_port(
 void agent_vtep_event(void *arg, weft_tenant_id tenant, const struct weft_ip *vtep, bool wanted);
 
 void agent_refuse_waiting(struct agent *a, const char *error);
-// The data plane is gone, and switches are not to be made ready for it.
-void agent_stop_syncing(struct agent *a);
+// The data plane is gone: what is being applied is not for the next one.
+void agent_apply_lost(struct agent *a);
 // The agent ends: whatever of an apply is not the data plane's turn ends with an error.
 void agent_stop_applying(struct agent *a);
 

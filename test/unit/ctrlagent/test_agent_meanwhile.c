@@ -86,6 +86,92 @@ static void test_what_sessions_ask_outlives_an_apply(void **state)
 	assert_false(flags & WEFT_TENANT_LEARN);
 }
 
+// ---- work in a thread, which the test may have wait
+
+struct background *__real_background_start(
+	struct event_base *base, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+struct background *__wrap_background_start(
+	struct event_base *base, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+static struct {
+	bool wanted, is;
+	void (*work)(void *arg);
+	void (*done)(void *arg);
+	void *arg;
+} held;
+
+struct background *__wrap_background_start(
+	struct event_base *base, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+	if (!held.wanted)
+		return __real_background_start(base, work, done, arg);
+	held.wanted = false;
+	held.is = true;
+	held.work = work;
+	held.done = done;
+	held.arg = arg;
+	return NULL;
+}
+
+// The next work that begins is done by let_go().
+static void hold(struct world *w)
+{
+	held.wanted = true;
+	while (!held.is)
+		event_base_loop(w->base, EVLOOP_ONCE);
+}
+
+static void let_go(void)
+{
+	held.is = false;
+	held.work(held.arg);
+	held.done(held.arg);
+}
+
+// What was planned for one data plane is not for another.
+static void test_a_data_plane_that_is_started_anew_while_it_is_planned(void **state)
+{
+	struct world *w = *state;
+	size_t records = fake_dataplane_records(w->dp);
+
+	fake_dataplane_hang_up(w->dp); // there is nothing to do when it comes back
+	run_until(w, &w->agent.ready, false);
+	hold(w);
+	fake_dataplane_restart(w->dp);
+	while (dpc_is_up(w->agent.dpc))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	while (!dpc_is_up(w->agent.dpc))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	let_go();
+	run_until(w, &w->agent.ready, true);
+	for (unsigned n = 0; fake_dataplane_records(w->dp) < records; n++) {
+		assert_true(n < 1000);
+		event_base_loop(w->base, EVLOOP_ONCE);
+	}
+}
+
+// The same while a configuration is to be applied: it is refused, and the one in effect is for the
+// new data plane.
+static void test_a_data_plane_that_is_started_anew_during_an_apply(void **state)
+{
+	struct world *w = *state;
+	struct outcome o = {0};
+
+	write_config(w, HOST "tenants:\n" RED);
+	agent_apply(&w->agent, NULL, false, on_applied, &o);
+	hold(w); // the file is being read already
+	fake_dataplane_restart(w->dp);
+	run_until(w, &w->agent.ready, false);
+	while (!dpc_is_up(w->agent.dpc))
+		event_base_loop(w->base, EVLOOP_ONCE);
+	let_go();
+	run_until(w, &o.done, true);
+	assert_false(o.ok);
+	run_until(w, &w->agent.ready, true);
+	assert_non_null(fake_dataplane_tenant(w->dp, "red", NULL));
+	assert_non_null(fake_dataplane_tenant(w->dp, "blue", NULL));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -93,6 +179,8 @@ int main(void)
 		TEST(test_a_port_that_changes_while_all_is_read),
 		TEST(test_a_port_that_was_about_to_go),
 		TEST(test_what_sessions_ask_outlives_an_apply),
+		TEST(test_a_data_plane_that_is_started_anew_while_it_is_planned),
+		TEST(test_a_data_plane_that_is_started_anew_during_an_apply),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
