@@ -97,6 +97,13 @@ static void on_end(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(((struct agent *)arg)->base);
 }
 
+// HUP: what the file says when it comes is to be in effect, so one that comes while another
+// configuration is being applied, or there is no data plane, waits.
+struct reload {
+	struct agent *agent;
+	struct event *later;
+};
+
 static void on_reloaded(void *arg, const struct apply_result *result)
 {
 	if (!result->ok)
@@ -107,12 +114,23 @@ static void on_reloaded(void *arg, const struct apply_result *result)
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
-	agent_apply(arg, NULL, false, on_reloaded, NULL);
+	static const struct timeval soon = {.tv_usec = 100000};
+	struct reload *r = arg;
+
+	if (agent_can_apply(r->agent)) {
+		evtimer_del(r->later);
+		agent_apply(r->agent, NULL, false, on_reloaded, NULL);
+		return;
+	}
+	if (what & EV_SIGNAL && !dpc_is_up(r->agent->dpc))
+		log_info("the file is read again when the data plane is connected");
+	evtimer_add(r->later, &soon);
 }
 
 static int run(const struct options *o, struct event_base *base)
 {
 	struct agent agent;
+	struct reload reload = {.agent = &agent};
 	struct cli_server *cli;
 	struct metrics *metrics = NULL;
 	char *error = NULL;
@@ -125,7 +143,8 @@ static int run(const struct options *o, struct event_base *base)
 	}
 	struct event *signals[] = {evsignal_new(base, SIGTERM, on_end, &agent),
 		evsignal_new(base, SIGINT, on_end, &agent),
-		evsignal_new(base, SIGHUP, on_reload, &agent)};
+		evsignal_new(base, SIGHUP, on_reload, &reload)};
+	reload.later = evtimer_new(base, on_reload, &reload);
 	for (size_t i = 0; i < 3; i++)
 		event_add(signals[i], NULL);
 	cli = cli_server_new(&agent, o->socket, &error);
@@ -144,6 +163,7 @@ static int run(const struct options *o, struct event_base *base)
 	metrics_free(metrics);
 	for (size_t i = 0; i < 3; i++)
 		event_free(signals[i]);
+	event_free(reload.later);
 	return status;
 }
 

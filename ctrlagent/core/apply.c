@@ -335,6 +335,11 @@ static void on_loaded(void *arg)
 	free(l);
 }
 
+bool agent_can_apply(const struct agent *a)
+{
+	return dpc_is_up(a->dpc) && !a->loading && !a->applying;
+}
+
 void agent_apply(struct agent *a, const char *path, bool dry_run, apply_done_fn done, void *arg)
 {
 	struct loading *l;

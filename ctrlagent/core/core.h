@@ -55,6 +55,10 @@ bool agent_init(struct agent *a, struct event_base *base, const struct agent_opt
 	char **error);
 void agent_close(struct agent *a);
 
+// Whether agent_apply() would begin at once: the data plane is there, and no other configuration is
+// on its way.
+bool agent_can_apply(const struct agent *a);
+
 // What an apply came to. Texts live until the callback returns.
 struct apply_result {
 	bool ok;

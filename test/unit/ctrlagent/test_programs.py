@@ -404,6 +404,23 @@ class Programs(unittest.TestCase):
         self.assertIn('weft.yaml:1:7: host: expected a mapping', self.weft('apply', status=1))
         self.write(CONFIG % {'dir': self.dir})
 
+    def test_reload_waits(self):
+        """What a file says is in effect in the end, whenever the agent was told of it."""
+        def names():
+            return [t['name'] for t in self.json('tenant')]
+
+        self.end(self.fake)
+        self.wait(lambda: not self.json('show')['ready'])
+        self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
+        self.agent.send_signal(signal.SIGHUP)
+        self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
+        self.wait(lambda: names() == ['green', 'red'])
+        for i in range(5):  # while the one before is being applied
+            self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', f'{{name: t{i}}}'))
+            self.agent.send_signal(signal.SIGHUP)
+            time.sleep(0.001)
+        self.wait(lambda: names() == ['red', 't4'])
+
     def test_help(self):
         for words in ([], ['fdb'], ['fdb', 'add']):
             by_word, by_option = (subprocess.run([WEFT, *args], capture_output=True, text=True, check=True).stdout
