@@ -204,18 +204,16 @@ static weft_tenant_id desire_settings(const struct config_tenant *t, const struc
 {
 	struct model_tenant want = {.set = tenant_settings(t)};
 	const struct model_tenant *old = model_tenant_named(current, t->name);
-	bool standalone = t->sw.fail_mode == AGENT_FAIL_STANDALONE;
+	bool same = old && old->set.encap == want.set.encap && old->set.vni == want.set.vni &&
+		    old->set.kind == want.set.kind;
+	uint32_t alone = t->sw.fail_mode == AGENT_FAIL_STANDALONE ? WEFT_TENANT_STANDALONE : 0;
 
-	if (old && old->set.encap == want.set.encap && old->set.vni == want.set.vni &&
-		old->set.kind == want.set.kind) {
-		want.id = old->id;
-		want.set.flags |= old->set.flags & RUNTIME_FLAGS;
-		if (!standalone)
-			want.set.flags &= ~WEFT_TENANT_STANDALONE;
-	} else {
-		want.id = ids->next_tenant++;
-		want.set.flags |= standalone ? WEFT_TENANT_STANDALONE : 0;
-	}
+	want.id = same ? old->id : ids->next_tenant++;
+	if (same && t->sw.controller_count)
+		want.set.flags |=
+			old->set.flags & RUNTIME_FLAGS & (~WEFT_TENANT_STANDALONE | alone);
+	else // no controller has said anything, or will
+		want.set.flags |= alone;
 	model_add_tenant(desired, &want);
 	return want.id;
 }

@@ -121,7 +121,7 @@ void model_fetch(struct dpc *dpc, model_fetched_fn done, void *arg);
 
 // The model that `config` wants, with the ids of `current` for what has a name there, and new ones
 // for the rest. What the configuration does not say (WEFT_TENANT_STANDALONE of a tenant that
-// exists, WEFT_TENANT_FRAG_DROP, next hops, VTEPs of a provider's prefixes, those learned) is as in
-// `current`.
+// exists and has controllers, what else these have set, next hops, VTEPs of a provider's prefixes,
+// those learned) is as in `current`.
 void model_desire(const struct config *config, const struct model *current, struct model_ids *ids,
 	struct model *desired);

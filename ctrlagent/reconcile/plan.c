@@ -250,6 +250,18 @@ static void snoop_changes(
 		new->snoop.max_port_groups);
 }
 
+// What controllers have said goes with them.
+static void runtime_changes(char **text, uint32_t of, uint32_t nf)
+{
+	setting(text, "standalone", !!(of & WEFT_TENANT_STANDALONE),
+		!!(nf & WEFT_TENANT_STANDALONE));
+	setting(text, "frag_drop", !!(of & WEFT_TENANT_FRAG_DROP), !!(nf & WEFT_TENANT_FRAG_DROP));
+	setting(text, "ttl_packet_in", !!(of & WEFT_TENANT_TTL_PACKET_IN),
+		!!(nf & WEFT_TENANT_TTL_PACKET_IN));
+	setting(text, "miss_packet_in", !!(of & WEFT_TENANT_MISS_PACKET_IN),
+		!!(nf & WEFT_TENANT_MISS_PACKET_IN));
+}
+
 static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft_ipc_tenant *new)
 {
 	char *text = agent_strdup("");
@@ -259,8 +271,7 @@ static char *tenant_changes(const struct weft_ipc_tenant *old, const struct weft
 	setting(&text, "inner_vlan", !!(of & WEFT_TENANT_INNER_VLAN),
 		!!(nf & WEFT_TENANT_INNER_VLAN));
 	setting(&text, "any_vtep", !!(of & WEFT_TENANT_ANY_VTEP), !!(nf & WEFT_TENANT_ANY_VTEP));
-	setting(&text, "standalone", !!(of & WEFT_TENANT_STANDALONE),
-		!!(nf & WEFT_TENANT_STANDALONE));
+	runtime_changes(&text, of, nf);
 	setting(&text, "rules", old->max_rules, new->max_rules);
 	setting(&text, "groups", old->max_groups, new->max_groups);
 	setting(&text, "meters", old->max_meters, new->max_meters);
@@ -468,15 +479,26 @@ static bool switch_equal(const struct config_switch *a, const struct config_swit
 	       memcmp(&a->tls, &b->tls, sizeof(a->tls)) == 0 && controllers_equal(a, b);
 }
 
+// Without controllers there is no switch to speak of.
+static void add_switch(
+	struct plan *plan, const struct config_tenant *was, const struct config_tenant *t)
+{
+	bool had = was && was->sw.controller_count, has = t->sw.controller_count;
+
+	if (had && !has)
+		line(plan, "- switch %s", t->name);
+	else if (has && !(had && switch_equal(&was->sw, &t->sw)))
+		line(plan, "%c switch %s: dpid %016llx, %zu controller%s, %s", had ? '~' : '+',
+			t->name, (unsigned long long)t->sw.dpid, t->sw.controller_count,
+			t->sw.controller_count == 1 ? "" : "s",
+			t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone");
+}
+
 void plan_add_switches(struct plan *plan, const struct config *old, const struct config *config)
 {
 	for (size_t i = 0; old && i < config->tenant_count; i++) {
-		const struct config_tenant *t = &config->tenants[i],
-					   *was = config_tenant_named(old, t->name);
-		if (was ? !switch_equal(&was->sw, &t->sw) : t->sw.controller_count > 0)
-			line(plan, "%c switch %s: dpid %016llx, %zu controller%s, %s",
-				was ? '~' : '+', t->name, (unsigned long long)t->sw.dpid,
-				t->sw.controller_count, t->sw.controller_count == 1 ? "" : "s",
-				t->sw.fail_mode == AGENT_FAIL_SECURE ? "secure" : "standalone");
+		const struct config_tenant *t = &config->tenants[i];
+
+		add_switch(plan, config_tenant_named(old, t->name), t);
 	}
 }

@@ -308,6 +308,35 @@ static void test_an_apply_waits_for_a_reconciliation(void **state)
 	assert_true(first.ok);
 }
 
+// Who takes the switch out of the configuration wants a learning switch, as one that was never
+// there.
+static void test_a_switch_that_goes_leaves_nothing(void **state)
+{
+	static const char with[] =
+		HOST "tenants:\n" BLUE RED
+		     "    switch: {dpid: '00000000000000ab', controllers: ['punix:/nowhere/a']}\n";
+	const uint32_t runtime = WEFT_TENANT_STANDALONE | WEFT_TENANT_FRAG_DROP |
+				 WEFT_TENANT_TTL_PACKET_IN | WEFT_TENANT_MISS_PACKET_IN;
+	struct world *w = *state;
+	weft_tenant_id red;
+
+	restart_both(w, with);
+	struct weft_ipc_tenant set = *fake_dataplane_tenant(w->dp, "red", &red);
+	assert_int_equal(set.flags & runtime, 0);
+	set.flags |= WEFT_TENANT_FRAG_DROP | WEFT_TENANT_MISS_PACKET_IN; // as sessions say
+	dpc_op(w->agent.dpc, WEFT_IPC_TENANT_SET, red, &set, sizeof(set), NULL, NULL);
+	assert_string_equal(apply(w, two_tenants, false).difference,
+		"~ tenant red: standalone 0 -> 1, frag_drop 1 -> 0, miss_packet_in 1 -> 0\n"
+		"- switch red\n");
+	assert_int_equal(
+		fake_dataplane_tenant(w->dp, "red", NULL)->flags & runtime, WEFT_TENANT_STANDALONE);
+	assert_null(switches_named(&w->agent.switches, "red"));
+	assert_string_equal(apply(w, two_tenants, false).difference, "");
+	assert_string_equal(apply(w, with, false).difference,
+		"~ tenant red: standalone 1 -> 0\n"
+		"+ switch red: dpid 00000000000000ab, 1 controller, secure\n");
+}
+
 static bool has_fdb(struct world *w, uint8_t last)
 {
 	VEC_FOR_EACH (f, &w->agent.model.fdb)
@@ -433,6 +462,7 @@ int main(void)
 		TEST(test_a_missing_port_does_not_hold_back_an_apply),
 		TEST(test_an_apply_waits_for_a_reconciliation),
 		TEST(test_vteps_of_a_provider_come_and_go),
+		TEST(test_a_switch_that_goes_leaves_nothing),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
