@@ -105,8 +105,14 @@ struct dpc_listener *dpc_listen(
 	struct dpc *dpc, weft_tenant_id tenant, const struct dpc_listener_ops *ops, void *arg);
 void dpc_unlisten(struct dpc_listener *listener); // NULL is fine
 
-// Once all that was requested before is published or refused.
+// Once all that was requested before is published or refused. If the data plane has been asked for
+// an answer that will say so already, it is not asked again.
 void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg);
+
+// The place behind all requests that were made so far, dumps and the ends of staged transactions
+// apart; and whether all before a place are published or refused, and `done` was called.
+uint32_t dpc_place(const struct dpc *dpc);
+bool dpc_is_through(const struct dpc *dpc, uint32_t place);
 
 // ---- operations; everything pointed to is copied before the call returns
 

@@ -62,6 +62,8 @@ struct dpc {
 	struct dump_table dumps;
 	struct dpc_recording *recording; // NULL: operations are sent
 	struct event *flush;             // end of this iteration of the loop
+	uint32_t checkpoint;             // id of the latest
+	uint32_t covered;                // the place behind it and what rides on it
 	uint32_t txn;                    // number of the latest transaction
 	unsigned batch;                  // operations in the open transaction
 	bool txn_open;

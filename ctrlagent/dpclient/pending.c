@@ -81,10 +81,26 @@ void pending_settle(
 		done(arg, error, text);
 }
 
+// Whatever is asked for meanwhile is no rider of this checkpoint.
+static void settle_riders(
+	struct pending_ring *ring, uint32_t from, enum weft_error error, const char *text)
+{
+	uint32_t end = ring->head + ring->count;
+
+	for (uint32_t at = from; at != end; at++) {
+		struct pending *p = pending_find(ring, at);
+		if (p && p->kind != PENDING_RIDER)
+			return;
+		if (p)
+			pending_settle(ring, p, error, text);
+	}
+}
+
 void pending_checkpoint(
 	struct pending_ring *ring, uint32_t xid, enum weft_error error, const char *text)
 {
 	uint32_t txn = pending_find(ring, xid)->txn;
+	uint32_t next = ring->head + ((xid - ring->head) & PENDING_XID_MASK) + 1;
 	struct pending *p;
 
 	for (uint32_t at = ring->head; (at & PENDING_XID_MASK) != xid; at++) {
@@ -94,6 +110,7 @@ void pending_checkpoint(
 	}
 	p = pending_find(ring, xid);
 	pending_settle(ring, p, error, text);
+	settle_riders(ring, next, error, text);
 }
 
 void pending_settle_refused(struct pending_ring *ring)

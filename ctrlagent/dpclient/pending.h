@@ -16,6 +16,7 @@
 enum pending_kind {
 	PENDING_OP,         // settled by its error, or by the next checkpoint
 	PENDING_CHECKPOINT, // COMMIT or ECHO
+	PENDING_RIDER,      // never sent: settled with the checkpoint that it comes next to
 	PENDING_REFUSED,    // never sent: waits for its `done` to be called from the loop
 	PENDING_SETTLED,
 };
@@ -49,7 +50,8 @@ struct pending *pending_find(struct pending_ring *ring, uint32_t xid);
 void pending_settle(
 	struct pending_ring *ring, struct pending *p, enum weft_error error, const char *text);
 
-// The checkpoint `xid` was answered: settles it, and all operations before it.
+// The checkpoint `xid` was answered: settles it, all operations before it, and those that ride on
+// it.
 void pending_checkpoint(
 	struct pending_ring *ring, uint32_t xid, enum weft_error error, const char *text);
 

@@ -209,7 +209,7 @@ static void answered(struct dpc *dpc)
 	const struct weft_ipc_hdr *hdr = header(dpc);
 	struct pending *p = pending_find(&dpc->pending, hdr->xid);
 
-	if (!p || p->kind == PENDING_REFUSED)
+	if (!p || p->kind == PENDING_REFUSED || p->kind == PENDING_RIDER)
 		dpc_connection_lost(dpc, "the data plane answered what was not asked");
 	else if (hdr->flags & WEFT_IPC_ERROR || hdr->type == WEFT_IPC_RESULT)
 		failed(dpc, hdr->xid, p);

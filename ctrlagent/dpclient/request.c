@@ -79,12 +79,25 @@ void dpc_request(struct dpc *dpc, struct pending p, weft_tenant_id tenant, uint1
 		refuse(dpc, &p, WEFT_E_MALFORMED);
 		return;
 	}
-	send_parts(dpc, p.type, pending_add(&dpc->pending, &p), tenant, flags, parts, count);
+	uint32_t xid = pending_add(&dpc->pending, &p);
+	send_parts(dpc, p.type, xid, tenant, flags, parts, count);
 	if (p.kind == PENDING_OP) {
 		dpc->unanswered = true;
 	} else if (p.kind == PENDING_CHECKPOINT) {
 		dpc->unanswered = false;
+		dpc->checkpoint = xid;
+		dpc->covered = dpc_place(dpc);
 	}
+}
+
+uint32_t dpc_place(const struct dpc *dpc)
+{
+	return dpc->pending.head + dpc->pending.count;
+}
+
+bool dpc_is_through(const struct dpc *dpc, uint32_t place)
+{
+	return (int32_t)(dpc->pending.head - place) >= 0;
 }
 
 // ---- transactions
@@ -128,10 +141,27 @@ static void echo(struct dpc *dpc, dpc_done_fn done, void *arg)
 	dpc_request(dpc, p, 0, 0, NULL, 0);
 }
 
+// Whether the answer to the latest checkpoint is still to come and says all there is to say.
+static bool is_covered(struct dpc *dpc)
+{
+	return dpc->state == DPC_UP && dpc->covered == dpc_place(dpc) &&
+	       pending_find(&dpc->pending, dpc->checkpoint);
+}
+
+static void ride(struct dpc *dpc, dpc_done_fn done, void *arg)
+{
+	struct pending p = {.kind = PENDING_RIDER, .done = done, .arg = arg};
+
+	pending_add(&dpc->pending, &p);
+	dpc->covered = dpc_place(dpc);
+}
+
 void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg)
 {
 	if (dpc->txn_open)
 		commit(dpc, done, arg);
+	else if (is_covered(dpc))
+		ride(dpc, done, arg);
 	else
 		echo(dpc, done, arg);
 }

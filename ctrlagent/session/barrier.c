@@ -4,15 +4,20 @@
 #include "session/conn.h"
 #include "session/handlers.h"
 
+static void reply(struct session_conn *c, uint32_t xid)
+{
+	struct of_barrier_reply out = {.xid = xid};
+
+	of_barrier_reply_write(session_begin(c), &out);
+	session_end_now(c);
+}
+
 void session_barrier_check(struct session_conn *c)
 {
-	struct of_barrier_reply out = {.xid = c->barrier_xid};
-
 	if (!c->barrier_done || c->pool.under_way || c->behind)
 		return;
 	c->barrier_done = false;
-	of_barrier_reply_write(session_begin(c), &out);
-	session_end_now(c);
+	reply(c, c->barrier_xid);
 	session_conn_resume(c, SESSION_PAUSE_BARRIER);
 }
 
@@ -41,12 +46,24 @@ static void on_done(void *arg, enum weft_error error, const char *text)
 	session_conn_unref(c);
 }
 
+// Nothing that it has asked for is under way, nor is what it may be told of it: flow monitors are
+// told after the request is settled.
+static bool is_up_to_date(const struct session_conn *c)
+{
+	return dpc_is_up(c->sw->dpc) && dpc_is_through(c->sw->dpc, c->asked) &&
+	       !c->pool.under_way && !c->behind && LIST_EMPTY(&c->monitors.list);
+}
+
 int session_handle_barrier(struct session_conn *c, struct session_request *rq)
 {
 	struct of_barrier_request in;
 
 	if (of_barrier_request_read(&rq->r, &in))
 		return -EBADMSG;
+	if (is_up_to_date(c)) {
+		reply(c, rq->xid);
+		return 0;
+	}
 	c->barrier_xid = rq->xid;
 	session_conn_pause(c, SESSION_PAUSE_BARRIER);
 	dpc_barrier(c->sw->dpc, on_done, session_conn_ref(c));

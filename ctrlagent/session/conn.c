@@ -33,6 +33,7 @@ struct session_conn *session_conn_new(
 	c->sw = sw;
 	c->endpoint = endpoint;
 	c->refs = 1;
+	c->asked = dpc_place(sw->dpc); // of its switch, before it came
 	c->share = session_share_ref(sw->share);
 	c->role = OFPCR_ROLE_EQUAL;
 	c->miss_send_len = SESSION_MISS_SEND_LEN;
@@ -104,6 +105,7 @@ static void on_message(void *arg, const uint8_t *msg, size_t len)
 {
 	struct session_conn *c = arg;
 	struct session_request rq = {.msg = msg, .len = len, .xid = of_load32(msg + 4)};
+	uint32_t place = dpc_place(c->sw->dpc);
 
 	session_conn_ref(c); // a handler may end it
 	if (!c->version) {
@@ -112,6 +114,8 @@ static void on_message(void *arg, const uint8_t *msg, size_t len)
 		session_snoop_tell(c->sw, msg, len);
 		session_dispatch(c, &rq);
 	}
+	if (c->sw && dpc_place(c->sw->dpc) != place)
+		c->asked = dpc_place(c->sw->dpc);
 	session_conn_unref(c);
 }
 

@@ -73,6 +73,7 @@ struct session_conn {
 	struct session_monitors monitors;
 	struct session_share *share; // of its switch
 	struct dpc_dump *dump;       // of rules, under way; NULL: none
+	uint32_t asked; // the place (dpc_place()) behind what its messages have asked for
 	uint32_t barrier_xid;
 	bool behind;       // what it has asked for is not all done, though answered (barrier.h)
 	bool barrier_done; // by the data plane; replies before it may still be due

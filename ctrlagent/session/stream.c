@@ -551,6 +551,6 @@ void session_stream_resume(struct session_stream *s)
 	if (!s->paused)
 		return;
 	s->paused = false;
-	if (s->state == OPEN && !s->in_cut)
+	if (s->state == OPEN && !s->in_cut && (s->eof || first_message(input(s))))
 		run_later(s);
 }

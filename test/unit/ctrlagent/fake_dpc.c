@@ -42,6 +42,7 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 		}
 		if (rq->done)
 			rq->done(rq->arg, rq->error, "");
+		d->done_count++;
 		free(rq);
 	}
 	if (!TAILQ_EMPTY(&d->requests))

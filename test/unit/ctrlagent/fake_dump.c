@@ -6,6 +6,22 @@ void dpc_barrier(struct dpc *d, dpc_done_fn done, void *arg)
 	fake_ask(d, done, arg, WEFT_E_NONE);
 }
 
+bool dpc_is_up(const struct dpc *d)
+{
+	return true;
+}
+
+uint32_t dpc_place(const struct dpc *d)
+{
+	return (uint32_t)d->request_count;
+}
+
+// They are done in order, but for dumps.
+bool dpc_is_through(const struct dpc *d, uint32_t place)
+{
+	return d->done_count >= place;
+}
+
 static void tell_rule(struct request *rq, const struct rule *r)
 {
 	const struct weft_flow_stats stats = fake_stats(r, 4000000006u);

@@ -69,7 +69,7 @@ struct dpc {
 	struct listeners listeners;
 	struct weft_ipc_port_status ports[64];
 	struct fake_tables tables;
-	size_t port_count, rule_count, max_rules, request_count;
+	size_t port_count, rule_count, max_rules, request_count, done_count;
 	unsigned delay_ms;
 	enum weft_error fail_next;
 	bool blocked;

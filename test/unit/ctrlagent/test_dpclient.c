@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "dpclient/pending.h"
 #include "fake_dataplane.h"
 #include "log.h"
 
@@ -275,6 +276,95 @@ static void test_packet_out_settles(void **state)
 	assert_int_equal(answers[1].order, 1);
 }
 
+// Who asks for a barrier when the answer that says so is due already does not ask again.
+static void test_a_barrier_rides_on_a_commit(void **state)
+{
+	struct world *w = *state;
+	uint32_t place = dpc_place(w->dpc);
+
+	assert_true(dpc_is_through(w->dpc, place));
+	add_tenant(w, 1, "red", 1);
+	event_base_loop(w->base, EVLOOP_ONCE); // the commit is under way
+	assert_true(dpc_is_through(w->dpc, place));
+	place = dpc_place(w->dpc);
+	assert_false(dpc_is_through(w->dpc, place));
+	dpc_barrier(w->dpc, done, (void *)2);
+	dpc_barrier(w->dpc, done, (void *)3);
+	assert_int_equal(answer_count, 0);
+	run_until_answered(w, 3);
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(answers[i].error, WEFT_E_NONE);
+		assert_int_equal(answers[i].order, i);
+	}
+	assert_true(dpc_is_through(w->dpc, place));
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_COMMIT), 1);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_ECHO), 0);
+	dpc_barrier(w->dpc, done, (void *)4); // nothing to ride on
+	run_until_answered(w, 4);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_ECHO), 1);
+}
+
+// What was asked for behind the commit is not in its answer.
+static void test_a_barrier_rides_on_no_commit_before_a_request(void **state)
+{
+	struct world *w = *state;
+
+	add_tenant(w, 1, "red", 1);
+	event_base_loop(w->base, EVLOOP_ONCE);
+	dpc_packet_out(w->dpc, 1, 1, NULL, 0, "frame", 5, done, (void *)2);
+	dpc_barrier(w->dpc, done, (void *)3);
+	run_until_answered(w, 3);
+	assert_int_equal(answers[2].order, 2);
+	assert_int_equal(answers[3].order, 3);
+	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_ECHO), 1);
+}
+
+static void test_a_loss_fails_who_rides(void **state)
+{
+	struct world *w = *state;
+
+	add_tenant(w, 1, "red", 1);
+	event_base_loop(w->base, EVLOOP_ONCE);
+	dpc_barrier(w->dpc, done, (void *)2);
+	fake_dataplane_hang_up(w->dp);
+	run_until(w, &w->downs, 1);
+	run_until_answered(w, 2);
+	assert_int_equal(answers[2].error, WEFT_E_STATE);
+	assert_int_equal(answers[2].calls, 1);
+	dpc_barrier(w->dpc, done, (void *)3); // there is no commit any more
+	run_until_answered(w, 3);
+	assert_int_equal(answers[3].error, WEFT_E_STATE);
+}
+
+// Ids begin anew behind 31 bits, and pass over 0.
+static void test_riders_where_ids_begin_anew(void **state)
+{
+	struct pending_ring ring;
+	struct pending p = {.kind = PENDING_CHECKPOINT, .done = done, .arg = (void *)1};
+	uint32_t xid;
+
+	memset(answers, 0, sizeof(answers));
+	answer_count = 0;
+	pending_init(&ring);
+	ring.head = PENDING_XID_MASK - 1;
+	xid = pending_add(&ring, &p);
+	for (intptr_t i = 2; i <= 5; i++) {
+		p = (struct pending){.kind = PENDING_RIDER, .done = done, .arg = (void *)i};
+		assert_int_not_equal(pending_add(&ring, &p), 0);
+	}
+	p = (struct pending){.kind = PENDING_OP, .done = done, .arg = (void *)6};
+	pending_add(&ring, &p);
+	p = (struct pending){.kind = PENDING_RIDER, .done = done, .arg = (void *)7};
+	pending_add(&ring, &p);
+	pending_checkpoint(&ring, xid, WEFT_E_NONE, "");
+	for (int i = 1; i <= 5; i++)
+		assert_int_equal(answers[i].order, i);
+	assert_int_equal(answer_count, 5);
+	pending_fail_all(&ring, WEFT_E_STATE, "");
+	assert_int_equal(answer_count, 7);
+	pending_free(&ring);
+}
+
 static unsigned flows_seen;
 
 static void on_flow(void *arg, weft_tenant_id tenant, const struct dpc_flow *flow)
@@ -534,6 +624,10 @@ int main(void)
 		TEST(test_implicit_is_batched),
 		TEST(test_implicit_ends_by_itself),
 		TEST(test_packet_out_settles),
+		TEST(test_a_barrier_rides_on_a_commit),
+		TEST(test_a_barrier_rides_on_no_commit_before_a_request),
+		TEST(test_a_loss_fails_who_rides),
+		cmocka_unit_test(test_riders_where_ids_begin_anew),
 		TEST(test_dump_sees_what_was_before),
 		TEST(test_a_paused_dump_holds_up_nothing_else),
 		TEST(test_a_cancelled_dump_ends),
