@@ -2,6 +2,7 @@
 // weft-agent: options, signals, and what is wired to what.
 #include <event2/event.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,18 @@ static void on_reload(evutil_socket_t signal, short what, void *arg)
 	evtimer_add(r->later, &soon);
 }
 
+// Until the end. Whoever looks serves all that comes meanwhile.
+static void serve(struct agent *a)
+{
+	do {
+		bool looks = dpc_looks(a->dpc);
+
+		if (looks)
+			sched_yield(); // weft/look.h
+		event_base_loop(a->base, looks ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	} while (!event_base_got_break(a->base));
+}
+
 static int run(const struct options *o, struct event_base *base)
 {
 	struct agent agent;
@@ -152,7 +165,7 @@ static int run(const struct options *o, struct event_base *base)
 		metrics = metrics_new(&agent, o->metrics, &error);
 	if (cli && !error) {
 		log_info("weft-agent " WEFT_VERSION ", host %s", agent.config->host.name);
-		event_base_dispatch(base);
+		serve(&agent);
 		status = 0;
 	} else {
 		fprintf(stderr, "weft-agent: %s\n", error);

@@ -28,6 +28,7 @@
 #include <rte_ring_elem.h>
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -217,13 +218,14 @@ static void dp_control_second(struct dp *dp)
 	dp_expiry_second(dp);
 }
 
-static int dp_control_wait(const struct dp *dp, struct pollfd *fds, unsigned n, int timeout_ms)
+static int dp_control_wait(struct dp *dp, struct pollfd *fds, unsigned n, int timeout_ms)
 {
 	while (timeout_ms && dp_ipc_looks(dp->ipc)) {
 		int ready = poll(fds, n, 0);
 
 		if (ready)
 			return ready;
+		sched_yield(); // weft/look.h
 	}
 	return poll(fds, n, timeout_ms);
 }

@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "uptime.h"
 
 #define BACKOFF_MIN_MS 50u
 #define BACKOFF_MAX_MS 1000u
@@ -208,6 +210,7 @@ struct dpc *dpc_new(struct event_base *base, const struct dpc_options *options)
 
 	dpc->base = base;
 	dpc->control_path = agent_strdup(control ? control : WEFT_IPC_CONTROL_SOCKET);
+	dpc->look.ns = dpc->next.ns = DPC_LOOK_NS;
 	dpc->punt_path = agent_strdup(punt ? punt : WEFT_IPC_PUNT_SOCKET);
 	dpc->backoff_ms = BACKOFF_MIN_MS;
 	dpc->retry = evtimer_new(base, on_retry, dpc);
@@ -255,6 +258,26 @@ bool dpc_is_up(const struct dpc *dpc)
 uint64_t dpc_epoch(const struct dpc *dpc)
 {
 	return dpc->epoch;
+}
+
+bool dpc_looks(struct dpc *dpc)
+{
+	uint64_t now = agent_ns();
+	unsigned cpu = (unsigned)sched_getcpu();
+
+	return dpc->state == DPC_UP &&
+	       (weft_look_on(&dpc->look, now, cpu) || weft_look_on(&dpc->next, now, cpu));
+}
+
+void dpc_replied(struct dpc *dpc)
+{
+	weft_look_begin(&dpc->next, agent_ns());
+}
+
+void dpc_asked(struct dpc *dpc)
+{
+	if (dpc->next.since_ns)
+		weft_look_end(&dpc->next, agent_ns());
 }
 
 bool dpc_blocked(const struct dpc *dpc)

@@ -96,6 +96,11 @@ void dpc_free(struct dpc *dpc);
 void dpc_shutdown(struct dpc *dpc);
 
 bool dpc_is_up(const struct dpc *dpc);
+// An answer that a barrier waits for is about to come, or another message of a controller whose
+// barrier was replied to (which the sessions tell): look for it before you sleep (weft/look.h).
+bool dpc_looks(struct dpc *dpc);
+void dpc_replied(struct dpc *dpc);
+void dpc_asked(struct dpc *dpc);
 uint64_t dpc_epoch(const struct dpc *dpc); // 0: never connected
 bool dpc_blocked(const struct dpc *dpc);
 

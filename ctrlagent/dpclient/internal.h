@@ -7,6 +7,8 @@
 #include <event2/event.h>
 #include <sys/queue.h>
 
+#include <weft/look.h>
+
 #include "dump.h"
 #include "pending.h"
 #include "wire.h"
@@ -21,6 +23,8 @@
 #define DPC_OUTPUT_CHUNK (32u << 10) // that is sent before the turn ends, so that both ends work
 #define DPC_PENDING_HIGH 32768u
 #define DPC_PENDING_LOW 8192u
+
+#define DPC_LOOK_NS 100000u
 
 #define DPC_LISTENER_BUCKETS 256u
 
@@ -64,6 +68,8 @@ struct dpc {
 	struct event *flush;             // end of this iteration of the loop
 	uint32_t checkpoint;             // id of the latest
 	uint32_t covered;                // the place behind it and what rides on it
+	struct weft_look look;           // for the answer to it
+	struct weft_look next;           // for the controller's next message
 	uint32_t txn;                    // number of the latest transaction
 	unsigned batch;                  // operations in the open transaction
 	bool txn_open;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "uptime.h"
+
 // The data plane is trusted more than a controller, but not to be free of faults: a message that
 // does not fit ends the connection, and the new one starts from what the data plane then says it
 // holds.
@@ -196,6 +198,7 @@ static void failed(struct dpc *dpc, uint32_t xid, struct pending *p)
 
 	if (!error_parse(dpc, &e))
 		return;
+	dpc->look.beside = e.cpu;
 	if (p->type == WEFT_IPC_HELLO)
 		dpc_connection_lost(dpc, e.text[0] ? e.text : weft_error_text(e.error));
 	else if (p->kind == PENDING_CHECKPOINT)
@@ -209,6 +212,8 @@ static void answered(struct dpc *dpc)
 	const struct weft_ipc_hdr *hdr = header(dpc);
 	struct pending *p = pending_find(&dpc->pending, hdr->xid);
 
+	if (p && p->kind == PENDING_CHECKPOINT)
+		weft_look_end(&dpc->look, agent_ns());
 	if (!p || p->kind == PENDING_REFUSED || p->kind == PENDING_RIDER)
 		dpc_connection_lost(dpc, "the data plane answered what was not asked");
 	else if (hdr->flags & WEFT_IPC_ERROR || hdr->type == WEFT_IPC_RESULT)

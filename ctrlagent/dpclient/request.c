@@ -2,8 +2,11 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "uptime.h"
 
 #define MAX_PARTS 6
 
@@ -104,8 +107,8 @@ bool dpc_is_through(const struct dpc *dpc, uint32_t place)
 
 static void begin(struct dpc *dpc)
 {
-	static const struct weft_ipc_begin plain;
-	struct iovec part = {(void *)(uintptr_t)&plain, sizeof(plain)};
+	struct weft_ipc_begin body = {.cpu = (uint32_t)sched_getcpu() + 1};
+	struct iovec part = {&body, sizeof(body)};
 
 	dpc->txn++;
 	dpc->txn += dpc->txn == 0;
@@ -158,6 +161,7 @@ static void ride(struct dpc *dpc, dpc_done_fn done, void *arg)
 
 void dpc_barrier(struct dpc *dpc, dpc_done_fn done, void *arg)
 {
+	weft_look_begin(&dpc->look, agent_ns());
 	if (dpc->txn_open)
 		commit(dpc, done, arg);
 	else if (is_covered(dpc))

@@ -10,6 +10,8 @@ static void reply(struct session_conn *c, uint32_t xid)
 
 	of_barrier_reply_write(session_begin(c), &out);
 	session_end_now(c);
+	if (c->sw)
+		dpc_replied(c->sw->dpc);
 }
 
 void session_barrier_check(struct session_conn *c)

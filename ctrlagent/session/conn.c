@@ -107,6 +107,7 @@ static void on_message(void *arg, const uint8_t *msg, size_t len)
 	struct session_request rq = {.msg = msg, .len = len, .xid = of_load32(msg + 4)};
 	uint32_t place = dpc_place(c->sw->dpc);
 
+	dpc_asked(c->sw->dpc);
 	session_conn_ref(c); // a handler may end it
 	if (!c->version) {
 		session_hello_receive(c, &rq);

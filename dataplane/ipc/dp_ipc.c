@@ -6,13 +6,15 @@
 #include "ipc/dp_event.h"
 #include "dp_heap.h"
 #include "dp_log.h"
-#include "dp_look.h"
 #include "ipc/dp_stage.h"
 #include "ipc/dp_stage_host.h"
 #include "ipc/dp_unix.h"
 
+#include <weft/look.h>
+
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -20,6 +22,7 @@
 
 #define DP_IPC_BATCH 512u // requests served before packets-in and timers get a turn
 #define DP_IPC_FEW 8u     // who asks for no more, and waits, will soon ask again
+#define DP_IPC_LOOK_NS 200000u
 
 struct dp_ipc {
 	struct dp *dp;
@@ -31,7 +34,7 @@ struct dp_ipc {
 	bool deaf;   // and takes no answers
 	bool waits;  // the agent does, for an answer that this turn has
 	bool second; // another one has come meanwhile, which does so every second
-	struct dp_look look; // for its next request
+	struct weft_look look; // for its next request
 	uint64_t events_lost;
 	struct dp_txn *txn;
 	struct ft_flow_steps steps; // of the first request in `in`
@@ -147,7 +150,7 @@ void dp_ipc_add_flow(
 void dp_ipc_result(
 	struct dp_ipc *i, const struct weft_ipc_hdr *request, enum weft_error e, const char *text)
 {
-	struct weft_ipc_error body = {.error = e};
+	struct weft_ipc_error body = {.error = e, .cpu = (uint32_t)sched_getcpu() + 1};
 
 	if (text)
 		snprintf(body.text, sizeof(body.text), "%s", text);
@@ -187,10 +190,11 @@ static void dp_ipc_hello(struct dp_ipc *i, const struct dp_ipc_request *r)
 
 static void dp_ipc_open(struct dp_ipc *i, const struct dp_ipc_request *r)
 {
-	enum weft_error e = dp_stage_host_bars(i->dp->host_stage, r)
-				    ? WEFT_E_IN_USE
-				    : dp_txn_begin(i->txn, r->body);
+	const struct weft_ipc_begin *body = r->body;
+	enum weft_error e = dp_stage_host_bars(i->dp->host_stage, r) ? WEFT_E_IN_USE
+								     : dp_txn_begin(i->txn, body);
 
+	i->look.beside = body->cpu;
 	if (e || (r->hdr.flags & WEFT_IPC_REPLY))
 		dp_ipc_result(i, &r->hdr, e, weft_error_text(e));
 }
@@ -373,7 +377,7 @@ static void dp_ipc_read(struct dp_ipc *i)
 	n = recv(i->fd, i->in + i->in_len, room, MSG_DONTWAIT);
 	if (n > 0) {
 		i->in_len += (uint32_t)n;
-		dp_look_end(&i->look, dp_now_ns());
+		weft_look_end(&i->look, dp_now_ns());
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		i->ended = true; // what came before is served still
 	}
@@ -440,7 +444,7 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 		more = true;
 	dp_ipc_write(i);
 	if (i->waits)
-		dp_look_begin(&i->look, dp_now_ns());
+		weft_look_begin(&i->look, dp_now_ns());
 	i->waits = false;
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
@@ -451,9 +455,9 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	return more && dp_ipc_pending(i) == 0;
 }
 
-bool dp_ipc_looks(const struct dp_ipc *i)
+bool dp_ipc_looks(struct dp_ipc *i)
 {
-	return i->fd >= 0 && dp_look_on(&i->look, dp_now_ns());
+	return i->fd >= 0 && weft_look_on(&i->look, dp_now_ns(), (unsigned)sched_getcpu());
 }
 
 struct dp_ipc *dp_ipc_new(struct dp *dp, const char *path)
@@ -464,6 +468,7 @@ struct dp_ipc *dp_ipc_new(struct dp *dp, const char *path)
 		return NULL;
 	i->dp = dp;
 	i->fd = -1;
+	i->look.ns = DP_IPC_LOOK_NS;
 	i->in = aligned_alloc(8, 2 * WEFT_IPC_MAX_LEN);
 	i->txn = dp_txn_new(dp);
 	dp->host_stage = dp_stage_host_new(dp);

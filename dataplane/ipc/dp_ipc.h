@@ -41,8 +41,8 @@ unsigned dp_ipc_pollfds(const struct dp_ipc *, struct pollfd *fds);
 // Accepts, reads, serves, writes, as far as it goes without waiting and as poll() said of the `n`
 // descriptors of dp_ipc_pollfds(). True: there is more to do at once.
 bool dp_ipc_run(struct dp_ipc *, const struct pollfd *fds, unsigned n);
-// The agent's next request is about to come: look for it before you sleep (dp_look.h).
-bool dp_ipc_looks(const struct dp_ipc *);
+// The agent's next request is about to come: look for it before you sleep (weft/look.h).
+bool dp_ipc_looks(struct dp_ipc *);
 
 // ---- for the dp_ipc_* files
 

@@ -62,7 +62,7 @@
 #include <weft/ipc_port.h>
 #include <weft/ipc_status.h>
 
-#define WEFT_IPC_VERSION 13u
+#define WEFT_IPC_VERSION 14u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
@@ -174,12 +174,12 @@ static_assert(sizeof(struct weft_ipc_hello) == 16, "travels");
 #define WEFT_TXN_ATOMIC 1u
 struct weft_ipc_begin {
 	uint32_t flags; // WEFT_TXN_*
-	uint32_t pad;
+	uint32_t cpu;   // 1 + the one by which the agent runs, 0: not told (weft/look.h)
 };
 
 struct weft_ipc_error {
 	uint32_t error; // enum weft_error
-	uint32_t pad;
+	uint32_t cpu;   // 1 + the one by which the control thread runs, 0: not told (weft/look.h)
 	char text[112]; // for people: what exactly; may be empty
 };
 static_assert(sizeof(struct weft_ipc_error) == 120, "travels");

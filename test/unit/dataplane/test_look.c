@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// When the control thread looks before it sleeps: as dp_look.h promises, and how much that costs.
+// When who waits looks before it sleeps: as weft/look.h promises, and how much that costs.
 
-#include "dp_look.h"
+#include <weft/look.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,26 +9,29 @@
 
 #include <cmocka.h>
 
-#define SOON (DP_LOOK_NS / 4)
-#define LATE (DP_LOOK_NS + 1)
+#define NS 100000u
+#define HERE 3u // the CPU by which one runs
+
+#define SOON (NS / 4)
+#define LATE (WEFT_LOOK_ASLEEP * NS + 1)
 
 static uint64_t now = 1;
 
 // One answer, and the next request so long after it. True: it was looked for.
-static bool wait_for(struct dp_look *l, uint64_t ns)
+static bool wait_for(struct weft_look *l, uint64_t ns)
 {
 	bool looked;
 
-	dp_look_begin(l, now);
-	looked = dp_look_on(l, now);
+	weft_look_begin(l, now);
+	looked = weft_look_on(l, now, HERE);
 	now += ns;
-	assert_int_equal(dp_look_on(l, now), looked && ns < DP_LOOK_NS);
-	dp_look_end(l, now);
-	assert_false(dp_look_on(l, now));
+	assert_int_equal(weft_look_on(l, now, HERE), looked && ns < NS);
+	weft_look_end(l, now);
+	assert_false(weft_look_on(l, now, HERE));
 	return looked;
 }
 
-static unsigned looks(struct dp_look *l, uint64_t ns, unsigned waits)
+static unsigned looks(struct weft_look *l, uint64_t ns, unsigned waits)
 {
 	unsigned n = 0;
 
@@ -39,10 +42,10 @@ static unsigned looks(struct dp_look *l, uint64_t ns, unsigned waits)
 
 static void only_what_comes_soon_is_looked_for(void **state)
 {
-	struct dp_look l = {0};
+	struct weft_look l = {.ns = NS};
 
 	assert_int_equal(looks(&l, LATE, 1000), 0);
-	assert_int_equal(looks(&l, SOON, DP_LOOK_TRUST), 0);
+	assert_int_equal(looks(&l, SOON, WEFT_LOOK_TRUST), 0);
 	assert_int_equal(looks(&l, SOON, 1000), 1000);
 	assert_int_equal(looks(&l, LATE, 1000), 1);
 	for (unsigned i = 0; i < 1000; i++) { // every second one
@@ -53,21 +56,21 @@ static void only_what_comes_soon_is_looked_for(void **state)
 
 static void nobody_looks_who_has_answered_nobody(void **state)
 {
-	struct dp_look l = {0};
+	struct weft_look l = {.ns = NS};
 
-	looks(&l, SOON, 2 * DP_LOOK_TRUST);
-	assert_false(dp_look_on(&l, now));
-	dp_look_end(&l, now + LATE); // unasked
+	looks(&l, SOON, 2 * WEFT_LOOK_TRUST);
+	assert_false(weft_look_on(&l, now, HERE));
+	weft_look_end(&l, now + LATE); // unasked
 	assert_true(wait_for(&l, SOON));
 }
 
 // One that was late among many costs a few looks.
 static void one_failure_is_forgiven(void **state)
 {
-	struct dp_look l = {0};
+	struct weft_look l = {.ns = NS};
 	unsigned n = 0;
 
-	looks(&l, SOON, DP_LOOK_TRUST);
+	looks(&l, SOON, WEFT_LOOK_TRUST);
 	for (unsigned i = 0; i < 100; i++)
 		n += looks(&l, SOON, 99) + wait_for(&l, LATE);
 	assert_true(n > 100 * 90);
@@ -76,16 +79,48 @@ static void one_failure_is_forgiven(void **state)
 // Whoever looks is in the way of what he looks for: it comes soon only if he sleeps.
 static void where_it_never_pays_hardly_anybody_looks(void **state)
 {
-	struct dp_look l = {0};
+	struct weft_look l = {.ns = NS};
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < 100 * DP_LOOK_DOUBT; i++) {
-		dp_look_begin(&l, now);
-		n += dp_look_on(&l, now);
-		now += dp_look_on(&l, now) ? LATE : SOON;
-		dp_look_end(&l, now);
+	for (unsigned i = 0; i < 100 * WEFT_LOOK_DOUBT; i++) {
+		weft_look_begin(&l, now);
+		n += weft_look_on(&l, now, HERE);
+		now += weft_look_on(&l, now, HERE) ? LATE : SOON;
+		weft_look_end(&l, now);
 	}
 	assert_in_range(n, 2, 110);
+}
+
+// All are slow because all sleep, and quick as soon as one looks.
+static void the_first_look_needs_no_quick_answer(void **state)
+{
+	struct weft_look l = {.ns = NS};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		weft_look_begin(&l, now);
+		n += weft_look_on(&l, now, HERE);
+		now += weft_look_on(&l, now, HERE) ? SOON : NS + NS / 2;
+		weft_look_end(&l, now);
+	}
+	assert_int_equal(n, 1000 - WEFT_LOOK_TRUST);
+	assert_int_equal(looks(&l, NS + NS / 2, 1), 1); // who looks has not slept: it was late
+	assert_int_equal(looks(&l, SOON, 1), 0);
+}
+
+// Those that share a CPU sleep, and may look again once one of them has another.
+static void who_shares_a_cpu_does_not_look(void **state)
+{
+	struct weft_look l = {.ns = NS};
+
+	looks(&l, SOON, WEFT_LOOK_TRUST);
+	l.beside = HERE + 1;
+	assert_int_equal(looks(&l, SOON, 1000), 0);
+	l.beside = HERE;
+	assert_int_equal(looks(&l, SOON, 1000), 1000);
+	l.beside = HERE + 1;
+	assert_int_equal(looks(&l, LATE, 1), 0); // which tells nothing of looking
+	assert_int_equal(l.doubt, 0);
 }
 
 int main(void)
@@ -94,6 +129,8 @@ int main(void)
 		cmocka_unit_test(only_what_comes_soon_is_looked_for),
 		cmocka_unit_test(nobody_looks_who_has_answered_nobody),
 		cmocka_unit_test(one_failure_is_forgiven),
+		cmocka_unit_test(the_first_look_needs_no_quick_answer),
+		cmocka_unit_test(who_shares_a_cpu_does_not_look),
 		cmocka_unit_test(where_it_never_pays_hardly_anybody_looks),
 	};
 
