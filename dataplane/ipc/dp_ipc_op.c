@@ -81,23 +81,26 @@ static enum weft_error dp_op_tenant_del(struct dp_op *op)
 	return WEFT_E_NONE;
 }
 
+// A transaction that replaces ports: what they hold must be given up before it can be taken.
+static void dp_op_close_hidden(struct dp_op *op, const struct weft_ipc_port *cfg)
+{
+	struct dp_port *hidden;
+
+	while ((hidden = dp_port_find_hidden_device(op->dp, cfg))) {
+		dp_txn_port_closed(op->txn, hidden);
+		dp_port_del(op->dp, hidden);
+	}
+}
+
 static enum weft_error dp_op_port_add(struct dp_op *op)
 {
 	const struct weft_ipc_port *cfg = op->r->body;
-	struct dp_port *hidden = dp_port_find_hidden_device(op->dp, cfg);
 	enum weft_error e;
 
 	if (cfg->ofport && !op->tenant)
 		return WEFT_E_NO_TENANT;
-	if (hidden)
-		dp_txn_port_closed(op->txn, hidden);
+	dp_op_close_hidden(op, cfg);
 	e = dp_port_add(op->dp, cfg, cfg->ofport ? op->tenant : NULL, op->why, NULL);
-	if (e && hidden) // it may be gone or not; gone is what the log says, so make it true
-		for (struct dp_port *p = op->dp->ports.head; p; p = p->next)
-			if (p == hidden) {
-				dp_port_del(op->dp, p);
-				break;
-			}
 	if (!e && op->undo)
 		op->undo->port_cfg = *cfg;
 	return e ? e : dp_op_noted(op, DP_UNDO_PORT_ADD);

@@ -42,9 +42,11 @@ struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, ui
 // Both cannot be open: the device, a bond's member, the name of the TAP to the kernel.
 static bool dp_port_collides(const struct dp_port *p, const struct weft_ipc_port *cfg)
 {
-	if (p->role == DP_UPLINK && p->peer && !cfg->ofport && !strcmp(p->cfg.name, cfg->name))
+	const char *kernel = *cfg->kernel_if ? cfg->kernel_if : cfg->name;
+
+	if (p->peer && !cfg->ofport && !strcmp(p->peer->cfg.device, kernel))
 		return true;
-	if (p->cfg.kind != cfg->kind)
+	if (p->cfg.kind != cfg->kind || cfg->kind == WEFT_PORT_KIND_NULL)
 		return false;
 	return cfg->kind == WEFT_PORT_KIND_BOND ? dp_bond_overlaps(p->cfg.device, cfg->device)
 						: !strcmp(p->cfg.device, cfg->device);
@@ -225,15 +227,11 @@ static void dp_port_follow_mtu(const struct dp *dp, struct dp_port *p, const str
 enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	struct dp_tenant *tenant, char why[static 100], struct dp_port **out)
 {
-	struct dp_port *p, *hidden;
+	struct dp_port *p;
 	enum weft_error e = dp_port_check(dp, cfg, tenant, why);
 
 	if (e)
 		return e;
-	// A transaction that replaces a port: the device must be given up before it can be taken.
-	hidden = dp_port_find_hidden_device(dp, cfg);
-	if (hidden)
-		dp_port_del(dp, hidden);
 	// Else no agent could come any more and change it.
 	if (!weft_descriptor_below(weft_descriptors_but(DP_PORT_FD_RESERVE))) {
 		snprintf(why, 100, "no file descriptor to spare (LimitNOFILE)");

@@ -178,6 +178,32 @@ def test_a_bundle_is_answered_though_its_tenant_goes(shared):
     assert FIRST not in tenants(dp)
 
 
+def uplinks(dp):
+    return {p['name']: p['id'] for p in dp.ports() if not p['ofport'] and p['id'] in range(50, 60)}
+
+
+def replace_two(dp, kind, old, new):
+    """Two uplinks go, and one comes that needs what both have."""
+    for n in old:
+        dp.send('PORT_DEL', struct.pack('=II', n, 0), flags=STAGED)
+    dp.send('PORT_ADD', weftipc.PORT.pack(kind=weftipc.KINDS.index(kind), **new), flags=STAGED)
+
+
+@pytest.mark.parametrize('kind', ('tap', 'null'))
+def test_one_port_takes_the_place_of_two(shared, kind):
+    """The TAP to the kernel of one, the device of the other."""
+    dp = shared.dp
+    devices = ('', '') if kind == 'null' else ('dev-a', 'dev-b')
+    dp.port_add(0, kind, 'up-a', id=50, device=devices[0], kernel_if='kern0')
+    dp.port_add(0, kind, 'up-b', id=51, device=devices[1])
+    for ends in ('ABORT', 'COMMIT'):
+        dp.send('BEGIN', begin(), flags=STAGED)
+        replace_two(dp, kind, (50, 51), dict(name='up-c', id=52, device=devices[1], kernel_if='kern0', mtu=1400))
+        assert end(dp, ends) == 0
+        assert uplinks(dp) == ({'up-a': 50, 'up-b': 51} if ends == 'ABORT' else {'up-c': 52})
+    dp.port_del(52)
+
+
 def test_an_agent_that_goes_away_leaves_nothing(shared):
     before = tenants(shared.dp)
     shared.dp.send('BEGIN', begin(), flags=STAGED)
