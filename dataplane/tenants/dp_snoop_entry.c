@@ -2,6 +2,7 @@
 #include "tenants/dp_snoop_entry.h"
 
 #include "flowtable/hash.h"
+#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
@@ -185,15 +186,12 @@ void dp_snoop_entry_remove(struct dp_snoop *s, struct dp_snoop_entry **at)
 
 static struct dp_snoop_port *port_new(struct dp_snoop *s)
 {
-	if (s->ports == s->ports_room) {
-		unsigned room = s->ports_room ? 2 * s->ports_room : 16;
-		struct dp_snoop_port *more = realloc(s->port, room * sizeof(*more));
+	struct dp_snoop_port *port =
+		ft_vector_reserve(s->port, s->ports, &s->ports_room, 16, sizeof(*port));
 
-		if (!more)
-			return NULL;
-		s->port = more;
-		s->ports_room = room;
-	}
+	if (!port)
+		return NULL;
+	s->port = port;
 	return &s->port[s->ports++];
 }
 
@@ -230,15 +228,12 @@ void dp_snoop_member_drop(struct dp_snoop *s, struct dp_snoop_entry *e, struct d
 struct dp_snoop_member *dp_snoop_member_add(
 	struct dp_snoop *s, struct dp_snoop_entry *e, const struct ft_listener *at)
 {
-	if (e->n == e->room) {
-		unsigned room = e->room ? 2 * e->room : 4;
-		struct dp_snoop_member *more = realloc(e->member, room * sizeof(*more));
+	struct dp_snoop_member *member =
+		ft_vector_reserve(e->member, e->n, &e->room, 4, sizeof(*member));
 
-		if (!more)
-			return NULL;
-		e->member = more;
-		e->room = room;
-	}
+	if (!member)
+		return NULL;
+	e->member = member;
 	if (e->link)
 		s->stats.members++;
 	else

@@ -4,6 +4,8 @@
 
 #include "dp.h"
 
+#include "flowtable/vector.h"
+
 #include <stdlib.h>
 
 #define DP_VTEPS_FIRST 4u
@@ -21,21 +23,19 @@ struct weft_ipc_vtep dp_tenant_vtep(const struct dp_tenant *t, unsigned i)
 
 static bool dp_tenant_vteps_room(struct dp_tenant *t)
 {
-	unsigned room = t->vtep_room ? 2 * t->vtep_room : DP_VTEPS_FIRST;
+	uint32_t room = t->vtep_room; // of the list, until both have more
 	struct dp_vtep_user **users;
 	struct weft_ip *list;
 
-	if (t->n_vteps < t->vtep_room)
-		return true;
-	list = realloc(t->vtep_list, room * sizeof(*list));
+	list = ft_vector_reserve(t->vtep_list, t->n_vteps, &room, DP_VTEPS_FIRST, sizeof(*list));
 	if (!list)
 		return false;
 	t->vtep_list = list;
-	users = realloc(t->vtep_user, room * sizeof(struct dp_vtep_user *));
+	users = ft_vector_reserve(t->vtep_user, t->n_vteps, &t->vtep_room, DP_VTEPS_FIRST,
+		sizeof(struct dp_vtep_user *));
 	if (!users)
 		return false;
 	t->vtep_user = users;
-	t->vtep_room = room;
 	return true;
 }
 
