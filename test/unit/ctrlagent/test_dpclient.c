@@ -336,6 +336,53 @@ static void test_a_loss_fails_who_rides(void **state)
 	assert_int_equal(answers[3].error, WEFT_E_STATE);
 }
 
+// One barrier. True: its answer was looked for.
+static bool barrier_looks(struct world *w)
+{
+	bool looks;
+
+	answers[1].calls = 0;
+	dpc_barrier(w->dpc, done, (void *)1);
+	looks = dpc_looks(w->dpc);
+	run_until_answered(w, 1);
+	assert_false(dpc_looks(w->dpc)); // nothing is waited for
+	return looks;
+}
+
+// Once answers have come soon, which on a busy machine may take a while.
+static void test_looks_for_what_a_barrier_waits_for(void **state)
+{
+	struct world *w = *state;
+	unsigned tries = 10000;
+
+	assert_false(barrier_looks(w));
+	while (!barrier_looks(w))
+		assert_true(tries--);
+	add_tenant(w, 1, "red", 2);
+	assert_false(dpc_looks(w->dpc)); // nobody waits for that
+	run_until_answered(w, 2);
+}
+
+static void test_looks_for_the_next_message(void **state)
+{
+	struct world *w = *state;
+	unsigned tries = 10000;
+	bool looks;
+
+	dpc_asked(w->dpc); // of one to whom nobody has replied
+	do {
+		dpc_replied(w->dpc);
+		looks = dpc_looks(w->dpc);
+		dpc_asked(w->dpc);
+		assert_false(dpc_looks(w->dpc));
+		assert_true(tries--);
+	} while (!looks);
+	dpc_replied(w->dpc);
+	fake_dataplane_hang_up(w->dp);
+	run_until(w, &w->downs, 1);
+	assert_false(dpc_looks(w->dpc)); // there is nothing to hurry to
+}
+
 // Ids begin anew behind 31 bits, and pass over 0.
 static void test_riders_where_ids_begin_anew(void **state)
 {
@@ -627,6 +674,8 @@ int main(void)
 		TEST(test_a_barrier_rides_on_a_commit),
 		TEST(test_a_barrier_rides_on_no_commit_before_a_request),
 		TEST(test_a_loss_fails_who_rides),
+		TEST(test_looks_for_what_a_barrier_waits_for),
+		TEST(test_looks_for_the_next_message),
 		cmocka_unit_test(test_riders_where_ids_begin_anew),
 		TEST(test_dump_sees_what_was_before),
 		TEST(test_a_paused_dump_holds_up_nothing_else),
