@@ -6,6 +6,7 @@
 #include "edge/dp_provider.h"
 #include "dp_worker.h"
 
+#include "flowtable/prefetched.h"
 #include "overlay/flow_hash.h"
 
 // Packets one after the other on the same path are counted together.
@@ -147,6 +148,7 @@ static inline void dp_path_look_ahead(const struct ft_path *const path[], unsign
 		__builtin_prefetch(last->target);
 		__builtin_prefetch((const char *)last->target + 64);
 	}
+	ft_prefetched();
 }
 
 uint64_t dp_path_go(struct dp_worker *w, const struct ft_path *const path[])

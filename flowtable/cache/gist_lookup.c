@@ -7,6 +7,7 @@
 
 #include "flowtable/cache/gist_split.h"
 #include "flowtable/flowtable.h"
+#include "flowtable/prefetched.h"
 #include "flowtable/classifier/sieve_lookup.h"
 
 #define ASKED 2u // records of a table
@@ -95,6 +96,7 @@ static inline void prefetch_records(const struct ft_gist *g, const struct ft_sie
 			__builtin_prefetch(ft_gist_record(g, slot));
 		}
 	}
+	ft_prefetched();
 }
 
 static inline uint32_t meets(const struct ft_gist *g, unsigned table, const struct ft_sieved *s,

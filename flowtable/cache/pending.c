@@ -2,6 +2,7 @@
 #include "flowtable/cache/pending.h"
 
 #include "flowtable/cache/path.h"
+#include "flowtable/prefetched.h"
 
 #define AHEAD 8u // paths whose lines are asked for together
 
@@ -21,6 +22,7 @@ static void ask_for(const struct ft_pending *q, const struct ft_path *path)
 		for (unsigned r = 0; r < p->rules && r < FT_PATH_RULES; r++)
 			__builtin_prefetch(p->counter[r], 1);
 	}
+	ft_prefetched();
 }
 
 void ft_pending_tell(const struct ft_pending *q, const struct ft_path *p, unsigned worker,

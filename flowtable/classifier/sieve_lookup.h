@@ -5,6 +5,7 @@
 
 #include "flowtable/classifier/bits.h"
 #include "flowtable/flowtable.h"
+#include "flowtable/prefetched.h"
 #include "flowtable/classifier/lookup_key.h"
 #include "flowtable/classifier/sieve_set.h"
 
@@ -83,6 +84,7 @@ static inline void ft_sieve_prefetch_rows(const struct ft_bits *b, const struct 
 	if (!b->n_columns)
 		for (uint32_t i = 0; i < b->n; i++)
 			__builtin_prefetch(ft_bits_record(b, i));
+	ft_prefetched();
 }
 
 // Of n slots, `words` a row.
