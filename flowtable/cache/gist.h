@@ -59,13 +59,26 @@
 #define FT_GIST_PART 64u             // each of so many rules, better
 #define FT_GIST_SPLIT_WORDS 4u
 #define FT_GIST_ROWS 4u
-#define FT_GIST_ROW_BITS 8u
+#define FT_GIST_ROW_BITS 6u
 #define FT_GIST_PART_ROW_BITS 5u
 #define FT_GIST_COPIES 4u // of a rule in all parts, on the average, at most
 
 // What is next after a rule; else a table of the gist.
 #define FT_GIST_END 0xffu  // nothing
 #define FT_GIST_OPEN 0xfeu // only the tables know
+
+// What a slot's rule wants of the pieces of the key that rules ask for, and where it leads: half a
+// line. Where those of tables of several rules ask for more pieces, it is two of these, of which
+// the first leads.
+#define FT_GIST_PIECES 7u
+struct ft_gist_record {
+	uint16_t value[FT_GIST_PIECES]; // 0 where the mask is
+	uint16_t number;                // of the rule in its table
+	uint16_t mask[FT_GIST_PIECES];
+	uint16_t next;
+} __attribute__((aligned(32)));
+static_assert(sizeof(struct ft_gist_record) == 32 && 2 * FT_GIST_PIECES >= FT_RECORD_PIECES,
+	"half a line, and all that there is");
 
 // A number for each table, of as many bits as it takes (ft_gist.shift).
 #define FT_GIST_PASSED 0u // it was not met,
@@ -90,9 +103,10 @@ struct ft_gist {
 	uint8_t first[FT_GIST_TABLES + 1]; // slots of a table, by descending priority
 	uint8_t shift[FT_GIST_TABLES + 1]; // where in a way its number begins
 	bool plain;                        // asks only for what ft_gist_key() says of a plain frame
+	bool wide;                         // a slot's record is two
 	// Tables of one rule, and perhaps one for all else, whose packets mostly meet the first:
 	// bits, what is next then, and what all of these rules want, to be compared with a key at
-	// once.
+	// once. Else each of them has its two records behind those of the slots.
 	uint8_t lone;
 	uint8_t lone_next[FT_GIST_TABLES];
 	uint8_t rows;                   // that a key looks at: in each of them
@@ -100,11 +114,11 @@ struct ft_gist {
 	uint16_t row_at[FT_GIST_ROWS];  // from this row on,
 	uint16_t row_end;               // up to this one in all
 	union {
-		_Alignas(64) struct ft_record lone_want;
+		_Alignas(64) struct ft_gist_record lone_want[2];
 		struct ft_gist_split split; // if there are parts
 	};
-	// Its rows begin at rows_at. A record has the number of its rule in the table as the
-	// priority.
+	// Its rows begin at rows_at, its records do not lie behind it. The first pieces are those
+	// that rules of other than lone tables ask for.
 	_Alignas(64) struct ft_bits sieve;
 };
 static_assert(sizeof(struct ft_gist) == 192, "three lines");
@@ -123,17 +137,25 @@ static inline struct ft_gist_own *ft_gist_own(const struct ft_gist *whole)
 	return (struct ft_gist_own *)(uintptr_t)((const char *)whole + whole->own_at);
 }
 
-static inline const struct ft_record *ft_gist_record(const struct ft_gist *part, uint32_t slot)
+static inline struct ft_gist_record *ft_gist_record(const struct ft_gist *part, uint32_t slot)
 {
-	return (const struct ft_record *)(const void *)((const char *)part + part->records_at) +
-	       slot;
+	return (struct ft_gist_record *)(uintptr_t)((const char *)part + part->records_at) +
+	       (slot << part->wide);
+}
+
+// Of a lone table.
+static inline struct ft_gist_record *ft_gist_lone(const struct ft_gist *part, unsigned table)
+{
+	unsigned before = part->lone & ((1u << table) - 1);
+
+	return ft_gist_record(part, part->sieve.n) + 2 * __builtin_popcount(before);
 }
 
 // The rows of a table's sieve are of a column each, four bits of the key that lie side by side.
-// What a row costs is its cache line; so those of a gist are of up to eight bits of a half word,
-// any that tell the rules apart best, and there are four choices of a row at most (gist_rows.c).
-// That is for a gist that is in one; of several parts together it would be half a kilobyte a rule,
-// and their rows are of five bits.
+// What a row costs is its cache line; so those of a gist are of up to six bits of a half word, any
+// that tell the rules apart best, and there are four choices of a row at most (gist_rows.c). With
+// eight bits there would hardly be fewer, and of a thousand tenants they would fill twice as many
+// lines. Where there are several parts rows are of five bits.
 
 struct ft_path;
 struct ft_switch;

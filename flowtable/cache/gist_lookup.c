@@ -10,6 +10,10 @@
 #include "flowtable/prefetched.h"
 #include "flowtable/classifier/sieve_lookup.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define ASKED 2u // records of a table
 
 // ---- parts
@@ -70,6 +74,57 @@ static inline struct ft_sieved sieve(const struct ft_gist *g, const struct rows 
 
 // ---- records
 
+// The pieces of a key that records have, as they have them.
+struct pieces {
+	uint16_t of[2][FT_GIST_PIECES + 1];
+} __attribute__((aligned(32)));
+
+static inline void find_pieces(
+	const struct ft_gist *g, const struct weft_flow_key *key, struct pieces *k)
+{
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+	if (__builtin_expect(g->sieve.near, 1)) {
+		__m128i order =
+			_mm_setr_epi8(4, 5, 6, 7, 8, 9, 10, -1, 11, 12, 13, 14, 15, -1, -1, -1);
+		__m128i piece = _mm_load_si128((const __m128i *)(const void *)&g->sieve + 3);
+		__m512i at = _mm512_castsi256_si512(
+			_mm256_cvtepu8_epi16(_mm_shuffle_epi8(piece, order)));
+		__m512i low = _mm512_loadu_si512(key);
+		__m512i high = _mm512_loadu_si512((const char *)key + 64);
+
+		_mm256_store_si256((__m256i *)(void *)k,
+			_mm512_castsi512_si256(_mm512_permutex2var_epi16(low, at, high)));
+		return;
+	}
+#endif
+	for (unsigned i = 0; i < FT_RECORD_PIECES; i++)
+		k->of[i / FT_GIST_PIECES][i % FT_GIST_PIECES] =
+			ft_key_piece(key, g->sieve.piece[i]);
+}
+
+static inline bool fits(const struct ft_gist_record *r, const uint16_t piece[FT_GIST_PIECES + 1])
+{
+#if defined(__SSE2__)
+	__m128i differ = _mm_and_si128(_mm_xor_si128(_mm_load_si128((const void *)piece),
+					       _mm_load_si128((const void *)r->value)),
+		_mm_load_si128((const void *)r->mask));
+	unsigned same = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(differ, _mm_setzero_si128()));
+
+	return !(~same & ((1u << 2 * FT_GIST_PIECES) - 1));
+#else
+	unsigned differ = 0;
+
+	for (unsigned i = 0; i < FT_GIST_PIECES; i++)
+		differ |= (unsigned)(piece[i] ^ r->value[i]) & r->mask[i];
+	return !differ;
+#endif
+}
+
+static inline bool fits_both(const struct ft_gist_record r[2], const struct pieces *k)
+{
+	return fits(&r[0], k->of[0]) && fits(&r[1], k->of[1]);
+}
+
 // What comes through of the slots from `first` to `end`.
 static inline struct ft_sieved part_of(const struct ft_sieved *s, unsigned first, unsigned end)
 {
@@ -99,27 +154,42 @@ static inline void prefetch_records(const struct ft_gist *g, const struct ft_sie
 	ft_prefetched();
 }
 
-static inline uint32_t meets(const struct ft_gist *g, unsigned table, const struct ft_sieved *s,
-	const struct ft_sieve_key *k)
+// One that differs from what all lone tables want. Of two rules the second wants nothing.
+static __attribute__((noinline)) uint32_t meets_lone(
+	const struct ft_gist *g, unsigned table, const struct pieces *k)
+{
+	const struct ft_gist_record *r = ft_gist_lone(g, table);
+	uint32_t slot = g->first[table] + !fits_both(r, k);
+
+	return slot < g->first[table + 1] ? slot : FT_SIEVE_NOWHERE;
+}
+
+static inline uint32_t meets(
+	const struct ft_gist *g, unsigned table, const struct ft_sieved *s, const struct pieces *k)
 {
 	struct ft_sieved part = part_of(s, g->first[table], g->first[table + 1]);
 	uint32_t slot;
 
-	while ((slot = ft_sieved_next(&part)) != FT_SIEVE_NOWHERE)
-		if (ft_record_fits(ft_gist_record(g, slot), k))
+	if (__builtin_expect(g->lone >> table & 1, 0))
+		return meets_lone(g, table, k);
+	while ((slot = ft_sieved_next(&part)) != FT_SIEVE_NOWHERE) {
+		const struct ft_gist_record *r = ft_gist_record(g, slot);
+
+		if (fits(r, k->of[0]) && (!g->wide || fits(r + 1, k->of[1])))
 			break;
+	}
 	return slot;
 }
 
 static inline uint64_t walk(
 	const struct ft_gist *g, const struct ft_sieved *s, const struct weft_flow_key *key)
 {
-	struct ft_sieve_key k;
+	struct pieces k;
 	unsigned next = 0, lone;
 	uint64_t way = 0;
 
-	ft_sieve_key(&g->sieve, key, &k);
-	lone = ft_record_fits(&g->lone_want, &k) ? g->lone : 0;
+	find_pieces(g, key, &k);
+	lone = fits_both(g->lone_want, &k) ? g->lone : 0;
 	do {
 		unsigned table = next;
 		uint64_t number = FT_GIST_MET;
@@ -128,12 +198,12 @@ static inline uint64_t walk(
 			next = g->lone_next[table];
 		} else {
 			uint32_t slot = meets(g, table, s, &k);
-			const struct ft_record *r;
+			const struct ft_gist_record *r;
 
 			if (slot == FT_SIEVE_NOWHERE)
 				return way | (uint64_t)FT_GIST_MISS << g->shift[table];
 			r = ft_gist_record(g, slot);
-			number += r->priority;
+			number += r->number;
 			next = r->next;
 		}
 		way |= number << g->shift[table];

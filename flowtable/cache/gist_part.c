@@ -10,41 +10,93 @@
 
 // ---- tables of one rule
 
-// False: no packet wants both.
-static bool want_also(struct ft_record *all, const struct ft_record *r)
+static bool wants(const struct ft_rule *r, unsigned piece)
 {
-	struct ft_record both = *all;
+	return ft_want_of(r, piece).mask;
+}
 
-	for (unsigned i = 0; i < FT_RECORD_PIECES; i++) {
-		if ((all->value[i] ^ r->value[i]) & all->mask[i] & r->mask[i])
+// All that they ask for, whatever the table.
+static bool wants_nothing(const struct ft_rule *r, const struct ft_bits *b)
+{
+	for (unsigned i = 0; i < b->n_pieces; i++)
+		if (wants(r, b->piece[i]))
 			return false;
-		both.value[i] |= r->value[i];
-		both.mask[i] |= r->mask[i];
-	}
-	*all = both;
 	return true;
 }
 
-static bool wants_nothing(const struct ft_record *r)
+// False: no packet wants both.
+static bool want_also(
+	struct ft_want all[FT_RECORD_PIECES], const struct ft_rule *r, const struct ft_bits *b)
 {
-	for (unsigned i = 0; i < FT_RECORD_PIECES; i++)
-		if (r->mask[i])
+	struct ft_want both[FT_RECORD_PIECES];
+
+	for (unsigned i = 0; i < b->n_pieces; i++) {
+		struct ft_want w = ft_want_of(r, b->piece[i]);
+
+		if ((all[i].value ^ w.value) & all[i].mask & w.mask)
 			return false;
+		both[i].value = all[i].value | w.value;
+		both[i].mask = all[i].mask | w.mask;
+	}
+	memcpy(all, both, b->n_pieces * sizeof(both[0]));
 	return true;
 }
 
 // By the number of its first rule, too.
-static void find_lone(struct ft_gist *g)
+static void find_lone(
+	struct ft_gist *g, const struct ft_gist_making *all, const struct ft_making *p)
 {
+	struct ft_want want[FT_RECORD_PIECES] = {{0}};
+
 	for (unsigned t = 0; t < g->tables; t++) {
-		const struct ft_record *first = ft_bits_record(&g->sieve, g->first[t]);
+		struct ft_rule *const *first = &p->rule[g->first[t]];
 		unsigned n = g->first[t + 1] - g->first[t];
 
-		if (!n || n > 2 || (n == 2 && !wants_nothing(first + 1)) || first->priority ||
-			!want_also(&g->lone_want, first))
+		if (!n || n > 2 || (n == 2 && !wants_nothing(first[1], &g->sieve)) ||
+			first[0] != all->m.rule[all->first[t]] ||
+			!want_also(want, first[0], &g->sieve))
 			continue;
 		g->lone |= (uint8_t)(1u << t);
-		g->lone_next[t] = (uint8_t)first->next;
+		g->lone_next[t] = all->next[all->first[t]];
+	}
+}
+
+// ---- pieces
+
+static bool is_asked_for(const struct ft_gist *g, const struct ft_making *p, unsigned piece)
+{
+	for (unsigned t = 0; t < g->tables; t++)
+		for (unsigned i = g->first[t]; !(g->lone >> t & 1) && i < g->first[t + 1]; i++)
+			if (wants(p->rule[i], piece))
+				return true;
+	return false;
+}
+
+// Those first that tables ask for which are not lone.
+static void order_pieces(struct ft_gist *g, const struct ft_making *p)
+{
+	unsigned n = g->sieve.n_pieces, first = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t piece = g->sieve.piece[i];
+
+		if (!is_asked_for(g, p, piece))
+			continue;
+		g->sieve.piece[i] = g->sieve.piece[first];
+		g->sieve.piece[first++] = piece;
+	}
+	g->wide = first > FT_GIST_PIECES;
+}
+
+// What the rule wants, added to what is there, of the first so many records' pieces.
+static void put_wants(struct ft_gist_record to[], unsigned records, const struct ft_bits *b,
+	const struct ft_rule *r)
+{
+	for (unsigned i = 0; i < b->n_pieces && i < records * FT_GIST_PIECES; i++) {
+		struct ft_want w = ft_want_of(r, b->piece[i]);
+
+		to[i / FT_GIST_PIECES].value[i % FT_GIST_PIECES] |= w.value & w.mask;
+		to[i / FT_GIST_PIECES].mask[i % FT_GIST_PIECES] |= w.mask;
 	}
 }
 
@@ -52,7 +104,9 @@ static void find_lone(struct ft_gist *g)
 
 static size_t records_bytes(const struct ft_gist *g)
 {
-	return ft_whole_lines(g->sieve.n * sizeof(struct ft_record));
+	unsigned lone = (unsigned)__builtin_popcount(g->lone);
+
+	return ft_whole_lines(((g->sieve.n << g->wide) + 2 * lone) * sizeof(struct ft_gist_record));
 }
 
 static size_t rows_bytes(const struct ft_gist *g, uint32_t rows)
@@ -72,26 +126,39 @@ static struct ft_gist *with_room(const struct ft_gist *header, uint32_t rows)
 	memset(whole, 0, bytes);
 	*whole = *header;
 	whole->records_at = sizeof(*header);
-	whole->sieve.rows_at = (uint32_t)(sizeof(header->sieve) + records);
+	whole->sieve.rows_at =
+		(uint32_t)(sizeof(*header) - offsetof(struct ft_gist, sieve) + records);
 	return whole;
 }
 
-// What is next, and the rules' numbers.
-static void name_records(
+// What it wants, what is next, and its number.
+static void fill_records(
 	struct ft_gist *g, const struct ft_gist_making *all, const struct ft_making *part)
 {
 	unsigned t = 0;
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < part->n; i++, at++) {
-		struct ft_record *r = ft_bits_record(&g->sieve, i);
+		struct ft_gist_record *r = ft_gist_record(g, i);
 
 		while (all->m.rule[at] != part->rule[i])
 			at++;
 		while (at >= all->first[t + 1])
 			t++;
+		put_wants(r, 1u + g->wide, &g->sieve, part->rule[i]);
 		r->next = all->next[at];
-		r->priority = (uint16_t)(at - all->first[t]);
+		r->number = (uint16_t)(at - all->first[t]);
+	}
+}
+
+static void fill_lone(struct ft_gist *g, const struct ft_making *part)
+{
+	for (unsigned left = g->lone; left; left &= left - 1) {
+		unsigned t = (unsigned)__builtin_ctz(left);
+		const struct ft_rule *r = part->rule[g->first[t]];
+
+		put_wants(g->lone_want, 2, &g->sieve, r);
+		put_wants(ft_gist_lone(g, t), 2, &g->sieve, r);
 	}
 }
 
@@ -125,13 +192,14 @@ struct ft_gist *ft_gist_part_new(const struct ft_gist_making *all, struct ft_mak
 			rows) > ENOUGH_RECORDS)
 		return NULL;
 	find_tables(&header, all, part);
+	find_lone(&header, all, part);
+	order_pieces(&header, part);
 	g = with_room(&header, header.row_end);
 	if (!g)
 		return NULL;
-	ft_bits_fill(&g->sieve, part);
-	name_records(g, all, part);
+	fill_records(g, all, part);
+	fill_lone(g, part);
 	ft_gist_rows_fill(g, rows);
-	find_lone(g);
 	return g;
 }
 
