@@ -40,6 +40,14 @@ static void use_prints(enum ft_isa isa)
 #endif
 }
 
+#ifdef FT_HAVE_VECTORS
+static bool has_tree_avx512(void)
+{
+	return __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512cd") &&
+	       __builtin_cpu_supports("avx512vpopcntdq");
+}
+#endif
+
 static bool use_lookup(enum ft_isa isa)
 {
 	switch (isa) {
@@ -66,8 +74,7 @@ static bool use_lookup(enum ft_isa isa)
 			return false;
 		lookup = ft_lookup_avx512;
 		bits_lookup = ft_bits_avx512;
-		tree_lookup =
-			__builtin_cpu_supports("avx512bitalg") ? ft_tree_avx512 : ft_tree_avx2;
+		tree_lookup = has_tree_avx512() ? ft_tree_avx512 : ft_tree_avx2;
 		ft_bits_guess = ft_bits_guess_avx512;
 		ft_gist_walk = ft_gist_avx512;
 		return true;

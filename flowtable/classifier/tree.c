@@ -73,19 +73,31 @@ static const struct ft_node *leaf_of(
 	return n;
 }
 
+// The rule's slot, if this lane is the rule's; else NULL or any other's.
+static _Atomic(struct ft_rule *) *slot_of_lane(const struct ft_tree *t,
+	const struct ft_tree_part *p, const uint32_t *block, uint32_t n, uint32_t i, uint32_t ports)
+{
+	uint32_t word = block[ft_tree_ranks_at(p, n) + i], rank = ft_lane_rank(word);
+	struct ft_span s;
+
+	if (!p->spans)
+		return &t->rule[rank];
+	s = (struct ft_span){block[ft_tree_lows_at(p, n) + i], ft_lane_size(t, word)};
+	return ft_span_has(s, ports) ? &t->rule[rank - ft_span_piece(s, ports).behind] : NULL;
+}
+
 static _Atomic(struct ft_rule *) *slot_in_leaf(const struct ft_tree *t,
 	const struct ft_tree_part *p, const struct ft_node *leaf, const struct ft_rule *r)
 {
+	uint32_t ports = ft_ports_swap((uint32_t)(value_of(r, FT_PORTS_WORD) >> 32)), n;
 	const uint32_t *block = t->lane + leaf->at;
-	uint32_t n;
 
 	for (uint32_t left = ft_node_lanes(leaf); left; left -= n) {
 		n = left < FT_TREE_BLOCK ? left : FT_TREE_BLOCK;
 		for (uint32_t i = 0; i < n; i++) {
-			_Atomic(struct ft_rule *) *slot =
-				&t->rule[block[ft_tree_ranks_at(p, n) + i]];
+			_Atomic(struct ft_rule *) *slot = slot_of_lane(t, p, block, n, i, ports);
 
-			if (atomic_load_explicit(slot, memory_order_relaxed) == r)
+			if (slot && atomic_load_explicit(slot, memory_order_relaxed) == r)
 				return slot;
 		}
 		block += ft_tree_block_words(p, n);

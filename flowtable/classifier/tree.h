@@ -16,6 +16,8 @@
 // (tree_plan.h) sees no fields, only words of 32 bits. A key goes through one part after the other;
 // if it has a rule already, it passes by parts, and leaves, whose best rule is not better.
 //
+// Rules that are pieces of one range of ports are one rule here, a span (tree_span.h).
+//
 // Rules are known by their rank here: the slot number in the order of descending priority, so the
 // lower rank wins and no rule need be touched to know that. A slot has the first rule of its chain,
 // NULL when the chain has gone; a key whose slot has nothing for its version, or something of lower
@@ -35,7 +37,7 @@
 // The bound. A key takes at most FT_TREE_DEPTH nodes and one leaf, of FT_TREE_LEAF lanes at most, a
 // part, and then the tuples that came since, or all of them (classifier.h).
 
-#include "flowtable/classifier/shape.h"
+#include "flowtable/classifier/tree_span.h"
 
 #if defined(__BMI2__)
 #include <immintrin.h>
@@ -91,6 +93,7 @@ struct ft_tree_part {
 	uint32_t commons;
 	bool brief;                   // as tree_lanes.h has it: lanes are so,
 	uint8_t split, narrow;        // of so many words,
+	bool spans;                   // and the last but for these has those of ports,
 	uint32_t tables;              // with tables of masks that begin there in `lane`
 	uint16_t byte[FT_TREE_WORDS]; // of the key, of those that are narrow
 	uint8_t word[FT_TREE_WORDS];
@@ -103,7 +106,10 @@ struct ft_tree {
 	struct ft_garbage garbage;
 	uint32_t parts;
 	uint32_t slots;
-	bool far; // larger than a core's second cache
+	bool far;                     // larger than a core's second cache
+	bool spans;                   // parts have spans,
+	uint8_t ports;                // of this one of the words,
+	uint16_t size[FT_SPAN_SIZES]; // and of so many sizes
 	uint32_t n_words;
 	uint8_t word[FT_TREE_KEY_WORDS]; // of 64 bits, that rules look at
 	struct ft_node *node;

@@ -14,17 +14,23 @@
 struct ft_lanes_form {
 	bool brief;
 	uint32_t plain, split, narrow;
+	bool spans; // the next has them
 };
 
 static inline __attribute__((always_inline)) uint32_t ft_form_wide(struct ft_lanes_form f)
 {
-	return f.plain + f.split;
+	return f.plain + f.split + f.spans;
 }
 
 static inline struct ft_lanes_form ft_form_of(const struct ft_tree_part *p)
 {
 	return (struct ft_lanes_form){
-		p->brief, p->words - p->split - p->narrow, p->split, p->narrow};
+		.brief = p->brief,
+		.plain = p->words - p->split - p->narrow - p->spans,
+		.split = p->split,
+		.narrow = p->narrow,
+		.spans = p->spans,
+	};
 }
 
 static inline uint8_t ft_key_byte(const struct weft_flow_key *key, unsigned byte)
@@ -37,6 +43,7 @@ static inline uint8_t ft_key_byte(const struct weft_flow_key *key, unsigned byte
 // The part's tables: those of plain words, then two for each that is split.
 struct ft_lanes_masks {
 	__m512i low[2 * FT_TREE_WORDS], high[2 * FT_TREE_WORDS];
+	__m512i sizes;
 };
 
 static inline __attribute__((always_inline)) void ft_lanes_masks(struct ft_lanes_masks *m,
@@ -48,6 +55,7 @@ static inline __attribute__((always_inline)) void ft_lanes_masks(struct ft_lanes
 		m->low[i] = _mm512_loadu_si512(table);
 		m->high[i] = _mm512_loadu_si512(table + 16);
 	}
+	m->sizes = _mm512_loadu_si512(t->size);
 }
 
 static inline __attribute__((always_inline)) __m512i ft_masks_at(
@@ -72,6 +80,24 @@ static inline __attribute__((always_inline)) __m512i ft_differ_too(
 	return _mm512_ternarylogic_epi32(before, differ, mask, 0xf8); // a | b & c
 }
 
+// Sizes by their numbers: of each 16 bits the lowest five count.
+static inline __attribute__((always_inline)) __m512i ft_sizes_at(__m512i sizes, __m512i ranks)
+{
+	__m512i upper = _mm512_slli_epi32(ranks, 16 - FT_LANE_SIZE_AT);
+
+	return _mm512_permutexvar_epi16(_mm512_mask_blend_epi16(0xaaaaaaaa, ranks, upper), sizes);
+}
+static_assert(sizeof(((struct ft_tree *)0)->size) == 64, "one vector");
+
+// What is not nothing is ports outside of the span.
+static inline __attribute__((always_inline)) __m512i ft_spans_differ(
+	__m512i before, __m512i low, __m512i size, uint32_t ports)
+{
+	__m512i above = _mm512_sub_epi16(_mm512_set1_epi32((int)ports), low);
+
+	return _mm512_or_si512(before, _mm512_subs_epu16(above, size));
+}
+
 static inline __attribute__((always_inline)) __m128i ft_narrow_differs(__m128i before,
 	const uint8_t *bytes, uint32_t n, const struct weft_flow_key *key, unsigned byte)
 {
@@ -86,7 +112,7 @@ static inline __attribute__((always_inline)) __m128i ft_narrow_differs(__m128i b
 // some six cycles.
 static inline __attribute__((always_inline)) uint32_t ft_brief_fits(const struct ft_tree_part *p,
 	struct ft_lanes_form f, const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key)
+	const struct weft_flow_key *key, uint32_t ports)
 {
 	const uint8_t *bytes = (const uint8_t *)(lane + n * (ft_form_wide(f) + 1));
 	__mmask16 fits = (__mmask16)_bzhi_u32(0xffff, n);
@@ -97,10 +123,15 @@ static inline __attribute__((always_inline)) uint32_t ft_brief_fits(const struct
 	for (; i < f.plain; i++, lane += n, bytes += n)
 		differ = ft_differ_too(
 			differ, ft_lanes_differ(lane, key, p->word[i]), ft_masks_at(m, i, bytes));
-	for (unsigned k = i; i < ft_form_wide(f); i++, k += 2, lane += n, bytes += 2 * n)
+	for (unsigned k = i; i < f.plain + f.split; i++, k += 2, lane += n, bytes += 2 * n)
 		differ = ft_differ_too(differ, ft_lanes_differ(lane, key, p->word[i]),
 			_mm512_or_si512(
 				ft_masks_at(m, k, bytes), ft_masks_at(m, k + 1, bytes + n)));
+	if (f.spans) {
+		differ = ft_spans_differ(differ, _mm512_loadu_si512(lane),
+			ft_sizes_at(m->sizes, _mm512_loadu_si512(lane + n)), ports);
+		i++;
+	}
 	for (; i < ft_form_wide(f) + f.narrow; i++, bytes += 2 * n)
 		narrow = ft_narrow_differs(narrow, bytes, n, key, p->byte[i]);
 	fits = _mm_mask_testn_epi8_mask(fits, narrow, narrow);
@@ -108,37 +139,49 @@ static inline __attribute__((always_inline)) uint32_t ft_brief_fits(const struct
 }
 
 static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
+	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
+	uint32_t ports)
 {
 	__m512i differ = _mm512_setzero_si512();
 
-	for (unsigned i = 0; i < words; i++, lane += 2 * n)
+	for (unsigned i = 0; i < f.plain; i++, lane += 2 * n)
 		differ = ft_differ_too(differ, ft_lanes_differ(lane, key, p->word[i]),
 			_mm512_loadu_si512(lane + n));
+	if (f.spans)
+		differ = ft_spans_differ(
+			differ, _mm512_loadu_si512(lane), _mm512_loadu_si512(lane + n), ports);
 	return _mm512_mask_testn_epi32_mask((__mmask16)_bzhi_u32(0xffff, n), differ, differ);
 }
 
 #else
 
 struct ft_lanes_masks {
+	const struct ft_tree *tree;
 	const uint32_t *table;
 };
 
 static inline void ft_lanes_masks(struct ft_lanes_masks *m, const struct ft_tree *t,
 	const struct ft_tree_part *p, struct ft_lanes_form f)
 {
+	m->tree = t;
 	m->table = t->lane + (f.brief ? p->tables : 0);
 }
 
+static inline uint32_t ft_span_differs(uint32_t low, uint32_t size, uint32_t ports)
+{
+	return !ft_span_has((struct ft_span){low, size}, ports);
+}
+
 static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struct ft_lanes_form f,
-	const uint32_t *table, const uint32_t *lane, uint32_t k, uint32_t n,
-	const struct weft_flow_key *key)
+	const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t k, uint32_t n,
+	const struct weft_flow_key *key, uint32_t ports)
 {
 	const uint8_t *bytes = (const uint8_t *)(lane + n * (ft_form_wide(f) + 1)) + k;
+	const uint32_t *table = m->table;
 	uint32_t differ = 0, mask;
 	unsigned i = 0;
 
-	for (; i < ft_form_wide(f); i++, table += FT_TREE_MASKS, bytes += n) {
+	for (; i < f.plain + f.split; i++, table += FT_TREE_MASKS, bytes += n) {
 		mask = table[*bytes];
 		if (i >= f.plain) {
 			table += FT_TREE_MASKS;
@@ -146,6 +189,11 @@ static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struc
 			mask |= table[*bytes];
 		}
 		differ |= (lane[i * n + k] ^ ft_tree_half(key, p->word[i])) & mask;
+	}
+	if (f.spans) {
+		differ |= ft_span_differs(
+			lane[i * n + k], ft_lane_size(m->tree, lane[(i + 1) * n + k]), ports);
+		i++;
 	}
 	for (; i < ft_form_wide(f) + f.narrow; i++, bytes += 2 * n)
 		differ |= (bytes[0] ^ ft_key_byte(key, p->byte[i])) & bytes[n];
@@ -155,23 +203,30 @@ static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struc
 // Where trees are made so for tests alone.
 static inline uint32_t ft_brief_fits(const struct ft_tree_part *p, struct ft_lanes_form f,
 	const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key)
+	const struct weft_flow_key *key, uint32_t ports)
 {
 	uint32_t fits = 0;
 
 	for (uint32_t k = 0; k < n; k++)
-		fits |= (uint32_t)!ft_brief_lane_differs(p, f, m->table, lane, k, n, key) << k;
+		fits |= (uint32_t)!ft_brief_lane_differs(p, f, m, lane, k, n, key, ports) << k;
 	return fits;
 }
 
 #if defined(__AVX2__)
 
+static inline __m256i ft_lanes_load(const uint32_t *at)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)at);
+}
+
 static inline __m256i ft_differ_of(const uint32_t *value, const uint32_t *mask, __m256i want)
 {
-	__m256i v = _mm256_loadu_si256((const __m256i *)(const void *)value);
+	return _mm256_and_si256(_mm256_xor_si256(ft_lanes_load(value), want), ft_lanes_load(mask));
+}
 
-	return _mm256_and_si256(
-		_mm256_xor_si256(v, want), _mm256_loadu_si256((const __m256i *)(const void *)mask));
+static inline __m256i ft_outside_of(const uint32_t *low, const uint32_t *size, __m256i ports)
+{
+	return _mm256_subs_epu16(_mm256_sub_epi16(ports, ft_lanes_load(low)), ft_lanes_load(size));
 }
 
 static inline uint32_t ft_zeros_of(__m256i v)
@@ -182,15 +237,20 @@ static inline uint32_t ft_zeros_of(__m256i v)
 }
 
 static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
+	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
+	uint32_t ports)
 {
-	__m256i low = _mm256_setzero_si256(), high = low;
+	__m256i low = _mm256_setzero_si256(), high = low, want;
 
-	for (unsigned i = 0; i < words; i++, lane += 2 * n) {
-		__m256i want = _mm256_set1_epi32((int)ft_tree_half(key, p->word[i]));
-
+	for (unsigned i = 0; i < f.plain; i++, lane += 2 * n) {
+		want = _mm256_set1_epi32((int)ft_tree_half(key, p->word[i]));
 		low = _mm256_or_si256(low, ft_differ_of(lane, lane + n, want));
 		high = _mm256_or_si256(high, ft_differ_of(lane + 8, lane + n + 8, want));
+	}
+	if (f.spans) {
+		want = _mm256_set1_epi32((int)ports);
+		low = _mm256_or_si256(low, ft_outside_of(lane, lane + n, want));
+		high = _mm256_or_si256(high, ft_outside_of(lane + 8, lane + n + 8, want));
 	}
 	return (ft_zeros_of(low) | ft_zeros_of(high) << 8) & ((1u << n) - 1);
 }
@@ -198,16 +258,20 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 #else
 
 static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	unsigned words, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key)
+	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
+	uint32_t ports)
 {
 	uint32_t fits = 0;
 
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t differ = 0;
 
-		for (unsigned i = 0; i < words; i++)
+		for (unsigned i = 0; i < f.plain; i++)
 			differ |= (lane[2 * n * i + k] ^ ft_tree_half(key, p->word[i])) &
 				  lane[2 * n * i + n + k];
+		if (f.spans)
+			differ |= ft_span_differs(
+				lane[2 * n * f.plain + k], lane[2 * n * f.plain + n + k], ports);
 		fits |= (uint32_t)!differ << k;
 	}
 	return fits;
@@ -220,8 +284,8 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 // One bit a lane that matches, of the first n.
 static inline __attribute__((always_inline)) uint32_t ft_lanes_fit(const struct ft_tree_part *p,
 	struct ft_lanes_form f, const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key)
+	const struct weft_flow_key *key, uint32_t ports)
 {
-	return f.brief ? ft_brief_fits(p, f, m, lane, n, key)
-		       : ft_whole_fits(p, f.plain, lane, n, key);
+	return f.brief ? ft_brief_fits(p, f, m, lane, n, key, ports)
+		       : ft_whole_fits(p, f, lane, n, key, ports);
 }

@@ -194,7 +194,7 @@ static uint32_t most_bits(const struct ft_tree_seed *seed)
 
 static bool is_small(const struct ft_tree_plan *p)
 {
-	return p->n <= FT_TREE_SMALL;
+	return p->n_spans <= FT_TREE_SMALL;
 }
 
 static void begin_word(struct ft_tree_choice *c, const struct ft_tree_plan *p)

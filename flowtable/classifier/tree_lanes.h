@@ -5,7 +5,7 @@
 // n, in one of two forms.
 //
 //   whole   of each word n values, n masks; then n ranks. Four words: 36 bytes a lane.
-//   brief   n values of each word; n ranks; then bytes, n at a time. 21 or 22 bytes.
+//   brief   n values of each word; n ranks; then bytes, n at a time. 20 to 22 bytes.
 //
 // Rules are many but their masks are few: of an address the lengths of prefixes. So in the brief
 // form a part has a table of the masks of a word, and a lane a byte that says which: two vectors
@@ -15,10 +15,16 @@
 // word of which all rules look at the same byte alone, as that of the protocol, is narrow: its
 // value and its mask are a byte each.
 //
-// Words are in the order of those with one table, with two, narrow ones. What does not fit, or is
-// for a processor without such an instruction, is whole: all words count as having one table.
+// A word of ports that are spans (tree_span.h) has `low` in the place of values, and in the whole
+// form `size` in that of masks. In both the numbers of its sizes are in the lowest bits of a lane's
+// rank: so they need no byte, and who finds a lane knows them.
+//
+// Words are in the order of those with one table, with two, that of spans, narrow ones. What does
+// not fit, or is for a processor without such an instruction, is whole: all words count as having
+// one table.
 
 #include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tree_span.h"
 
 #define FT_TREE_MASKS 32u // of a table
 
@@ -35,7 +41,7 @@ static inline uint32_t ft_tree_block_words(const struct ft_tree_part *p, uint32_
 
 	if (!p->brief)
 		return n * (2 * wide + 1);
-	return n * (wide + 1) + (n * (wide + p->split + 2 * p->narrow) + 3) / 4;
+	return n * (wide + 1) + (n * (wide - p->spans + p->split + 2 * p->narrow) + 3) / 4;
 }
 
 // In all blocks of so many lanes.
@@ -49,4 +55,29 @@ static inline uint32_t ft_tree_leaf_words(const struct ft_tree_part *p, uint32_t
 static inline uint32_t ft_tree_ranks_at(const struct ft_tree_part *p, uint32_t n)
 {
 	return n * ft_tree_wide(p) * (p->brief ? 1 : 2);
+}
+
+// Where the `low` begin, in a part with spans.
+static inline uint32_t ft_tree_lows_at(const struct ft_tree_part *p, uint32_t n)
+{
+	return n * (ft_tree_wide(p) - 1) * (p->brief ? 1 : 2);
+}
+
+// A lane's rank above the numbers of its sizes, and the upper port's above the lower one's.
+#define FT_LANE_RANK_AT 10u
+#define FT_LANE_SIZE_AT 5u
+#define FT_LANE_ALL (16u << FT_LANE_SIZE_AT | 16u) // of FT_SPAN_ALL
+static_assert(FT_TREE_RULES_MAX < UINT32_MAX >> FT_LANE_RANK_AT, "ranks fit");
+static_assert(FT_SPAN_SIZES == 1u << FT_LANE_SIZE_AT, "and numbers");
+
+static inline uint32_t ft_lane_rank(uint32_t word)
+{
+	return word >> FT_LANE_RANK_AT;
+}
+
+static inline uint32_t ft_lane_size(const struct ft_tree *t, uint32_t word)
+{
+	uint32_t lower = word % FT_SPAN_SIZES, upper = (word >> FT_LANE_SIZE_AT) % FT_SPAN_SIZES;
+
+	return t->size[lower] | (uint32_t)t->size[upper] << 16;
 }

@@ -80,7 +80,7 @@ static unsigned half_of(const struct ft_tree_plan *p, uint32_t i)
 bool ft_tree_lanes_begin(struct ft_tree_plan *p)
 {
 	struct ft_tree_part *part = part_of(p);
-	uint32_t wide = ft_tree_wide(part), tables = wide + part->split, *to;
+	uint32_t wide = ft_tree_wide(part) - part->spans, tables = wide + part->split, *to;
 
 	if (!part->brief)
 		return true;
@@ -100,14 +100,24 @@ bool ft_tree_lanes_begin(struct ft_tree_plan *p)
 
 // ---- lanes
 
-static uint32_t value_of(const struct ft_tree_plan *p, uint32_t rank, unsigned half)
+static uint32_t rank_word(const struct ft_tree_plan *p, uint32_t rank)
 {
-	return ft_tree_half(ft_tree_values(p, rank), half);
+	uint32_t numbers = FT_LANE_ALL, size;
+
+	if (part_of(p)->spans) {
+		size = p->ports[rank].size;
+		numbers = ft_tree_size_number(p, ft_port_of(size, 0)) |
+			  ft_tree_size_number(p, ft_port_of(size, 1)) << FT_LANE_SIZE_AT;
+	}
+	return rank << FT_LANE_RANK_AT | numbers;
 }
 
-static uint32_t mask_of(const struct ft_tree_plan *p, uint32_t rank, unsigned half)
+static uint32_t *write_ranks(
+	const struct ft_tree_plan *p, uint32_t *to, const uint32_t *rank, uint32_t n)
 {
-	return ft_tree_half(ft_tree_masks(p, rank), half);
+	for (uint32_t i = 0; i < n; i++)
+		to[i] = rank_word(p, rank[i]);
+	return to + n;
 }
 
 static uint32_t *write_whole(
@@ -117,12 +127,11 @@ static uint32_t *write_whole(
 		unsigned half = half_of(p, w);
 
 		for (uint32_t i = 0; i < n; i++) {
-			to[i] = value_of(p, rank[i], half);
-			to[n + i] = mask_of(p, rank[i], half);
+			to[i] = ft_tree_lane_value(p, rank[i], half);
+			to[n + i] = ft_tree_lane_mask(p, rank[i], half);
 		}
 	}
-	memcpy(to, rank, n * sizeof(*rank));
-	return to + n;
+	return write_ranks(p, to, rank, n);
 }
 
 // Which masks n rules have of word w.
@@ -133,7 +142,7 @@ static uint8_t *write_kinds(
 	struct ft_tree_kinds *k = &p->kinds[half];
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t kind = ft_tree_kind(k, mask_of(p, rank[i], half));
+		uint32_t kind = ft_tree_kind(k, ft_tree_lane_mask(p, rank[i], half));
 
 		for (unsigned t = 0; t < k->tables; t++)
 			to[t * n + i] = k->in[t][kind];
@@ -147,8 +156,8 @@ static uint8_t *write_narrow(
 	unsigned half = half_of(p, w), shift = 8 * (part_of(p)->byte[w] % 4);
 
 	for (uint32_t i = 0; i < n; i++) {
-		to[i] = (uint8_t)(value_of(p, rank[i], half) >> shift);
-		to[n + i] = (uint8_t)(mask_of(p, rank[i], half) >> shift);
+		to[i] = (uint8_t)(ft_tree_lane_value(p, rank[i], half) >> shift);
+		to[n + i] = (uint8_t)(ft_tree_lane_mask(p, rank[i], half) >> shift);
 	}
 	return to + 2 * n;
 }
@@ -162,10 +171,9 @@ static uint32_t *write_brief(
 
 	for (uint32_t w = 0; w < wide; w++, to += n)
 		for (uint32_t i = 0; i < n; i++)
-			to[i] = value_of(p, rank[i], half_of(p, w));
-	memcpy(to, rank, n * sizeof(*rank));
-	bytes = (uint8_t *)(to + n);
-	for (uint32_t w = 0; w < wide; w++)
+			to[i] = ft_tree_lane_value(p, rank[i], half_of(p, w));
+	bytes = (uint8_t *)write_ranks(p, to, rank, n);
+	for (uint32_t w = 0; w < wide - part->spans; w++)
 		bytes = write_kinds(p, bytes, rank, n, w);
 	for (uint32_t w = wide; w < part->words; w++)
 		bytes = write_narrow(p, bytes, rank, n, w);

@@ -4,6 +4,7 @@
 //
 // Compiled for each instruction set, with FT_TREE as the name.
 #include "flowtable/classifier/tree_compare.h"
+#include "flowtable/classifier/tree_pieces.h"
 #include "flowtable/classifier/tree_walk.h"
 #include "flowtable/classifier/tree_walk512.h"
 
@@ -29,10 +30,19 @@ static inline uint32_t min32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-// The first rank of the lanes that fit; a larger number than any: none does.
-static inline uint32_t first_rank(uint32_t fits, const uint32_t *rank)
+static inline uint64_t min64(uint64_t a, uint64_t b)
 {
-	return rank[__builtin_ctz(fits | 1u << FT_TREE_BLOCK)] | -(uint32_t)!fits;
+	return a < b ? a : b;
+}
+
+// As ft_walk.best: the first lane that fits; a larger number than any: none does.
+static inline __attribute__((always_inline)) uint64_t first_lane(
+	uint32_t fits, const uint32_t *ranks, const uint32_t *lows)
+{
+	uint32_t lane = (uint32_t)__builtin_ctz(fits | 1u << FT_TREE_BLOCK);
+	uint64_t found = (uint64_t)ranks[lane] << FT_BEST_LANE_AT | (lows ? lows[lane] : 0);
+
+	return found | -(uint64_t)!fits;
 }
 static_assert(FT_TREE_BLOCK < FT_TREE_BEYOND, "a rank is read behind the last");
 
@@ -43,7 +53,8 @@ static inline __attribute__((always_inline)) void compare_blocks(
 	struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form form, uint32_t block)
 {
 	const uint32_t *lanes_at = w->tree->lane + block * ft_tree_block_words(p, FT_TREE_BLOCK);
-	uint32_t ranks = ft_form_wide(form) * (form.brief ? 1 : 2);
+	uint32_t step = form.brief ? 1 : 2, ranks_at = ft_form_wide(form) * step;
+	uint32_t lows_at = ranks_at - step;
 	_Atomic(struct ft_rule *) *rule = w->tree->rule;
 	struct ft_lanes_masks masks;
 	unsigned n_there = w->there.n;
@@ -56,20 +67,18 @@ static inline __attribute__((always_inline)) void compare_blocks(
 		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
 		uint32_t n = min32(lanes, FT_TREE_BLOCK);
 		const uint32_t *lane = lanes_at + leaf->at;
-		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i]);
-		uint32_t best = min32(w->best[i], first_rank(fits, lane + ranks * n));
+		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i], w->ports[i]);
+		const uint32_t *lows = form.spans ? lane + lows_at * n : NULL;
+		uint64_t best = min64(w->best[i], first_lane(fits, lane + ranks_at * n, lows));
 
 		w->best[i] = best;
-		__builtin_prefetch(&rule[best]);
+		__builtin_prefetch(&rule[ft_best_rank(best)]);
 		missed |= (uint64_t)((unsigned)!fits & (lanes > FT_TREE_BLOCK)) << i;
 	}
 	for (w->there.n = 0; __builtin_expect(missed != 0, 0); missed &= missed - 1)
 		w->there.key[w->there.n++] = (uint8_t)__builtin_ctzll(missed);
 }
 
-#define IS_FORM(f, brief_, plain_, split_, narrow_)                                                \
-	((f).brief == (brief_) && (f).plain == (plain_) && (f).split == (split_) &&                \
-		(f).narrow == (narrow_))
 // By itself, so that it has all registers.
 #define COMPARE(name, form)                                                                        \
 	static __attribute__((noinline)) void name(                                                \
@@ -78,25 +87,47 @@ static inline __attribute__((always_inline)) void compare_blocks(
 		compare_blocks(w, p, form, block);                                                 \
 	}
 
-#define FORM(brief, plain, split, narrow) ((struct ft_lanes_form){brief, plain, split, narrow})
-COMPARE(compare_plain, FORM(true, 3, 0, 1))
-COMPARE(compare_plain2, FORM(true, 2, 0, 2))
-COMPARE(compare_split, FORM(true, 2, 1, 1))
-COMPARE(compare_whole, FORM(false, 4, 0, 0))
+#define FORM(...) ((struct ft_lanes_form){__VA_ARGS__})
+#define PLAIN FORM(.brief = true, .plain = 3, .narrow = 1)
+#define PLAIN2 FORM(.brief = true, .plain = 2, .narrow = 2)
+#define SPLIT FORM(.brief = true, .plain = 2, .split = 1, .narrow = 1)
+#define WHOLE FORM(.plain = 4)
+#define PLAIN_SPANS FORM(.brief = true, .plain = 2, .narrow = 1, .spans = true)
+#define PLAIN2_SPANS FORM(.brief = true, .plain = 1, .narrow = 2, .spans = true)
+#define WHOLE_SPANS FORM(.plain = 3, .spans = true)
+COMPARE(compare_plain, PLAIN)
+COMPARE(compare_plain2, PLAIN2)
+COMPARE(compare_split, SPLIT)
+COMPARE(compare_whole, WHOLE)
+COMPARE(compare_plain_spans, PLAIN_SPANS)
+COMPARE(compare_plain2_spans, PLAIN2_SPANS)
+COMPARE(compare_whole_spans, WHOLE_SPANS)
 COMPARE(compare_any, ft_form_of(p))
+
+static bool is_form(struct ft_lanes_form a, struct ft_lanes_form b)
+{
+	return a.brief == b.brief && a.plain == b.plain && a.split == b.split &&
+	       a.narrow == b.narrow && a.spans == b.spans;
+}
 
 // Of five-tuples, addresses and ports are plain words, ports may be split; protocols are narrow.
 static void compare_block(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
 {
 	const struct ft_lanes_form form = ft_form_of(p);
 
-	if (IS_FORM(form, true, 3, 0, 1))
+	if (is_form(form, PLAIN_SPANS))
+		compare_plain_spans(w, p, block);
+	else if (is_form(form, PLAIN2_SPANS))
+		compare_plain2_spans(w, p, block);
+	else if (is_form(form, WHOLE_SPANS))
+		compare_whole_spans(w, p, block);
+	else if (is_form(form, PLAIN))
 		compare_plain(w, p, block);
-	else if (IS_FORM(form, true, 2, 0, 2))
+	else if (is_form(form, PLAIN2))
 		compare_plain2(w, p, block);
-	else if (IS_FORM(form, true, 2, 1, 1))
+	else if (is_form(form, SPLIT))
 		compare_split(w, p, block);
-	else if (IS_FORM(form, false, 4, 0, 0))
+	else if (is_form(form, WHOLE))
 		compare_whole(w, p, block);
 	else
 		compare_any(w, p, block);
@@ -148,20 +179,25 @@ static uint32_t search_some(struct ft_walk *w, uint32_t part)
 uint64_t FT_TREE(const struct ft_tree *t, const struct weft_flow_key *const keys[], unsigned n,
 	const struct ft_rule *rules[])
 {
-	uint64_t ask = 0;
+	uint32_t none_lane = t->slots << FT_LANE_RANK_AT | FT_LANE_ALL;
+	uint64_t ask = 0, none = (uint64_t)none_lane << FT_BEST_LANE_AT;
 	struct ft_walk w;
 
 	w.tree = t;
 	w.keys = keys;
 	w.n = n;
 	for (unsigned i = 0; i < n; i++)
-		w.best[i] = t->slots;
+		w.best[i] = none;
 	ft_walk_begin(&w);
 	for (uint32_t part = 0; part < t->parts;)
 		part += search_some(&w, part);
+	if (t->spans)
+		ft_walk_to_pieces(&w);
 	for (unsigned i = 0; i < n; i++) {
-		rules[i] = atomic_load_explicit(&t->rule[w.best[i]], memory_order_acquire);
-		ask |= (uint64_t)(!rules[i] & (w.best[i] != t->slots)) << i;
+		uint32_t rank = t->spans ? w.rank[i] : ft_best_rank(w.best[i]);
+
+		rules[i] = atomic_load_explicit(&t->rule[rank], memory_order_acquire);
+		ask |= (uint64_t)(!rules[i] & (rank != t->slots)) << i;
 	}
 	return ask;
 }

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowtable/classifier/tree_plan.h"
 
-#include "flowtable/classifier/classifier.h"
 #include "flowtable/classifier/lookup.h"
 #include "flowtable/classifier/tree_masks.h"
-#include "flowtable/classifier/tuple.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-#define PRIORITIES 65536u
 #define SAMPLE 1024u
 #define ENOUGH 8u // bits of a word: rules that want so many don't get everywhere
 #define HALVES (2 * FT_TREE_KEY_WORDS)
@@ -21,112 +17,13 @@ void ft_tree_plan_free(struct ft_tree_plan *p)
 	ft_tree_cut_free(p);
 	ft_tree_free(p->tree);
 	free(p->item);
-	free(p->below);
+	free(p->spare);
+	free(p->ports);
 	free(p->bits);
 	free(p->left);
 	free(p->taken);
 	free(p->kinds);
 	free(p);
-}
-
-// ---- gathering
-
-static bool gather_end(struct ft_tree_plan *p)
-{
-	unsigned n = (unsigned)__builtin_popcountll(p->map);
-
-	if (!p->n || !n || n > FT_TREE_KEY_WORDS)
-		return false;
-	for (uint64_t map = p->map; map; map &= map - 1)
-		p->word[p->n_words++] = (uint8_t)__builtin_ctzll(map);
-	p->tree->n_words = p->n_words;
-	memcpy(p->tree->word, p->word, sizeof(p->word));
-	p->tree->rule = calloc(p->n + 1, sizeof(p->tree->rule[0]));
-	p->bits = malloc(2 * (size_t)p->n_words * p->n * sizeof(p->bits[0]));
-	p->left = malloc(p->n * sizeof(p->left[0]));
-	p->tree->slots = p->n;
-	for (uint32_t i = PRIORITIES - 1; i > 0; i--)
-		p->below[i - 1] += p->below[i];
-	return p->tree->rule && p->bits && p->left;
-}
-
-// Of the tuples before the first `young` one.
-static uint32_t gather(struct ft_tree_plan *p, const struct ft_classifier *c, uint32_t most)
-{
-	uint32_t work = 1;
-	struct ft_rule *r;
-
-	for (; work < most && p->tuple < c->young; work++) {
-		r = ft_tuple_next(c->tuple[p->tuple], &p->at);
-		if (!r) {
-			p->tuple++;
-			p->at = 0;
-			continue;
-		}
-		assert(p->n < p->room);
-		p->item[p->n++] = (struct ft_tree_item){r, r->priority};
-		p->map |= r->shape->map;
-		if (r->life.added > p->newest)
-			p->newest = r->life.added;
-		if (r->priority)
-			p->below[r->priority - 1]++; // counts of what is above it
-	}
-	if (p->tuple < c->young)
-		return work;
-	p->phase = gather_end(p) ? FT_TREE_RANK : FT_TREE_FAILED;
-	return work;
-}
-
-static uint32_t rank(struct ft_tree_plan *p, uint32_t most)
-{
-	uint32_t end = p->n - p->done < most ? p->n : p->done + most, work = end - p->done + 1;
-
-	for (; p->done < end; p->done++) {
-		const struct ft_tree_item *i = &p->item[p->done];
-
-		atomic_init(&p->tree->rule[p->below[i->priority]++], i->rule);
-	}
-	if (p->done < p->n)
-		return work;
-	p->phase = FT_TREE_COPY;
-	p->done = 0;
-	free(p->item);
-	p->item = NULL;
-	return work;
-}
-
-static void copy_rule(struct ft_tree_plan *p, uint32_t rank_of)
-{
-	const struct ft_rule *r =
-		atomic_load_explicit(&p->tree->rule[rank_of], memory_order_relaxed);
-	uint64_t *to = p->bits + 2 * (size_t)p->n_words * rank_of;
-
-	memset(to, 0, 2 * p->n_words * sizeof(*to));
-	for (uint32_t i = 0; i < r->shape->words; i++) {
-		unsigned at = ft_map_index(p->map, r->shape->word[i]);
-
-		to[at] = r->value[i];
-		to[p->n_words + at] = r->shape->mask[i];
-	}
-}
-
-static uint32_t copy(struct ft_tree_plan *p, uint32_t most)
-{
-	uint32_t end = p->n - p->done < most ? p->n : p->done + most, work = end - p->done + 1;
-
-	for (; p->done < end; p->done++) {
-		uint32_t soon = p->done + 8 < p->n ? p->done + 8 : p->done;
-
-		__builtin_prefetch(
-			atomic_load_explicit(&p->tree->rule[soon], memory_order_relaxed));
-		copy_rule(p, p->done);
-		p->left[p->done] = p->done;
-	}
-	if (p->done < p->n)
-		return work;
-	p->n_left = p->n;
-	p->phase = FT_TREE_PART;
-	return work;
 }
 
 // ---- parts
@@ -136,6 +33,12 @@ static bool wants_enough(const struct ft_tree_plan *p, uint32_t rank_of, unsigne
 	uint32_t mask = ft_tree_half(ft_tree_masks(p, rank_of), half);
 
 	return (unsigned)__builtin_popcount(mask) >= ENOUGH;
+}
+
+// A part has either spans or masks of the ports.
+static bool may_be_in(const struct ft_tree_plan *p, uint32_t rank)
+{
+	return !p->n_odd || ft_span_is_odd(p->ports[rank]) == p->odd_part;
 }
 
 // How many rules of a sample want enough of this word, less those that want the same as many do.
@@ -148,14 +51,18 @@ static uint64_t score(const struct ft_tree_plan *p, unsigned half)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t rank_of = p->left[(uint64_t)i * p->n_left / n];
 
-		if (!wants_enough(p, rank_of, half))
+		if (!may_be_in(p, rank_of) || !wants_enough(p, rank_of, half))
 			continue;
 		enough++;
 		count[ft_hash_end(ft_tree_half(ft_tree_values(p, rank_of), half)) & 255]++;
 	}
 	for (unsigned i = 0; i < 256; i++)
 		same += (uint64_t)count[i] * count[i];
-	return enough ? 1024u * (uint64_t)enough - 1024u * same / enough : 0;
+	if (!enough)
+		return 0;
+	// Ports are two fields: who wants one may leave the other open.
+	return (1024u * (uint64_t)enough - 1024u * same / enough) /
+	       (ft_tree_is_span(p, half) ? 2 : 1);
 }
 
 static unsigned best_half(const struct ft_tree_plan *p)
@@ -184,10 +91,11 @@ static void see(struct ft_tree_survey *s, uint32_t value, uint32_t mask, bool fi
 static void take_rule(struct ft_tree_plan *p, uint32_t rank_of)
 {
 	for (unsigned h = 0; h < 2 * p->n_words; h++) {
-		uint32_t mask = ft_tree_half(ft_tree_masks(p, rank_of), h);
+		uint32_t mask = ft_tree_lane_mask(p, rank_of, h);
 
-		see(&p->survey[h], ft_tree_half(ft_tree_values(p, rank_of), h), mask, !p->n_taken);
 		ft_tree_kind(&p->kinds[h], mask);
+		see(&p->survey[h], ft_tree_lane_value(p, rank_of, h),
+			ft_tree_is_span(p, h) ? ~mask : mask, !p->n_taken);
 	}
 	p->taken[p->n_taken++] = rank_of;
 }
@@ -204,8 +112,8 @@ static void add_common(struct ft_tree_part *part, unsigned half, const struct ft
 	memcpy((char *)&part->common_mask[i] + 4 * (half % 2), &s->mask, 4);
 }
 
-// What its rules have in common is asked once, what they differ in by each lane. Returns which
-// halves that is.
+// What its rules have in common is asked once, what they differ in by each lane, and ports that are
+// spans. Returns which halves that is.
 static uint32_t add_commons(const struct ft_tree_plan *p, struct ft_tree_part *part)
 {
 	uint32_t left = 0;
@@ -213,7 +121,8 @@ static uint32_t add_commons(const struct ft_tree_plan *p, struct ft_tree_part *p
 	for (unsigned h = 0; h < 2 * p->n_words; h++) {
 		const struct ft_tree_survey *s = &p->survey[h];
 
-		if (s->mask && !s->differs && part->commons < FT_TREE_COMMON)
+		if (s->mask && !s->differs && part->commons < FT_TREE_COMMON &&
+			!ft_tree_is_span(p, h))
 			add_common(part, h, s);
 		else if (s->mask)
 			left |= 1u << h;
@@ -278,24 +187,36 @@ static uint8_t add_words(
 	return (uint8_t)(part->words - before);
 }
 
+// Spans are in no table.
+static bool add_spans(const struct ft_tree_plan *p, struct ft_tree_part *part, uint32_t spans)
+{
+	if (spans)
+		add_word(p, part, p->ports_half);
+	return spans;
+}
+
 // False: its rules look at too much.
 static bool describe(struct ft_tree_plan *p)
 {
 	struct ft_tree_part *part = &p->tree->part[p->tree->parts++];
 	uint32_t halves = add_commons(p, part);
+	uint32_t spans = ft_tree_is_span(p, p->ports_half) ? halves & 1u << p->ports_half : 0;
 
 	part->first = p->taken[0];
 	if (__builtin_popcount(halves) > (int)FT_TREE_WORDS)
 		return false;
+	halves &= ~spans;
 	part->brief = wants_brief() && can_be_brief(p, halves);
 	if (part->brief) {
 		add_words(p, part, halves, 1);
 		part->split = add_words(p, part, halves, 2);
+		part->spans = add_spans(p, part, spans);
 		part->narrow = add_words(p, part, halves, 0);
 		return true;
 	}
 	for (; halves; halves &= halves - 1)
 		add_word(p, part, (unsigned)__builtin_ctz(halves));
+	part->spans = add_spans(p, part, spans);
 	return true;
 }
 
@@ -315,13 +236,16 @@ static void done(struct ft_tree_plan *p)
 	p->phase = FT_TREE_DONE;
 	free(p->bits);
 	free(p->left);
+	free(p->ports);
 	p->bits = NULL;
 	p->left = NULL;
+	p->ports = NULL;
 }
 
+// Odd ones are the last part.
 static uint32_t part(struct ft_tree_plan *p)
 {
-	bool last = p->tree->parts == FT_TREE_PARTS - 1;
+	bool last = p->tree->parts + (p->n_odd > 0) >= FT_TREE_PARTS - 1;
 
 	part_ends(p);
 	if (!p->n_left) {
@@ -331,7 +255,9 @@ static uint32_t part(struct ft_tree_plan *p)
 	p->taken = malloc(p->n_left * sizeof(*p->taken));
 	p->n_taken = p->n_kept = p->done = 0;
 	memset(p->kinds, 0, HALVES * sizeof(p->kinds[0]));
-	p->half = last || p->n_left <= 2 * FT_TREE_BLOCK ? HALVES : best_half(p);
+	p->odd_part = p->n_odd && p->n_odd == p->n_left;
+	p->half = last || p->odd_part || p->n_left - p->n_odd <= 2 * FT_TREE_BLOCK ? HALVES
+										   : best_half(p);
 	p->phase = p->taken ? FT_TREE_TAKE : FT_TREE_FAILED;
 	return p->n_words * SAMPLE / 4;
 }
@@ -343,7 +269,8 @@ static uint32_t take(struct ft_tree_plan *p, uint32_t most)
 	uint32_t work = end - p->done + 1, *taken;
 
 	for (; p->done < end; p->done++) {
-		if (p->half == HALVES || wants_enough(p, p->left[p->done], p->half))
+		if (may_be_in(p, p->left[p->done]) &&
+			(p->half == HALVES || wants_enough(p, p->left[p->done], p->half)))
 			take_rule(p, p->left[p->done]);
 		else
 			p->left[p->n_kept++] = p->left[p->done];
@@ -376,11 +303,13 @@ static uint32_t step(struct ft_tree_plan *p, const struct ft_classifier *c, uint
 {
 	switch (p->phase) {
 	case FT_TREE_GATHER:
-		return gather(p, c, most);
-	case FT_TREE_RANK:
-		return rank(p, most);
+		return ft_tree_gather(p, c, most);
+	case FT_TREE_SORT:
+		return ft_tree_sort(p, most);
+	case FT_TREE_MERGE:
+		return ft_tree_merge(p, most);
 	case FT_TREE_COPY:
-		return copy(p, most);
+		return ft_tree_copy(p, most);
 	case FT_TREE_PART:
 		return part(p);
 	case FT_TREE_TAKE:
@@ -409,10 +338,10 @@ struct ft_tree_plan *ft_tree_plan_new(uint32_t rules)
 		return NULL;
 	p->tree = calloc(1, sizeof(*p->tree));
 	p->item = malloc(rules * sizeof(p->item[0]));
-	p->below = calloc(PRIORITIES, sizeof(p->below[0]));
+	p->spare = malloc(rules * sizeof(p->spare[0]));
 	p->kinds = calloc(HALVES, sizeof(p->kinds[0]));
 	p->room = rules;
-	if (p->tree && p->item && p->below && p->kinds)
+	if (p->tree && p->item && p->spare && p->kinds)
 		return p;
 	ft_tree_plan_free(p);
 	return NULL;

@@ -3,7 +3,8 @@
 // How a tree (tree.h) is made, in steps, beside rules that come and go.
 //
 //   gather    the first rule of each chain of the tuples there are
-//   rank      sorted by descending priority
+//   sort      by descending priority, those that are alike side by side
+//   merge     which of these are the pieces of a span (tree_span.h): one rule from now on
 //   copy      what each looks at, side by side: nothing below touches a rule
 //   part      what those want that go into the next part
 //   take      which of those that are left these are
@@ -17,19 +18,24 @@
 // and its slot is emptied before anybody sees the tree.
 
 #include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tree_span.h"
 
 #define FT_TREE_STEP 8192u
 #define FT_TREE_COPIES 3.0f       // lanes of a part, for each of its rules, at most on an average;
 #define FT_TREE_COPIES_SMALL 8.0f // in a tree of not more than
 #define FT_TREE_SMALL 16384u      // rules, which are near whatever they weigh
 #define FT_TREE_NOTES 4096u       // chains that go meanwhile, before it is given up
+#define FT_TREE_DIGIT 11u         // bits,
+#define FT_TREE_DIGITS 4u         // and so many are sorted by
+#define FT_TREE_RUN 1024u         // rules that spans are looked for among, at once
 
 struct ft_tree_choice;
 struct ft_tree_kinds; // tree_masks.h
 
 enum ft_tree_phase {
 	FT_TREE_GATHER,
-	FT_TREE_RANK,
+	FT_TREE_SORT,
+	FT_TREE_MERGE,
 	FT_TREE_COPY,
 	FT_TREE_PART,
 	FT_TREE_TAKE,
@@ -40,7 +46,23 @@ enum ft_tree_phase {
 
 struct ft_tree_item {
 	struct ft_rule *rule;
-	uint16_t priority;
+	uint64_t key : FT_TREE_DIGIT *FT_TREE_DIGITS;         // by which they are sorted
+	uint64_t pieces : 64 - FT_TREE_DIGIT *FT_TREE_DIGITS; // of the span that begins with it
+	struct ft_span ports;
+};
+static_assert(sizeof(struct ft_tree_item) == 24, "there is one for each rule");
+
+// Masks of ports that are not a block's: those of which only some bits are asked.
+#define FT_SPAN_ODD ((struct ft_span){UINT32_MAX, UINT32_MAX})
+static inline bool ft_span_is_odd(struct ft_span s)
+{
+	return (s.low & s.size) == UINT32_MAX;
+}
+
+// Pieces of one range of the lower port, or any other rule by itself.
+struct ft_tree_row {
+	uint32_t at, n;
+	struct ft_span ports;
 };
 
 // Half a word of some rules.
@@ -66,11 +88,21 @@ struct ft_tree_plan {
 	uint32_t tuple;       // gathering: which, and where in it
 	uint64_t at;
 	struct ft_tree_item *item;
+	struct ft_tree_item *spare; // as many, while they are sorted and merged
 	uint32_t n, room;
-	uint64_t newest;  // version that one of them was added by
-	uint32_t *below;  // by priority; how many are better, and of the same already ranked
-	uint64_t map;     // words that some rule looks at,
-	uint32_t n_words; // which are
+	uint64_t newest; // version that one of them was added by
+	uint32_t digit;  // that they are sorted by,
+	uint32_t below[FT_TREE_DIGITS][1u << FT_TREE_DIGIT]; // of which so many are smaller
+	struct ft_tree_row row[FT_TREE_RUN];
+	uint32_t n_sizes;      // of tree->size
+	uint32_t n_spans;      // with rules that are by themselves
+	bool spans;            // there are enough, so parts have them, but for one:
+	uint32_t n_odd;        // rules whose ports are in no span, and are still left
+	bool odd_part;         // the part that is begun is theirs
+	struct ft_span *ports; // of each rank; NULL: there are no spans
+	unsigned ports_half;   // as in `half`
+	uint64_t map;          // words that some rule looks at,
+	uint32_t n_words;      // which are
 	uint8_t word[FT_TREE_KEY_WORDS];
 	uint64_t *bits; // of each rank n_words values and n_words masks
 	uint32_t *left; // ranks that are in no part yet
@@ -104,12 +136,48 @@ static inline const uint64_t *ft_tree_masks(const struct ft_tree_plan *p, uint32
 	return ft_tree_values(p, rank) + p->n_words;
 }
 
+// What the lanes of the part that is begun want of half a word: a value and a mask, or of the ports
+// a span's numbers.
+static inline bool ft_tree_is_span(const struct ft_tree_plan *p, unsigned half)
+{
+	return p->spans && !p->odd_part && half == p->ports_half;
+}
+
+static inline uint32_t ft_tree_lane_value(
+	const struct ft_tree_plan *p, uint32_t rank, unsigned half)
+{
+	return ft_tree_is_span(p, half) ? p->ports[rank].low
+					: ft_tree_half(ft_tree_values(p, rank), half);
+}
+
+static inline uint32_t ft_tree_lane_mask(const struct ft_tree_plan *p, uint32_t rank, unsigned half)
+{
+	return ft_tree_is_span(p, half) ? p->ports[rank].size
+					: ft_tree_half(ft_tree_masks(p, rank), half);
+}
+
 // Of so many chains. NULL: no memory.
 struct ft_tree_plan *ft_tree_plan_new(uint32_t rules);
 // With the tree, if that is still in it; NULL is fine.
 void ft_tree_plan_free(struct ft_tree_plan *);
 // One step. False: it has come to its end.
 bool ft_tree_plan_step(struct ft_tree_plan *, const struct ft_classifier *);
+
+// ---- tree_gather.c: of each phase about so many rules' work. Return what was done.
+
+uint32_t ft_tree_gather(struct ft_tree_plan *, const struct ft_classifier *, uint32_t most);
+uint32_t ft_tree_sort(struct ft_tree_plan *, uint32_t most);
+uint32_t ft_tree_merge(struct ft_tree_plan *, uint32_t most);
+uint32_t ft_tree_copy(struct ft_tree_plan *, uint32_t most);
+
+// ---- tree_span.c
+
+// Of n rules of one priority that want the same but for the ports, FT_TREE_RUN at most: puts the
+// pieces of spans side by side, each in its place. Returns how many spans there are, with rules
+// that are by themselves.
+uint32_t ft_tree_find_spans(struct ft_tree_plan *, struct ft_tree_item *, uint32_t n);
+// Which of tree->size it is; as many as there are: none.
+uint32_t ft_tree_size_number(const struct ft_tree_plan *, uint32_t size);
 
 // ---- tree_leaf.c
 

@@ -7,6 +7,7 @@
 
 #include "flowtable/flowtable.h"
 #include "flowtable/classifier/tree.h"
+#include "flowtable/classifier/tree_lanes.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -26,7 +27,11 @@ struct ft_walk {
 	const struct weft_flow_key *const *keys;
 	unsigned n;
 	struct ft_there there;
-	uint32_t best[FT_BURST]; // rank
+	// From below: where the span begins that was found; the rank and the sizes, as in a lane.
+	uint64_t best[FT_BURST] __attribute__((aligned(64)));
+	// Where there are spans: the ports of a key as numbers,
+	uint32_t ports[FT_BURST] __attribute__((aligned(64)));
+	uint32_t rank[FT_BURST] __attribute__((aligned(64))); // and in the end its rule's
 #if defined(__AVX512BITALG__)
 	struct ft_there next; // of the next part, which is gone through at the same time
 	// From below: 32 bits of a node, 6 of a key, one for the next part; from bit 40 on the
@@ -40,6 +45,13 @@ struct ft_walk {
 #endif
 };
 
+#define FT_BEST_LANE_AT 32u
+
+static inline uint32_t ft_best_rank(uint64_t best)
+{
+	return (uint32_t)(best >> (FT_BEST_LANE_AT + FT_LANE_RANK_AT));
+}
+
 // tree_lookup.c. All that is looked at there is asked for.
 static inline void ft_leaf_prefetch(const struct ft_tree *, const struct ft_node *leaf);
 
@@ -47,7 +59,8 @@ static inline void ft_leaf_prefetch(const struct ft_tree *, const struct ft_node
 
 static inline void ft_walk_begin(struct ft_walk *w)
 {
-	(void)w;
+	for (unsigned i = 0; w->tree->spans && i < w->n; i++)
+		w->ports[i] = ft_ports_swap(ft_tree_half(w->keys[i], FT_PORTS_HALF));
 }
 
 #if defined(__AVX2__)
@@ -88,7 +101,7 @@ static inline void ft_walk_list(struct ft_walk *w, const struct ft_tree_part *p)
 					  p->common_value[k]) &
 				  p->common_mask[k];
 		w->going[n] = (uint8_t)i;
-		n += (unsigned)!differ & (w->best[i] > p->first);
+		n += (unsigned)!differ & (ft_best_rank(w->best[i]) > p->first);
 	}
 	w->n_going = n;
 }
@@ -141,7 +154,7 @@ static inline __attribute__((always_inline)) void ft_walk_go_on(struct ft_walk *
 		if (far && !leaf)
 			__builtin_prefetch(w->there.at[i]);
 		w->there.key[w->there.n] = (uint8_t)i;
-		w->there.n += (unsigned)leaf & (ft_node_first(n) < w->best[i]);
+		w->there.n += (unsigned)leaf & (ft_node_first(n) < ft_best_rank(w->best[i]));
 		w->going[left] = (uint8_t)i;
 		left += (unsigned)!leaf;
 	}

@@ -28,6 +28,25 @@ static inline __mmask8 ft_first_lanes(unsigned n)
 	return (__mmask8)_bzhi_u32(0xff, n);
 }
 
+// The upper halves of sixteen words.
+static inline __m512i ft_upper_halves(const uint64_t *word)
+{
+	__m512i which = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+
+	return _mm512_permutex2var_epi32(
+		_mm512_load_si512(word), which, _mm512_load_si512(word + 8));
+}
+
+static inline void ft_walk_begin_ports(struct ft_walk *w)
+{
+	for (unsigned i = 0; i < w->n; i += 16) {
+		__m512i ports = ft_upper_halves(&w->column[w->tree->ports][i]);
+
+		_mm512_store_si512(w->ports + i,
+			_mm512_or_si512(_mm512_slli_epi16(ports, 8), _mm512_srli_epi16(ports, 8)));
+	}
+}
+
 static inline void ft_walk_begin(struct ft_walk *w)
 {
 	const struct ft_tree *t = w->tree;
@@ -35,6 +54,8 @@ static inline void ft_walk_begin(struct ft_walk *w)
 	for (unsigned j = 0; j < w->n; j++)
 		for (uint32_t k = 0; k < t->n_words; k++)
 			w->column[k][j] = ft_key_word(w->keys[j], t->word[k]);
+	if (t->spans)
+		ft_walk_begin_ports(w);
 }
 
 // Of each word the bits that the bytes say.
@@ -67,8 +88,8 @@ static inline unsigned ft_walk_leave_root(
 	key = _mm512_or_si512(key, _mm512_set1_epi64((long long)(next << FT_GOING_NEXT_AT)));
 	for (unsigned j = 0; j < w->n; j += FT_WALK_LANES) {
 		__m512i v = _mm512_load_si512(&w->column[p->root][j]), child;
-		__m512i best =
-			_mm512_cvtepu32_epi64(_mm256_loadu_si256((const void *)(w->best + j)));
+		__m512i best = _mm512_srli_epi64(
+			_mm512_load_si512(w->best + j), FT_BEST_LANE_AT + FT_LANE_RANK_AT);
 		__mmask8 m = _mm512_mask_cmpgt_epu64_mask(ft_first_lanes(w->n - j), best, first);
 
 		for (uint32_t k = 0; k < p->commons; k++)
@@ -229,7 +250,7 @@ static void ft_walk_next(struct ft_walk *w)
 
 		w->there.at[i] = w->next.at[i];
 		w->there.key[n] = (uint8_t)i;
-		n += ft_node_first(w->next.at[i]) < w->best[i];
+		n += ft_node_first(w->next.at[i]) < ft_best_rank(w->best[i]);
 	}
 	w->there.n = n;
 	for (unsigned j = 0; j < n; j++)
