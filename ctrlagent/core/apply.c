@@ -70,6 +70,7 @@ static void end(struct apply *ap, const char *error)
 	};
 
 	a->applying = NULL;
+	switches_release(&a->switches);
 	ap->done(ap->arg, &result);
 	config_free(ap->config);
 	drop_model(ap->current);
@@ -240,6 +241,7 @@ static void on_planned(void *arg)
 	}
 	if (ap->config || !a->ready)
 		log_difference(&ap->plan);
+	switches_hold(&a->switches);
 	plan_execute(&ap->plan, a->dpc, ap->config ? NULL : on_failed, on_executed, ap);
 }
 

@@ -33,12 +33,13 @@ static void follow_flags(struct tenant_switch *ts)
 		NULL);
 }
 
-// Kept, too: an apply that is under way has read the tenant's flags, and writes them back.
+// Kept, too: an apply that is under way has read the tenant's settings, and writes them.
 static void set_tenant_flag(struct tenant_switch *ts, uint32_t flag, bool on)
 {
 	ts->flags_of |= flag;
 	ts->flags = on ? ts->flags | flag : ts->flags & ~flag;
-	follow_flags(ts);
+	if (!ts->held)
+		follow_flags(ts);
 }
 
 static void follow_fail_mode(struct tenant_switch *ts)
@@ -381,6 +382,7 @@ static bool sync_switch(struct switches *s, const struct config *config,
 	if (!ts)
 		return false;
 	ts->fail_mode = (enum agent_fail_mode)t->sw.fail_mode;
+	ts->held = false;
 	follow_fail_mode(ts);
 	follow_flags(ts);
 	if (ts->ready)
@@ -478,6 +480,22 @@ struct switches_round *switches_sync(
 	r->turn = evtimer_new(s->base, on_turn, r);
 	evtimer_add(r->turn, &(struct timeval){0});
 	return r;
+}
+
+void switches_hold(struct switches *s)
+{
+	VEC_FOR_EACH (ts, &s->all)
+		(*ts)->held = true;
+}
+
+void switches_release(struct switches *s)
+{
+	VEC_FOR_EACH (ts, &s->all) {
+		if (!(*ts)->held)
+			continue;
+		(*ts)->held = false;
+		follow_flags(*ts);
+	}
 }
 
 void switches_not_ready(struct switches *s)

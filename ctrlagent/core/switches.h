@@ -22,6 +22,7 @@ struct tenant_switch {
 	bool ready;        // as it was told
 	uint32_t flags;    // WEFT_TENANT_* that its sessions and fail_mode want set,
 	uint32_t flags_of; // of these, the others being nobody's here
+	bool held;         // and not written before switches_sync() or switches_release()
 	VEC(struct weft_ipc_port_status) ports; // as told
 	enum {
 		CONTROLLERS_UNKNOWN, // not said yet: the tenant stays as it is
@@ -49,6 +50,10 @@ typedef void (*switches_done_fn)(void *arg, char *errors);
 struct switches_round *switches_sync(
 	struct switches *s, const struct config *config, switches_done_fn done, void *arg);
 void switches_round_cancel(struct switches_round *r); // `done` is not called
+// An apply writes tenants' settings: what sessions want of them meanwhile is kept, and written when
+// it is over.
+void switches_hold(struct switches *s);
+void switches_release(struct switches *s);
 void switches_not_ready(struct switches *s);
 void switches_port_event(
 	struct switches *s, weft_tenant_id tenant, const struct weft_ipc_port_status *port);

@@ -3,6 +3,8 @@
 // alone, and what a failure, a restart of the one or of the other comes to.
 #include "agent_world.h"
 
+#include "session/switch.h"
+
 // Operations on the data plane's shape, of all kinds.
 static unsigned operations(const struct world *w)
 {
@@ -325,6 +327,8 @@ static void test_a_switch_that_goes_leaves_nothing(void **state)
 	assert_int_equal(set.flags & runtime, 0);
 	set.flags |= WEFT_TENANT_FRAG_DROP | WEFT_TENANT_MISS_PACKET_IN; // as sessions say
 	dpc_op(w->agent.dpc, WEFT_IPC_TENANT_SET, red, &set, sizeof(set), NULL, NULL);
+	const struct session_switch *sw = switches_named(&w->agent.switches, "red")->session;
+	sw->ops->connected(sw->arg, true);
 	assert_string_equal(apply(w, two_tenants, false).difference,
 		"~ tenant red: standalone 0 -> 1, frag_drop 1 -> 0, miss_packet_in 1 -> 0\n"
 		"- switch red\n");

@@ -77,12 +77,15 @@ static void test_what_sessions_ask_outlives_an_apply(void **state)
 	agent_apply(&w->agent, NULL, false, on_applied, &o);
 	await_message(w, WEFT_IPC_DUMP_NEXTHOPS);
 	sw->ops->miss_packet_in(sw->arg, true);
-	await_message(w, WEFT_IPC_COMMIT);
+	while (fake_dataplane_tenant(w->dp, "red", NULL)->flags & WEFT_TENANT_LEARN)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	sw->ops->ttl_packet_in(sw->arg, true); // after the new settings, of which it knows nothing
 	run_until(w, &o.done, true);
 	for (unsigned n = 0; n < 100; n++)
 		event_base_loop(w->base, EVLOOP_NONBLOCK);
 	uint32_t flags = fake_dataplane_tenant(w->dp, "red", NULL)->flags;
 	assert_true(flags & WEFT_TENANT_MISS_PACKET_IN);
+	assert_true(flags & WEFT_TENANT_TTL_PACKET_IN);
 	assert_false(flags & WEFT_TENANT_LEARN);
 }
 
