@@ -2,8 +2,9 @@
 """Results: what was measured, as a table for people and as JSON for the next comparison.
 
 All figures are cycles of the time stamp counter per packet. *Net* is less the floor, measured with
-the same capture on the same core. Mpps is what the core would carry if it did nothing else, that is
-the counter's rate by the cycles: it is always busy, the capture has no end.
+the same capture on the same core; where packets come from another core each window has a floor of its
+own, and the median of the differences counts. Mpps is what the core would carry if it did nothing else,
+that is the counter's rate by the cycles: it is always busy, the capture has no end.
 """
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ class Outcome:
     cycles: list = field(default_factory=list)    # per packet, one a window
     rounds: list = field(default_factory=list)    # the median of each round
     rates: list = field(default_factory=list)     # Mpps that came in, one a window
+    nets: list = field(default_factory=list)      # where each window had a floor of its own
     lost: float = 0.0                             # the worst window's part taken by others
     load_seconds: list = field(default_factory=list)
     ghz: list = field(default_factory=list)       # of the core, after each round
@@ -51,7 +53,7 @@ class Result:
         outcome, floor = self.of.get(who), self.of.get(FLOOR)
         if not outcome or outcome.median is None or not floor or floor.median is None:
             return None
-        return outcome.median - floor.median
+        return median(outcome.nets) if outcome.nets else outcome.median - floor.median
 
     @property
     def ratio(self):
@@ -70,6 +72,8 @@ def _cell(result, who):
         return '–'
     if outcome.failed:
         return 'failed'
+    if outcome.median is None:
+        return '–'
     return f'{outcome.median:,.0f} ±{100 * outcome.spread:.0f} %'
 
 

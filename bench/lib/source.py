@@ -7,6 +7,7 @@ buffers. `Variants` are made of a capture by bench-generate on another core (see
 many flows as wanted, and come in through memif.
 """
 import os
+import signal
 from dataclasses import dataclass, replace
 
 from .machine import BenchError, Program, wait_until
@@ -48,6 +49,18 @@ class _Nothing:
         pass
 
 
+class Generator(Program):
+    def pause(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def stop(self):
+        self.go_on()
+        super().stop()
+
+
 @dataclass(frozen=True)
 class Variants(Capture):
     """`flows` of 0: every packet is a new one. `rate` of 0: as fast as they are taken."""
@@ -79,6 +92,10 @@ class Variants(Capture):
         """As they are in the capture, and without end."""
         return Capture(self.path, self.packets)
 
+    def apart(self, name):
+        """The same with another socket."""
+        return replace(self, name=name)
+
     def at(self, rate):
         return replace(self, rate=rate)
 
@@ -86,10 +103,10 @@ class Variants(Capture):
         program = os.path.join(build, 'bench', 'bench-generate')
         if not os.path.exists(program):
             raise BenchError(f'{program}: not there; build it first (scripts/build)')
-        log = f'{self.path}.log'
+        log = f'{self.path}.{self.name}.log'
         if os.path.exists(log):
             os.unlink(log)
-        generator = Program('bench-generate', [
+        generator = Generator('bench-generate', [
             program, '--capture', self.path, '--open', self.open_path, '--encap', self.encap,
             '--flows', self.flows, '--rate', self.rate, '--seed', self.seed, '--cpu', cpu,
             self.socket], log, cpu)

@@ -17,13 +17,14 @@ class Testpmd:
 
     def __init__(self, workdir, core, control_core, source):
         self._log = os.path.join(workdir, 'testpmd.log')
+        buffers = max(32768, 2 * source.buffers)
         command = [
             'stdbuf', '-oL', 'dpdk-testpmd', '--lcores', f'0@{control_core},1@{core}',
-            '--main-lcore', '0', '--in-memory', '--no-pci', '--no-telemetry', '-m', '1024',
+            '--main-lcore', '0', '--in-memory', '--no-pci', '--no-telemetry', '-m', str(max(256, buffers // 200)),
             '--vdev', source.devargs(), '--vdev', 'net_null0,no-rx=1',
             '--', '-i', '--forward-mode=io', '--record-core-cycles', '--burst=32', '--nb-cores=1',
             '--no-flush-rx', '--portmask=0x3', '--mbuf-size=2176',
-            f'--total-num-mbufs={max(32768, 2 * source.buffers)}']
+            f'--total-num-mbufs={buffers}']
         source.clean()
         with open(self._log, 'wb') as out:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out,

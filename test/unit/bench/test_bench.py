@@ -251,10 +251,18 @@ class Report(Bench):
         self.assertIn('2.00', report.table([r], 2e9))
         self.assertIn('20.00', report.table([r], 2e9))  # Mpps at 100 cycles
 
+    def test_windows_with_floors_of_their_own(self):
+        r = self.result([90.0, 100.0, 190.0], [160.0])
+        r.of[report.WEFT].nets = [55.0, 50.0, 60.0]
+        self.assertEqual(r.net(report.WEFT), 55)
+        self.assertEqual(r.net(report.OVS), 120)
+
     def test_what_failed_has_no_figures(self):
         r = self.result([90.0], [160.0])
         r.of[report.OVS] = report.Outcome(failed='it did')
         self.assertIsNone(r.ratio)
+        self.assertIn('failed', report.table([r], 2e9))
+        r.of[report.FLOOR] = report.Outcome()
         self.assertIn('failed', report.table([r], 2e9))
         self.assertTrue(any('it did' in remark for remark in report.remarks([r])))
 
