@@ -8,6 +8,7 @@ many are matched by rules (see rules.shared).
 import os
 import re
 import time
+from dataclasses import replace
 
 from . import measure, rules, scenarios
 from .machine import BenchError, Core, Namespace, Program, run, threads, wait_until
@@ -124,6 +125,15 @@ class OpenVSwitch:
         self._vsctl('add-port', bridge, name, '--', 'set', 'interface', name, 'type=dpdk',
                     f'options:dpdk-devargs="{devargs}"', f'ofport_request={number}')
         self._expect_port(name, number)
+
+    def second(self, source):
+        """What the second uplink receives from now on."""
+        changes = source.devargs(1) != self._inputs.second.devargs(1)
+        self._inputs = replace(self._inputs, second=source)
+        if changes:
+            self._vsctl('del-port', 'phy', 'second')
+            source.clean()
+            self._dpdk('phy', 'second', 2, source.devargs(1))
 
     def _tunnel(self):
         kind = {'vxlan': 'vxlan', 'nvgre': 'gre'}[self._inputs.encap]

@@ -19,6 +19,7 @@ _BUFFERS = 4096  # of a switch's, under way from memif
 class Capture:
     path: str
     packets: int
+    rate = 0  # as fast as they are taken
 
     @property
     def buffers(self):
@@ -99,6 +100,10 @@ class Variants(Capture):
     def at(self, rate):
         return replace(self, rate=rate)
 
+    def silent(self):
+        """The same device, and nothing comes in."""
+        return Silence(self.path, self.packets, name=self.name)
+
     def begin(self, build, cpu):
         program = os.path.join(build, 'bench', 'bench-generate')
         if not os.path.exists(program):
@@ -120,6 +125,11 @@ class Variants(Capture):
     def clean(self):
         if os.path.exists(self.socket):
             os.unlink(self.socket)
+
+
+class Silence(Variants):
+    def begin(self, _build, _cpu):
+        return _Nothing()
 
 
 def write_open_bits(path, bits):

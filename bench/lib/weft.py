@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 from . import measure, rules, scenarios
 from .machine import BenchError, Core, Namespace, Program, run, wait_until
@@ -60,9 +61,12 @@ class Weft:
         wait_until(lambda: program.check() and os.path.exists(self._path('dataplane.sock')), 30,
                    'weft-dataplane')
 
-    def _start_agent(self):
+    def _write_config(self):
         with open(self._path('weft.yaml'), 'w', encoding='ascii') as file:
             json.dump(self._config(), file)  # JSON is YAML
+
+    def _start_agent(self):
+        self._write_config()
         agent = self._program('weft-agent', [
             self._tool('ctrlagent', 'weft-agent'), '--config', self._path('weft.yaml'),
             '--socket', self._path('agent.sock'), '--dataplane-socket', self._path('dataplane.sock'),
@@ -110,14 +114,17 @@ class Weft:
     def _reach_remote(self):
         """The uplink's kernel side gets the VTEP's address, and knows its neighbour."""
         wait_until(lambda: 'uplink' in self._ns.ip('-o', 'link'), 10, "the uplink's interface")
-        for name in [uplink['name'] for uplink in self._second()]:
-            wait_until(lambda name=name: name in self._ns.ip('-o', 'link'), 10, 'the second uplink')
-            self._ns.ip('link', 'set', name, 'up')
+        if self._second():
+            self._raise_second()
         self._ns.ip('address', 'add', f'{scenarios.VTEP}/{scenarios.PREFIX}', 'dev', 'uplink')
         self._ns.ip('link', 'set', 'uplink', 'up')
         self._ns.ip('neighbour', 'replace', scenarios.REMOTE_VTEP, 'lladdr', scenarios.REMOTE_MAC,
                     'dev', 'uplink', 'nud', 'permanent')
         self._ns.ip('route', 'add', scenarios.FAR_VTEPS, 'via', scenarios.REMOTE_VTEP)
+
+    def _raise_second(self):
+        wait_until(lambda: 'second' in self._ns.ip('-o', 'link'), 10, 'the second uplink')
+        self._ns.ip('link', 'set', 'second', 'up')
 
     # ---- rules
 
@@ -141,6 +148,16 @@ class Weft:
 
     def receive(self):
         """Traffic runs from the start."""
+
+    def second(self, source):
+        """What the second uplink receives from now on."""
+        changes = source.weft_port() != self._inputs.second.weft_port()
+        self._inputs = replace(self._inputs, second=source)
+        if changes:
+            source.clean()
+            self._write_config()
+            run([self._tool('ctrlagent', 'weft'), '--socket', self._path('agent.sock'), 'apply'])
+            self._raise_second()
 
     def pids(self):
         return {program.name: program.pid for program in self._programs}
