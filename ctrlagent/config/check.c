@@ -215,8 +215,6 @@ static void check_ports(struct config_reader *r, const struct config_tenant *t)
 	for (size_t i = 0; i < t->port_count; i++) {
 		const struct config_port *p = &t->ports[i];
 		check_device(r, p, p->kind, p->device);
-		if (p->kind == WEFT_PORT_KIND_BOND)
-			config_error(r, p, "kind", "a bond is an uplink, not a port");
 		if (p->name[0])
 			config_values_add(&names, p->name, p->name, strlen(p->name));
 		if (p->number)
@@ -322,8 +320,8 @@ static void check_devices(struct config_reader *r, const struct config *c)
 }
 
 // Where controllers of one tenant connect to, those of another cannot. (Twice in one tenant is said
-// with the tenant.)
-static void add_listeners(struct config_values *listeners, const struct config_tenant *t)
+// with the tenant.) By address and port: config_check_listeners().
+static void add_sockets(struct config_values *sockets, const struct config_tenant *t)
 {
 	for (size_t i = 0; i < t->sw.controller_count; i++) {
 		const char *target = t->sw.controllers[i].text;
@@ -331,14 +329,14 @@ static void add_listeners(struct config_values *listeners, const struct config_t
 
 		for (size_t j = 0; j < i; j++)
 			again |= !strcmp(t->sw.controllers[j].text, target);
-		if (target[0] == 'p' && !again)
-			config_values_add(listeners, target, target, strlen(target));
+		if (!strncmp(target, "punix:", 6) && !again)
+			config_values_add(sockets, target, target, strlen(target));
 	}
 }
 
 static void check_unique(struct config_reader *r, const struct config *c)
 {
-	struct config_values names = {0}, vnis = {0}, vsids = {0}, dpids = {0}, listeners = {0};
+	struct config_values names = {0}, vnis = {0}, vsids = {0}, dpids = {0}, sockets = {0};
 
 	for (size_t i = 0; i < c->tenant_count; i++) {
 		const struct config_tenant *t = &c->tenants[i];
@@ -350,13 +348,14 @@ static void check_unique(struct config_reader *r, const struct config *c)
 			config_values_add(&vsids, &t->vsid, &t->vsid, sizeof(t->vsid));
 		if (config_is_set(r, &t->sw.dpid))
 			config_values_add(&dpids, &t->sw.dpid, &t->sw.dpid, sizeof(t->sw.dpid));
-		add_listeners(&listeners, t);
+		add_sockets(&sockets, t);
 	}
 	config_values_finish(r, &names);
 	config_values_finish(r, &vnis);
 	config_values_finish(r, &vsids);
 	config_values_finish(r, &dpids);
-	config_values_finish(r, &listeners);
+	config_values_finish(r, &sockets);
+	config_check_listeners(r, c);
 }
 
 static void check_bond(struct config_reader *r, const struct config_uplink *u)

@@ -22,6 +22,9 @@ bool config_has_family(const struct config_host *host, const struct weft_ip *rem
 // check_switch.c
 void config_check_switch(struct config_reader *r, struct config_tenant *tenant);
 
+// check_listeners.c
+void config_check_listeners(struct config_reader *r, const struct config *config);
+
 // duplicates.c. A set of values of one kind, for finding two that are equal.
 struct config_values {
 	struct config_value {

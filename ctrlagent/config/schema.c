@@ -9,6 +9,14 @@ static const char *const kinds[] = {
 #undef WEFT_X
 		NULL};
 
+// A bond is an uplink, not a port.
+static const char *const port_kinds[] = {
+#define WEFT_X(id, name, text) WEFT_PORT_KIND_##id == WEFT_PORT_KIND_BOND ? NULL : #name,
+	WEFT_PORT_KINDS(WEFT_X)
+#undef WEFT_X
+		NULL};
+static_assert(WEFT_PORT_KIND_BOND + 1 == WEFT_PORT_KIND_MAX, "the names end before it");
+
 static const char *const bond_modes[] = {
 #define WEFT_X(id, name) #name,
 	WEFT_BOND_MODES(WEFT_X)
@@ -118,7 +126,7 @@ static const struct schema_field port_fields[] = {
 	 .help = "unique in the tenant; OpenFlow shows it"},
 	{"number", NUMBER(1, WEFT_OFPORT_OVERLAY - 1, 0), .offset = AT(config_port, number),
 	 .required = true, .help = "OpenFlow port number"},
-	{"kind", CHOICE(kinds, 0), .offset = AT(config_port, kind), .required = true,
+	{"kind", CHOICE(port_kinds, 0), .offset = AT(config_port, kind), .required = true,
 	 .help = "how frames get in and out"},
 	{"device", STRING(WEFT_DEVICE_MAX), .offset = AT(config_port, device),
 	 .help = "interface, TAP name, socket or file, as the kind wants it"},

@@ -305,8 +305,9 @@ static const struct {
 		"weft.yaml:2:73: uplinks[0].lacp_rate: goes with mode lacp only"},
 	{HOST "uplinks: [{name: u, kind: bond, mode: lacp, members: [a], lacp_rate: 1s}]\n",
 		"weft.yaml:2:70: uplinks[0].lacp_rate: expected one of slow, fast, got \"1s\""},
-	{TENANT "ports: [{name: a, number: 1, kind: bond}]}\n",
-		AT2 "25: tenants[0].ports[0].kind: a bond is an uplink, not a port"},
+	{TENANT "ports: [{name: a, number: 1, kind: bond}]}\n", AT2
+		"52: tenants[0].ports[0].kind: expected one of af_packet, af_xdp, tap, vhost_user, "
+		"memif, pcap, null, pci, got \"bond\""},
 	// switches
 	{TENANT "switch: {controllers: ['tcp:10.0.0.1']}}\n",
 		AT2 "25: tenants[0].switch.dpid: missing, expected 16 hexadecimal digits"},
@@ -331,12 +332,43 @@ static const struct {
 		"  - {name: b, switch: {dpid: '0000000000000002', controllers: ['punix:/a']}}\n",
 		"weft.yaml:4:64: tenants[1].switch.controllers[0]: \"punix:/a\" is taken by "
 		"tenants[0].switch.controllers[0]"},
+	{TENANT "switch: {dpid: '0000000000000001', controllers: ['ptcp:', "
+		"'ptcp:6653:0.0.0.0']}}\n",
+		AT2 "75: tenants[0].switch.controllers[1]: \"ptcp:6653:0.0.0.0\" and \"ptcp:\" of "
+		    "tenant red cannot listen both"},
+	{TENANT "switch: {dpid: '0000000000000001', controllers: ['ptcp:7:[fc00::1]']}}\n"
+		"  - {name: b, switch: {dpid: '0000000000000002', controllers: ['ptcp:8:[::]', "
+		"'ptcp:8:10.0.0.1', 'ptcp:7:10.0.0.1', 'ptcp:7:0.0.0.0']}}\n",
+		"weft.yaml:4:117: tenants[1].switch.controllers[3]: \"ptcp:7:0.0.0.0\" and "
+		"\"ptcp:7:10.0.0.1\" of tenant b cannot listen both\n"
+		"weft.yaml:4:79: tenants[1].switch.controllers[1]: \"ptcp:8:10.0.0.1\" and "
+		"\"ptcp:8:[::]\" of tenant b cannot listen both"},
+	{TENANT "switch: {dpid: '0000000000000001', controllers: ['ptcp:7']}}\n"
+		"  - {name: b, switch: {dpid: '0000000000000002', controllers: ['ptcp:7']}}\n",
+		"weft.yaml:4:64: tenants[1].switch.controllers[0]: \"ptcp:7\" is taken by "
+		"tenants[0].switch.controllers[0]"},
 };
 
 static void test_errors(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		expect_error(cases[i].text, cases[i].error);
+}
+
+// Two that the kernel lets listen side by side.
+static void test_listeners(void **state)
+{
+	static const char *const pairs[][2] = {{"ptcp:7", "ptcp:8"},
+		{"ptcp:7:10.0.0.1", "ptcp:7:10.0.0.2"}, {"ptcp:", "ptcp:6654"},
+		{"ptcp:7:0.0.0.0", "ptcp:7:[fc00::1]"}, {"ptcp:7", "tcp:10.0.0.1:7"}};
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		snprintf(text, sizeof(text),
+			TENANT "switch: {dpid: '0000000000000001', controllers: ['%s', '%s']}}\n",
+			pairs[i][0], pairs[i][1]);
+		config_free(expect_good(text));
+	}
 }
 
 static void test_targets(void **state)
@@ -428,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_all_fields),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_all_errors_are_told),
 		cmocka_unit_test(test_errors_are_one_line),
