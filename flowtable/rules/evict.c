@@ -4,10 +4,13 @@
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
 
+#include <limits.h>
+
 #define FT_EVICT_LOOKS 64u
 #define FT_EVICT_UNIT 20u // of time, 2^20 ns: about a millisecond
 #define FT_EVICT_NEVER (1ull << 47)
-#define FT_EVICT_GROW 2048u // rules looked at in a step
+#define FT_EVICT_STEP 2048u // rules looked at in a step
+#define FT_EVICT_POPS 256u  // entries taken out in one, each of which moves some twenty
 
 static bool is_evictable(const struct ft_rule *r)
 {
@@ -65,22 +68,54 @@ void ft_evict_reenter(struct ft_switch *sw, struct ft_table *t, const struct ft_
 		ft_evict_enter(sw, t, r);
 }
 
-// The least dear rule, out of the heap; NULL: none.
-static struct ft_rule *least(struct ft_switch *sw, struct ft_heap *h, unsigned flags)
+// The first entry, which means no rule any more, or none that will be there after this transaction;
+// one that is aborted may bring it back.
+static void forget_first(struct ft_switch *sw, struct ft_table *t)
 {
-	for (unsigned looks = 1; h->n; looks++) {
-		struct ft_heap_entry e = ft_heap_pop(h);
-		struct ft_rule *r = ft_heap_rule(sw, &e);
+	struct ft_heap_entry e = ft_heap_pop(&t->evictable);
+	const struct ft_rule *r = ft_ids_rule(sw, e.id);
+
+	if (r && sw->txn &&
+		atomic_load_explicit(&r->life.removed, memory_order_relaxed) == sw->txn->version)
+		t->evict_forgot = sw->txn->version;
+}
+
+// Entries of rules that have gone, as far as they come first and at most `max`. True: more do.
+static bool forget_gone(struct ft_switch *sw, struct ft_table *t, unsigned max)
+{
+	const struct ft_heap_entry *first;
+
+	while ((first = ft_heap_first(&t->evictable)) && !ft_heap_rule(sw, first)) {
+		if (!max--)
+			return true;
+		forget_first(sw, t);
+	}
+	return false;
+}
+
+// The least dear rule, out of the heap; NULL: none. One that is dearer than it was goes back there,
+// but not if very much would have to be looked at then.
+static struct ft_rule *least(struct ft_switch *sw, struct ft_table *t, unsigned flags)
+{
+	struct ft_heap *h = &t->evictable;
+	struct ft_rule *r = NULL;
+
+	for (unsigned looks = 1;; looks++) {
+		struct ft_heap_entry e;
 		uint64_t key;
 
-		if (!r)
-			continue;
+		// At first all: who can wait has done so (ft_evict_step_for()).
+		if (forget_gone(sw, t, r ? FT_EVICT_POPS : UINT_MAX))
+			return r; // its entry stays, and means nothing any more
+		if (!h->n)
+			return NULL;
+		e = ft_heap_pop(h);
+		r = ft_heap_rule(sw, &e);
 		key = worth(sw, r, flags);
-		if (key <= e.key || looks >= FT_EVICT_LOOKS)
+		if (key <= e.key || looks == FT_EVICT_LOOKS)
 			return r;
 		ft_heap_push(h, r, key);
 	}
-	return NULL;
 }
 
 enum weft_error ft_evict(struct ft_switch *sw, uint8_t table, uint16_t importance)
@@ -94,8 +129,8 @@ enum weft_error ft_evict(struct ft_switch *sw, uint8_t table, uint16_t importanc
 	if (!ft_txn_reserve(sw->txn, 1))
 		return WEFT_E_NO_MEMORY;
 	while (t->evict_grows)
-		ft_evict_grow(sw); // who can wait has done so (ft_evict_grow_for())
-	r = least(sw, &t->evictable, flags);
+		ft_evict_grow(sw); // who can wait has done so (ft_evict_step_for())
+	r = least(sw, t, flags);
 	if (!r)
 		return WEFT_E_TABLE_FULL;
 	if ((flags & WEFT_EVICT_IMPORTANCE) && r->program->importance > importance) {
@@ -126,7 +161,7 @@ static void grown(struct ft_switch *sw)
 
 void ft_evict_grow(struct ft_switch *sw)
 {
-	unsigned looks = FT_EVICT_GROW;
+	unsigned looks = FT_EVICT_STEP;
 
 	for (; sw->evict.tables && sw->evict.next < sw->evict.end && looks; looks--) {
 		const struct ft_rule *r = ft_ids_rule(sw, sw->evict.next++);
@@ -142,12 +177,14 @@ void ft_evict_grow(struct ft_switch *sw)
 		grown(sw);
 }
 
-bool ft_evict_grow_for(struct ft_switch *sw, uint8_t table)
+bool ft_evict_step_for(struct ft_switch *sw, uint8_t table)
 {
 	struct ft_table *t = ft_table_of(sw, table);
 
-	if (!t || !t->evict_grows || sw->rules < sw->limits.max_rules)
+	if (!t || sw->rules < sw->limits.max_rules)
 		return false;
+	if (!t->evict_grows)
+		return forget_gone(sw, t, FT_EVICT_POPS);
 	ft_evict_grow(sw);
 	return true;
 }
@@ -178,7 +215,7 @@ bool ft_evict_rebuild(struct ft_switch *sw, struct ft_table *t)
 	t->evict_grows = true;
 	sw->evict.tables++;
 	grow_anew(sw);
-	if (sw->evict.end <= FT_EVICT_GROW)
+	if (sw->evict.end <= FT_EVICT_STEP)
 		ft_evict_grow(sw);
 	else
 		ft_aftermath_came(sw);

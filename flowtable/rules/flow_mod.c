@@ -417,7 +417,7 @@ bool ft_flow_mod_some(struct ft_switch *sw, const struct weft_flow_mod *mod,
 
 	if (!s->sw) {
 		*error = check(&rq);
-		if (!*error && mod->command == WEFT_FLOW_ADD && ft_evict_grow_for(sw, mod->table))
+		if (!*error && mod->command == WEFT_FLOW_ADD && ft_evict_step_for(sw, mod->table))
 			return true;
 		if (!*error && (!sw->txn || !is_wide(&rq, max)))
 			*error = at_once(&rq);

@@ -6,6 +6,11 @@
 
 #include <stdlib.h>
 
+static struct ft_heap_entry *at(const struct ft_heap *h, uint32_t i)
+{
+	return &h->page[i / FT_HEAP_PAGE][i % FT_HEAP_PAGE];
+}
+
 static void swap(struct ft_heap_entry *a, struct ft_heap_entry *b)
 {
 	struct ft_heap_entry e = *a;
@@ -14,48 +19,89 @@ static void swap(struct ft_heap_entry *a, struct ft_heap_entry *b)
 	*b = e;
 }
 
-static void sift_up(struct ft_heap_entry *at, uint32_t i)
+static void sift_up(const struct ft_heap *h, uint32_t i)
 {
-	for (; i && at[i].key < at[(i - 1) / 2].key; i = (i - 1) / 2)
-		swap(&at[i], &at[(i - 1) / 2]);
+	for (; i && at(h, i)->key < at(h, (i - 1) / 2)->key; i = (i - 1) / 2)
+		swap(at(h, i), at(h, (i - 1) / 2));
 }
 
-static void sift_down(struct ft_heap_entry *at, uint32_t n, uint32_t i)
+static void sift_down(const struct ft_heap *h, uint32_t i)
 {
 	for (;;) {
 		uint32_t least = i;
 
-		for (uint32_t child = 2 * i + 1; child <= 2 * i + 2 && child < n; child++)
-			if (at[child].key < at[least].key)
+		for (uint32_t child = 2 * i + 1; child <= 2 * i + 2 && child < h->n; child++)
+			if (at(h, child)->key < at(h, least)->key)
 				least = child;
 		if (least == i)
 			return;
-		swap(&at[i], &at[least]);
+		swap(at(h, i), at(h, least));
 		i = least;
 	}
 }
 
+// The first page, for `least` or twice as many as before.
+static bool grow_first(struct ft_heap *h, uint32_t least)
+{
+	uint32_t room = h->room ? 2 * h->room : 64;
+	struct ft_heap_entry *page;
+
+	while (room < least && room < FT_HEAP_PAGE)
+		room *= 2;
+	page = realloc(h->pages ? h->page[0] : NULL, room * sizeof(*page));
+	if (!page)
+		return false;
+	h->page[0] = page;
+	h->pages = 1;
+	h->room = room;
+	return true;
+}
+
+static bool add_page(struct ft_heap *h, uint32_t least)
+{
+	struct ft_heap_entry **page = ft_vector_reserve(
+		h->page, h->pages, &h->pages_room, 1, sizeof(struct ft_heap_entry *));
+
+	if (!page)
+		return false;
+	h->page = page;
+	if (h->room < FT_HEAP_PAGE)
+		return grow_first(h, least);
+	page[h->pages] = malloc(FT_HEAP_PAGE * sizeof(struct ft_heap_entry));
+	if (!page[h->pages])
+		return false;
+	h->pages++;
+	h->room += FT_HEAP_PAGE;
+	return true;
+}
+
 bool ft_heap_reserve(struct ft_heap *h, uint32_t least)
 {
-	struct ft_heap_entry *at = ft_vector_reserve(h->at, h->n, &h->room, least, sizeof(*at));
+	uint32_t room = h->room ? h->n + 1 : least;
 
-	if (at)
-		h->at = at;
-	return at;
+	while (h->room < room)
+		if (!add_page(h, room))
+			return false;
+	return true;
 }
 
 void ft_heap_push(struct ft_heap *h, const struct ft_rule *r, uint64_t key)
 {
-	h->at[h->n] = (struct ft_heap_entry){key, r->id, (uint32_t)r->created_ns};
-	sift_up(h->at, h->n++);
+	*at(h, h->n) = (struct ft_heap_entry){key, r->id, (uint32_t)r->created_ns};
+	sift_up(h, h->n++);
+}
+
+const struct ft_heap_entry *ft_heap_first(const struct ft_heap *h)
+{
+	return h->n ? at(h, 0) : NULL;
 }
 
 struct ft_heap_entry ft_heap_pop(struct ft_heap *h)
 {
-	struct ft_heap_entry first = h->at[0];
+	struct ft_heap_entry first = *at(h, 0);
 
-	h->at[0] = h->at[--h->n];
-	sift_down(h->at, h->n, 0);
+	*at(h, 0) = *at(h, --h->n);
+	sift_down(h, 0);
 	return first;
 }
 
@@ -75,11 +121,11 @@ bool ft_heap_untidy(const struct ft_heap *h, uint32_t live)
 
 static void forget(struct ft_heap *h, uint32_t i)
 {
-	h->at[i] = h->at[--h->n];
+	*at(h, i) = *at(h, --h->n);
 	if (i == h->n)
 		return;
-	sift_down(h->at, h->n, i);
-	sift_up(h->at, i);
+	sift_down(h, i);
+	sift_up(h, i);
 }
 
 // What comes meanwhile may move those that were looked at behind those that were not, and the other
@@ -90,7 +136,7 @@ bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h, uint32_t live,
 	if (!h->swept && !ft_heap_untidy(h, live))
 		return false;
 	for (; max && h->swept < h->n; max--) {
-		const struct ft_rule *r = ft_heap_rule(sw, &h->at[h->swept]);
+		const struct ft_rule *r = ft_heap_rule(sw, at(h, h->swept));
 
 		if (r && wanted(r))
 			h->swept++;
@@ -106,6 +152,8 @@ bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h, uint32_t live,
 
 void ft_heap_fini(struct ft_heap *h)
 {
-	free(h->at);
+	while (h->pages)
+		free(h->page[--h->pages]);
+	free(h->page);
 	*h = (struct ft_heap){0};
 }

@@ -7,7 +7,8 @@
 // has gone, or has left its number to another rule, is forgotten. So a rule that is used, modified
 // or removed costs the heap nothing. Where most entries are such, they are swept out, some at a
 // time and with no transaction open: one that is aborted brings back what it means. A rule that
-// stays as good as it was needs no second entry when a modify makes it anew. Writer only.
+// stays as good as it was needs no second entry when a modify makes it anew. Entries lie in pages:
+// no number of them is ever copied because they are one more. Writer only.
 
 #include "flowtable/rules/rule.h"
 
@@ -17,9 +18,12 @@ struct ft_heap_entry {
 	uint32_t stamp; // low bits of the rule's created_ns
 };
 
+#define FT_HEAP_PAGE 4096u // entries; the first page grows up to that
+
 struct ft_heap {
-	struct ft_heap_entry *at; // the least key first
+	struct ft_heap_entry **page; // the least key first
 	uint32_t n, room;
+	uint32_t pages, pages_room;
 	uint32_t swept;  // entries of the sweep that is under way; 0: none is
 	uint32_t enough; // entries that are no reason to sweep, as the latest one left many
 };
@@ -27,7 +31,9 @@ struct ft_heap {
 // Room for one more; at first for `least`. False: no memory.
 bool ft_heap_reserve(struct ft_heap *, uint32_t least);
 void ft_heap_push(struct ft_heap *, const struct ft_rule *, uint64_t key);
-// The least, taken out. There is one.
+// The least; NULL: there is none.
+const struct ft_heap_entry *ft_heap_first(const struct ft_heap *);
+// The same, taken out. There is one.
 struct ft_heap_entry ft_heap_pop(struct ft_heap *);
 // The rule that the entry means, as staged; NULL: it has gone.
 struct ft_rule *ft_heap_rule(const struct ft_switch *, const struct ft_heap_entry *);

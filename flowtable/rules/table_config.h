@@ -46,9 +46,9 @@ enum weft_error ft_evict(struct ft_switch *, uint8_t table, uint16_t importance)
 bool ft_evict_rebuild(struct ft_switch *, struct ft_table *);
 bool ft_evict_grows(const struct ft_switch *);
 void ft_evict_grow(struct ft_switch *);
-// Before an add to the table. True: it may have to evict, and waits for a heap that grows, which
-// has made a step.
-bool ft_evict_grow_for(struct ft_switch *, uint8_t table);
+// Before an add to the table. True: it may have to evict, and waits: for a heap that grows, or for
+// very many entries to be forgotten that come first and mean nothing; a step was made.
+bool ft_evict_step_for(struct ft_switch *, uint8_t table);
 // Some of a sweep, if one is due (heap.h). True: there is more.
 bool ft_evict_sweep(struct ft_switch *, uint32_t max);
 

@@ -404,6 +404,8 @@ void ft_rule_undo_add(struct ft_switch *sw, struct ft_rule *r)
 
 void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
 {
+	struct ft_table *t = ft_table_of(sw, r->table);
+
 	atomic_store_explicit(&r->life.removed, FT_VERSION_NEVER, memory_order_relaxed);
 	ft_classifier_keeps(part_of(sw, r));
 	ft_ids_own(sw, r);
@@ -411,8 +413,9 @@ void ft_rule_undo_del(struct ft_switch *sw, struct ft_rule *r, uint8_t reason)
 	if (r->program->learns)
 		ft_learn_went(sw, r->program, -1);
 	rule_counted(sw, r, 1);
-	if (reason == WEFT_REMOVED_EVICTION || ft_table_of(sw, r->table)->evict_grows)
-		ft_evict_reenter(sw, ft_table_of(sw, r->table), r); // else it is in there still
+	if (reason == WEFT_REMOVED_EVICTION || t->evict_grows ||
+		t->evict_forgot == sw->txn->version)
+		ft_evict_reenter(sw, t, r); // else it is in there still
 }
 
 void ft_rule_unlink(struct ft_switch *sw, struct ft_rule *r)

@@ -20,6 +20,7 @@ struct ft_table {
 	uint32_t rules;           // as staged
 	struct ft_heap evictable; // if the table evicts: its rules
 	bool evict_grows;         // not all of them are in it yet
+	uint64_t evict_forgot;    // version of the transaction that took out what it removes
 };
 
 // NULL: no rule was ever in it.

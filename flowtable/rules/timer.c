@@ -40,9 +40,9 @@ void ft_timers_add(struct ft_switch *sw, const struct ft_rule *r, uint64_t due_n
 
 bool ft_timers_due(const struct ft_switch *sw, uint64_t now_ns)
 {
-	const struct ft_heap *h = &sw->timers.heap;
+	const struct ft_heap_entry *first = ft_heap_first(&sw->timers.heap);
 
-	return h->n && h->at[0].key <= now_ns;
+	return first && first->key <= now_ns;
 }
 
 struct ft_rule *ft_timers_pop(struct ft_switch *sw)

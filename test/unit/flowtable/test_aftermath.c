@@ -473,6 +473,64 @@ static void an_add_waits_for_the_order(void **state)
 	}
 }
 
+static void delete_one(uint32_t n)
+{
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_DELETE_STRICT, TABLE, 10);
+	struct weft_match m = match_of(n);
+
+	assert_int_equal(ft_flow_mod(t.w->sw, &mod, &m, NULL), WEFT_E_NONE);
+}
+
+// Where the least were deleted, the heap still has them: so many that an add passes them in steps.
+static void an_add_passes_what_has_gone(void **state)
+{
+	const uint32_t half = 15000;
+	struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, TABLE, 10);
+	struct weft_match m = match_of(4 * half);
+	struct ft_flow_steps steps = {0};
+	enum weft_error error;
+	unsigned calls = 1;
+
+	assert_int_equal(evicts(TABLE, WEFT_EVICT_IMPORTANCE), WEFT_E_NONE);
+	ft_switch_set_limits(t.w->sw, &(struct ft_limits){2 * half, 10, 10, 10});
+	for (uint32_t i = 0; i < 2 * half; i++)
+		assert_int_equal(add_important(i, (uint16_t)(1 + i)), WEFT_E_NONE);
+	for (uint32_t i = 0; i < half; i++)
+		delete_one(i);
+	t.w->now++; // or those that have their numbers now would be taken for them
+	for (uint32_t i = 0; i < half; i++)
+		assert_int_equal(add_important(2 * half + i, 40000), WEFT_E_NONE);
+	t.w->told_n = 0;
+	mod.importance = 40000;
+	while (ft_flow_mod_some(t.w->sw, &mod, &m, NULL, 4096, &steps, &error))
+		calls++;
+	assert_int_equal(error, WEFT_E_NONE);
+	assert_int_equal(calls, half / 256 + 1);
+	assert_int_equal(t.w->told_n, 1);
+	assert_int_equal(t.w->told[0].stats.cookie, half + 1);
+}
+
+// What an aborted transaction had removed, and passed on its way to the least, is the least again.
+static void what_comes_back_is_in_order(void **state)
+{
+	const uint32_t rules = 100;
+
+	assert_int_equal(evicts(TABLE, WEFT_EVICT_IMPORTANCE), WEFT_E_NONE);
+	ft_switch_set_limits(t.w->sw, &(struct ft_limits){rules, 10, 10, 10});
+	for (uint32_t i = 0; i < rules; i++)
+		assert_int_equal(add_important(i, (uint16_t)(1 + i)), WEFT_E_NONE);
+	assert_true(ft_txn_begin(t.w->sw));
+	delete_one(0);
+	assert_int_equal(add_important(rules, 1000), WEFT_E_NONE);
+	assert_int_equal(add_important(rules + 1, 1000), WEFT_E_NONE); // evicts
+	ft_txn_abort(t.w->sw);
+	for (uint32_t i = 0; i < rules; i++) {
+		assert_int_equal(add_important(2 * rules + i, 1000), WEFT_E_NONE);
+		assert_int_equal(t.w->told_n, 1);
+		assert_int_equal(t.w->told[0].stats.cookie, 1 + i);
+	}
+}
+
 // ---- heaps
 
 static void replace(uint32_t n, uint16_t hard, uint8_t command)
@@ -559,6 +617,8 @@ int main(void)
 		TEST(as_if_at_once),
 		TEST(eviction_begins_in_steps),
 		TEST(an_add_waits_for_the_order),
+		TEST(an_add_passes_what_has_gone),
+		TEST(what_comes_back_is_in_order),
 		TEST(heaps_stay_small),
 		cmocka_unit_test_setup(a_large_switch_goes_in_steps, setup_large),
 	};
