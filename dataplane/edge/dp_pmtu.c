@@ -10,6 +10,15 @@
 
 #define DP_PMTU_TELL_NS 10000000u
 
+// When who has it was told of last. Some share one: others from second to second, for of one of
+// them somebody may speak all the time.
+static uint64_t *dp_pmtu_told(struct dp_worker *w, const struct weft_ip *remote)
+{
+	uint32_t second = (uint32_t)(w->now_ns >> 30);
+
+	return &w->pmtu_told_ns[((dp_ip_hash(remote) ^ second * 0x9e3779b1u) * 0x85ebca77u) >> 26];
+}
+
 void dp_pmtu_listen(struct dp_worker *w, const struct rte_mbuf *m)
 {
 	const struct overlay_vtep *vtep = __atomic_load_n(&w->dp->vtep, __ATOMIC_ACQUIRE);
@@ -19,7 +28,7 @@ void dp_pmtu_listen(struct dp_worker *w, const struct rte_mbuf *m)
 
 	if (!overlay_pmtu_heard(vtep, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &heard))
 		return;
-	told = &w->pmtu_told_ns[dp_ip_hash(&heard.remote) % 64];
+	told = dp_pmtu_told(w, &heard.remote);
 	if (*told && w->now_ns - *told < DP_PMTU_TELL_NS)
 		return;
 	*told = w->now_ns;

@@ -66,6 +66,39 @@ static void who_says_it_often_is_told_of_once(void **state)
 	assert_int_equal(rte_ring_count(w->events), 3);
 }
 
+// Is it told of right after a flood of words on another?
+static bool is_heard_beside(uint8_t remote, uint8_t flood)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct dp_event told[8];
+	unsigned n;
+
+	hear(flood, 1400);
+	hear(remote, 1400);
+	n = rte_ring_sc_dequeue_burst_elem(w->events, told, sizeof(*told), 8, NULL);
+	return n && weft_ip_v4(&told[n - 1].ip) == htonl(0xac100100u | remote);
+}
+
+// With 200 others beside 64 places each has one to share it with, but not for ever.
+static void nobody_is_kept_silent(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	unsigned shared = 0;
+
+	for (uint8_t remote = 1; remote <= 200; remote++) {
+		unsigned seconds = 1;
+
+		w->now_ns = 1000000000ull * 100 * remote;
+		while (!is_heard_beside(remote, 250) && seconds < 10) {
+			w->now_ns += 1100000000;
+			seconds++;
+		}
+		assert_true(seconds < 10);
+		shared += seconds > 1;
+	}
+	assert_in_range(shared, 1, 20);
+}
+
 static int up(void **state)
 {
 	if (eal_up(state))
@@ -80,6 +113,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			who_says_it_often_is_told_of_once, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			nobody_is_kept_silent, eal_count_buffers, eal_has_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, up, eal_down);
