@@ -48,7 +48,7 @@ struct dp_port {
 	// an interface may be made again (dp_port_poll_devices()); a burst loads it once.
 	const struct rte_eth_fp_ops *io;
 	uint16_t index; // in workers' tables; a bond's member has none
-	uint16_t dev;   // DPDK's port number, or DP_NO_DEV
+	uint16_t dev;   // DPDK's port number, or DP_NO_DEV; as `io`
 	uint16_t n_rxq;
 	uint16_t n_txq;        // that take frames now; atomic: a machine behind vhost may use fewer
 	uint16_t first_worker; // has receive queue 0; queue q is worker first + q's
@@ -70,6 +70,8 @@ struct dp_port {
 	struct dp_kdev *kdev; // NULL: the device is DPDK's; atomic, as `io`
 	struct dp_vhost *vhost;
 	struct dp_null *null;
+	unsigned ifindex; // of the interface that a device of DPDK's is bound to; 0: none
+	struct weft_port_stats gone; // of devices that were in this one's place
 	bool link_up;
 	bool untold; // the agent, that it has changed
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too

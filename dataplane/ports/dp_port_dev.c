@@ -146,6 +146,12 @@ static void dp_dev_mac(struct dp_port *p)
 		memcpy(p->mac.b, mac.addr_bytes, sizeof(p->mac.b));
 }
 
+// 0: it is no interface that DPDK's driver is bound to.
+static unsigned dp_dev_ifindex(const struct dp_port *p)
+{
+	return p->cfg.kind == WEFT_PORT_KIND_AF_XDP ? dp_af_packet_index(p->cfg.device) : 0;
+}
+
 static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[static 100])
 {
 	enum weft_error e = WEFT_E_NONE;
@@ -156,6 +162,7 @@ static enum weft_error dp_dev_start(struct dp *dp, struct dp_port *p, char why[s
 	if (e)
 		return e;
 	p->io = dp_own_is(p) ? dp_own_io(p) : &rte_eth_fp_ops[p->dev];
+	p->ifindex = dp_dev_ifindex(p);
 	dp_dev_mac(p);
 	p->link_up = dp_port_dev_link(p);
 	return WEFT_E_NONE;
@@ -334,6 +341,21 @@ enum weft_error dp_port_dev_open_kernel(
 	return dp_dev_new(dp, &spec, &cfg, DP_KERNEL, why, out);
 }
 
+static void dp_dev_add_stats(uint16_t dev, struct weft_port_stats *s)
+{
+	struct rte_eth_stats now = {0};
+
+	if (rte_eth_stats_get(dev, &now))
+		return;
+	s->rx_packets += now.ipackets;
+	s->tx_packets += now.opackets;
+	s->rx_bytes += now.ibytes;
+	s->tx_bytes += now.obytes;
+	s->rx_dropped += now.imissed + now.rx_nombuf;
+	s->rx_errors += now.ierrors;
+	s->tx_errors += now.oerrors;
+}
+
 static void dp_dev_close_dpdk(struct dp_port *p)
 {
 	rte_eth_dev_stop(p->dev);
@@ -353,15 +375,71 @@ void dp_port_dev_close(struct dp_port *p)
 	dp_own_close(p);
 }
 
+// ---- an interface that was deleted and made anew
+
+// A device of DPDK's is bound to an interface that has gone, whatever has its name now. (Of a
+// bond's members the bond sees to it: they are net_bond's as well.)
+static bool dp_dev_is_lost(const struct dp_port *p)
+{
+	return p->ifindex && dp_dev_ifindex(p) != p->ifindex;
+}
+
+static void dp_dev_swap(struct dp_port *p, struct dp_port *with)
+{
+	struct dp_port was = *p;
+
+	p->dev = with->dev;
+	p->ifindex = with->ifindex;
+	memcpy(p->devname, with->devname, sizeof(p->devname));
+	__atomic_store_n(&p->mtu, with->mtu, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->io, with->io, __ATOMIC_RELEASE);
+	with->dev = was.dev;
+	memcpy(with->devname, was.devname, sizeof(with->devname));
+}
+
+// The kernel's side of an uplink answers by the address that the interface has.
+static void dp_dev_tell_peer(const struct dp_port *p)
+{
+	struct rte_ether_addr mac;
+
+	memcpy(mac.addr_bytes, p->mac.b, sizeof(mac.addr_bytes));
+	if (p->role == DP_UPLINK && p->peer && p->peer->dev != DP_NO_DEV)
+		rte_eth_dev_default_mac_addr_set(p->peer->dev, &mac);
+}
+
+// Opens it again beside the one that is lost, and puts it in its place while workers go on.
+static bool dp_dev_follow_dpdk(struct dp *dp, struct dp_port *p)
+{
+	struct dp_port *fresh;
+	char why[100];
+
+	if (!dp_dev_is_lost(p) || !dp_dev_ifindex(p) ||
+		dp_dev_open_as(dp, &p->cfg, p->role, why, &fresh))
+		return false; // it is tried again
+	if (fresh->n_rxq < p->n_rxq || fresh->n_txq < p->n_txq) {
+		dp_port_dev_close(fresh);
+		free(fresh);
+		return false;
+	}
+	dp_dev_swap(p, fresh);
+	dp_rcu_synchronize(dp->rcu); // as in dp_own_follow()
+	dp_rcu_synchronize(dp->rcu);
+	dp_dev_add_stats(fresh->dev, &p->gone);
+	dp_port_dev_close(fresh);
+	free(fresh);
+	return true;
+}
+
 bool dp_port_dev_follow(struct dp *dp, struct dp_port *p)
 {
-	if (!dp_own_follow(dp, p))
+	if (!dp_own_follow(dp, p) && !dp_dev_follow_dpdk(dp, p))
 		return false;
 	if (p->role == DP_KERNEL)
 		dp_kdev_set_mtu(p->cfg.device, dp_port_mtu(p));
 	else if (p->cfg.kind == WEFT_PORT_KIND_TAP)
 		dp_kdev_tap_mtu(p->cfg.device, dp_port_mtu(p));
 	dp_dev_mac(p);
+	dp_dev_tell_peer(p);
 	DP_LOG(NOTICE, "port %s: %s was gone, and is opened again", p->cfg.name, p->cfg.device);
 	return true;
 }
@@ -386,26 +464,22 @@ bool dp_port_dev_link(const struct dp_port *p)
 		return dp_bond_link(p);
 	if (dp_own_is(p))
 		return dp_own_link(p);
+	if (p->ifindex) // its driver takes it for up as long as it is open
+		return !dp_dev_is_lost(p) && dp_af_packet_link(p->cfg.device);
 	return rte_eth_link_get_nowait(p->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 void dp_port_dev_stats(const struct dp_port *p, struct weft_port_stats *s, uint32_t *speed_mbps)
 {
-	struct rte_eth_stats dev = {0};
 	struct rte_eth_link link = {0};
 
 	if (p->bond) {
 		dp_bond_stats(p, s);
 	} else if (dp_own_is(p)) {
 		dp_own_stats(p, s);
-	} else if (rte_eth_stats_get(p->dev, &dev) == 0) {
-		s->rx_packets = dev.ipackets;
-		s->tx_packets = dev.opackets;
-		s->rx_bytes = dev.ibytes;
-		s->tx_bytes = dev.obytes;
-		s->rx_dropped = dev.imissed + dev.rx_nombuf;
-		s->rx_errors = dev.ierrors;
-		s->tx_errors = dev.oerrors;
+	} else {
+		*s = p->gone;
+		dp_dev_add_stats(p->dev, s);
 	}
 	if (dp_own_is(p))
 		link.link_speed = dp_own_speed(p);

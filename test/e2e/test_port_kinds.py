@@ -72,6 +72,17 @@ def test_af_xdp(lab, host):
         pytest.skip(f'no AF_XDP here: {e}')
     wait_ping(vm1, '10.0.0.2')
     assert ping(vm1, '10.0.0.2', count=20, interval=0.02, size=1000) == 20
+    before, = (p for p in host.dp.ports(1) if p['ofport'] == 2)
+
+    host.ns.ip('link', 'del', 'xdp0')  # a container's cable, plugged in again
+    wait_until(lambda: [p['state'] for p in host.dp.ports(1) if p['ofport'] == 2] == [1], what='link down')
+    veth(host.ns, 'xdp0', vm2, 'eth0')
+    vm2.address('eth0', '10.0.0.2/24', mac=MAC2, mtu=1400)
+    wait_ping(vm1, '10.0.0.2')
+    after, = (p for p in host.dp.ports(1) if p['ofport'] == 2)
+    assert after['state'] == 0 and after['mac'] != before['mac']
+    for count in ('rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'):
+        assert after[count] > before[count]
     host.dp.port_del(20)
 
 
