@@ -4,7 +4,8 @@
 // when what it wrote last is out, so that other requests are served in between. Jobs take turns.
 // One over all tenants tells each of them as it is when its turn comes; those that come meanwhile
 // it does not see, nor those that go. One that is paced stands still when the bytes it was given
-// are used up, and holds nothing meanwhile but a number in a table. A job that tells of counters
+// are used up, and holds nothing meanwhile but a number in a table; of each tenant there are so
+// many jobs at most, for none of them costs who asks for it anything. A job that tells of counters
 // begins when the workers have told all that they had counted when it was asked for, that is after
 // a grace period (dp_rcu.h).
 
@@ -120,6 +121,7 @@ static struct dp_dump *dp_dump_job(struct dp_dump *like, struct dp_tenant *t, bo
 	like->later = true;
 	*job = *like;
 	job->of = t;
+	job->payer->dumps++;
 	job->credit = DP_DUMP_FREELY;
 	job->begun = counted ? dp_rcu_begin(like->dp->rcu) : 0;
 	TAILQ_INSERT_TAIL(&dp_dump_jobs, job, link);
@@ -205,17 +207,21 @@ void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
 	struct dp_dump d = {
 		.dp = dp, .type = r->hdr.type, .xid = r->hdr.xid, .tenant = r->hdr.tenant};
 	struct weft_ipc_error body = {.error = WEFT_E_NONE};
+	bool many;
 
-	if (d.tenant && !dp_tenant_find(dp, d.tenant))
+	d.payer = d.tenant ? dp_tenant_find(dp, d.tenant) : dp->nobody;
+	many = d.payer && d.payer->dumps >= WEFT_IPC_DUMPS;
+	if (!d.payer)
 		body.error = WEFT_E_NO_TENANT;
 	else
-		body.error = dp_dump_start(&d, r);
+		body.error = many ? WEFT_E_STATE : dp_dump_start(&d, r);
 	if (!body.error) {
 		if (!d.later)
 			dp_dump_end(&d);
 		return;
 	}
-	snprintf(body.text, sizeof(body.text), "%s", weft_error_text(body.error));
+	snprintf(body.text, sizeof(body.text), "%s",
+		many ? "too many dumps of this tenant are under way" : weft_error_text(body.error));
 	if (dp_ipc_begin(dp->ipc, d.type, WEFT_IPC_ERROR, d.xid, d.tenant, false)) {
 		dp_ipc_add(dp->ipc, &body, sizeof(body));
 		dp_ipc_end(dp->ipc);
@@ -227,6 +233,8 @@ void dp_ipc_dump(struct dp *dp, const struct dp_ipc_request *r)
 static void dp_dump_finish(struct dp_dump *job)
 {
 	dp_dump_end(job);
+	if (job->payer)
+		job->payer->dumps--;
 	TAILQ_REMOVE(&dp_dump_jobs, job, link);
 	ft_flow_walk_free(job->walk);
 	free(job->number);
@@ -413,9 +421,12 @@ void dp_ipc_dump_forget(const struct dp_tenant *t)
 {
 	struct dp_dump *job;
 
-	TAILQ_FOREACH (job, &dp_dump_jobs, link)
+	TAILQ_FOREACH (job, &dp_dump_jobs, link) {
 		if (job->at == t)
 			job->at = job->tenant ? NULL : t->next;
+		if (job->payer == t)
+			job->payer = NULL;
+	}
 }
 
 void dp_ipc_dump_cancel(const struct ft_switch *sw)

@@ -16,6 +16,7 @@ struct dp_dump {
 	uint16_t type;
 	uint32_t xid;
 	uint32_t tenant;
+	struct dp_tenant *payer;   // in whose number of jobs it is; NULL: it has gone
 	bool later;                // a job was made of it
 	struct ft_flow_walk *walk; // NULL: not over rules
 	struct weft_aggregate sum;

@@ -75,6 +75,7 @@ struct dp_tenant {
 	bool in_txn;                     // its switch has a transaction open: the stream's
 	struct dp_tenant *txn_next;      // of those in it
 	struct dp_stage *stage;          // or its own (dp_stage.h); NULL: none
+	unsigned dumps;                  // of it alone, under way; of all tenants: nobody's
 	bool overlay_down;               // all of its VTEPs are
 	bool overlay_untold;             // and the agent could not be told that this has changed
 	struct dp_tenant *next, **prev;  // prev: what points to it

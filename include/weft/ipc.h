@@ -54,7 +54,8 @@
 // comes, which is before a later change or after it, and none that came meanwhile. A DUMP_FLOWS
 // with WEFT_IPC_PACED is sent only as far as the agent asks: it waits, and nothing else with it,
 // until a DUMP_MORE with its xid says how many bytes more may come. So who reads a million rules
-// slowly holds up neither other dumps nor rules, and nobody has to keep the rules for him.
+// slowly holds up neither other dumps nor rules, and nobody has to keep the rules for him. Of one
+// tenant, and of all together, WEFT_IPC_DUMPS may be under way; one more is refused (STATE).
 
 #include <weft/ipc_flow.h>
 #include <weft/ipc_host.h>
@@ -64,6 +65,7 @@
 
 #define WEFT_IPC_VERSION 14u
 #define WEFT_IPC_MAX_LEN (256u * 1024u) // of one message; a larger length closes the connection
+#define WEFT_IPC_DUMPS 512u             // three times what the agent comes to
 #define WEFT_IPC_CONTROL_SOCKET "/run/weft/dataplane.sock"
 #define WEFT_IPC_PUNT_SOCKET "/run/weft/dataplane.punt.sock"
 

@@ -195,6 +195,38 @@ def messages(*words):
                                      tenant=tenant) + body for kind, flags, xid, tenant, body in words)
 
 
+def test_dumps_are_not_without_number(shared):
+    """Those that wait for DUMP_MORE stay; one tenant's keep no other from its own."""
+    dp, limit = shared.dp, weftipc.DUMPS
+    every = weftipc.FLOW_FILTER.pack(table=255, out_port=0xffffffff, out_group=0xffffffff) + weftipc.FLOW_TAIL.pack()
+    dp.tenant_add(2, name='other')
+
+    def ask(tenant, count=1):
+        dp.xid += count
+        xids = range(dp.xid - count + 1, dp.xid + 1)
+        dp.sock.sendall(messages(*(('DUMP_FLOWS', weftipc.PACED, xid, tenant, every) for xid in xids)))
+        return xids
+
+    def more(xid, amount):
+        dp.sock.sendall(messages(('DUMP_MORE', 0, xid, 0, struct.pack('=II', amount, 0))))
+
+    waiting = ask(1, limit)
+    hdr, body = dp.answer(*ask(1))
+    assert hdr['flags'] & weftipc.ERROR and b'too many dumps of this tenant' in body
+    other, = ask(2)
+    more(other, 1000)
+    assert not dp.answer(other)[0]['flags'] & weftipc.ERROR
+    more(waiting[0], 0)
+    assert not dp.answer(waiting[0])[0]['flags'] & weftipc.ERROR
+    another, = ask(1)
+    more(another, 1000)
+    assert not dp.answer(another)[0]['flags'] & weftipc.ERROR
+    for xid in waiting[1:]:
+        more(xid, 0)
+        dp.answer(xid)
+    dp.tenant_del(2)
+
+
 def fill(dp, count):
     with dp.txn():
         for n in range(1, count + 1):

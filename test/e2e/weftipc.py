@@ -30,7 +30,7 @@ RESOLVED, NO_ROUTE = 1, 2
 OVERLAY = 65000
 OFPORT = {"in_port": 0xFFFFFFF8, "table": 0xFFFFFFF9, "normal": 0xFFFFFFFA, "flood": 0xFFFFFFFB,
           "all": 0xFFFFFFFC, "controller": 0xFFFFFFFD, "any": 0xFFFFFFFF, "overlay": OVERLAY}
-MORE, REPLY, ERROR, STAGED = 1, 2, 4, 16
+MORE, REPLY, ERROR, PACED, STAGED = 1, 2, 4, 8, 16
 ATOMIC = 1
 
 
@@ -60,6 +60,7 @@ FIELDS = _names("fields.h", "WEFT_FIELDS")
 KINDS = [n.lower() for n in _names("ipc_port.h", "WEFT_PORT_KINDS")]
 TYPES = _types()
 VERSION = int(re.search(r"#define WEFT_IPC_VERSION (\d+)u", (INCLUDE / "ipc.h").read_text()).group(1))
+DUMPS = int(re.search(r"#define WEFT_IPC_DUMPS (\d+)u", (INCLUDE / "ipc.h").read_text()).group(1))
 TYPE_NAMES = {v: k for k, v in TYPES.items()}
 
 
