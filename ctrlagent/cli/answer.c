@@ -16,7 +16,7 @@ struct making {
 	struct request *request;
 	struct background *background;
 	struct answer a;
-	json_t *rows; // of the request; NULL: none
+	json_t *rows, *data; // of the request; NULL: none
 	struct text wire;
 };
 
@@ -77,6 +77,7 @@ static void make(void *arg)
 	json_decref(value);
 	json_decref(a->value);
 	json_decref(m->rows);
+	json_decref(m->data);
 	free(a->text);
 }
 
@@ -114,8 +115,8 @@ void answer_end(struct request *r, const struct answer *a)
 {
 	struct making *m = agent_zalloc(sizeof(*m));
 
-	*m = (struct making){.request = r, .a = *a, .rows = r->rows};
-	r->rows = NULL;
+	*m = (struct making){.request = r, .a = *a, .rows = r->rows, .data = r->data};
+	r->rows = r->data = NULL;
 	LIST_INSERT_HEAD(&under_way, m, link);
 	if (is_much(a)) {
 		m->background = background_start(r->agent->base, make, made, m);

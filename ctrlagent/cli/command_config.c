@@ -238,14 +238,9 @@ static const char *way_why(const struct request *r, const struct resolve_result 
 		       : way->why;
 }
 
-struct way {
-	struct resolve_result result;
-	char interface[IFNAMSIZ];
-};
-
 static json_t *way_row(struct request *r, const void *thing)
 {
-	const struct way *w = thing;
+	const struct gather_way *w = thing;
 	const struct resolve_result *way = &w->result;
 	const struct weft_ipc_nexthop *n = &way->nexthop;
 	bool resolved = n->flags & WEFT_NEXTHOP_RESOLVED;
@@ -263,19 +258,6 @@ static json_t *way_row(struct request *r, const void *thing)
 		"vlan", n->vlan ? json_integer(n->vlan) : json_null(), "mtu", n->mtu);
 }
 
-struct ways {
-	VEC(struct way) all;
-};
-
-static void add_way(void *arg, const struct resolve_result *result, const char *interface)
-{
-	struct ways *ways = arg;
-	struct way *w = vec_new(&ways->all);
-
-	w->result = *result;
-	snprintf(w->interface, sizeof(w->interface), "%s", interface);
-}
-
 static void end_ways(struct request *r, json_t *rows)
 {
 	static const struct column columns[] = {{"VTEP", "vtep"}, {"KIND", "kind"},
@@ -288,10 +270,7 @@ static void end_ways(struct request *r, json_t *rows)
 
 void command_underlay_list(struct request *r)
 {
-	struct ways ways = {0};
-
-	underlay_each(r->agent->underlay, add_way, &ways);
-	gather_rows(r, ways.all.at, ways.all.count, sizeof(*ways.all.at), way_row, end_ways);
+	gather_ways(r, way_row, end_ways);
 }
 
 // ---- apply

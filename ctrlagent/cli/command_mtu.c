@@ -50,14 +50,15 @@ static void limit(json_t *path, const char *key, uint32_t mtu, const char *by)
 	json_object_set_new(path, "by", json_string(by));
 }
 
-static void add_way(void *arg, const struct resolve_result *way, const char *interface)
+static json_t *note_way(struct request *r, const void *thing)
 {
-	struct request *r = arg;
+	const struct gather_way *w = thing;
+	const struct resolve_result *way = &w->result;
 	json_t *path = path_of(r, &way->nexthop.vtep);
 	const struct model_port *uplink = model_port_by_id(&r->agent->model, 0, way->nexthop.port);
 
-	if (interface[0])
-		json_object_set_new(path, "interface", json_string(interface));
+	if (w->interface[0])
+		json_object_set_new(path, "interface", json_string(w->interface));
 	limit(path, "link", way->link_mtu, "the interface");
 	if (uplink && uplink->status.port.mtu)
 		limit(path, "uplink", uplink->status.port.mtu, "the uplink");
@@ -66,6 +67,7 @@ static void add_way(void *arg, const struct resolve_result *way, const char *int
 		limit(path, "kernel", way->path_mtu, "the kernel's path MTU discovery");
 	if (way->why)
 		json_object_set_new(path, "by", json_string(way->why));
+	return NULL;
 }
 
 static void on_nexthop(void *arg, weft_tenant_id none, const void *body, size_t len)
@@ -73,14 +75,17 @@ static void on_nexthop(void *arg, weft_tenant_id none, const void *body, size_t 
 	struct weft_ipc_nexthop n;
 
 	memcpy(&n, body, sizeof(n));
-	limit(path_of(arg, &n.vtep), "icmp", n.learned_mtu, "a router, by ICMP");
+	if (n.learned_mtu)
+		limit(path_of(arg, &n.vtep), "icmp", n.learned_mtu, "a router, by ICMP");
 }
 
 // ---- rows
 
-// A path as one tenant sees it. Returns what is left inside; 0: nothing is known.
-static uint32_t add_path(
-	struct request *r, json_t *rows, const struct model_tenant *t, const struct weft_ip *vtep)
+// What is left inside on the paths of a tenant, whose turn it is: the least so far.
+#define LEAST "least"
+
+// A path as one tenant sees it.
+static json_t *path_row(struct request *r, const struct model_tenant *t, const struct weft_ip *vtep)
 {
 	json_t *row = json_deep_copy(path_of(r, vtep));
 	json_int_t path = json_integer_value(json_object_get(row, "path"));
@@ -91,10 +96,13 @@ static uint32_t add_path(
 	json_object_set_new(row, "tenant", json_string(t->set.name));
 	json_object_set_new(row, "vtep", json_string(ip_format(vtep, ip)));
 	json_object_set_new(row, "headers", json_integer(headers));
-	if (inner)
-		json_object_set_new(row, "mtu", json_integer(inner));
-	json_array_append_new(rows, row);
-	return inner;
+	if (!inner)
+		return row;
+	json_object_set_new(row, "mtu", json_integer(inner));
+	uint32_t least = (uint32_t)json_integer_value(json_object_get(r->data, LEAST));
+	if (!least || inner < least)
+		json_object_set_new(r->data, LEAST, json_integer(inner));
+	return row;
 }
 
 // Ports whose machines may send packets that not all of the tenant's paths carry.
@@ -118,17 +126,14 @@ static json_t *ports_above(const struct model *m, weft_tenant_id tenant, uint32_
 	return NULL;
 }
 
-// The tenant as a whole: what its machines may be told.
-static void add_tenant(struct request *r, json_t *rows, const struct model_tenant *t)
+// The tenant as a whole: what its machines may be told. After its paths.
+static json_t *tenant_row(struct request *r, const struct model_tenant *t)
 {
-	uint32_t mtu = t->set.mtu, paths = 0;
+	uint32_t mtu = t->set.mtu;
+	uint32_t paths = (uint32_t)json_integer_value(json_object_get(r->data, LEAST));
 	const char *by = "the configuration";
 
-	MODEL_EACH_VTEP (v, &r->agent->model, t->id) {
-		uint32_t inner = add_path(r, rows, t, &v->ip);
-		if (inner && (!paths || inner < paths))
-			paths = inner;
-	}
+	json_object_del(r->data, LEAST);
 	if (paths && (!mtu || paths < mtu)) {
 		mtu = paths;
 		by = "the smallest path";
@@ -141,18 +146,24 @@ static void add_tenant(struct request *r, json_t *rows, const struct model_tenan
 		if (above)
 			json_object_set_new(row, "above", above);
 	}
-	json_array_append_new(rows, row);
+	return row;
 }
 
-static json_t *tenant_rows(struct request *r, const void *thing)
-{
-	const struct model_tenant *t =
-		model_tenant_by_id(&r->agent->model, *(const weft_tenant_id *)thing);
-	json_t *rows = json_array();
+struct place {
+	weft_tenant_id tenant;
+	struct weft_ip vtep; // none: the tenant as a whole
+};
 
-	if (t)
-		add_tenant(r, rows, t);
-	return rows;
+static json_t *place_row(struct request *r, const void *thing)
+{
+	const struct place *p = thing;
+	const struct model_tenant *t = model_tenant_by_id(&r->agent->model, p->tenant);
+
+	if (!t) {
+		json_object_del(r->data, LEAST);
+		return NULL;
+	}
+	return weft_ip_is_none(&p->vtep) ? tenant_row(r, t) : path_row(r, t, &p->vtep);
 }
 
 static void end_mtu(struct request *r, json_t *rows)
@@ -168,7 +179,24 @@ static void end_mtu(struct request *r, json_t *rows)
 
 static void gather_mtu(struct request *r)
 {
-	gather_tenants(r, tenant_rows, end_mtu);
+	const struct model *m = &r->agent->model;
+	VEC(struct place) places = {0};
+
+	VEC_FOR_EACH (t, &m->tenants) {
+		if (r->tenant && t->id != r->tenant)
+			continue;
+		MODEL_EACH_VTEP (v, m, t->id)
+			vec_add(&places, (struct place){t->id, v->ip});
+		vec_add(&places, (struct place){.tenant = t->id});
+	}
+	gather_rows(r, places.at, places.count, sizeof(*places.at), place_row, end_mtu);
+}
+
+static void end_ways(struct request *r, json_t *none)
+{
+	json_decref(none);
+	r->finish = gather_mtu;
+	request_dump(r, WEFT_IPC_DUMP_NEXTHOPS, NULL, 0, on_nexthop);
 }
 
 void command_mtu_list(struct request *r)
@@ -176,7 +204,5 @@ void command_mtu_list(struct request *r)
 	if (!request_any_tenant(r))
 		return;
 	r->data = json_object();
-	underlay_each(r->agent->underlay, add_way, r);
-	r->finish = gather_mtu;
-	request_dump(r, WEFT_IPC_DUMP_NEXTHOPS, NULL, 0, on_nexthop);
+	gather_ways(r, note_way, end_ways);
 }

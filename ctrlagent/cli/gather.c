@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/gather.h"
 
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include "core/pieces.h"
@@ -70,6 +71,27 @@ void gather_tenants(struct request *r, gather_row_fn row, gather_done_fn done)
 		if (!r->tenant || t->id == r->tenant)
 			vec_add(&ids, t->id);
 	gather_rows(r, ids.at, ids.count, sizeof(*ids.at), row, done);
+}
+
+struct ways {
+	VEC(struct gather_way) all;
+};
+
+static void add_way(void *arg, const struct resolve_result *result, const char *interface)
+{
+	struct ways *ways = arg;
+	struct gather_way *w = vec_new(&ways->all);
+
+	w->result = *result;
+	snprintf(w->interface, sizeof(w->interface), "%s", interface);
+}
+
+void gather_ways(struct request *r, gather_row_fn row, gather_done_fn done)
+{
+	struct ways ways = {0};
+
+	underlay_each(r->agent->underlay, add_way, &ways);
+	gather_rows(r, ways.all.at, ways.all.count, sizeof(*ways.all.at), row, done);
 }
 
 static void end_here(struct request *r, json_t *rows)
