@@ -32,7 +32,7 @@ static const char help[] =
 	"  --socket PATH             for the command line (" CLI_DEFAULT_SOCKET ")\n"
 	"  --dataplane-socket PATH   of weft-dataplane (" WEFT_IPC_CONTROL_SOCKET ")\n"
 	"  --punt-socket PATH        of weft-dataplane (" WEFT_IPC_PUNT_SOCKET ")\n"
-	"  --metrics ADDRESS:PORT    serve Prometheus metrics there (off)\n"
+	"  --metrics IP:PORT         serve Prometheus metrics there (off)\n"
 	"  --log-level LEVEL         error, warning, info or debug (info)\n"
 	"  --foreground              what it does anyhow\n"
 	"  --version, --help\n"
@@ -53,6 +53,14 @@ static void set_log_level(const char *text)
 	if (!agent_log_level_parse(text, &level))
 		wrong("--log-level: expected error, warning, info or debug, got ", text);
 	agent_log_set_level(level);
+}
+
+// A wrong one stays wrong, whatever the configuration says.
+static void set_metrics(struct options *o, const char *text)
+{
+	if (!metrics_can_listen(text))
+		wrong("--metrics: expected " METRICS_LISTEN ", got ", text);
+	o->metrics = text;
 }
 
 static void parse(struct options *o, int argc, char **argv)
@@ -78,7 +86,7 @@ static void parse(struct options *o, int argc, char **argv)
 		else if (c == 'p')
 			o->agent.punt_socket = optarg;
 		else if (c == 'm')
-			o->metrics = optarg;
+			set_metrics(o, optarg);
 		else if (c == 'l')
 			set_log_level(optarg);
 		else if (c == 'v' || c == 'h')

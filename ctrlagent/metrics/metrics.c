@@ -128,15 +128,29 @@ static void on_completed(
 
 // ---- life
 
+static bool parse(const char *listen, struct sockaddr_storage *addr)
+{
+	int len = sizeof(*addr);
+
+	memset(addr, 0, sizeof(*addr));
+	return evutil_parse_sockaddr_port(listen, (struct sockaddr *)addr, &len) == 0 &&
+	       (addr->ss_family == AF_INET ? ((struct sockaddr_in *)addr)->sin_port
+					   : ((struct sockaddr_in6 *)addr)->sin6_port) != 0;
+}
+
+bool metrics_can_listen(const char *listen)
+{
+	struct sockaddr_storage addr;
+
+	return parse(listen, &addr);
+}
+
 struct metrics *metrics_new(struct agent *agent, const char *listen, char **error)
 {
-	struct sockaddr_storage addr = {0};
-	int len = sizeof(addr);
+	struct sockaddr_storage addr;
 
-	if (evutil_parse_sockaddr_port(listen, (struct sockaddr *)&addr, &len) < 0 ||
-		(addr.ss_family == AF_INET ? ((struct sockaddr_in *)&addr)->sin_port
-					   : ((struct sockaddr_in6 *)&addr)->sin6_port) == 0) {
-		*error = agent_format("--metrics: expected ADDRESS:PORT, got \"%s\"", listen);
+	if (!parse(listen, &addr)) {
+		*error = agent_format("--metrics: expected " METRICS_LISTEN ", got \"%s\"", listen);
 		return NULL;
 	}
 	struct metrics *m = agent_zalloc(sizeof(*m));

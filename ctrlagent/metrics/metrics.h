@@ -12,7 +12,10 @@
 
 struct metrics;
 
-// `listen` is ADDRESS:PORT, an IPv6 address in brackets. NULL: *error says why, a text to free().
+#define METRICS_LISTEN "IP:PORT, IPv6 in brackets (names are not looked up)"
+
+bool metrics_can_listen(const char *listen); // it is that
+// NULL: *error says why, a text to free().
 struct metrics *metrics_new(struct agent *agent, const char *listen, char **error);
 
 // After agent_close(), which ends the requests under way.
