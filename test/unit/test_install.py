@@ -70,6 +70,8 @@ class Install(unittest.TestCase):
         self.assertIn('weft-dataplane.service', agent['Unit']['After'].split())
         self.assertEqual(agent['Unit']['Wants'], 'weft-dataplane.service')
         self.assertTrue(os.access(self.dest + agent['Service']['ExecReload'].split()[0], os.X_OK))
+        for what in ('ExecStart', 'ExecReload'):  # both by one socket
+            self.assertIn(' --socket ${WEFT_AGENT_SOCKET} ', agent['Service'][what])
         self.assertNotIn('weft-agent', str(dict(self.unit('weft-dataplane.service')['Unit'])))
 
     @unittest.skipUnless(shutil.which('systemd-analyze'), 'needs systemd-analyze')
