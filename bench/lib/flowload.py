@@ -99,7 +99,7 @@ class Sender:
         if not os.path.exists(self._program):
             raise BenchError(f'{self._program}: not there; build it first (scripts/build)')
 
-    def _command(self, sockets, options):
+    def command(self, sockets, options):
         words = [self._program]
         for name, value in options.items():
             words += [f'--{name}'] if value is True else [f'--{name}', str(value)]
@@ -108,7 +108,7 @@ class Sender:
     def send(self, switch, sockets=None, timeout=600, **options):
         """Runs it to its end; Sent. BenchError if the switch refused anything."""
         with Meter(switch.pids()) as meter:
-            text = run(self._command(sockets or switch.sockets[:1], options), timeout=timeout)
+            text = run(self.command(sockets or switch.sockets[:1], options), timeout=timeout)
         sent = Sent(json.loads(text), meter.cost)
         if sent.errors:
             raise BenchError(f'{switch.name} refused {sent.errors} of {sent.flow_mods} flow-mods, first '
@@ -117,7 +117,7 @@ class Sender:
 
     def probe(self, socket, interval_us):
         """Starts barriers on a session of its own; stop() says what they took."""
-        return Probe(self._command([socket], {'probe': interval_us}))
+        return Probe(self.command([socket], {'probe': interval_us}))
 
 
 class Probe:
