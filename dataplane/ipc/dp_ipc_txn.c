@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DP_TXN_KEEP 1024u // notes for which memory is kept
+#define DP_TXN_PAGE 128u // notes
+#define DP_TXN_KEEP 8u   // pages that are kept
 #define DP_TXN_GRACES 2u
 #define DP_TXN_WAIT_US 20u
 
@@ -22,8 +23,8 @@ struct dp_txn {
 	bool atomic;
 	bool failed;
 	bool undoing;
-	struct dp_undo *log;
-	unsigned n, size;
+	struct dp_undo **page; // the log: never copied, however long it becomes
+	unsigned n, pages, pages_room;
 	unsigned finished; // of the log
 	bool ports_go;     // some were hidden
 	unsigned waited;   // grace periods, for them
@@ -39,11 +40,24 @@ struct dp_txn *dp_txn_new(struct dp *dp)
 	return x;
 }
 
+static void dp_txn_trim(struct dp_txn *x, unsigned keep)
+{
+	while (x->pages > keep)
+		free(x->page[--x->pages]);
+}
+
 void dp_txn_free(struct dp_txn *x)
 {
-	if (x)
-		free(x->log);
+	if (!x)
+		return;
+	dp_txn_trim(x, 0);
+	free(x->page);
 	free(x);
+}
+
+static struct dp_undo *dp_txn_at(const struct dp_txn *x, unsigned i)
+{
+	return &x->page[i / DP_TXN_PAGE][i % DP_TXN_PAGE];
 }
 
 bool dp_txn_is_open(const struct dp_txn *x)
@@ -61,39 +75,56 @@ bool dp_txn_failed(const struct dp_txn *x)
 	return x->failed;
 }
 
+// False: no memory.
+static bool dp_txn_add_page(struct dp_txn *x)
+{
+	unsigned room = x->pages_room ? 2 * x->pages_room : 8;
+	struct dp_undo **page = x->page;
+
+	if (x->pages == x->pages_room) {
+		page = realloc(page, room * sizeof(*page));
+		if (!page)
+			return false;
+		x->page = page;
+		x->pages_room = room;
+	}
+	page[x->pages] = malloc(DP_TXN_PAGE * sizeof(*page[0]));
+	if (!page[x->pages])
+		return false;
+	x->pages++;
+	return true;
+}
+
 struct dp_undo *dp_txn_note(struct dp_txn *x, bool *oom)
 {
-	struct dp_undo *log;
+	struct dp_undo *u;
 
 	*oom = false;
 	if (!x->atomic)
 		return NULL;
-	if (x->n == x->size) {
-		unsigned size = x->size ? 2 * x->size : 16;
-
-		log = realloc(x->log, size * sizeof(*log));
-		if (!log) {
-			*oom = true;
-			return NULL;
-		}
-		x->log = log;
-		x->size = size;
+	if (x->n == x->pages * DP_TXN_PAGE && !dp_txn_add_page(x)) {
+		*oom = true;
+		return NULL;
 	}
-	memset(&x->log[x->n], 0, sizeof(x->log[0]));
-	return &x->log[x->n];
+	u = dp_txn_at(x, x->n);
+	memset(u, 0, sizeof(*u));
+	return u;
 }
 
 void dp_txn_noted(struct dp_txn *x)
 {
-	x->ports_go |= x->log[x->n].type == DP_UNDO_PORT_DEL;
+	x->ports_go |= dp_txn_at(x, x->n)->type == DP_UNDO_PORT_DEL;
 	x->n++;
 }
 
 void dp_txn_port_closed(struct dp_txn *x, const struct dp_port *port)
 {
-	for (unsigned i = 0; i < x->n; i++)
-		if (x->log[i].type == DP_UNDO_PORT_DEL && x->log[i].port == port)
-			x->log[i].port = NULL;
+	for (unsigned i = 0; i < x->n; i++) {
+		struct dp_undo *u = dp_txn_at(x, i);
+
+		if (u->type == DP_UNDO_PORT_DEL && u->port == port)
+			u->port = NULL;
+	}
 }
 
 bool dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
@@ -279,16 +310,6 @@ static void dp_undo(struct dp *dp, struct dp_undo *u)
 	}
 }
 
-// After a long one.
-static void dp_txn_trim(struct dp_txn *x)
-{
-	if (x->size <= DP_TXN_KEEP)
-		return;
-	free(x->log);
-	x->log = NULL;
-	x->size = 0;
-}
-
 bool dp_txn_undo_some(struct dp_txn *x)
 {
 	uint64_t until = dp_now_ns() + DP_STEP_NS;
@@ -297,7 +318,7 @@ bool dp_txn_undo_some(struct dp_txn *x)
 		return false;
 	dp_txn_switches(x, ft_txn_abort);
 	while (x->n) {
-		dp_undo(x->dp, &x->log[--x->n]);
+		dp_undo(x->dp, dp_txn_at(x, --x->n));
 		if (dp_now_ns() >= until)
 			return true;
 	}
@@ -328,7 +349,7 @@ static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
 	if (dp_txn_waits(x))
 		return true;
 	while (x->finished < x->n) {
-		struct dp_undo *u = &x->log[x->finished++];
+		struct dp_undo *u = dp_txn_at(x, x->finished++);
 
 		if (u->type == DP_UNDO_PORT_DEL && u->port)
 			dp_port_close(x->dp, u->port);
@@ -399,7 +420,7 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 			return true;
 	}
 	x->open = x->atomic = x->failed = x->ports_go = false;
-	dp_txn_trim(x);
+	dp_txn_trim(x, DP_TXN_KEEP);
 	return false;
 }
 
