@@ -91,6 +91,18 @@ static bool dp_eal_has_cpus(const struct dp_options *o)
 	return true;
 }
 
+// EAL promises all that it is asked for of ordinary memory, and is at it for minutes.
+static bool dp_eal_has_memory(const struct dp_options *o)
+{
+	uint64_t mb = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+
+	if (o->mem_mb <= mb)
+		return true;
+	fprintf(stderr, "weft-dataplane: --mem %u: this machine has %llu MB\n", o->mem_mb,
+		(unsigned long long)mb);
+	return false;
+}
+
 static void dp_eal_add_user(struct dp_eal_args *a, const char *text)
 {
 	char *copy = strdup(text);
@@ -121,7 +133,7 @@ int dp_eal_init(const struct dp_options *o)
 	static struct dp_eal_args a;
 	char lcores[8192], mem[16], level[32];
 
-	if (!dp_eal_has_cpus(o))
+	if (!dp_eal_has_cpus(o) || !dp_eal_has_memory(o))
 		return -1;
 	dp_eal_lcores(o, lcores, sizeof(lcores));
 	snprintf(mem, sizeof(mem), "%u", o->mem_mb);

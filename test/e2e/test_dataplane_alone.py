@@ -31,7 +31,8 @@ def lost(pinger):
     return sorted(set(range(1, max(seen))) - seen)
 
 
-@pytest.mark.parametrize('options, why', [([], 'packet buffers'), (['--mbufs', '4096', '--workers', '32'], 'out of memory')])
+@pytest.mark.parametrize('options, why', [([], 'packet buffers'), (['--mbufs', '4096', '--workers', '32'], 'out of memory'),
+                                          (['--mem', '1048576'], 'this machine has')])
 def test_too_little_memory_is_told(tmp_path, options, why):
     """By the last line, and with status 1: what was made until then is taken down again."""
     args = ['--no-huge', '--idle-sleep', '100', '--mem', '32', '--socket', tmp_path / 's', '--punt-socket', tmp_path / 'p']
