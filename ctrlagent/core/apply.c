@@ -4,6 +4,7 @@
 #include "core/background.h"
 #include "core/core.h"
 #include "core/internal.h"
+#include "core/leftovers.h"
 
 #define AGENT_LOG_MODULE "apply"
 #include "log.h"
@@ -50,13 +51,6 @@ static void start_waiting(struct agent *a)
 	free(w);
 }
 
-static void drop_model(struct model *m)
-{
-	if (m)
-		model_free(m);
-	free(m);
-}
-
 static void end(struct apply *ap, const char *error)
 {
 	struct agent *a = ap->a;
@@ -72,10 +66,8 @@ static void end(struct apply *ap, const char *error)
 	a->applying = NULL;
 	switches_release(&a->switches);
 	ap->done(ap->arg, &result);
-	config_free(ap->config);
-	drop_model(ap->current);
-	model_free(&ap->desired);
-	plan_free(&ap->plan);
+	leftovers_free(
+		a->base, &(struct leftovers){ap->config, ap->plan, ap->current, ap->desired});
 	missing_free(&ap->missing);
 	vec_free(&ap->heard);
 	free(ap->errors);

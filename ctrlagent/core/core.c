@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/internal.h"
+#include "core/leftovers.h"
 
 #define AGENT_LOG_MODULE "agent"
 #include "log.h"
@@ -123,6 +124,7 @@ void agent_close(struct agent *a)
 	switches_free(&a->switches);
 	dpc_unlisten(a->listener);
 	dpc_shutdown(a->dpc);
+	leftovers_wait();
 	underlay_free(a->underlay);
 	dpc_free(a->dpc);
 	event_free(a->retry);
