@@ -301,6 +301,7 @@ static void add_tenant(void)
 		.dst_mac = {{2, 2}}};
 	char why[100];
 
+	TAILQ_INIT(&dp.tenants_stale);
 	if (dp_tenant_add(&dp, 1, &cfg, why))
 		fail("no tenant");
 	vm.tenant = dp_tenant_find(&dp, 1);

@@ -53,7 +53,9 @@ struct dp {
 	struct dp_tenant *tenants; // list
 	struct dp_tenant *tenant_by_id[DP_TENANT_BUCKETS];
 	struct dp_tenant *tenant_by_network[DP_TENANT_BUCKETS];
-	struct dp_tenant *tenants_stale;                 // list: those that are
+	TAILQ_HEAD(dp_stale, dp_tenant)
+	tenants_stale;          // those that are, in the order of their turns
+	unsigned stale_awaited; // of them: dp_tenant_await()
 	TAILQ_HEAD(dp_unfinished, dp_tenant) unfinished; // their switches have something left to do
 	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
 	struct dp_tenant *providers;      // list: those that are

@@ -132,7 +132,7 @@ static unsigned dp_bfd_mark_leaving(struct dp *dp)
 			s->leave_ns = now;
 			dp_tenants_stale(dp, &s->remote);
 		}
-		s->over = dp_bfd_is_due(s, now) && !dp->tenants_stale;
+		s->over = dp_bfd_is_due(s, now) && TAILQ_EMPTY(&dp->tenants_stale);
 		n += !s->over;
 	}
 	return n;
@@ -159,7 +159,7 @@ void dp_bfd_poll(struct dp *dp)
 
 	for (const struct dp_bfd_session *s = dp->bfd.sessions; s; s = s->next)
 		dp->bfd.stale |= dp_bfd_is_due(s, now);
-	if (dp->bfd.stale || dp->tenants_stale)
+	if (dp->bfd.stale || !TAILQ_EMPTY(&dp->tenants_stale))
 		dp_tenants_refresh_some(dp, now + DP_STEP_NS);
 	for (struct dp_tenant *t = dp->tenants; t; t = t->next)
 		if (t->overlay_untold)

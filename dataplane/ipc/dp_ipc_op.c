@@ -87,7 +87,7 @@ static void dp_op_close_hidden(struct dp_op *op, const struct weft_ipc_port *cfg
 	struct dp_port *hidden;
 
 	while ((hidden = dp_port_find_hidden_device(op->dp, cfg))) {
-		dp_txn_port_closed(op->txn, hidden);
+		dp_txn_port_closed(hidden);
 		dp_port_del(op->dp, hidden);
 	}
 }
@@ -118,6 +118,7 @@ static enum weft_error dp_op_port_del(struct dp_op *op)
 		return WEFT_E_NONE;
 	}
 	op->undo->port = port;
+	port->note = op->undo;
 	op->undo->port_cfg = port->cfg;
 	op->tenant = port->role == DP_LOCAL ? port->tenant : NULL;
 	dp_port_hide(op->dp, port, true);
@@ -415,6 +416,7 @@ enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc
 {
 	struct dp_op op = {.dp = dp, .txn = txn, .r = r, .steps = steps, .why = why};
 	unsigned type = r->hdr.type;
+	enum weft_error e;
 	bool oom;
 
 	if (type >= RTE_DIM(dp_ops) || !dp_ops[type].fn)
@@ -425,7 +427,10 @@ enum weft_error dp_ipc_op(struct dp *dp, struct dp_txn *txn, const struct dp_ipc
 	op.undo = dp_txn_note(txn, &oom);
 	if (oom)
 		return WEFT_E_NO_MEMORY;
-	return dp_ops[type].fn(&op);
+	e = dp_ops[type].fn(&op);
+	if (!e && op.tenant && type != WEFT_IPC_TENANT_DEL && txn == dp_ipc_txn(dp->ipc))
+		dp_tenant_await(op.tenant);
+	return e;
 }
 
 static struct dp_packet_out *dp_packet_out_new(

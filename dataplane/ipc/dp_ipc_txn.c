@@ -117,14 +117,10 @@ void dp_txn_noted(struct dp_txn *x)
 	x->n++;
 }
 
-void dp_txn_port_closed(struct dp_txn *x, const struct dp_port *port)
+void dp_txn_port_closed(const struct dp_port *port)
 {
-	for (unsigned i = 0; i < x->n; i++) {
-		struct dp_undo *u = dp_txn_at(x, i);
-
-		if (u->type == DP_UNDO_PORT_DEL && u->port == port)
-			u->port = NULL;
-	}
+	if (port->note)
+		port->note->port = NULL;
 }
 
 bool dp_txn_switch(struct dp_txn *x, struct dp_tenant *t)
@@ -176,6 +172,7 @@ static void dp_undo_port_del(struct dp *dp, struct dp_undo *u)
 	enum weft_error e;
 
 	if (u->port) {
+		u->port->note = NULL;
 		dp_port_hide(dp, u->port, false);
 		return;
 	}
@@ -374,6 +371,16 @@ static bool dp_txn_complete_some(struct dp_txn *x, uint64_t until)
 	return false;
 }
 
+// The VTEPs first: rules may name those that have just come. The stream waits for those of tenants
+// that it was about, not for all that lead by another way now, or that a configuration has changed
+// which is staged beside it: others stand behind it. These come to their turns by themselves.
+static bool dp_txn_refresh_some(struct dp_txn *x, uint64_t until)
+{
+	bool more = dp_tenants_refresh_some(x->dp, until);
+
+	return more && (x != dp_ipc_txn(x->dp->ipc) || x->dp->stale_awaited);
+}
+
 enum weft_error dp_txn_begin(struct dp_txn *x, const struct weft_ipc_begin *b)
 {
 	if (x->open)
@@ -410,8 +417,7 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 	if (dp_txn_undo_some(x))
 		return true;
 	if (!x->failed) {
-		// The VTEPs first: rules may name those that have just come.
-		if (!x->finished && !x->waited && dp_tenants_refresh_some(x->dp, until))
+		if (!x->finished && !x->waited && dp_txn_refresh_some(x, until))
 			return true;
 		if (x->atomic && dp_txn_complete_some(x, until))
 			return true;

@@ -86,4 +86,4 @@ struct dp_undo {
 struct dp_undo *dp_txn_note(struct dp_txn *, bool *oom);
 void dp_txn_noted(struct dp_txn *);
 // A hidden port was closed because its device was needed.
-void dp_txn_port_closed(struct dp_txn *, const struct dp_port *);
+void dp_txn_port_closed(const struct dp_port *);

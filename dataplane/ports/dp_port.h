@@ -73,7 +73,8 @@ struct dp_port {
 	unsigned ifindex; // of the interface that a device of DPDK's is bound to; 0: none
 	struct weft_port_stats gone; // of devices that were in this one's place
 	bool link_up;
-	bool untold; // the agent, that it has changed
+	bool untold;          // the agent, that it has changed
+	struct dp_undo *note; // of a transaction that has hidden it; NULL: none
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
 	uint64_t born_ns;
 	struct dp_port *next;

@@ -119,6 +119,15 @@ static void dp_tenant_link(struct dp *dp, struct dp_tenant *t)
 			break;                                                                     \
 		}
 
+static void dp_tenant_fresh(struct dp_tenant *t)
+{
+	if (!t->stale)
+		return;
+	TAILQ_REMOVE(&t->dp->tenants_stale, t, stale_link);
+	t->dp->stale_awaited -= t->awaited;
+	t->stale = t->awaited = false;
+}
+
 static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 {
 	*t->prev = t->next;
@@ -126,8 +135,7 @@ static void dp_tenant_unlink(struct dp *dp, struct dp_tenant *t)
 		t->next->prev = t->prev;
 	DP_TENANT_LEAVE(dp->tenant_by_id[t->id % DP_TENANT_BUCKETS], t, id_next);
 	DP_TENANT_LEAVE(dp->tenant_by_network[t->network % DP_TENANT_BUCKETS], t, network_next);
-	if (t->stale)
-		DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
+	dp_tenant_fresh(t);
 	if (t->behind)
 		DP_TENANT_LEAVE(dp->tenants_behind, t, behind_next);
 	if (t->provider)
@@ -143,8 +151,17 @@ void dp_tenant_stale(struct dp_tenant *t)
 	if (t->stale)
 		return;
 	t->stale = t->dp->stale_came = true;
-	t->stale_next = t->dp->tenants_stale;
-	t->dp->tenants_stale = t;
+	TAILQ_INSERT_TAIL(&t->dp->tenants_stale, t, stale_link);
+}
+
+void dp_tenant_await(struct dp_tenant *t)
+{
+	if (!t->stale || t->awaited)
+		return;
+	t->awaited = true;
+	t->dp->stale_awaited++;
+	TAILQ_REMOVE(&t->dp->tenants_stale, t, stale_link);
+	TAILQ_INSERT_HEAD(&t->dp->tenants_stale, t, stale_link);
 }
 
 static enum weft_error dp_tenant_check(const struct weft_ipc_tenant *cfg, char why[static 100])
@@ -277,8 +294,7 @@ enum weft_error dp_tenant_add(
 		return WEFT_E_NO_MEMORY;
 	e = dp_tenant_start(dp, t, cfg);
 	if (e) {
-		if (t->stale)
-			DP_TENANT_LEAVE(dp->tenants_stale, t, stale_next);
+		dp_tenant_fresh(t);
 		dp_tenant_free(t);
 		return e;
 	}
@@ -442,22 +458,20 @@ static void dp_tenants_prepare(struct dp *dp)
 
 bool dp_tenants_refresh_some(struct dp *dp, uint64_t until_ns)
 {
-	struct dp_tenant *failed = NULL, *t;
+	struct dp_stale failed = TAILQ_HEAD_INITIALIZER(failed);
+	struct dp_tenant *t;
 
 	dp_tenants_prepare(dp);
-	while ((t = dp->tenants_stale)) {
-		dp->tenants_stale = t->stale_next;
-		t->stale = false;
-		if (!dp_tenant_refresh(dp, t)) {
-			t->stale_next = failed;
-			failed = t;
-		}
+	while ((t = TAILQ_FIRST(&dp->tenants_stale))) {
+		dp_tenant_fresh(t);
+		if (!dp_tenant_refresh(dp, t))
+			TAILQ_INSERT_TAIL(&failed, t, stale_link);
 		if (dp_now_ns() >= until_ns)
 			break;
 	}
-	dp->refreshing = dp->tenants_stale;
-	while ((t = failed)) { // the next time
-		failed = t->stale_next;
+	dp->refreshing = !TAILQ_EMPTY(&dp->tenants_stale);
+	while ((t = TAILQ_FIRST(&failed))) { // the next time
+		TAILQ_REMOVE(&failed, t, stale_link);
 		dp_tenant_stale(t);
 	}
 	return dp->refreshing;

@@ -68,6 +68,7 @@ struct dp_tenant {
 	struct dp_bucket vteps_wanted;   // dp_vtep_learn.h
 	uint64_t vteps_round_ns;         // the marks of those learned were looked at
 	bool stale;                      // its VTEP set must be rebuilt: it is in dp->tenants_stale
+	bool awaited;                    // and somebody waits for that
 	bool unfinished;                 // it is in dp->unfinished
 	bool busy;                       // as the agent was told (dp_aftermath.h)
 	bool behind;                     // it is in dp->tenants_behind
@@ -81,7 +82,8 @@ struct dp_tenant {
 	struct dp_tenant *next, **prev;  // prev: what points to it
 	struct dp_tenant *id_next;       // in dp->tenant_by_id
 	struct dp_tenant *network_next;  // in dp->tenant_by_network
-	struct dp_tenant *stale_next, *behind_next, *provider_next;
+	struct dp_tenant *behind_next, *provider_next;
+	TAILQ_ENTRY(dp_tenant) stale_link;
 	TAILQ_ENTRY(dp_tenant) unfinished_link;
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct dp_tenant, punt_rate) <= 64, "one line");
@@ -119,6 +121,9 @@ void dp_tenant_vteps_fini(struct dp_tenant *t);
 void dp_tenant_use_group(struct dp_tenant *t, const struct weft_ip *group);
 // Marks it: its VTEP set may have changed.
 void dp_tenant_stale(struct dp_tenant *t);
+// If it is marked, its turn comes before those of others that nobody waits for: thousands, when the
+// way to a VTEP has changed.
+void dp_tenant_await(struct dp_tenant *t);
 // Marks tenants whose VTEP set may have changed: those with `ip` as VTEP or group, or all if NULL.
 void dp_tenants_stale(struct dp *dp, const struct weft_ip *ip);
 // Tells the switch, and the agent if it has changed, whether the overlay port is alive.

@@ -30,6 +30,7 @@ static inline int eal_up(void **state)
 		.max_frame = 2048,
 		.idle_sleep_us = 100,
 		.log_level = RTE_LOG_ERR};
+	TAILQ_INIT(&dp->tenants_stale);
 	if (dp_eal_init(&dp->opt))
 		return -1;
 	dp->pool = dp_eal_pool(&dp->opt);
