@@ -8,8 +8,8 @@
 //   - what goes is only hidden: no worker and no dump sees it, its device stays open. Commit
 //   removes
 //     it, failure shows it again, untouched.
-// One exception: if a port comes whose device a hidden port still holds, the hidden one is closed
-// for good, and failure opens it anew.
+// One exception: if a port comes whose device a hidden port still holds, or whose place where there
+// are DP_PORT_LIVE_MAX, the hidden one is closed for good, and failure opens it anew.
 //
 // Outside an atomic transaction nothing is noted; what goes, goes at once.
 //

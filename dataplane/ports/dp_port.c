@@ -52,12 +52,28 @@ static bool dp_port_collides(const struct dp_port *p, const struct weft_ipc_port
 						: !strcmp(p->cfg.device, cfg->device);
 }
 
+// For one more, and the kernel's side of an uplink.
+static bool dp_port_has_room(const struct dp *dp, const struct weft_ipc_port *cfg)
+{
+	unsigned n = cfg->ofport ? 1 : 2;
+
+	for (const struct dp_port *p = dp->ports.head; p; p = p->next)
+		n++;
+	return n <= DP_PORT_LIVE_MAX;
+}
+
 struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg)
 {
-	for (struct dp_port *p = dp->ports.head; p; p = p->next)
-		if (p->hidden && p->role != DP_KERNEL && dp_port_collides(p, cfg))
+	struct dp_port *any = NULL;
+
+	for (struct dp_port *p = dp->ports.head; p; p = p->next) {
+		if (!p->hidden || p->role == DP_KERNEL)
+			continue;
+		if (dp_port_collides(p, cfg))
 			return p;
-	return NULL;
+		any = p;
+	}
+	return any && !dp_port_has_room(dp, cfg) ? any : NULL;
 }
 
 static enum weft_error dp_port_check(struct dp *dp, const struct weft_ipc_port *cfg,

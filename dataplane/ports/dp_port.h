@@ -149,7 +149,8 @@ struct dp_port *dp_port_find_ofport(struct dp *dp, const struct dp_tenant *t, ui
 // Other members of a bond. On failure nothing is changed.
 enum weft_error dp_port_set_members(
 	struct dp *dp, struct dp_port *p, const char *device, char why[static 100]);
-// One is hidden (about to go) and has the same device, or another thing that is there but once.
+// One is hidden (about to go) and has the same device, or another thing that is there but once, or
+// the last place.
 struct dp_port *dp_port_find_hidden_device(struct dp *dp, const struct weft_ipc_port *cfg);
 void dp_port_status(struct dp *dp, const struct dp_port *p, struct weft_ipc_port_status *out);
 // Looks at every link, or at those of uplinks alone; calls dp_event_port_status() for those that

@@ -27,7 +27,8 @@
 // is done after COMMIT, in steps between which everybody else is served: SWITCH_BUSY says so before
 // the COMMIT is answered that left it, and once more when all of it is done, of that switch. It is
 // not lost. Dumps of the switch's rules stand still meanwhile. Of an atomic transaction all rules
-// go with COMMIT.
+// go with COMMIT. And another way to a VTEP (NEXTHOP_*, uplinks) that thousands of tenants share
+// is theirs one after the other; COMMIT waits for those that hdr.tenant of its operations names.
 //
 // Staged transactions. A bundle of OpenFlow may have a hundred thousand operations, and nobody else
 // shall wait for them. So each tenant's switch may have a transaction beside the stream's: messages

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """More ports than DPDK has room for devices: forty tenants with the same addresses on one host."""
+import pytest
 import weftipc
 from lab.bare import BareHost
 from lab.wait import wait_until
@@ -59,4 +60,29 @@ def test_forty_tenants_on_one_host(lab, fabric):
     again = host.ns.raw('t2-2')
     ports[2, 1].send(frame(2))
     wait_until(lambda: received(again) == [frame(2)], what='the frame at the new port')
+    host.check_balance()
+
+
+def test_nine_hundred_ports_are_replaced_at_once(lab, fabric):
+    """Those that go make room for those that come, though they are shown again if the transaction fails."""
+    host = BareHost(lab, fabric, 1)
+    host.tenant(1, encap=weftipc.NONE, network=0)
+
+    def replace(old, new, last_ofport):
+        with host.dp.txn(atomic=True):
+            for n in old:
+                host.dp.port_del(n)
+            for n in new:
+                host.dp.port_add(1, 'null', id=n, ofport=n)
+            host.dp.port_add(1, 'null', id=5000, ofport=last_ofport)
+
+    def numbers():
+        return sorted(p['ofport'] for p in host.dp.ports(1))
+
+    replace([], range(100, 1000), 5000)
+    with pytest.raises(weftipc.Refused):
+        replace(range(100, 1000), range(1000, 1900), 1000)  # which is taken
+    assert numbers() == [*range(100, 1000), 5000]
+    replace([5000, *range(100, 1000)], range(1000, 1900), 5000)
+    assert numbers() == [*range(1000, 1900), 5000]
     host.check_balance()
