@@ -284,13 +284,19 @@ static bool dp_ipc_serve(struct dp_ipc *i, const struct dp_ipc_request *r)
 	return true;
 }
 
+// Most requests take a microsecond, and the clock is looked at now and then; these take very many.
+static bool dp_ipc_is_slow(unsigned type)
+{
+	return type == WEFT_IPC_PORT_ADD || type == WEFT_IPC_PORT_DEL || type == WEFT_IPC_HOST_SET;
+}
+
 // Serves what has come whole. Returns whether some is left.
 static bool dp_ipc_serve_all(struct dp_ipc *i)
 {
 	uint64_t until = dp_now_ns() + DP_STEP_NS;
 	uint32_t done = 0;
 	unsigned n = 0;
-	bool more = false;
+	bool more = false, slow = false;
 
 	i->waits = false;
 	while (!i->broken && i->in_len - done >= sizeof(struct weft_ipc_hdr)) {
@@ -301,7 +307,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 
 		if (len > i->in_len - done)
 			break;
-		if (n++ == DP_IPC_BATCH || (n % 8 == 0 && dp_now_ns() >= until) ||
+		if (n++ == DP_IPC_BATCH || ((n % 8 == 0 || slow) && dp_now_ns() >= until) ||
 			dp_ipc_pending(i) > DP_IPC_OUT_SOFT) {
 			more = true;
 			break;
@@ -321,6 +327,7 @@ static bool dp_ipc_serve_all(struct dp_ipc *i)
 			more = true;
 			break;
 		}
+		slow = dp_ipc_is_slow(r.hdr.type);
 		done += len;
 		dp_heap_run();
 	}
