@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define DP_EAL_ARGS 64
+#define DP_EAL_SET 1024 // characters of a set of CPUs
 
 int dp_logtype;
 
@@ -34,44 +35,56 @@ static void dp_eal_add(struct dp_eal_args *a, const char *arg)
 	a->argc++;
 }
 
-// The CPUs that the process may use, as EAL writes a set: (0,1,5).
-static unsigned dp_eal_cpus(char *buf, size_t size, uint16_t *list, unsigned max)
+// As EAL writes a set: (0-3,5).
+static void dp_eal_write(const cpu_set_t *set, char *buf, size_t size)
 {
-	cpu_set_t set;
-	unsigned n = 0;
+	const char *sep = "(";
 	size_t used = 0;
 
-	if (sched_getaffinity(0, sizeof(set), &set))
-		CPU_ZERO(&set);
-	for (unsigned cpu = 0; cpu < CPU_SETSIZE && used + 8 < size; cpu++) {
-		if (!CPU_ISSET(cpu, &set))
-			continue;
-		used += (size_t)snprintf(buf + used, size - used, "%s%u", used ? "," : "(", cpu);
-		if (n < max)
-			list[n] = (uint16_t)cpu;
-		n++;
+	for (unsigned cpu = 0, end; cpu < CPU_SETSIZE && used < size; cpu = end + 1, sep = ",") {
+		while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, set))
+			cpu++;
+		for (end = cpu; end + 1 < CPU_SETSIZE && CPU_ISSET(end + 1, set);)
+			end++;
+		if (cpu < CPU_SETSIZE)
+			used += (size_t)snprintf(buf + used, size - used, "%s%u-%u", sep, cpu, end);
 	}
-	snprintf(buf + used, size - used, ")");
-	return n;
+	if (used < size)
+		snprintf(buf + used, size - used, ")");
+}
+
+static unsigned dp_eal_take_last(cpu_set_t *set)
+{
+	unsigned cpu = CPU_SETSIZE - 1;
+
+	while (cpu && !CPU_ISSET(cpu, set))
+		cpu--;
+	CPU_CLR(cpu, set);
+	return cpu;
 }
 
 // Workers that never sleep want a CPU each; those that do may share, and must not be pinned to one
-// that another data plane's worker has as well.
-static void dp_eal_lcores(const struct dp_options *o, char *buf, size_t size)
+// that another data plane's worker has as well. The control thread keeps off the CPUs that workers
+// have for themselves, if there is another: the kernel would have it take its part of one.
+void dp_eal_lcores(const struct dp_options *o, const cpu_set_t *cpus, char *buf, size_t size)
 {
-	char all[1024];
-	uint16_t cpus[DP_MAX_WORKERS + 1];
-	unsigned n = dp_eal_cpus(all, sizeof(all), cpus, DP_MAX_WORKERS + 1);
-	bool own = !o->pinned && !o->idle_sleep_us && n > o->workers;
-	size_t used = (size_t)snprintf(buf, size, "0@%s", all);
+	bool own = !o->pinned && !o->idle_sleep_us && CPU_COUNT(cpus) > (int)o->workers;
+	cpu_set_t rest = *cpus;
+	unsigned cpu[DP_MAX_WORKERS];
+	char others[DP_EAL_SET];
+	size_t used;
 
-	for (unsigned w = 0; w < o->workers && used < size; w++) {
-		if (o->pinned || own)
-			used += (size_t)snprintf(buf + used, size - used, ",%u@%u", w + 1,
-				o->pinned ? o->worker_cpu[w] : cpus[n - 1 - w]);
-		else
-			used += (size_t)snprintf(buf + used, size - used, ",%u@%s", w + 1, all);
+	for (unsigned w = 0; w < o->workers && (o->pinned || own); w++) {
+		cpu[w] = o->pinned ? o->worker_cpu[w] : dp_eal_take_last(&rest);
+		CPU_CLR(cpu[w], &rest);
 	}
+	dp_eal_write(CPU_COUNT(&rest) ? &rest : cpus, others, sizeof(others));
+	used = (size_t)snprintf(buf, size, "0@%s", others);
+	for (unsigned w = 0; w < o->workers && used < size; w++)
+		used += o->pinned || own
+				? (size_t)snprintf(buf + used, size - used, ",%u@%u", w + 1, cpu[w])
+				: (size_t)snprintf(
+					  buf + used, size - used, ",%u@%s", w + 1, others);
 }
 
 // As EAL looks, which answers with a page of its own options.
@@ -131,11 +144,16 @@ static void dp_eal_memory(struct dp_eal_args *a, const struct dp_options *o)
 int dp_eal_init(const struct dp_options *o)
 {
 	static struct dp_eal_args a;
-	char lcores[8192], mem[16], level[32];
+	char lcores[(DP_MAX_WORKERS + 1) * (DP_EAL_SET + 8)], mem[16], level[32];
+	cpu_set_t cpus;
 
 	if (!dp_eal_has_cpus(o) || !dp_eal_has_memory(o))
 		return -1;
-	dp_eal_lcores(o, lcores, sizeof(lcores));
+	if (sched_getaffinity(0, sizeof(cpus), &cpus)) { // more of them than bits
+		perror("weft-dataplane: CPUs");
+		return -1;
+	}
+	dp_eal_lcores(o, &cpus, lcores, sizeof(lcores));
 	snprintf(mem, sizeof(mem), "%u", o->mem_mb);
 	snprintf(level, sizeof(level), "--log-level=%u", o->log_level);
 	dp_eal_add(&a, "weft-dataplane");

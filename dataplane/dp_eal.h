@@ -5,12 +5,19 @@
 
 #include "dp_options.h"
 
+#include <sched.h>
+
 struct rte_mempool;
 
-// lcore 0 is the control thread and floats over the CPUs that the process may use; lcores 1 to
-// o->workers are the workers, each on its CPU if o->pinned or if every one can have its own, else
-// floating too. 0, or -1 after a message.
+// lcore 0 is the control thread; lcores 1 to o->workers are the workers, each on its CPU if
+// o->pinned or if every one can have its own of those that the process may use and one is left, the
+// last ones then; else they float over all of these. The control thread floats over those that
+// workers have not for themselves, if there are any: the kernel would give it its part of a
+// worker's. 0, or -1 after a message.
 int dp_eal_init(const struct dp_options *o);
+
+// That as EAL's --lcores, for a process that may use `cpus`. For dp_eal_init() and tests.
+void dp_eal_lcores(const struct dp_options *o, const cpu_set_t *cpus, char *buf, size_t size);
 
 // The one pool of packet buffers. A buffer's private area holds struct dp_meta. NULL after a
 // message.

@@ -3,6 +3,8 @@
 
 #include "eal.h"
 
+#include "dp_eal.h"
+
 #include "tenants/dp_meter.h"
 #include "tenants/dp_neigh.h"
 #include "ports/dp_port_kind.h"
@@ -49,6 +51,46 @@ static void workers_are_a_count_or_cpus(void **state)
 		assert_int_equal(o.pinned, cases[i].pinned);
 		if (o.pinned)
 			assert_int_equal(o.worker_cpu[o.workers - 1], cases[i].last);
+	}
+}
+
+// ---- CPUs
+
+static cpu_set_t cpu_set(unsigned from, unsigned to, unsigned step)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (unsigned cpu = from; cpu <= to; cpu += step)
+		CPU_SET(cpu, &set);
+	return set;
+}
+
+// Workers with CPUs of their own leave the others to the control thread.
+static void the_control_thread_keeps_off_workers_cpus(void **state)
+{
+	const struct {
+		const char *lcores;
+		struct dp_options o;
+		cpu_set_t cpus;
+	} cases[] = {
+		{"0@(0-0),1@1", {.workers = 1}, cpu_set(0, 1, 1)},
+		{"0@(0-61),1@63,2@62", {.workers = 2}, cpu_set(0, 63, 1)},
+		{"0@(1-1,3-3),1@7,2@5", {.workers = 2}, cpu_set(1, 7, 2)},
+		{"0@(0-1),1@(0-1),2@(0-1)", {.workers = 2}, cpu_set(0, 1, 1)}, // none would be left
+		{"0@(0-3),1@(0-3)", {.workers = 1, .idle_sleep_us = 100}, cpu_set(0, 3, 1)},
+		{"0@(0-1),1@2", {.workers = 1, .pinned = true, .worker_cpu = {2}},
+			cpu_set(0, 2, 1)},
+		{"0@(0-0),1@2", {.workers = 1, .pinned = true, .worker_cpu = {2}},
+			cpu_set(0, 0, 1)},
+		{"0@(0-1),1@1,2@0", {.workers = 2, .pinned = true, .worker_cpu = {1, 0}},
+			cpu_set(0, 1, 1)}, // where is it to go?
+	};
+	char lcores[64];
+
+	for (unsigned i = 0; i < RTE_DIM(cases); i++) {
+		dp_eal_lcores(&cases[i].o, &cases[i].cpus, lcores, sizeof(lcores));
+		assert_string_equal(lcores, cases[i].lcores);
 	}
 }
 
@@ -471,6 +513,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(workers_are_a_count_or_cpus),
+		cmocka_unit_test(the_control_thread_keeps_off_workers_cpus),
 		cmocka_unit_test(vtep_sets_find_what_is_in_them),
 		cmocka_unit_test(bindings_are_those_of_an_array),
 		cmocka_unit_test(bindings_of_no_host_are_refused),
