@@ -8,7 +8,8 @@
 // the letter, in one process after the other, each turn of which is timed. Of each turn the
 // shortest time of all these runs is kept; the longest of those is the answer. That the runs did
 // the same is checked: every turn has as many packets, of which as many were unknown, and as many
-// flows taken in.
+// flows taken in. What a turn decides by time, as how many packets go the full way before it ends
+// (dp_pace.h), it decides as in the first run, whose clock is told to the others.
 //
 // What is played is the data plane's own worker (dp_worker_once(): receive, flow cache, tables,
 // actions, encapsulation, send, telling the counters), over a port that brings frames without end
@@ -26,6 +27,7 @@
 #include "dp.h"
 #include "dp_eal.h"
 #include "dp_heap.h"
+#include "dp_held.h"
 #include "dp_worker.h"
 #include "ports/dp_null.h"
 #include "tenants/dp_expiry.h"
@@ -106,13 +108,39 @@ static struct {
 	struct turn *into; // NULL: they are not kept
 } turns;
 
+static void fail(const char *what)
+{
+	fprintf(stderr, "bench-turns: %s\n", what);
+	exit(1);
+}
+
+// What a turn decides by time it decides in each run as in the first.
+static struct {
+	struct turns_clock *first;
+	uint64_t at;
+	bool again;
+} told;
+
+static uint64_t tell_time(void)
+{
+	if (told.again && told.at == told.first->n)
+		fail("a run asks for the time more often than the first");
+	if (told.at == TOLD)
+		fail("too many decisions by time");
+	if (!told.again)
+		told.first->said[told.first->n++] = rte_rdtsc();
+	return told.first->said[told.at++];
+}
+
 static void one_turn(struct dp_worker *w, struct turn *into)
 {
 	const struct dp_worker_stats *s = &w->stats;
-	uint64_t misses = s->cache_misses, inserts = s->cache_inserts, began = rte_rdtsc(), took;
+	uint64_t misses = s->cache_misses, inserts = s->cache_inserts, began, took;
+	uint64_t says = tell_time();
 	unsigned packets;
 
-	dp_worker_once(w, &packets);
+	began = rte_rdtsc();
+	dp_worker_once(w, says, &packets);
 	took = rte_rdtsc() - began;
 	if (into)
 		*into = (struct turn){(uint32_t)took, (uint8_t)packets,
@@ -132,6 +160,7 @@ static int worker(void *arg)
 		turns.into += turns.into != NULL;
 		atomic_store_explicit(&turns.done, ++done, memory_order_release);
 	}
+	dp_held_finish(w);
 	dp_rcu_unregister(dp.rcu, w->id);
 	return 0;
 }
@@ -223,12 +252,6 @@ static void bring(unsigned flows)
 
 static struct dp_port vm, uplink;
 static struct ft_switch *sw;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "bench-turns: %s\n", what);
-	exit(1);
-}
 
 static void start(unsigned worker_cpu, unsigned control_cpu, bool huge)
 {
@@ -523,6 +546,11 @@ int main(int argc, char **argv)
 	memset(this_run, 1, sizeof(this_run)); // no page of it is touched first within a turn
 	memset(this_run, 0, sizeof(this_run));
 	start((unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), !strcmp(argv[5], "huge"));
+	told.first = turns_clock(argv[1]);
+	if (!told.first)
+		fail("FILE is not one of these");
+	told.again = told.first->n;
+	dp.worker[0]->pace.clock = tell_time;
 	open_ports();
 	add_tenant();
 	add_rules(three);

@@ -2,11 +2,15 @@
 #include "turns_kept.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct results {
 	uint64_t runs, hz;
 	struct turn turn[STORMS][TURNS];
+	struct turns_clock clock;
 };
+
+static struct results kept;
 
 static bool alike(const struct turn *a, const struct turn *b)
 {
@@ -64,24 +68,30 @@ static void keep(struct results *r, struct turn run[STORMS][TURNS], const char *
 	}
 }
 
+struct turns_clock *turns_clock(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	bool whole = true;
+
+	memset(&kept.clock, 1, sizeof(kept.clock)); // no page of it is touched first within a turn
+	kept.clock.n = 0;
+	if (file) {
+		whole = fread(&kept, sizeof(kept), 1, file) == 1;
+		fclose(file);
+	}
+	return whole ? &kept.clock : NULL;
+}
+
 const char *turns_keep(const char *path, struct turn run[STORMS][TURNS],
 	const char *const names[STORMS], uint64_t hz)
 {
-	static struct results r;
-	FILE *file = fopen(path, "rb");
+	FILE *file;
 
-	if (file) {
-		bool whole = fread(&r, sizeof(r), 1, file) == 1;
-
-		fclose(file);
-		if (!whole)
-			return "FILE is not one of these";
-	}
-	r.hz = hz;
-	keep(&r, run, names);
+	kept.hz = hz;
+	keep(&kept, run, names);
 	file = fopen(path, "wb");
 	if (!file)
 		return "cannot write FILE";
-	bool written = fwrite(&r, sizeof(r), 1, file) == 1;
+	bool written = fwrite(&kept, sizeof(kept), 1, file) == 1;
 	return fclose(file) || !written ? "cannot write FILE" : NULL;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dp_worker.h"
 
+#include "dp_held.h"
+
 #include "ports/dp_bond.h"
 #include "edge/dp_reasm.h"
 
@@ -37,10 +39,24 @@ static inline unsigned dp_worker_burst(
 	return n;
 }
 
+// How much may be received from a queue, which may be held.
+static inline unsigned dp_worker_most(struct dp_worker *w, struct dp_port *port, uint16_t queue)
+{
+	bool may = port->dev != DP_NO_DEV && dp_held_has_room(w);
+
+	dp_held_allow(w, may ? port : NULL, queue);
+	if (port->dev == DP_NO_DEV)
+		return DP_RX_BURST;
+	if (dp_held_has(w, port, queue))
+		return 0;
+	return may ? w->burst
+		   : RTE_MIN(w->burst, dp_held_any(w) ? DP_PACE_FIRST : DP_RX_BURST_LATE);
+}
+
 unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t queue, bool tend)
 {
-	unsigned max = port->dev == DP_NO_DEV ? DP_RX_BURST : w->burst;
-	unsigned n = dp_worker_burst(w, port, queue, max), total = n;
+	unsigned max = dp_worker_most(w, port, queue), held = w->held.n;
+	unsigned n = max ? dp_worker_burst(w, port, queue, max) : 0, total = n;
 
 	if (unlikely(port->bond && tend))
 		dp_bond_tend(w, port, queue);
@@ -49,7 +65,8 @@ unsigned dp_worker_receive(struct dp_worker *w, struct dp_port *port, uint16_t q
 	if (w->tx.spread) {
 		uint64_t until = w->now_ns + DP_GATHER_NS;
 
-		while (n == max && w->tx.n + max <= DP_TX_LIST && w->now_ns < until)
+		while (n == max && w->held.n == held && w->tx.n + max <= DP_TX_LIST &&
+			w->now_ns < until)
 			total += n = dp_worker_burst(w, port, queue, max);
 	}
 	dp_tx_flush(w);
@@ -136,6 +153,19 @@ static uint64_t dp_worker_turn(struct dp_worker *w, uint64_t began, unsigned pac
 	return now;
 }
 
+// Tells the counters, as long as there is time: if there was none, in some turn soon. False: there
+// is more.
+static bool dp_worker_fold(struct dp_worker *w)
+{
+	if (!dp_pace_has_time(&w->pace) && ++w->late < DP_LATE_TURNS)
+		return false;
+	w->late = 0;
+	for (unsigned step = 0; ft_cache_fold(w->cache);)
+		if (++step == DP_FOLD_STEPS || !dp_pace_has_time(&w->pace))
+			return false;
+	return true;
+}
+
 // If somebody waits for it. False: it comes in one of the next turns.
 static bool dp_worker_quiescent(struct dp_worker *w)
 {
@@ -143,10 +173,15 @@ static bool dp_worker_quiescent(struct dp_worker *w)
 
 	if (asked == w->answered)
 		return true;
-	if (w->cache && ft_cache_fold(w->cache))
+	if (dp_held_any(w)) {
+		w->held.put_off++;
+		return false;
+	}
+	if (w->cache && !dp_worker_fold(w))
 		return false;
 	dp_rcu_quiescent(w->dp->rcu, w->id);
 	w->answered = asked;
+	w->held.put_off = 0;
 	return true;
 }
 
@@ -170,16 +205,19 @@ static inline void dp_worker_look_for_changes(struct dp_worker *w)
 	w->changes = changes;
 }
 
-unsigned dp_worker_once(struct dp_worker *w, unsigned *packets)
+unsigned dp_worker_once(struct dp_worker *w, uint64_t began, unsigned *packets)
 {
 	uint64_t learned = w->stats.cache_inserts;
 	const struct dp_bfd_table *bfd;
-	unsigned work;
+	unsigned work = 0;
 
+	dp_pace_turn(&w->pace, began);
 	dp_worker_look_for_changes(w);
+	if (dp_held_any(w))
+		work = dp_held_go_on(w);
 	*packets = dp_worker_poll(w);
 	dp_worker_next_burst(w, w->stats.cache_inserts - learned);
-	work = *packets + dp_worker_rings(w);
+	work += *packets + dp_worker_rings(w);
 	bfd = __atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
 	if (bfd && w->id == 0)
 		dp_bfd_run(w, bfd);
@@ -198,13 +236,14 @@ int dp_worker_main(void *arg)
 	__atomic_store_n(&w->stats.thread, (uint32_t)rte_gettid(), __ATOMIC_RELAXED);
 	dp_rcu_register(w->dp->rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		unsigned packets, work = dp_worker_once(w, &packets);
+		unsigned packets, work = dp_worker_once(w, began, &packets);
 
 		idle = work ? 0 : idle + 1;
 		if (sleep_us && idle > DP_IDLE_POLLS)
 			dp_worker_sleep(sleep_us);
 		began = dp_worker_turn(w, began, packets, work);
 	}
+	dp_held_finish(w);
 	if (w->id == 0)
 		dp_bfd_farewell(w);
 	dp_rcu_unregister(w->dp->rcu, w->id);
@@ -278,12 +317,14 @@ struct dp_worker *dp_worker_new(struct dp *dp, unsigned id)
 
 	if (!w)
 		return NULL;
+	memset(w, 0, sizeof(*w)); // zeros as it is, but no page of it is met first by a packet
 	w->dp = dp;
 	w->id = id;
 	w->burst = DP_RX_BURST;
 	w->cycles_10us = rte_get_tsc_hz() / 100000;
 	w->drops.thread = id;
 	dp_clock_init(&w->clock, rte_get_tsc_hz());
+	dp_pace_init(&w->pace, rte_get_tsc_hz());
 	w->polls = dp_poll_list_new(0);
 	w->inbox = dp_worker_ring("inbox", id, 8, DP_INBOX_SIZE, RING_F_SC_DEQ);
 	w->packet_outs = dp_worker_ring("packet-out", id, 8, DP_PACKET_OUTS_SIZE, spsc);

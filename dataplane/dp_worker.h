@@ -4,6 +4,7 @@
 // end.
 //
 //	dp_worker.c   the loop: receive, rings, flush, quiescent state, idle sleep
+//	dp_held.c     what is left of a burst when its turn has no more time
 //	dp_rx.c       a burst from a port, one stage at a time, up to the tables
 //	dp_uplink.c   the same for an uplink's: out of the tunnel, and whose?
 //	dp_admit.c    and may it come in?
@@ -22,6 +23,7 @@
 #include "tenants/dp_drop.h"
 #include "tenants/dp_learn.h"
 #include "dp_mbuf.h"
+#include "dp_pace.h"
 #include "dp_poll.h"
 #include "tenants/dp_tenant.h"
 
@@ -39,6 +41,12 @@
 #define DP_RX_BURST_CHANGED 16u
 #define DP_RX_BURST_CHANGING 32u
 #define DP_LEARNED_MANY 8u
+
+#define DP_FOLD_STEPS 4u // of telling the counters, a turn (ft_cache_fold())
+#define DP_LATE_TURNS 4u // of which one tells some, whatever it had to do
+
+#define DP_HELD 4u       // bursts of which a part waits for a later turn (dp_held.h)
+#define DP_HELD_TURNS 8u // in which nothing keeps a quiescent state from coming but that
 
 #define DP_TX_BURST 64u // that a device is given at once
 #define DP_TX_LIST 256u
@@ -99,6 +107,22 @@ struct dp_arrivals {
 	struct ft_tunnel tunnel[DP_RX_BURST];
 };
 
+// What is left of a burst of this queue.
+struct dp_held_burst {
+	struct dp_port *port;
+	uint16_t queue;
+	bool asked; // its packets whether they may come in, at decapsulation
+	struct dp_arrivals in;
+};
+
+struct dp_held {
+	unsigned first, n;    // bursts, the oldest first
+	unsigned put_off;     // turns in which a quiescent state could not come for that
+	struct dp_port *port; // what is received now comes by it, and may be held; NULL: may not
+	uint16_t queue;
+	struct dp_held_burst burst[DP_HELD];
+};
+
 // What dp_sink.c tells the flow cache of an output: where a path leads.
 enum dp_path_to {
 	DP_PATH_PORT,    // target: struct dp_port
@@ -146,6 +170,8 @@ struct dp_worker {
 	uint64_t answered;    // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_clock clock;
+	struct dp_pace pace;
+	unsigned late;                // turns in which there was no time to tell the counters
 	struct dp_poll_list *polls;   // RCU; dp_poll.h
 	struct dp_reasm *reasm;       // RCU; NULL: outer fragments are dropped
 	struct rte_ring *inbox;       // frames, for devices whose tx queue is ours
@@ -173,6 +199,7 @@ struct dp_worker {
 	struct ft_packet *clone_free[DP_CLONES];
 	unsigned n_clone_free;
 	struct ft_packet clones[DP_CLONES];
+	struct dp_held held;
 };
 
 static inline struct dp_counters *dp_counters(struct dp_worker *w, struct dp_tenant *t)
@@ -189,9 +216,9 @@ static inline void dp_worker_drop(struct dp_worker *w, struct dp_tenant *t, stru
 // ---- worker's thread
 
 int dp_worker_main(void *worker); // until dp->stop
-// A turn of its loop, all but what the loop does by the clock. Returns how much there was to do; 0:
-// nothing.
-unsigned dp_worker_once(struct dp_worker *w, unsigned *packets);
+// A turn of its loop, which `began` then by the time stamp counter, all but what the loop does by
+// the clock. Returns how much there was to do; 0: nothing.
+unsigned dp_worker_once(struct dp_worker *w, uint64_t began, unsigned *packets);
 // The latest turn took over half a millisecond: the machine had the core. In ten a controller
 // changes ten thousand rules, and what the worker knew of all that is far away or of no use: who
 // comes next goes the full way, through tables that another core has written. A whole burst of
@@ -200,12 +227,14 @@ unsigned dp_worker_once(struct dp_worker *w, unsigned *packets);
 static inline void dp_worker_was_away(struct dp_worker *w)
 {
 	w->burst = DP_RX_BURST_LATE;
+	dp_pace_forget(&w->pace);
 }
 // Rules have changed: who comes next may have to go the full way, all of a burst. In a storm that
 // is so in each turn, and bursts are of half the length all the time.
 static inline void dp_worker_met_change(struct dp_worker *w, bool again)
 {
 	w->burst = RTE_MIN(w->burst, again ? DP_RX_BURST_CHANGING : DP_RX_BURST_CHANGED);
+	dp_pace_forget(&w->pace);
 }
 // Frames of a queue, each to its end; how many. `tend`: the port's bond, too. A burst for many
 // ports has a frame or two for each, and a driver's call costs more than such a frame: so while the
@@ -222,6 +251,8 @@ void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_tenant *t
 // All of w->in, which is not empty: those whose way is known first, the others through the tables
 // of their tenants.
 void dp_rx_enter(struct dp_worker *w);
+// The same of what was held. `asked`: dp_held.h
+void dp_rx_enter_held(struct dp_worker *w, bool asked);
 void dp_rx_packet_out(struct dp_worker *w, struct dp_packet_out *po);
 // Packet i's place before the tables, from what w->in says of it.
 void dp_rx_fill(struct dp_worker *w, struct ft_packet *p, unsigned i);

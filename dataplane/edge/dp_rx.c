@@ -12,6 +12,7 @@
 
 #include "dp_worker.h"
 
+#include "dp_held.h"
 #include "edge/dp_admit.h"
 #include "offload/dp_big.h"
 #include "offload/dp_haul.h"
@@ -109,7 +110,7 @@ static void dp_rx_learn(struct dp_worker *w, struct dp_tenant *t, unsigned n)
 
 // Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
 // through its tables. `extracted`: their keys are there. Returns the bits of the others.
-static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool extracted)
+static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool extracted, bool traced)
 {
 	struct dp_tenant *t = w->in.tenant[__builtin_ctzll(left)];
 	struct ft_trace *trace[DP_RX_BURST];
@@ -128,7 +129,7 @@ static uint64_t dp_rx_tables(struct dp_worker *w, uint64_t left, bool extracted)
 		if (!extracted)
 			dp_rx_fill(w, p[n], i);
 		w->copies[i] = 0;
-		trace[n++] = w->cache ? ft_cache_trace(w->cache, i) : NULL;
+		trace[n++] = traced ? ft_cache_trace(w->cache, i) : NULL;
 	}
 	w->sink.tenant = t;
 	dp_count(&dp_counters(w, t)->received, n);
@@ -202,15 +203,60 @@ static void dp_rx_expect(struct dp_worker *w, uint64_t which)
 		ft_prefetch_lines(&w->rx[__builtin_ctzll(which)], sizeof(w->rx[0]));
 }
 
-void dp_rx_enter(struct dp_worker *w)
+// A part of them.
+static void dp_rx_some(struct dp_worker *w, uint64_t which, bool extracted, bool traced)
+{
+	dp_rx_expect(w, which);
+	if (ft_ahead_pays(&w->ahead, w->in.at, which)) {
+		dp_rx_look_ahead(w, which, extracted);
+		extracted = true;
+	}
+	while (which)
+		which = dp_rx_tables(w, which, extracted, traced);
+}
+
+// The first n.
+static uint64_t dp_rx_first(uint64_t left, unsigned n)
+{
+	uint64_t rest = left;
+
+	while (n--)
+		rest &= rest - 1;
+	return left & ~rest;
+}
+
+// Part by part (dp_pace.h), as long as there is time, unless none may be held. `must`: one packet
+// at least.
+static void dp_rx_full_way(
+	struct dp_worker *w, uint64_t left, bool extracted, bool must, bool traced)
+{
+	uint64_t now = dp_pace_now(&w->pace);
+
+	while (left) {
+		unsigned all = (unsigned)__builtin_popcountll(left), n = all;
+		uint64_t began = now, which;
+
+		if (w->held.port)
+			n = dp_pace_part(&w->pace, now, all, must);
+		if (!n && dp_held_put(w, left))
+			return;
+		if (!n)
+			n = all;
+		which = n == all ? left : dp_rx_first(left, n);
+		dp_rx_some(w, which, extracted, traced);
+		now = dp_pace_now(&w->pace);
+		dp_pace_took(&w->pace, began, now, n);
+		left &= ~which;
+		must = false;
+	}
+}
+
+static void dp_rx_look_up(struct dp_worker *w, bool held)
 {
 	const struct ft_path *path[DP_RX_BURST];
 	uint64_t left = ~0ull >> (64 - w->in.n);
 	bool extracted = false;
 
-	// What waits to be let in is watched from the next burst on.
-	if (!w->in.waits && __atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
-		dp_suppress_watch(w);
 	if (w->cache) {
 		ft_cache_find(w->cache, w->in.at, w->in.n, path);
 		left = dp_path_go(w, path);
@@ -221,13 +267,23 @@ void dp_rx_enter(struct dp_worker *w)
 	left = dp_admit_rest(w, left);
 	if (!left)
 		return;
-	dp_rx_expect(w, left);
-	if (ft_ahead_pays(&w->ahead, w->in.at, left)) {
-		dp_rx_look_ahead(w, left, extracted);
-		extracted = true;
-	}
-	while (left)
-		left = dp_rx_tables(w, left, extracted);
+	dp_rx_full_way(w, left, extracted, held, w->cache);
+}
+
+void dp_rx_enter(struct dp_worker *w)
+{
+	// What waits to be let in is watched from the next burst on.
+	if (!w->in.waits && __atomic_load_n(&w->dp->suppressing, __ATOMIC_RELAXED))
+		dp_suppress_watch(w);
+	dp_rx_look_up(w, false);
+}
+
+void dp_rx_enter_held(struct dp_worker *w, bool asked)
+{
+	if (asked)
+		dp_rx_full_way(w, ~0ull >> (64 - w->in.n), false, true, false);
+	else
+		dp_rx_look_up(w, true);
 }
 
 void dp_rx_frames(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[], unsigned n)

@@ -7,7 +7,7 @@
 #include "offload/dp_offload.h"
 #include "edge/dp_provider.h"
 #include "tenants/dp_storm.h"
-#include "dp_worker.h"
+#include "dp_held.h"
 
 #include "overlay/flow_hash.h"
 
@@ -398,6 +398,7 @@ void dp_big_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m[
 	for (unsigned i = 0; i < n; i++) {
 		if (!(m[i]->ol_flags & RTE_MBUF_F_RX_LRO))
 			continue;
+		dp_held_allow(w, NULL, 0);
 		if (i > from)
 			dp_rx_frames(w, port, m + from, i - from);
 		dp_big_one(w, port, m[i]);

@@ -143,8 +143,8 @@ void ft_cache_count(
 typedef void ft_told_fn(void *ctx, const struct ft_path *, uint64_t packets, uint64_t used_ns);
 void ft_cache_tell(struct ft_cache *, ft_told_fn *told, void *ctx);
 // A step of telling the counters. A worker that is asked for a quiescent state calls it once a
-// turn, and is in one when it has returned false. True: more is pending, and some 10 microseconds'
-// worth was done.
+// turn, and is in one when it has returned false. True: more is pending, and some 3 microseconds'
+// worth was done, or 10 where all of it is far away.
 bool ft_cache_fold(struct ft_cache *);
 // Takes in what the traces given since the lookup, or since this was called last, say. Returns how
 // many flows were.

@@ -42,7 +42,7 @@ struct ft_pending {
 	void *ctx;
 };
 
-#define FT_FOLD_TABLES 256u // a step: tables on the ways of the paths that are folded in it
+#define FT_FOLD_TABLES 64u // a step: tables on the ways of the paths that are folded in it
 
 // n packets went the path: all who count are told.
 void ft_pending_tell(const struct ft_pending *, const struct ft_path *, unsigned worker, uint64_t n,

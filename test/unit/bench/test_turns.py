@@ -14,6 +14,7 @@ import unittest
 
 PROGRAM = sys.argv.pop()
 TURNS, BURST = 2000, 64
+HELD = 4 * BURST  # packets that came in earlier turns (dataplane/dp_held.h)
 STORMS = ['quiet', 'apart', 'among', 'flood', 'bundles', 'onto', 'away', 'between']
 
 
@@ -45,9 +46,9 @@ class Turns(unittest.TestCase):
         self.assertLessEqual(s['mean_us'], s['own_us'] + 0.1)
         self.assertLess(s['at'], TURNS)
         self.assertLessEqual(s['packets'], BURST)
-        self.assertLessEqual(s['unknown'], s['packets'])
+        self.assertLessEqual(s['unknown'], s['packets'] + HELD)
         self.assertLessEqual(s['all_packets'], s['turns'] * BURST)
-        self.assertLessEqual(s['all_unknown'], s['all_packets'])
+        self.assertLessEqual(s['all_unknown'], s['all_packets'] + HELD)
         self.assertGreaterEqual(s['all_unknown'], s['unknown'])
 
     def check_storms(self, said):

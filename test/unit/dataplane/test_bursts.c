@@ -134,7 +134,7 @@ static void a_worker_that_was_away_begins_with_less(void **state)
 	dp_worker_was_away(w);
 	for (unsigned n = DP_RX_BURST_LATE; n < 2 * DP_RX_BURST; n *= 2) {
 		assert_int_equal(receive(false, 1000, 0), n);
-		dp_worker_once(w, &packets);
+		dp_worker_once(w, rte_rdtsc(), &packets);
 		assert_int_equal(packets, 0);
 	}
 	assert_int_equal(receive(false, 1000, 0), DP_RX_BURST);
@@ -156,7 +156,7 @@ static void a_worker_that_meets_changes_takes_less(void **state)
 	for (unsigned i = 0; i < sizeof(burst) / sizeof(burst[0]); i++) {
 		if (changed[i])
 			ft_commons_change(eal_dp.env.commons);
-		dp_worker_once(w, &packets);
+		dp_worker_once(w, rte_rdtsc(), &packets);
 		assert_int_equal(w->burst, RTE_MIN(2 * burst[i], DP_RX_BURST)); // and in the next
 	}
 	ft_commons_free(eal_dp.env.commons);
