@@ -5,8 +5,8 @@
 // middle of a huge page upwards, what their packets have in common (alike.h) downwards, so that
 // those of the first few thousand, which is all that most caches ever have, share that page. Hints
 // and the pending list are hardly read, or in turn: small pages do. Hints lie anywhere in theirs,
-// and to find a page takes the kernel microseconds: where there are more than a few paths, these
-// are made ready as well.
+// and to find a page takes the kernel microseconds, or fifty where the hypervisor has to find it,
+// too: as soon as there is a path these are made ready as well.
 
 #include "flowtable/cache/cache_own.h"
 #include "flowtable/lines.h"
@@ -17,7 +17,6 @@
 #define A_PATH (sizeof(struct ft_path) + sizeof(struct ft_alike))
 #define PREPARED (uint32_t)(HUGE_PAGE / A_PATH) // paths at a time
 #define AHEAD (PREPARED / 2)
-#define FEW 64u // paths that may each find a page of hints that nobody has touched
 
 uint32_t ft_cache_rounded(unsigned flows)
 {
@@ -92,7 +91,7 @@ void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
 {
 	uint32_t used = __atomic_load_n(&c->used, __ATOMIC_RELAXED), from = c->prepared, n;
 
-	if (used >= FEW && !c->hints_prepared) {
+	if (used && !c->hints_prepared) {
 		populate(c->known, c->room * sizeof(*c->known));
 		c->hints_prepared = true;
 	}
