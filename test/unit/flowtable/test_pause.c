@@ -548,7 +548,9 @@ static void run_rounds(unsigned rounds)
 			side_run_ip(&plain, ttl);
 			side_run_ip(&stops, ttl);
 			stopped += resume_all(&stops);
-			assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR], 0);
+			// An action set that holds too much drops it here and there.
+			assert_int_equal(stops.books->reasons[WEFT_DROP_ACTION_ERROR],
+				plain.books->reasons[WEFT_DROP_ACTION_ERROR]);
 			sent += plain.books->n;
 			compare();
 		}
