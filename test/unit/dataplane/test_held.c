@@ -40,8 +40,12 @@ static struct rte_mbuf *frame_of(struct queue *q)
 {
 	struct label l = {.queue = q->id, .flow = below(FLOWS)};
 	struct rte_mbuf *m = rte_pktmbuf_alloc(eal_dp.pool);
-	uint8_t *b = (uint8_t *)rte_pktmbuf_append(m, LEN);
+	uint8_t *b;
 
+	assert_non_null(m);
+	b = rte_pktmbuf_mtod(m, uint8_t *);
+	m->data_len = LEN;
+	m->pkt_len = LEN;
 	l.number = q->brought[l.flow]++;
 	memset(b, 0, LEN);
 	memcpy(b, (uint8_t[]){2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, LEN - 14}, 18);
