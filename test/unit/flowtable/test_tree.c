@@ -2,12 +2,9 @@
 // Trees of thousands of rules, whose roots are wide and whose keys go different ways, against a
 // look at all rules. (test_oracle.c has small ones, with all that happens to rules meanwhile.)
 
-#include "world.h"
+#include "listed_rules.h"
 
 #include "flowtable/classifier/lookup.h"
-#include "flowtable/rules/tables.h"
-#include "flowtable/classifier/tree.h"
-#include "flowtable/classifier/tuple.h"
 
 #define RULES 8000u
 #define BURSTS 60u
@@ -99,20 +96,6 @@ static struct world *world_of_rules(enum ft_lanes lanes)
 	return w;
 }
 
-static const struct ft_tree *tree_of(struct world *w)
-{
-	const struct ft_tuple_array *a = atomic_load(&ft_table_of(w->sw, 0)->classifier.published);
-
-	return a->tree;
-}
-
-static void come_to_rest(struct world *w)
-{
-	for (unsigned quiet = 0; quiet < 3;)
-		quiet = ft_settle(w->sw) || ft_settle_more(w->sw) ? 0 : quiet + 1;
-	world_grace(w);
-}
-
 // One that fits a rule, by chance others, or none.
 static struct weft_flow_key random_key(void)
 {
@@ -135,31 +118,10 @@ static struct weft_flow_key random_key(void)
 	return key;
 }
 
-static bool fits(const struct weft_match *m, const struct weft_flow_key *key)
-{
-	uint64_t differ = 0, word;
-	unsigned i = 0;
-
-	for (uint64_t map = m->map; map; map &= map - 1, i++) {
-		memcpy(&word, (const char *)key + 8 * __builtin_ctzll(map), 8);
-		differ |= (word ^ m->value[i]) & m->mask[i];
-	}
-	return !differ;
-}
-
 // Its number; RULES: there is none.
 static uint32_t best_rule(const struct weft_flow_key *key)
 {
-	uint32_t best = RULES;
-	uint16_t highest = 0;
-
-	for (uint32_t i = 0; i < RULES; i++) {
-		if (priority[i] <= highest || !fits(&match[i], key))
-			continue;
-		best = i;
-		highest = priority[i];
-	}
-	return best;
+	return listed_best(match, priority, RULES, key);
 }
 
 static int best_of_all(const struct weft_flow_key *key)

@@ -2,13 +2,10 @@
 // Spans: the arithmetic of their pieces against an enumeration, and trees of rules that are pieces
 // of ranges against a look at all rules.
 
-#include "world.h"
+#include "listed_rules.h"
 
 #include "flowtable/classifier/lookup.h"
-#include "flowtable/classifier/tree.h"
 #include "flowtable/classifier/tree_lanes.h"
-#include "flowtable/classifier/tuple.h"
-#include "flowtable/rules/tables.h"
 
 #define ROOM 12000u
 #define SETS 700u // of rules of one priority
@@ -215,20 +212,6 @@ static void add_in_any_order(struct world *w)
 		add(w, i, WEFT_FLOW_ADD);
 }
 
-static const struct ft_tree *tree_of(struct world *w)
-{
-	const struct ft_tuple_array *a = atomic_load(&ft_table_of(w->sw, 0)->classifier.published);
-
-	return a->tree;
-}
-
-static void come_to_rest(struct world *w)
-{
-	for (unsigned quiet = 0; quiet < 3;)
-		quiet = ft_settle(w->sw) || ft_settle_more(w->sw) ? 0 : quiet + 1;
-	world_grace(w);
-}
-
 // One that a rule takes, at times at the edge of a port's block or next to it.
 static struct weft_flow_key random_key(void)
 {
@@ -249,31 +232,10 @@ static struct weft_flow_key random_key(void)
 	return key;
 }
 
-static bool fits(const struct weft_match *m, const struct weft_flow_key *key)
-{
-	uint64_t differ = 0, word;
-	unsigned i = 0;
-
-	for (uint64_t map = m->map; map; map &= map - 1, i++) {
-		memcpy(&word, (const char *)key + 8 * __builtin_ctzll(map), 8);
-		differ |= (word ^ m->value[i]) & m->mask[i];
-	}
-	return !differ;
-}
-
 // Its number; `rules`: there is none.
 static uint32_t best_rule(const struct weft_flow_key *key)
 {
-	uint32_t best = rules;
-	uint16_t highest = 0;
-
-	for (uint32_t i = 0; i < rules; i++) {
-		if (priority[i] <= highest || !fits(&match[i], key))
-			continue;
-		best = i;
-		highest = priority[i];
-	}
-	return best;
+	return listed_best(match, priority, rules, key);
 }
 
 static void assert_found(const struct ft_rule *found, uint32_t want)
