@@ -8,6 +8,8 @@
 #include "edge/dp_provider.h"
 #include "tenants/dp_tenant.h"
 
+#include "flowtable/vector.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ struct dp_txn {
 	bool failed;
 	bool undoing;
 	struct dp_undo **page; // the log: never copied, however long it becomes
-	unsigned n, pages, pages_room;
+	uint32_t n, pages, pages_room;
 	unsigned finished; // of the log
 	bool ports_go;     // some were hidden
 	unsigned waited;   // grace periods, for them
@@ -78,16 +80,12 @@ bool dp_txn_failed(const struct dp_txn *x)
 // False: no memory.
 static bool dp_txn_add_page(struct dp_txn *x)
 {
-	unsigned room = x->pages_room ? 2 * x->pages_room : 8;
-	struct dp_undo **page = x->page;
+	struct dp_undo **page =
+		ft_vector_reserve(x->page, x->pages, &x->pages_room, 8, sizeof(struct dp_undo *));
 
-	if (x->pages == x->pages_room) {
-		page = realloc(page, room * sizeof(*page));
-		if (!page)
-			return false;
-		x->page = page;
-		x->pages_room = room;
-	}
+	if (!page)
+		return false;
+	x->page = page;
 	page[x->pages] = malloc(DP_TXN_PAGE * sizeof(*page[0]));
 	if (!page[x->pages])
 		return false;
