@@ -5,33 +5,15 @@
 #include "flowtable/rules/monitor.h"
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
-#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
 // ---- the log
 
-// False: no memory.
-static bool page_add(struct ft_txn *t)
-{
-	struct ft_op **page =
-		ft_vector_reserve(t->page, t->pages, &t->pages_room, 4, sizeof(struct ft_op *));
-
-	if (!page)
-		return false;
-	t->page = page;
-	page[t->pages] = malloc(FT_OPS_PAGE * sizeof(struct ft_op));
-	if (!page[t->pages])
-		return false;
-	t->pages++;
-	t->room += FT_OPS_PAGE;
-	return true;
-}
-
 bool ft_txn_reserve(struct ft_txn *t, size_t n)
 {
-	while (t->n + n > t->room)
-		if (!page_add(t))
+	while (t->n + n > FT_OPS_FIRST + (size_t)t->pages.n * FT_OPS_PAGE)
+		if (!ft_pages_add(&t->pages, FT_OPS_PAGE * sizeof(struct ft_op)))
 			return false;
 	return true;
 }
@@ -101,9 +83,7 @@ void ft_txn_undo(struct ft_switch *sw, size_t mark)
 
 static void txn_free(struct ft_txn *t)
 {
-	while (t->pages)
-		free(t->page[--t->pages]);
-	free(t->page);
+	ft_pages_fini(&t->pages);
 	free(t);
 }
 
@@ -243,7 +223,6 @@ static struct ft_txn *txn_new(struct ft_switch *sw)
 		return NULL;
 	t->version = sw->next_version++;
 	t->cause = sw->cause;
-	t->room = FT_OPS_FIRST;
 	sw->txn = t;
 	return t;
 }

@@ -13,6 +13,7 @@
 // the surroundings do inside retire, even calling back at once, finds the switch in order.
 
 #include "flowtable/flowtable.h"
+#include "flowtable/pages.h"
 
 // At the start of whatever is freed after a grace period.
 struct ft_garbage {
@@ -76,9 +77,8 @@ struct ft_txn {
 	size_t told;         // entries
 	uint64_t cause;      // of what is logged now
 	size_t done;         // entries that are unlinked, freed, or (from the end) undone so far
-	size_t n, room;
-	struct ft_op **page; // of FT_OPS_PAGE entries each, behind the first ones
-	uint32_t pages, pages_room;
+	size_t n;
+	struct ft_pages pages; // of FT_OPS_PAGE entries each, behind the first ones
 	struct ft_op first[FT_OPS_FIRST];
 };
 
@@ -86,7 +86,8 @@ static inline struct ft_op *ft_txn_op(const struct ft_txn *t, size_t i)
 {
 	if (i < FT_OPS_FIRST)
 		return (struct ft_op *)(uintptr_t)&t->first[i];
-	return &t->page[(i - FT_OPS_FIRST) / FT_OPS_PAGE][(i - FT_OPS_FIRST) % FT_OPS_PAGE];
+	i -= FT_OPS_FIRST;
+	return (struct ft_op *)t->pages.at[i / FT_OPS_PAGE] + i % FT_OPS_PAGE;
 }
 
 // Room for n entries more, so that ft_txn_log() can't fail. False: no memory.

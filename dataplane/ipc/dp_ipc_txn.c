@@ -8,7 +8,7 @@
 #include "edge/dp_provider.h"
 #include "tenants/dp_tenant.h"
 
-#include "flowtable/vector.h"
+#include "flowtable/pages.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,12 +25,12 @@ struct dp_txn {
 	bool atomic;
 	bool failed;
 	bool undoing;
-	struct dp_undo **page; // the log: never copied, however long it becomes
-	uint32_t n, pages, pages_room;
-	unsigned finished; // of the log
-	bool ports_go;     // some were hidden
-	unsigned waited;   // grace periods, for them
-	uint64_t grace;    // the one under way
+	struct ft_pages pages; // the log: of DP_TXN_PAGE notes each
+	uint32_t n;            // notes
+	unsigned finished;     // of the log
+	bool ports_go;         // some were hidden
+	unsigned waited;       // grace periods, for them
+	uint64_t grace;        // the one under way
 };
 
 struct dp_txn *dp_txn_new(struct dp *dp)
@@ -42,24 +42,17 @@ struct dp_txn *dp_txn_new(struct dp *dp)
 	return x;
 }
 
-static void dp_txn_trim(struct dp_txn *x, unsigned keep)
-{
-	while (x->pages > keep)
-		free(x->page[--x->pages]);
-}
-
 void dp_txn_free(struct dp_txn *x)
 {
 	if (!x)
 		return;
-	dp_txn_trim(x, 0);
-	free(x->page);
+	ft_pages_fini(&x->pages);
 	free(x);
 }
 
 static struct dp_undo *dp_txn_at(const struct dp_txn *x, unsigned i)
 {
-	return &x->page[i / DP_TXN_PAGE][i % DP_TXN_PAGE];
+	return (struct dp_undo *)x->pages.at[i / DP_TXN_PAGE] + i % DP_TXN_PAGE;
 }
 
 bool dp_txn_is_open(const struct dp_txn *x)
@@ -77,22 +70,6 @@ bool dp_txn_failed(const struct dp_txn *x)
 	return x->failed;
 }
 
-// False: no memory.
-static bool dp_txn_add_page(struct dp_txn *x)
-{
-	struct dp_undo **page =
-		ft_vector_reserve(x->page, x->pages, &x->pages_room, 8, sizeof(struct dp_undo *));
-
-	if (!page)
-		return false;
-	x->page = page;
-	page[x->pages] = malloc(DP_TXN_PAGE * sizeof(*page[0]));
-	if (!page[x->pages])
-		return false;
-	x->pages++;
-	return true;
-}
-
 struct dp_undo *dp_txn_note(struct dp_txn *x, bool *oom)
 {
 	struct dp_undo *u;
@@ -100,7 +77,8 @@ struct dp_undo *dp_txn_note(struct dp_txn *x, bool *oom)
 	*oom = false;
 	if (!x->atomic)
 		return NULL;
-	if (x->n == x->pages * DP_TXN_PAGE && !dp_txn_add_page(x)) {
+	if (x->n == x->pages.n * DP_TXN_PAGE &&
+		!ft_pages_add(&x->pages, DP_TXN_PAGE * sizeof(*u))) {
 		*oom = true;
 		return NULL;
 	}
@@ -424,7 +402,7 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 			return true;
 	}
 	x->open = x->atomic = x->failed = x->ports_go = false;
-	dp_txn_trim(x, DP_TXN_KEEP);
+	ft_pages_trim(&x->pages, DP_TXN_KEEP);
 	return false;
 }
 

@@ -2,13 +2,12 @@
 #include "flowtable/rules/heap.h"
 
 #include "flowtable/switch.h"
-#include "flowtable/vector.h"
 
 #include <stdlib.h>
 
 static struct ft_heap_entry *at(const struct ft_heap *h, uint32_t i)
 {
-	return &h->page[i / FT_HEAP_PAGE][i % FT_HEAP_PAGE];
+	return (struct ft_heap_entry *)h->pages.at[i / FT_HEAP_PAGE] + i % FT_HEAP_PAGE;
 }
 
 static void swap(struct ft_heap_entry *a, struct ft_heap_entry *b)
@@ -40,38 +39,29 @@ static void sift_down(const struct ft_heap *h, uint32_t i)
 	}
 }
 
+static bool add_page(struct ft_heap *h, uint32_t entries)
+{
+	if (!ft_pages_add(&h->pages, entries * sizeof(struct ft_heap_entry)))
+		return false;
+	h->room += entries;
+	return true;
+}
+
 // The first page, for `least` or twice as many as before.
 static bool grow_first(struct ft_heap *h, uint32_t least)
 {
 	uint32_t room = h->room ? 2 * h->room : 64;
-	struct ft_heap_entry *page;
+	void *page;
 
 	while (room < least && room < FT_HEAP_PAGE)
 		room *= 2;
-	page = realloc(h->pages ? h->page[0] : NULL, room * sizeof(*page));
+	if (!h->room)
+		return add_page(h, room);
+	page = realloc(h->pages.at[0], room * sizeof(struct ft_heap_entry));
 	if (!page)
 		return false;
-	h->page[0] = page;
-	h->pages = 1;
+	h->pages.at[0] = page;
 	h->room = room;
-	return true;
-}
-
-static bool add_page(struct ft_heap *h, uint32_t least)
-{
-	struct ft_heap_entry **page = ft_vector_reserve(
-		h->page, h->pages, &h->pages_room, 1, sizeof(struct ft_heap_entry *));
-
-	if (!page)
-		return false;
-	h->page = page;
-	if (h->room < FT_HEAP_PAGE)
-		return grow_first(h, least);
-	page[h->pages] = malloc(FT_HEAP_PAGE * sizeof(struct ft_heap_entry));
-	if (!page[h->pages])
-		return false;
-	h->pages++;
-	h->room += FT_HEAP_PAGE;
 	return true;
 }
 
@@ -80,7 +70,7 @@ bool ft_heap_reserve(struct ft_heap *h, uint32_t least)
 	uint32_t room = h->room ? h->n + 1 : least;
 
 	while (h->room < room)
-		if (!add_page(h, room))
+		if (!(h->room < FT_HEAP_PAGE ? grow_first(h, room) : add_page(h, FT_HEAP_PAGE)))
 			return false;
 	return true;
 }
@@ -152,8 +142,6 @@ bool ft_heap_sweep(const struct ft_switch *sw, struct ft_heap *h, uint32_t live,
 
 void ft_heap_fini(struct ft_heap *h)
 {
-	while (h->pages)
-		free(h->page[--h->pages]);
-	free(h->page);
+	ft_pages_fini(&h->pages);
 	*h = (struct ft_heap){0};
 }

@@ -10,6 +10,7 @@
 // stays as good as it was needs no second entry when a modify makes it anew. Entries lie in pages:
 // no number of them is ever copied because they are one more. Writer only.
 
+#include "flowtable/pages.h"
 #include "flowtable/rules/rule.h"
 
 struct ft_heap_entry {
@@ -21,9 +22,8 @@ struct ft_heap_entry {
 #define FT_HEAP_PAGE 4096u // entries; the first page grows up to that
 
 struct ft_heap {
-	struct ft_heap_entry **page; // the least key first
+	struct ft_pages pages; // of entries, the least key first
 	uint32_t n, room;
-	uint32_t pages, pages_room;
 	uint32_t swept;  // entries of the sweep that is under way; 0: none is
 	uint32_t enough; // entries that are no reason to sweep, as the latest one left many
 };
