@@ -4,7 +4,6 @@
 #include <sys/queue.h>
 
 #include "cli/connection.h"
-#include "cli/render.h"
 #include "core/background.h"
 
 #define MUCH_ROWS 256u
@@ -124,6 +123,34 @@ void answer_end(struct request *r, const struct answer *a)
 	}
 	make(m);
 	made(m);
+}
+
+void answer_json(struct request *r, json_t *value)
+{
+	answer_end(r, &(struct answer){.value = value});
+}
+
+void answer_rows(struct request *r, json_t *rows, const struct column *columns, const char *empty)
+{
+	answer_end(r, &(struct answer){.value = rows,
+			      .sort = true,
+			      .columns = r->json ? NULL : columns,
+			      .empty = empty});
+}
+
+static void end_listing(struct request *r)
+{
+	answer_rows(r, json_incref(r->rows), r->listing->columns, r->listing->empty);
+}
+
+void answer_listing(struct request *r, const struct listing *l)
+{
+	if (!request_any_tenant(r))
+		return;
+	r->listing = l;
+	r->rows = json_array();
+	r->finish = end_listing;
+	request_dump(r, l->type, NULL, 0, l->item);
 }
 
 void answer_cancel_all(void)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "text/address.h"
 #include "text/names.h"
@@ -35,5 +36,5 @@ void command_bfd_list(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_BFD, on_session, columns, "no BFD sessions"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }

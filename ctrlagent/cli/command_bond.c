@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "text/address.h"
 #include "text/names.h"
@@ -66,5 +67,5 @@ void command_bond_list(struct request *r)
 		{"KEY", "partner_key"}, {"PORT", "partner_port"}, {0}};
 	static const struct listing listing = {WEFT_IPC_DUMP_BONDS, on_member, columns, "no bonds"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }

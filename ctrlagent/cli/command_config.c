@@ -6,7 +6,6 @@
 #include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/gather.h"
-#include "cli/render.h"
 #include "text/address.h"
 #include "text/names.h"
 
@@ -72,7 +71,7 @@ static void end_tenants(struct request *r, json_t *rows)
 		{"GROUPS", "max_groups"}, {"METERS", "max_meters"}, {"MACS", "max_macs"},
 		{"PACKET-IN/S", "packet_in"}, {0}};
 
-	request_end_rows(r, rows, columns, "no tenants");
+	answer_rows(r, rows, columns, "no tenants");
 }
 
 void command_tenant_list(struct request *r)
@@ -198,7 +197,7 @@ static void end_vteps(struct request *r, json_t *rows)
 	static const struct column columns[] = {
 		{"TENANT", "tenant"}, {"VTEP", "vtep"}, {"KIND", "kind"}, {0}};
 
-	request_end_rows(r, rows, columns, "no remote VTEPs");
+	answer_rows(r, rows, columns, "no remote VTEPs");
 }
 
 void command_vtep_list(struct request *r)
@@ -265,7 +264,7 @@ static void end_ways(struct request *r, json_t *rows)
 		{"NEXT HOP", "gateway"}, {"MAC", "mac"}, {"VLAN", "vlan"}, {"MTU", "mtu"},
 		{"SOURCE", "source"}, {"WHY", "why", UNIT_NONE, true}, {0}};
 
-	request_end_rows(r, rows, columns, "no tenant has remote VTEPs: nothing to reach");
+	answer_rows(r, rows, columns, "no tenant has remote VTEPs: nothing to reach");
 }
 
 void command_underlay_list(struct request *r)
@@ -292,11 +291,10 @@ static void on_applied(void *arg, const struct apply_result *result)
 	if (!result->ok) {
 		request_fail(r, "%s", result->error);
 	} else if (r->json) {
-		request_end_json(
-			r, json_pack("{s:b, s:i, s:i, s:i, s:s}", "dry_run",
-				   request_flag(r, "dry-run"), "added", (int)result->added,
-				   "changed", (int)result->changed, "removed", (int)result->removed,
-				   "difference", result->difference));
+		answer_json(r, json_pack("{s:b, s:i, s:i, s:i, s:s}", "dry_run",
+				       request_flag(r, "dry-run"), "added", (int)result->added,
+				       "changed", (int)result->changed, "removed",
+				       (int)result->removed, "difference", result->difference));
 	} else {
 		struct text t = {0};
 
@@ -353,7 +351,7 @@ static void end_version(struct request *r)
 	const char *theirs = json_string_value(json_object_get(r->data, "version"));
 
 	if (r->json) {
-		request_end_json(
+		answer_json(
 			r, json_pack("{s:s, s:s?}", "agent", WEFT_VERSION, "dataplane", theirs));
 		return;
 	}

@@ -2,7 +2,6 @@
 // Where packets ended. received + copies = sent + consumed + drops (+ what is in flight).
 #include "cli/answer.h"
 #include "cli/commands.h"
-#include "cli/render.h"
 #include "text/address.h"
 #include "text/names.h"
 
@@ -147,7 +146,7 @@ static void end_rules(struct request *r)
 		{"VNI/VSID", "network", UNIT_NONE, true}, {"FROM", "vtep", UNIT_NONE, true},
 		{"MEANING", "text"}, {0}};
 
-	request_end_rows(r, json_incref(r->rows), columns, "no drops that are remembered");
+	answer_rows(r, json_incref(r->rows), columns, "no drops that are remembered");
 }
 
 void command_drops(struct request *r)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "text/address.h"
 #include "text/names.h"
@@ -44,7 +45,7 @@ void command_fdb_list(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_FDB, on_entry, columns, "no MAC addresses known"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }
 
 // ---- what became of learning
@@ -73,7 +74,7 @@ void command_fdb_stats(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_FDB_STATS, on_stats, columns, "no tenants"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }
 
 // ---- bindings
@@ -100,7 +101,7 @@ void command_neighbour_list(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_NEIGHS, on_neighbour, columns, "no bindings known"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }
 
 // ---- changes
@@ -115,7 +116,7 @@ static void on_changed(void *arg, enum weft_error error, const char *text)
 	else if (error)
 		request_fail_error(r, error, text);
 	else if (r->json)
-		request_end_json(r, json_object());
+		answer_json(r, json_object());
 	else
 		request_end(r, 0);
 }

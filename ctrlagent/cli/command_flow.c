@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
-#include "cli/render.h"
 
 static const char *port_name(void *arg, uint32_t ofport)
 {
@@ -159,8 +159,7 @@ static void end_tables(struct request *r)
 	static const struct column columns[] = {{"TABLE", "table"}, {"RULES", "rules"},
 		{"MAX", "max"}, {"LOOKUPS", "lookups"}, {"MATCHED", "matched"}, {0}};
 
-	request_end_rows(
-		r, json_incref(r->rows), columns, "no table has rules, or was looked up in");
+	answer_rows(r, json_incref(r->rows), columns, "no table has rules, or was looked up in");
 }
 
 void command_table_list(struct request *r)
@@ -234,8 +233,7 @@ static void end_groups(struct request *r)
 		{"BUCKET", "bucket"}, {"WEIGHT", "bucket_weight"}, {"PACKETS", "bucket_packets"},
 		{"BYTES", "bucket_bytes"}, {"ACTIONS", "bucket_actions"}, {0}};
 
-	request_end_rows(r,
-		r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "buckets", "bucket"),
+	answer_rows(r, r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "buckets", "bucket"),
 		columns, "no groups");
 }
 
@@ -294,9 +292,8 @@ static void end_meters(struct request *r)
 		{"RATE", "band_rate"}, {"BURST", "band_burst"}, {"UNIT", "unit"},
 		{"PACKETS OVER", "band_packets"}, {0}};
 
-	request_end_rows(r,
-		r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "bands", "band"), columns,
-		"no meters");
+	answer_rows(r, r->json ? json_incref(r->rows) : rows_unfolded(r->rows, "bands", "band"),
+		columns, "no meters");
 }
 
 void command_meter_list(struct request *r)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long a tenant's packets may be: on each path what limits it, and what is left inside.
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "cli/gather.h"
-#include "cli/render.h"
 #include "text/address.h"
 
 // Outer bytes from the IP header to the inner one: IP, UDP and VXLAN (8 + 8) or GRE (8), Ethernet.
@@ -174,7 +174,7 @@ static void end_mtu(struct request *r, json_t *rows)
 		{"ICMP", "icmp", UNIT_NONE, true}, {"PATH", "path"}, {"HEADERS", "headers"},
 		{"MTU", "mtu"}, {"BY", "by"}, {"PORTS ABOVE", "above", UNIT_NONE, true}, {0}};
 
-	request_end_rows(r, rows, columns, "no tenants");
+	answer_rows(r, rows, columns, "no tenants");
 }
 
 static void gather_mtu(struct request *r)

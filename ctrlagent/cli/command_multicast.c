@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "text/address.h"
 
@@ -49,7 +50,7 @@ void command_multicast_list(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_LISTENERS, on_listener, columns, "no listeners known"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }
 
 // ---- what became of it
@@ -82,5 +83,5 @@ void command_multicast_stats(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_SNOOP_STATS, on_stats, columns, "no tenants"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }

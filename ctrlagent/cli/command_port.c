@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/answer.h"
 #include "cli/commands.h"
 #include "text/address.h"
 #include "text/names.h"
@@ -76,7 +77,7 @@ static void end_port(struct request *r)
 		{"ERROR", "error", UNIT_NONE, true}, {0}};
 
 	add_missing(r);
-	request_end_rows(r, json_incref(r->rows), columns, "no ports");
+	answer_rows(r, json_incref(r->rows), columns, "no ports");
 }
 
 void command_port_list(struct request *r)

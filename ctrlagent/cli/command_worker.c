@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the data plane's worker threads did since they started.
+#include "cli/answer.h"
 #include "cli/commands.h"
-#include "cli/render.h"
 
 static double ratio(uint64_t a, uint64_t b)
 {
@@ -46,5 +46,5 @@ void command_worker_list(struct request *r)
 	static const struct listing listing = {
 		WEFT_IPC_DUMP_WORKERS, on_worker, columns, "no workers"};
 
-	request_list(r, &listing);
+	answer_listing(r, &listing);
 }

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a request may do with its connection.
+// A client of the command socket, and what a request may do with it. The server (server.h) makes
+// it, reads from it, and frees it.
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/queue.h>
 
-struct cli_connection;
+struct bufferevent;
+
+struct cli_connection {
+	LIST_ENTRY(cli_connection) link;
+	struct cli_server *server;
+	struct bufferevent *bev;
+	struct request *request; // under way
+};
 
 void cli_connection_write(struct cli_connection *c, json_t *line); // takes `line`
 // Whole lines, made before; takes `text`.

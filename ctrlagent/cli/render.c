@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+#include "text/flow_text.h"
+
 #define COLUMNS_MAX 16
 
 char *duration_text(double s)

@@ -3,8 +3,20 @@
 // JSON rows as an aligned table: numbers to the right, the rest to the left, a header line.
 
 #include <jansson.h>
+#include <stdbool.h>
 
-#include "cli/request.h"
+enum column_unit {
+	UNIT_NONE,
+	UNIT_SECONDS, // shown as 5s, 3m20s, 2h05m, 4d03h
+	UNIT_RATIO,   // two digits
+};
+
+struct column {
+	const char *title;
+	const char *key;
+	enum column_unit unit;
+	bool optional; // not shown if no row has it
+};
 
 // A new array of the same rows in the order of their tenants (none first), numbers and names, so
 // that two looks at the same thing look the same.

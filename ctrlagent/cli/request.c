@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/request.h"
 
-#include "cli/answer.h"
 #include "cli/connection.h"
 
 static void finish(struct request *r, json_t *last)
@@ -59,20 +58,6 @@ const char *request_option(const struct request *r, const char *name)
 bool request_flag(const struct request *r, const char *name)
 {
 	return json_is_true(json_object_get(r->args, name));
-}
-
-void request_end_json(struct request *r, json_t *value)
-{
-	answer_end(r, &(struct answer){.value = value});
-}
-
-void request_end_rows(
-	struct request *r, json_t *rows, const struct column *columns, const char *empty)
-{
-	answer_end(r, &(struct answer){.value = rows,
-			      .sort = true,
-			      .columns = r->json ? NULL : columns,
-			      .empty = empty});
 }
 
 // ---- tenants
@@ -154,19 +139,4 @@ void request_dump(
 {
 	r->waiting++;
 	dpc_dump(r->agent->dpc, type, r->tenant, body, len, item, request_dump_ended, r);
-}
-
-static void end_listing(struct request *r)
-{
-	request_end_rows(r, json_incref(r->rows), r->listing->columns, r->listing->empty);
-}
-
-void request_list(struct request *r, const struct listing *l)
-{
-	if (!request_any_tenant(r))
-		return;
-	r->listing = l;
-	r->rows = json_array();
-	r->finish = end_listing;
-	request_dump(r, l->type, NULL, 0, l->item);
 }
