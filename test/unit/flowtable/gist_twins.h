@@ -83,7 +83,7 @@ static inline void grace(struct twin s[2])
 static inline void leave_alone(struct twin s[2])
 {
 	grace(s);
-	twin_settle(&s[0]);
+	come_to_rest(s[0].w->sw);
 	for (unsigned n = 0; n < 24; n++)
 		burst(s);
 }

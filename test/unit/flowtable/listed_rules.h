@@ -16,13 +16,6 @@ static inline const struct ft_tree *tree_of(struct world *w)
 	return a->tree;
 }
 
-static inline void come_to_rest(struct world *w)
-{
-	for (unsigned quiet = 0; quiet < 3;)
-		quiet = ft_settle(w->sw) || ft_settle_more(w->sw) ? 0 : quiet + 1;
-	world_grace(w);
-}
-
 static inline bool listed_fits(const struct weft_match *m, const struct weft_flow_key *key)
 {
 	uint64_t differ = 0, word;

@@ -215,15 +215,6 @@ static unsigned next_to_flip(void)
 	return (unsigned)rng() % FLOWS;
 }
 
-static void come_to_rest(struct ft_switch *sw)
-{
-	for (unsigned i = 0; i < 12; i++)
-		ft_settle(sw);
-	ft_settle_gist(sw);
-	while (ft_settle_more(sw))
-		;
-}
-
 // For others: so many that the gist is in parts.
 static void add_others(struct ft_switch *sw, unsigned n)
 {

@@ -92,7 +92,7 @@ static void add_all(struct world *w)
 }
 
 // Returns the most bins that a call copied of tuples that are being packed.
-static uint32_t come_to_rest(struct world *w)
+static uint32_t pack_all(struct world *w)
 {
 	uint32_t most = 0;
 
@@ -132,7 +132,7 @@ static void packs_at_rest(void **state)
 
 	add_all(w);
 	assert_int_equal(packed(w), 0);
-	assert_in_range(come_to_rest(w), 1, FT_TREE_STEP / FT_RULE_LANES);
+	assert_in_range(pack_all(w), 1, FT_TREE_STEP / FT_RULE_LANES);
 	assert_packed(w);
 	check(w);
 	ft_trees_use(FT_TREES_NEVER); // tuples alone
@@ -147,7 +147,7 @@ static void refits_by_changes(void **state)
 	uint32_t changes = 0;
 
 	add_all(w);
-	come_to_rest(w);
+	pack_all(w);
 	ft_trees_use(FT_TREES_NEVER);
 	change(w, WEFT_FLOW_ADD, 7, 60000);
 	assert_null(classifier(w)->tree);
@@ -163,7 +163,7 @@ static void refits_by_changes(void **state)
 	for (uint32_t i = 0; i < classifier(w)->n; i++)
 		assert_true(slots(w, i)->bare == classifier(w)->tuple[i]->exact);
 	check(w);
-	come_to_rest(w);
+	pack_all(w);
 	assert_packed(w);
 	check(w);
 	world_free(w);
@@ -175,7 +175,7 @@ static void changes_while_packing(void **state)
 	struct world *w = world_new(1, 2 * RULES);
 
 	add_all(w);
-	come_to_rest(w);
+	pack_all(w);
 	for (unsigned round = 0; round < 60; round++) {
 		for (unsigned i = rng() % 20; i; i--) {
 			uint32_t n = rng() % (RULES + RULES / 4);

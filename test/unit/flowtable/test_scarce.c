@@ -233,10 +233,7 @@ static void nothing_to_rest_on(void **state)
 	for (long left = 0; left < 200; left++) {
 		w->now += 10 * SECOND;
 		allocations_left = left;
-		ft_settle(w->sw);
-		ft_settle_gist(w->sw);
-		while (ft_settle_more(w->sw))
-			;
+		come_to_rest(w->sw);
 		allocations_left = -1;
 		for (uint32_t i = 1; i < 2000; i += 97) {
 			struct weft_flow_key key = {.in_port = htonl(i)};

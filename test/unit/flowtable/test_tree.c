@@ -203,7 +203,7 @@ static void finds_what_all_rules_say(enum ft_lanes lanes)
 {
 	struct world *w = world_of_rules(lanes);
 
-	come_to_rest(w);
+	come_to_rest(w->sw);
 	assert_non_null(tree_of(w));
 	assert_true(kind == ANY_MASKS || most_bits(tree_of(w)) > FT_NODE_BITS);
 	if (lanes == FT_LANES_BRIEF)
@@ -322,7 +322,7 @@ static void versions_keep_theirs(void **state)
 	struct world *w = world_of_rules(FT_LANES_BRIEF);
 	unsigned calm = 0, not_calm = 0;
 
-	come_to_rest(w);
+	come_to_rest(w->sw);
 	for (int isa = 0; isa < FT_ISA_MAX; isa++)
 		ft_isa_use((enum ft_isa)isa); // the best there is
 	w->deferred = true;
@@ -332,7 +332,7 @@ static void versions_keep_theirs(void **state)
 		n_past = 0;
 		note_version(w);
 		if (!tree_of(w)) // a rule of another priority in front of its chain ends it
-			come_to_rest(w);
+			come_to_rest(w->sw);
 		assert_non_null(tree_of(w));
 		calm += is_calm(w);
 		change_one(w);

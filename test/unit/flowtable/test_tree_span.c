@@ -334,7 +334,7 @@ static void finds_what_all_rules_say(enum ft_lanes lanes)
 	ft_lanes_use(lanes);
 	note_rules();
 	add_in_any_order(w);
-	come_to_rest(w);
+	come_to_rest(w->sw);
 	assert_non_null(tree_of(w));
 	assert_spans(tree_of(w), lanes);
 	for (unsigned i = 0; i < BURSTS; i++)
@@ -342,7 +342,7 @@ static void finds_what_all_rules_say(enum ft_lanes lanes)
 	delete_some(w);
 	replace_some(w);
 	if (!tree_of(w)) // all rules were planned for anew
-		come_to_rest(w);
+		come_to_rest(w->sw);
 	assert_non_null(tree_of(w));
 	for (unsigned i = 0; i < BURSTS; i++)
 		check_burst(w);

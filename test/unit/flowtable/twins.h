@@ -197,16 +197,6 @@ static inline uint64_t derive(struct twin *s, const struct ft_arrival a[], unsig
 	return left;
 }
 
-// All that makes tables quicker when they are left alone.
-static inline void twin_settle(struct twin *s)
-{
-	for (unsigned n = 0; n < 300; n++)
-		ft_settle(s->w->sw);
-	ft_settle_gist(s->w->sw);
-	while (ft_settle_more(s->w->sw))
-		;
-}
-
 static inline void cached_burst(struct twin *s, struct ft_packet *pkts[], unsigned n)
 {
 	const struct ft_path *path[FT_BURST];

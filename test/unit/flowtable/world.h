@@ -77,6 +77,17 @@ static inline void world_drain(struct world *w)
 		world_grace(w);
 }
 
+// Nothing changes for a while, and what is made of tables that rest is made.
+static inline void come_to_rest(struct ft_switch *sw)
+{
+	assert_null(sw->txn);
+	while (sw->restless)
+		ft_settle(sw);
+	ft_settle_gist(sw);
+	while (ft_settle_more(sw))
+		;
+}
+
 static uint64_t world_now(void *ctx)
 {
 	return ((struct world *)ctx)->now;
