@@ -216,40 +216,10 @@ static void nothing_by_halves(void **state)
 	world_free(twin);
 }
 
-// What is made when a switch has come to rest is made later, or not at all.
-static void nothing_to_rest_on(void **state)
-{
-	struct world *w = world_new(2, 5000);
-	uint64_t before;
-
-	for (uint32_t i = 1; i < 2000; i++) {
-		struct weft_flow_mod mod = flow_mod_of(WEFT_FLOW_ADD, 0, (uint16_t)(i % 7));
-		struct weft_match m = match_port(i);
-		struct program p = program_out(1 + i % 3);
-
-		assert_int_equal(ft_flow_mod(w->sw, &mod, &m, &p.instr), WEFT_E_NONE);
-	}
-	before = digest_of(w->sw);
-	for (long left = 0; left < 200; left++) {
-		w->now += 10 * SECOND;
-		allocations_left = left;
-		come_to_rest(w->sw);
-		allocations_left = -1;
-		for (uint32_t i = 1; i < 2000; i += 97) {
-			struct weft_flow_key key = {.in_port = htonl(i)};
-
-			assert_int_equal(ft_rule_id(world_lookup(w, 0, &key)).priority, i % 7);
-		}
-	}
-	assert_true(digest_of(w->sw) == before);
-	world_free(w);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_by_halves),
-		cmocka_unit_test(nothing_to_rest_on),
 	};
 
 	rng_seed_from_env();
