@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,16 +21,18 @@ static int dp_unix_failed(int fd, const char *path, const char *why)
 	return -1;
 }
 
-static void dp_unix_clear(const struct sockaddr_un *sun, int type)
+void dp_unix_clear(const char *path, int type)
 {
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd < 0)
 		return;
-	if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) && errno == ECONNREFUSED &&
-		stat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(sun->sun_path);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) && errno == ECONNREFUSED &&
+		stat(sun.sun_path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(sun.sun_path);
 	close(fd);
 }
 
@@ -61,7 +64,7 @@ int dp_unix_listen(const char *path, int type)
 		return dp_unix_failed(-1, path, "path too long");
 	strcpy(sun.sun_path, path);
 	folder = dp_unix_make_folder(path);
-	dp_unix_clear(&sun, type);
+	dp_unix_clear(path, type);
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return dp_unix_failed(fd, path, strerror(errno));

@@ -2,6 +2,7 @@
 #include "ports/dp_port_dev.h"
 
 #include "dp.h"
+#include "ipc/dp_unix.h"
 #include "ports/dp_af_packet.h"
 #include "ports/dp_bond.h"
 #include "ports/dp_kdev.h"
@@ -18,6 +19,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 static enum weft_error dp_dev_failed(char why[static 100], const char *what, int rc)
 {
@@ -207,6 +209,8 @@ static enum weft_error dp_dev_new_device(
 	snprintf(p->devname, sizeof(p->devname), "%s", spec->devname);
 	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
 		return dp_dev_new_bond(spec, p, why);
+	if (spec->listens[0]) // a data plane that was killed left its own, and memif minds
+		dp_unix_clear(spec->listens, SOCK_SEQPACKET);
 	rc = rte_eal_hotplug_add(spec->bus, spec->devname, spec->args);
 	if (rc)
 		return dp_dev_failed(why,

@@ -125,6 +125,8 @@ static enum weft_error dp_spec_memif(const struct weft_ipc_port *cfg, struct dp_
 	snprintf(s->args, sizeof(s->args), "role=%s,id=%u,socket=%s,socket-abstract=no,bsize=2048",
 		role, id, word);
 	snprintf(s->devname, sizeof(s->devname), "net_memif");
+	if (!strcmp(role, "server"))
+		snprintf(s->listens, sizeof(s->listens), "%s", word);
 	return WEFT_E_NONE;
 }
 

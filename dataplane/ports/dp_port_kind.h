@@ -26,6 +26,7 @@ struct dp_port_spec {
 	enum dp_own own;    // what it is if it is no device of DPDK's
 	uint32_t slot_len;  // DP_OWN_PACKET
 	uint16_t null_size; // DP_OWN_NULL: bytes of a frame that comes in; 0: none does
+	char listens[WEFT_DEVICE_MAX + 1]; // the socket that memif makes as the server; "": none
 };
 
 // Writes what `cfg` means. `serial` makes vdev names unique, `queues` is what the caller would

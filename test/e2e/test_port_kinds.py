@@ -61,6 +61,19 @@ def test_memif(lab, fabric, host):
     assert host.dp.wait_events('PORT_STATUS')
 
 
+def test_memif_after_a_crash(lab, fabric):
+    """The socket that a killed data plane left does not keep the next one from serving it, nor are two ports at one
+    socket in each other's way."""
+    host = BareHost(lab, fabric, 3)
+    devices = [f'{lab.path("left.sock")},role=server,id={n}' for n in range(2)]
+    for _ in range(2):
+        host.tenant(1, encap=weftipc.NONE, network=0)
+        for n, device in enumerate(devices):
+            host.dp.port_add(1, 'memif', id=20 + n, ofport=2 + n, device=device)
+        host.process.kill()
+        host.start()
+
+
 def test_af_xdp(lab, host):
     vm1 = host.vm(1, 'vm1', 1, '10.0.0.1/24', MAC1)
     vm2 = lab.namespace('vm2')
