@@ -107,11 +107,19 @@ static void on_end(evutil_socket_t signal, short what, void *arg)
 }
 
 // HUP: what the file says when it comes is to be in effect, so one that comes while another
-// configuration is being applied, or there is no data plane, waits.
+// configuration is being applied, or there is no data plane, waits. So does one whose data plane
+// goes before it is in effect.
 struct reload {
 	struct agent *agent;
 	struct event *later;
 };
+
+static void reload_later(struct reload *r)
+{
+	static const struct timeval soon = {.tv_usec = 100000};
+
+	evtimer_add(r->later, &soon);
+}
 
 static void on_reloaded(void *arg, const struct apply_result *result)
 {
@@ -119,21 +127,24 @@ static void on_reloaded(void *arg, const struct apply_result *result)
 		log_error("%s", result->error);
 	else if (!result->difference[0])
 		log_info("read again, nothing to change");
+	if (!result->lost)
+		return;
+	log_info("the file is read again when the data plane is connected");
+	reload_later(arg);
 }
 
 static void on_reload(evutil_socket_t signal, short what, void *arg)
 {
-	static const struct timeval soon = {.tv_usec = 100000};
 	struct reload *r = arg;
 
 	if (agent_can_apply(r->agent)) {
 		evtimer_del(r->later);
-		agent_apply(r->agent, NULL, false, on_reloaded, NULL);
+		agent_apply(r->agent, NULL, false, on_reloaded, r);
 		return;
 	}
 	if (what & EV_SIGNAL && !dpc_is_up(r->agent->dpc))
 		log_info("the file is read again when the data plane is connected");
-	evtimer_add(r->later, &soon);
+	reload_later(r);
 }
 
 // Until the end. Whoever looks serves all that comes meanwhile.

@@ -56,6 +56,7 @@ static void end(struct apply *ap, const char *error)
 	struct agent *a = ap->a;
 	struct apply_result result = {
 		.ok = !error,
+		.lost = error && (ap->lost || !dpc_is_up(a->dpc)),
 		.difference = ap->plan.text.at ? ap->plan.text.at : "",
 		.error = error ? error : "",
 		.added = ap->plan.added,
@@ -265,6 +266,13 @@ static void refuse(apply_done_fn done, void *arg, const char *error)
 	done(arg, &(struct apply_result){.error = error, .difference = ""});
 }
 
+static void refuse_lost(apply_done_fn done, void *arg)
+{
+	done(arg, &(struct apply_result){.lost = true,
+			  .error = "the data plane is not connected",
+			  .difference = ""});
+}
+
 void agent_refuse_waiting(struct agent *a, const char *error)
 {
 	struct waiting_apply *w = a->waiting;
@@ -285,7 +293,7 @@ static void apply_loaded(struct agent *a, struct config *config, bool dry_run, c
 		free(errors);
 		config_free(config);
 	} else if (!dpc_is_up(a->dpc)) {
-		refuse(done, arg, "the data plane is not connected");
+		refuse_lost(done, arg);
 		config_free(config);
 	} else if (a->applying && (a->applying->config || a->waiting)) {
 		refuse(done, arg, "another configuration is being applied");

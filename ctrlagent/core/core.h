@@ -62,6 +62,7 @@ bool agent_can_apply(const struct agent *a);
 // What an apply came to. Texts live until the callback returns.
 struct apply_result {
 	bool ok;
+	bool lost;              // not ok, for the data plane is not there or went meanwhile
 	const char *difference; // lines; "" if nothing differs
 	const char *error;      // if not ok, one or more lines
 	unsigned added, changed, removed;

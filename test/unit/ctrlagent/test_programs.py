@@ -421,6 +421,20 @@ class Programs(unittest.TestCase):
             time.sleep(0.001)
         self.wait(lambda: names() == ['red', 't4'])
 
+    def test_reload_outlives_the_data_plane(self):
+        """One that goes in the middle takes no reload with it: the next one gets the new configuration."""
+        self.fake.send_signal(signal.SIGSTOP)
+        self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
+        self.agent.send_signal(signal.SIGHUP)
+        busy = [WEFT, '--socket', self.path('agent'), 'apply', '--dry-run']
+        self.wait(lambda: 'another configuration' in subprocess.run(
+            busy, capture_output=True, text=True, timeout=20).stderr)
+        self.fake.kill()
+        self.fake.wait()
+        self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
+        self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['green', 'red'])
+        self.assertEqual(self.weft('apply'), 'nothing to change\n')
+
     def test_help(self):
         for words in ([], ['fdb'], ['fdb', 'add']):
             by_word, by_option = (subprocess.run([WEFT, *args], capture_output=True, text=True, check=True).stdout
