@@ -225,7 +225,7 @@ static uint32_t dp_port_default_mtu(const struct dp *dp, const struct dp_tenant 
 	if (t->provider) // to whom its rules will say
 		headers = (weft_ip_is_none(&dp->host.vtep6) ? 20u : 40u) + RTE_ETHER_HDR_LEN + 16u;
 	for (const struct dp_port *p = dp->ports.head; headers && p; p = p->next)
-		if (p->role == DP_UPLINK && dp_port_mtu(p) > headers + 68)
+		if (p->role == DP_UPLINK && !p->hidden && dp_port_mtu(p) > headers + 68)
 			mtu = RTE_MIN(mtu, dp_port_mtu(p) - headers);
 	return t->cfg.mtu && t->cfg.mtu < mtu ? t->cfg.mtu : mtu;
 }

@@ -204,6 +204,23 @@ def test_one_port_takes_the_place_of_two(shared, kind):
     dp.port_del(52)
 
 
+def test_an_uplink_that_goes_says_no_mtu(shared):
+    """A TAP that is made in the transaction in which a narrow uplink is taken away is as wide as the others allow."""
+    dp = shared.dp
+    dp.port_add(0, 'null', 'narrow', id=50, mtu=1000)
+    dp.send('BEGIN', begin(), flags=STAGED)
+    dp.send('PORT_DEL', struct.pack('=II', 50, 0), flags=STAGED)
+    add(dp, [FIRST])
+    dp.send('PORT_ADD', weftipc.PORT.pack(kind=weftipc.KINDS.index('tap'), name='t', id=51, ofport=1, device='mtu-tap'),
+            FIRST, STAGED)
+    assert end(dp) == 0
+    others = min(p['mtu'] for p in dp.ports() if not p['ofport'])
+    assert [p['mtu'] for p in dp.ports(FIRST)] == [min(1500, others - 50)]
+    dp.port_del(51)
+    dp.vtep_del(FIRST, f'10.0.{FIRST % 8}.{1 + FIRST % 200}')
+    dp.tenant_del(FIRST)
+
+
 def test_an_agent_that_goes_away_leaves_nothing(shared):
     before = tenants(shared.dp)
     shared.dp.send('BEGIN', begin(), flags=STAGED)
