@@ -174,14 +174,22 @@ void command_switch_list(struct request *r)
 
 // ---- vtep, underlay
 
-// Of a tenant; a provider's may lie in a prefix alone.
-static const char *vtep_kind(const struct model *m, const struct model_vtep *v)
+// Of a tenant; a provider's may lie in a prefix alone. What says more comes later.
+enum vtep_kind {
+	VTEP_LEARNED,
+	VTEP_PROVIDER,
+	VTEP_CONFIGURED,
+};
+
+static const char *const vtep_kinds[] = {"learned", "provider", "configured"};
+
+static enum vtep_kind vtep_kind(const struct model *m, const struct model_vtep *v)
 {
 	const struct model_tenant *t = model_tenant_by_id(m, v->tenant);
 
 	if (v->flags & WEFT_VTEP_LEARNED)
-		return "learned";
-	return t && t->set.kind == WEFT_TENANT_KIND_PROVIDER ? "provider" : "configured";
+		return VTEP_LEARNED;
+	return t && t->set.kind == WEFT_TENANT_KIND_PROVIDER ? VTEP_PROVIDER : VTEP_CONFIGURED;
 }
 
 static json_t *vtep_row(struct request *r, const void *thing)
@@ -189,7 +197,7 @@ static json_t *vtep_row(struct request *r, const void *thing)
 	const struct model_vtep *v = thing;
 
 	return json_pack("{s:s*, s:o, s:s}", "tenant", request_tenant_name(r, v->tenant), "vtep",
-		ip_json(&v->ip), "kind", vtep_kind(&r->agent->model, v));
+		ip_json(&v->ip), "kind", vtep_kinds[vtep_kind(&r->agent->model, v)]);
 }
 
 static void end_vteps(struct request *r, json_t *rows)
@@ -219,14 +227,17 @@ static json_t *uplink_name(const struct model *m, weft_port_id id)
 	return p ? json_string(p->status.port.name) : json_null();
 }
 
-// Of all tenants that have it: what any of them has configured is.
+// Of all tenants that have it: what any of them has configured is; else what a provider has.
 static const char *way_kind(const struct model *m, const struct weft_ip *vtep)
 {
 	const char *kind = weft_ip_is_multicast(vtep) ? "group" : NULL;
+	enum vtep_kind best = VTEP_LEARNED, is;
 
-	MODEL_EACH_VTEP_AT (v, m, vtep)
-		if (!kind || !(v->flags & WEFT_VTEP_LEARNED))
-			kind = vtep_kind(m, v);
+	MODEL_EACH_VTEP_AT (v, m, vtep) {
+		is = vtep_kind(m, v);
+		best = is > best ? is : best;
+		kind = vtep_kinds[best];
+	}
 	return kind;
 }
 

@@ -421,6 +421,16 @@ class Programs(unittest.TestCase):
             time.sleep(0.001)
         self.wait(lambda: names() == ['red', 't4'])
 
+    def test_a_way_is_told_alike_in_any_order(self):
+        """What a tenant has configured is not a provider's alone, whichever the file names first."""
+        text = CONFIG % {'dir': self.dir}
+        provider = '{name: %s, kind: provider, vnis: [7000], peers: [172.31.255.2]}'
+        for name in ('after', 'before'):
+            first, last = ('\n  - ' + provider % name, '') if name == 'before' else ('', f'  - {provider % name}\n')
+            self.write(text.replace('tenants:', f'tenants:{first}') + last)
+            self.assertIn(f'+ tenant {name}', self.weft('apply'))
+            self.assertEqual([way['kind'] for way in self.json('underlay')], ['configured'])
+
     def test_reload_outlives_the_data_plane(self):
         """One that goes in the middle takes no reload with it: the next one gets the new configuration."""
         self.fake.send_signal(signal.SIGSTOP)
