@@ -209,8 +209,10 @@ static enum weft_error dp_dev_new_device(
 	snprintf(p->devname, sizeof(p->devname), "%s", spec->devname);
 	if (p->cfg.kind == WEFT_PORT_KIND_BOND)
 		return dp_dev_new_bond(spec, p, why);
-	if (spec->listens[0]) // a data plane that was killed left its own, and memif minds
-		dp_unix_clear(spec->listens, SOCK_SEQPACKET);
+	// A data plane that was killed left its own, and memif minds. Its sockets are of another
+	// type: asking at one that lives, another port's here, must not become a connection.
+	if (spec->listens[0])
+		dp_unix_clear(spec->listens, SOCK_STREAM);
 	rc = rte_eal_hotplug_add(spec->bus, spec->devname, spec->args);
 	if (rc)
 		return dp_dev_failed(why,

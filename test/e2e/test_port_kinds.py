@@ -70,6 +70,10 @@ def test_memif_after_a_crash(lab, fabric):
         host.tenant(1, encap=weftipc.NONE, network=0)
         for n, device in enumerate(devices):
             host.dp.port_add(1, 'memif', id=20 + n, ofport=2 + n, device=device)
+        for _ in range(8):  # DPDK ends the process if a connection to its socket ends at the wrong moment
+            host.dp.port_del(21)
+            host.dp.port_add(1, 'memif', id=21, ofport=3, device=devices[1])
+        assert len(host.dp.ports(1)) == 2
         host.process.kill()
         host.start()
 
