@@ -4,16 +4,7 @@
 // whole agent.
 #include "core/core.h"
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "fake_dataplane.h"
+#include "fake_place.h"
 #include "log.h"
 
 #define HOST "host: {name: h1, vtep: 172.16.0.1}\nuplinks: [{name: up0, kind: 'null'}]\n"
@@ -29,7 +20,8 @@
 static const char two_tenants[] = HOST "tenants:\n" RED BLUE;
 
 struct world {
-	char dir[64], control[96], punt[96], config[96];
+	struct fake_place at;
+	char config[64];
 	struct event_base *base;
 	struct fake_dataplane *dp;
 	struct agent agent;
@@ -54,29 +46,10 @@ static inline void write_config(struct world *w, const char *text)
 	fclose(f);
 }
 
-static inline void on_late(evutil_socket_t fd, short what, void *arg)
-{
-	*(bool *)arg = true;
-}
-
-// Runs the loop until *flag is as wanted; fails after two seconds.
-static inline void run_until(struct world *w, const bool *flag, bool want)
-{
-	bool late = false;
-	struct timeval limit = {.tv_sec = 2};
-	struct event *timer = evtimer_new(w->base, on_late, &late);
-
-	evtimer_add(timer, &limit);
-	while (*flag != want && !late)
-		event_base_loop(w->base, EVLOOP_ONCE);
-	event_free(timer);
-	assert_false(late);
-}
-
 static inline void start_agent(struct world *w)
 {
 	char *error = NULL;
-	struct agent_options o = {w->config, w->control, w->punt};
+	struct agent_options o = {w->config, w->at.control, w->at.punt};
 
 	if (!agent_init(&w->agent, w->base, &o, &error))
 		fail_msg("%s", error);
@@ -87,18 +60,14 @@ static inline int world_setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	agent_log_set_level(AGENT_LOG_ERROR);
-	strcpy(w->dir, "/tmp/weft-agent-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->control, sizeof(w->control), "%s/control", w->dir);
-	snprintf(w->punt, sizeof(w->punt), "%s/punt", w->dir);
-	snprintf(w->config, sizeof(w->config), "%s/weft.yaml", w->dir);
+	fake_place_make(&w->at);
+	snprintf(w->config, sizeof(w->config), "%s/weft.yaml", w->at.dir);
 	w->base = event_base_new();
-	w->dp = fake_dataplane_new(w->base, w->control, w->punt);
+	w->dp = fake_dataplane_new(w->base, w->at.control, w->at.punt);
 	write_config(w, two_tenants);
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
-	while (!fake_dataplane_nexthop(w->dp, ip("172.16.0.2")))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, w->agent.ready);
+	AWAIT(w->base, fake_dataplane_nexthop(w->dp, ip("172.16.0.2")));
 	*state = w;
 	return 0;
 }
@@ -111,7 +80,7 @@ static inline int world_teardown(void **state)
 	fake_dataplane_free(w->dp);
 	event_base_free(w->base);
 	unlink(w->config);
-	rmdir(w->dir);
+	fake_place_remove(&w->at);
 	free(w);
 	return 0;
 }
@@ -137,7 +106,7 @@ static inline struct outcome apply(struct world *w, const char *text, bool dry_r
 
 	write_config(w, text);
 	agent_apply(&w->agent, NULL, dry_run, on_applied, &o);
-	run_until(w, &o.done, true);
+	AWAIT(w->base, o.done);
 	return o;
 }
 
@@ -147,5 +116,5 @@ static inline void restart_both(struct world *w, const char *config)
 	fake_dataplane_restart(w->dp);
 	write_config(w, config);
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 }

@@ -152,7 +152,7 @@ static void test_a_new_agent_touches_nothing(void **state)
 	fake_dataplane_tenant(w->dp, "red", &red);
 	agent_close(&w->agent);
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 	assert_int_equal(operations(w), before);
 	fake_dataplane_tenant(w->dp, "red", &again);
 	assert_int_equal(red, again);
@@ -168,7 +168,7 @@ static void test_a_new_agent_sees_what_the_host_was_told(void **state)
 	write_config(w, "host: {name: h1, vtep: 172.16.0.1, ttl: 9}\n"
 			"uplinks: [{name: up0, kind: 'null'}]\ntenants:\n" RED BLUE);
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 	assert_int_equal(fake_dataplane_host(w->dp)->ttl, 9);
 	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 2);
 }
@@ -202,10 +202,9 @@ static void test_a_new_data_plane_gets_everything(void **state)
 
 	fake_dataplane_restart(w->dp);
 	assert_int_equal(fake_dataplane_records(w->dp), 0);
-	run_until(w, &w->agent.ready, false);
-	run_until(w, &w->agent.ready, true);
-	while (fake_dataplane_records(w->dp) < records) // the next hop comes last
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !w->agent.ready);
+	AWAIT(w->base, w->agent.ready);
+	AWAIT(w->base, fake_dataplane_records(w->dp) >= records); // the next hop comes last
 	assert_int_equal(fake_dataplane_records(w->dp), records);
 	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_HOST_SET), 2);
 }
@@ -216,8 +215,7 @@ static void test_every_vtep_has_a_next_hop(void **state)
 
 	assert_non_null(fake_dataplane_nexthop(w->dp, ip("172.16.0.2")));
 	apply(w, HOST "tenants:\n" BLUE, false);
-	while (fake_dataplane_nexthop(w->dp, ip("172.16.0.2")))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !fake_dataplane_nexthop(w->dp, ip("172.16.0.2")));
 	assert_int_equal(fake_dataplane_count(w->dp, WEFT_IPC_NEXTHOP_DEL), 1);
 }
 
@@ -227,12 +225,12 @@ static void test_apply_without_a_data_plane(void **state)
 	struct outcome o = {0};
 
 	fake_dataplane_hang_up(w->dp);
-	run_until(w, &w->agent.ready, false);
+	AWAIT(w->base, !w->agent.ready);
 	agent_apply(&w->agent, NULL, false, on_applied, &o);
 	assert_true(o.done);
 	assert_false(o.ok);
 	assert_string_equal(o.error, "the data plane is not connected");
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 }
 
 static const char one_missing[] =
@@ -257,12 +255,10 @@ static void test_a_port_without_a_device_misses_only_itself(void **state)
 	assert_string_equal(p->why, "the device could not be opened: fake");
 	assert_null(w->agent.failure);
 	fake_dataplane_devices_come(w->dp);
-	while (!fake_dataplane_port(w->dp, "g", NULL) || w->agent.missing.ports.count)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, fake_dataplane_port(w->dp, "g", NULL) && !w->agent.missing.ports.count);
 	// The controller's port is told, and the static address that leads there is in.
 	const struct tenant_switch *ts = switches_named(&w->agent.switches, "gray");
-	while (ts->ports.count < 2)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, ts->ports.count >= 2);
 	assert_int_equal(w->agent.model.fdb.count, 1);
 	assert_string_equal(apply(w, one_missing, false).difference, "");
 }
@@ -299,14 +295,13 @@ static void test_an_apply_waits_for_a_reconciliation(void **state)
 	struct outcome first = {0}, second = {0};
 
 	restart_both(w, one_missing);
-	while (!w->agent.applying)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, w->agent.applying);
 	agent_apply(&w->agent, NULL, false, on_applied, &first);
 	agent_apply(&w->agent, NULL, false, on_applied, &second);
 	assert_false(first.done);
 	assert_true(second.done);
 	assert_string_equal(second.error, "another configuration is being applied");
-	run_until(w, &first.done, true);
+	AWAIT(w->base, first.done);
 	assert_true(first.ok);
 }
 
@@ -385,7 +380,7 @@ static void test_an_apply_manages_its_own_addresses_only(void **state)
 	write_config(w, HOST "tenants:\n" BLUE
 			     "  - {name: red, encap: vxlan, vni: 5001, vteps: [172.16.0.2]}\n");
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 	assert_int_equal(w->agent.model.fdb.count, 0);
 	assert_int_equal(fake_dataplane_records(w->dp), records + 1 - 1 - 2);
 }
@@ -393,10 +388,7 @@ static void test_an_apply_manages_its_own_addresses_only(void **state)
 // Runs the loop until the VTEP is there, or gone.
 static void await_vtep(struct world *w, weft_tenant_id id, const char *vtep, bool there)
 {
-	for (unsigned n = 0; fake_dataplane_has_vtep(w->dp, id, ip(vtep)) != there; n++) {
-		assert_true(n < 10000);
-		event_base_loop(w->base, EVLOOP_ONCE);
-	}
+	AWAIT(w->base, fake_dataplane_has_vtep(w->dp, id, ip(vtep)) == there);
 }
 
 static void vtep_event(
@@ -427,13 +419,12 @@ static void test_vteps_of_a_provider_come_and_go(void **state)
 	vtep_event(w, WEFT_IPC_VTEP_WANTED, id, "172.16.9.1");
 	await_vtep(w, id, "172.16.9.1", true);
 	assert_false(fake_dataplane_has_vtep(w->dp, id, ip("172.16.8.1")));
-	while (!fake_dataplane_nexthop(w->dp, ip("172.16.9.1")))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, fake_dataplane_nexthop(w->dp, ip("172.16.9.1")));
 	// What came by itself is no difference, to this agent or to the next.
 	assert_string_equal(apply(w, cloud, false).difference, "");
 	agent_close(&w->agent);
 	start_agent(w);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 	assert_true(fake_dataplane_has_vtep(w->dp, id, ip("172.16.9.1")));
 	// Only what is in a prefix goes.
 	vtep_event(w, WEFT_IPC_VTEP_IDLE, id, "172.16.0.2");

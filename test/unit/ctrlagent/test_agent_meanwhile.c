@@ -28,8 +28,7 @@ static void await_message(struct world *w, enum weft_ipc_type type)
 {
 	unsigned before = fake_dataplane_count(w->dp, type);
 
-	while (fake_dataplane_count(w->dp, type) == before)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, fake_dataplane_count(w->dp, type) != before);
 }
 
 static void test_a_port_that_changes_while_all_is_read(void **state)
@@ -41,7 +40,7 @@ static void test_a_port_that_changes_while_all_is_read(void **state)
 	agent_apply(&w->agent, NULL, false, on_applied, &o);
 	await_message(w, WEFT_IPC_COMMIT);
 	port_event(w, "vm2", WEFT_PORT_LINK_DOWN, WEFT_PORT_MODIFIED);
-	run_until(w, &o.done, true);
+	AWAIT(w->base, o.done);
 	assert_true(o.ok);
 	assert_int_equal(port_of_red(w, "vm2")->status.state, WEFT_PORT_LINK_DOWN);
 }
@@ -52,8 +51,7 @@ static void test_a_port_that_was_about_to_go(void **state)
 	struct world *w = *state;
 
 	port_event(w, "vm2", 0, WEFT_PORT_DELETED);
-	while (port_of_red(w, "vm2"))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !port_of_red(w, "vm2"));
 	port_event(w, "vm2", 0, WEFT_PORT_ADDED);
 	for (unsigned n = 0; !port_of_red(w, "vm2") && n < 100; n++)
 		event_base_loop(w->base, EVLOOP_NONBLOCK);
@@ -77,10 +75,9 @@ static void test_what_sessions_ask_outlives_an_apply(void **state)
 	agent_apply(&w->agent, NULL, false, on_applied, &o);
 	await_message(w, WEFT_IPC_DUMP_NEXTHOPS);
 	sw->ops->miss_packet_in(sw->arg, true);
-	while (fake_dataplane_tenant(w->dp, "red", NULL)->flags & WEFT_TENANT_LEARN)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !(fake_dataplane_tenant(w->dp, "red", NULL)->flags & WEFT_TENANT_LEARN));
 	sw->ops->ttl_packet_in(sw->arg, true); // after the new settings, of which it knows nothing
-	run_until(w, &o.done, true);
+	AWAIT(w->base, o.done);
 	for (unsigned n = 0; n < 100; n++)
 		event_base_loop(w->base, EVLOOP_NONBLOCK);
 	uint32_t flags = fake_dataplane_tenant(w->dp, "red", NULL)->flags;
@@ -120,8 +117,7 @@ struct background *__wrap_background_start(
 static void hold(struct world *w)
 {
 	held.wanted = true;
-	while (!held.is)
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, held.is);
 }
 
 static void let_go(void)
@@ -138,19 +134,14 @@ static void test_a_data_plane_that_is_started_anew_while_it_is_planned(void **st
 	size_t records = fake_dataplane_records(w->dp);
 
 	fake_dataplane_hang_up(w->dp); // there is nothing to do when it comes back
-	run_until(w, &w->agent.ready, false);
+	AWAIT(w->base, !w->agent.ready);
 	hold(w);
 	fake_dataplane_restart(w->dp);
-	while (dpc_is_up(w->agent.dpc))
-		event_base_loop(w->base, EVLOOP_ONCE);
-	while (!dpc_is_up(w->agent.dpc))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !dpc_is_up(w->agent.dpc));
+	AWAIT(w->base, dpc_is_up(w->agent.dpc));
 	let_go();
-	run_until(w, &w->agent.ready, true);
-	for (unsigned n = 0; fake_dataplane_records(w->dp) < records; n++) {
-		assert_true(n < 1000);
-		event_base_loop(w->base, EVLOOP_ONCE);
-	}
+	AWAIT(w->base, w->agent.ready);
+	AWAIT(w->base, fake_dataplane_records(w->dp) >= records);
 }
 
 // The same while a configuration is to be applied: it is refused, and the one in effect is for the
@@ -164,13 +155,12 @@ static void test_a_data_plane_that_is_started_anew_during_an_apply(void **state)
 	agent_apply(&w->agent, NULL, false, on_applied, &o);
 	hold(w); // the file is being read already
 	fake_dataplane_restart(w->dp);
-	run_until(w, &w->agent.ready, false);
-	while (!dpc_is_up(w->agent.dpc))
-		event_base_loop(w->base, EVLOOP_ONCE);
+	AWAIT(w->base, !w->agent.ready);
+	AWAIT(w->base, dpc_is_up(w->agent.dpc));
 	let_go();
-	run_until(w, &o.done, true);
+	AWAIT(w->base, o.done);
 	assert_false(o.ok);
-	run_until(w, &w->agent.ready, true);
+	AWAIT(w->base, w->agent.ready);
 	assert_non_null(fake_dataplane_tenant(w->dp, "red", NULL));
 	assert_non_null(fake_dataplane_tenant(w->dp, "blue", NULL));
 }
