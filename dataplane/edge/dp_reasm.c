@@ -63,11 +63,16 @@ static bool dp_reasm_no_table(
 	return false;
 }
 
-// The library leaves an IPv4 header without a checksum.
-static void dp_reasm_whole(const struct overlay_vtep *vtep, struct weft_packet *p,
-	struct overlay_rx *rx, struct rte_mbuf *m)
+// The library leaves an IPv4 header without a checksum. Nobody need cut a datagram so that its
+// first piece has the headers.
+static void dp_reasm_whole(struct dp_worker *w, const struct overlay_vtep *vtep,
+	struct weft_packet *p, struct overlay_rx *rx, struct rte_mbuf *m)
 {
-	dp_packet_from_mbuf(p, m);
+	struct rte_mbuf *flat = NULL;
+
+	if (m->data_len < DP_RX_FIRST_SEGMENT)
+		flat = dp_mbuf_flatten(m, w->dp->pool);
+	dp_packet_from_mbuf(p, flat ? flat : m);
 	overlay_decap(vtep, p, OVERLAY_HINT_IP_GOOD, rx);
 	if (rx->verdict == OVERLAY_PULLUP || rx->verdict == OVERLAY_FRAGMENT) {
 		rx->verdict = OVERLAY_DROP;
@@ -95,7 +100,7 @@ bool dp_reasm_take(struct dp_worker *w, struct dp_port *port, const struct overl
 	r->waiting -= m->nb_segs; // each was one fragment
 	dp_count(&c->unqueued, m->nb_segs);
 	dp_count(&c->consumed[WEFT_CONSUMED_REASSEMBLED], m->nb_segs);
-	dp_reasm_whole(vtep, p, rx, m);
+	dp_reasm_whole(w, vtep, p, rx, m);
 	return true;
 }
 

@@ -23,8 +23,6 @@
 #include "flowtable/lines.h"
 #include "flowtable/packet/extract.h"
 
-#define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
-
 void dp_rx_refuse(struct dp_worker *w, struct dp_port *port, struct dp_tenant *t,
 	struct rte_mbuf *m, enum weft_drop reason)
 {

@@ -158,6 +158,28 @@ static inline bool dp_rx_tos(struct dp_worker *w, const struct dp_rx_tunnel *las
 	return false;
 }
 
+// An inner frame in segments, of which those before it are gone: the headers that rules look at lie
+// in the first one again, or it is dropped.
+static bool dp_rx_inner_pullup(
+	struct dp_worker *w, struct weft_packet *p, const struct dp_rx_tunnel *last)
+{
+	struct dp_cause cause = {.in_port = last->from.in_port};
+	struct dp_tenant *t = last->front->ctx;
+	struct rte_mbuf *m = p->owner;
+
+	dp_packet_to_mbuf(p);
+	dp_mbuf_cut(m);
+	if (m->nb_segs > 1 && m->data_len < DP_RX_FIRST_SEGMENT)
+		m = dp_mbuf_flatten(m, w->dp->pool);
+	if (m) {
+		dp_packet_from_mbuf(p, m);
+		return true;
+	}
+	dp_count(&dp_counters(w, t)->received, 1);
+	dp_worker_drop(w, t, p->owner, WEFT_DROP_RX_OVERSIZED, &cause);
+	return false;
+}
+
 // An inner frame: into its tenant's switch, or it ends here.
 static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct weft_packet *p,
 	const struct overlay_rx *rx, struct dp_rx_tunnel *last)
@@ -167,13 +189,16 @@ static inline void dp_rx_inner(struct dp_worker *w, struct dp_port *port, struct
 	if (__builtin_expect(!dp_rx_is_from(last, rx), 0) && !dp_rx_whose(w, port, m, rx, last))
 		return;
 	overlay_strip(p, rx);
+	if (m->nb_segs > 1) {
+		if (!dp_rx_inner_pullup(w, p, last))
+			return;
+		m = p->owner;
+	}
 	if (dp_rx_tos_matters(last->front, rx->tos) &&
 		!dp_rx_tos(w, last, m, p->data, p->len, rx->tos))
 		return;
 	dp_packet_to_mbuf(p);
-	if (m->nb_segs > 1)
-		dp_mbuf_cut(m);
-	else if (port->raw_csum)
+	if (m->nb_segs == 1 && port->raw_csum)
 		dp_rawcsum_fix(p->data, p->len);
 	dp_rx_arrive_by(w, last, dp_rx_arrive(w, last, m, p->data), rx->vni);
 }
