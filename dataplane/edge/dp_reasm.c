@@ -15,7 +15,7 @@ static_assert(RTE_LIBRTE_IP_FRAG_MAX_FRAG >= DP_REASM_FRAGMENTS, "pieces of a da
 struct dp_reasm {
 	struct rte_ip_frag_tbl *table;
 	struct rte_ip_frag_death_row dead;
-	uint32_t waiting; // fragments in the table
+	uint32_t waiting, most; // fragments in the table
 	uint64_t swept_ns;
 	struct dp *dp;
 };
@@ -91,6 +91,8 @@ bool dp_reasm_take(struct dp_worker *w, struct dp_port *port, const struct overl
 	if (!r || !m) // being taken away, or no buffer
 		return dp_reasm_no_table(w, port, m ? m : p->owner,
 			r ? WEFT_DROP_NO_BUFFER : WEFT_DROP_OUTER_FRAGMENT);
+	if (r->waiting >= r->most)
+		return dp_reasm_no_table(w, port, m, WEFT_DROP_OUTER_REASSEMBLY);
 	dp_count(&c->queued, 1);
 	r->waiting++;
 	m = dp_reasm_add(r, m);
@@ -130,6 +132,7 @@ static struct dp_reasm *dp_reasm_new(struct dp *dp, unsigned datagrams)
 	if (!r)
 		return NULL;
 	r->dp = dp;
+	r->most = RTE_MAX(dp->opt.mbufs / DP_REASM_SHARE / dp->opt.workers, 1u);
 	r->table = rte_ip_frag_table_create(buckets, ways, datagrams,
 		rte_get_tsc_hz() / 1000 * DP_REASM_TIMEOUT_MS, SOCKET_ID_ANY);
 	if (!r->table) {

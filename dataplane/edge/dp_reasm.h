@@ -7,7 +7,9 @@
 // datagrams as the host's `reassemble` says: what one worker's queue does not get whole is not put
 // together. (Fragments have no ports, so receive-side scaling by addresses keeps them together.) A
 // datagram may have DP_REASM_FRAGMENTS pieces, and DP_REASM_TIMEOUT_MS to become whole; what is
-// left of it is then dropped under outer-reassembly, as is what finds no room.
+// left of it is then dropped under outer-reassembly, as is what finds no room. The fragments that
+// wait have at most one in DP_REASM_SHARE of all packet buffers: whoever may send to the VTEP can
+// fill the tables, and all else is to go on then.
 //
 // The ledger: a fragment is received by "nobody" and under way (queued) while it waits. When the
 // datagram is whole its fragments are consumed (reassembled), and the datagram is a packet that
@@ -21,6 +23,7 @@
 #define DP_REASM_TIMEOUT_MS 1000u
 #define DP_REASM_FRAGMENTS 8u // rte_ip_frag's own limit, as Debian builds it
 #define DP_REASM_SWEEP_NS 100000000u
+#define DP_REASM_SHARE 4u
 
 struct dp_reasm;
 struct dp_worker;

@@ -16,6 +16,7 @@
 #define OUTER 34u          // Ethernet and IPv4, where the pieces begin
 #define HEADERS (16u + 42) // UDP, VXLAN; Ethernet, IPv4, UDP
 #define FORBIDDEN 22u      // port
+#define DATAGRAMS 200u     // that a worker may put together
 
 static struct dp_tenant *tenant;
 static struct dp_port vm;
@@ -93,7 +94,7 @@ static int up(void **state)
 	add_rule(tenant->sw, 1, false);
 	add_rule(tenant->sw, 2, true);
 	dp_tenants_refresh(&eal_dp);
-	assert_true(dp_reasm_prepare(&eal_dp, 16, tables));
+	assert_true(dp_reasm_prepare(&eal_dp, DATAGRAMS, tables));
 	dp_reasm_use(&eal_dp, tables);
 	return 0;
 }
@@ -223,12 +224,44 @@ static void long_ones_too(void **state)
 	assert_int_equal(dp_ledger_balance(&nobody), 0);
 }
 
+// As many datagrams as there may be, of which nobody sends the last piece: others find buffers.
+static void fragments_leave_buffers_to_others(void **state)
+{
+	unsigned all = rte_mempool_avail_count(eal_dp.pool), sent = 0;
+	struct weft_ipc_ledger before = ledger_of(eal_dp.nobody), l;
+	struct dp_worker *w = eal_dp.worker[0];
+
+	make_frame(FORBIDDEN + 1, 300);
+	w->now_ns = w->drops.now_ns = dp_now_ns();
+	for (uint16_t id = 1000; id < 1000 + DATAGRAMS; id++)
+		for (unsigned i = 0; i + 1 < DP_REASM_FRAGMENTS; i++, sent++) {
+			struct rte_mbuf *m = piece(id, 8 * i, 8 * i + 8);
+
+			dp_rx_burst(w, &eal_port, &m, 1);
+		}
+	assert_true(sent > all);
+	assert_in_range(rte_mempool_avail_count(eal_dp.pool), all / 2, all - all / 8);
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	assert_int_equal(l.received - before.received, sent);
+	dp_reasm_use(&eal_dp, (struct dp_reasm *[DP_MAX_WORKERS]){NULL});
+	while (dp_rcu_poll(eal_dp.rcu)) // nobody is in it
+		;
+	l = ledger_of(eal_dp.nobody);
+	assert_int_equal(dp_ledger_balance(&l), 0);
+	assert_int_equal(
+		l.drops[WEFT_DROP_OUTER_REASSEMBLY] - before.drops[WEFT_DROP_OUTER_REASSEMBLY],
+		sent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			rules_see_headers_in_pieces, eal_count_buffers, eal_has_buffers),
 		cmocka_unit_test_setup_teardown(long_ones_too, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(
+			fragments_leave_buffers_to_others, eal_count_buffers, eal_has_buffers),
 	};
 
 	rng_seed_from_env();
