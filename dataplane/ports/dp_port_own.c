@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define DP_OWN_SHARE 4u        // of the packet buffers one may wait behind machines' sockets
 #define DP_VIRTUAL_MBPS 10000u // as veth says; of a TAP the kernel would say 10
 
 static void dp_own_open_kdev(
@@ -41,6 +42,8 @@ static void dp_own_open_vhost(
 		.queues = spec->queues,
 		.pool = dp->pool,
 		.max_frame = dp->opt.max_frame,
+		.workers = dp->opt.workers,
+		.waiting = dp->opt.mbufs / DP_OWN_SHARE,
 		.used = &p->n_txq,
 		.keep_big = p->role == DP_LOCAL ? &dp->keep_big : NULL,
 	});

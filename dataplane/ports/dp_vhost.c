@@ -26,6 +26,7 @@ struct dp_vhost_queue {
 	// Received, and not looked at yet: segments take their time.
 	struct rte_mbuf *in[DP_VHOST_BURST];
 	unsigned n_in, next_in;
+	uint32_t waits; // buffers of these, as far as dp_vhost_waiting has them
 	struct dp_cut cut;
 
 	struct dp_gro gro;
@@ -41,6 +42,9 @@ struct dp_vhost {
 	struct dp_vhost_wire wire;
 	bool takes_v4, takes_v6; // joined frames; atomic
 	uint16_t *used;          // atomic
+	uint32_t segment;        // buffers: of the longest one,
+	uint32_t most, share;    // that may wait, and that one worker may add to them at once
+	uint32_t at_once;        // frames, where none wait
 	struct rte_eth_fp_ops io;
 	unsigned n;
 	void *queue_of[DP_VHOST_QUEUES]; // as DPDK wants them
@@ -90,12 +94,39 @@ static struct rte_mbuf *dp_vhost_take(struct dp_vhost_queue *q, struct rte_mbuf 
 	return flat;
 }
 
+// Buffers that wait in all queues. A segment may have as many as 64 KiB need, and be cut into
+// frames of a byte each: a machine with some queues could keep all buffers so that there are.
+static uint32_t dp_vhost_waiting; // atomic
+
+// So many frames that, be they all segments, others find buffers. The first of them does not wait.
+static uint32_t dp_vhost_at_once(const struct dp_vhost *v, uint32_t waiting)
+{
+	uint32_t left = waiting < v->most ? v->most - waiting : 0;
+
+	return 1 + RTE_MIN(left, v->share) / v->segment;
+}
+
 static bool dp_vhost_more(struct dp_vhost_queue *q, unsigned n)
 {
+	uint32_t waiting = __atomic_load_n(&dp_vhost_waiting, __ATOMIC_RELAXED);
+	uint32_t most = waiting ? dp_vhost_at_once(q->v, waiting) : q->v->at_once;
+
 	q->next_in = 0;
-	q->n_in = q->v->wire.rx(
-		q->v->wire.end, q->id, q->cut.pool, q->in, (uint16_t)RTE_MIN(n, DP_VHOST_BURST));
+	q->n_in = q->v->wire.rx(q->v->wire.end, q->id, q->cut.pool, q->in,
+		(uint16_t)RTE_MIN(RTE_MIN(n, DP_VHOST_BURST), most));
 	return q->n_in;
+}
+
+// Tells dp_vhost_waiting of what is left of the queue's.
+static void dp_vhost_wait(struct dp_vhost_queue *q)
+{
+	uint32_t waits = 0;
+
+	for (unsigned i = q->next_in; i < q->n_in; i++)
+		waits += q->in[i]->nb_segs;
+	if (waits != q->waits)
+		__atomic_fetch_add(&dp_vhost_waiting, waits - q->waits, __ATOMIC_RELAXED);
+	q->waits = waits;
 }
 
 static bool dp_vhost_read(void *queue, unsigned n, struct rte_mbuf **m)
@@ -115,6 +146,8 @@ static uint16_t dp_vhost_rx(void *queue, struct rte_mbuf **out, uint16_t n)
 	uint16_t got = dp_cut_rx(
 		&q->cut, RTE_MBUF_PORT_INVALID, dp_vhost_read, q, out, n, &packets, &bytes);
 
+	if (unlikely(q->next_in < q->n_in || q->waits))
+		dp_vhost_wait(q);
 	if (got) {
 		dp_count(&q->rx_packets, packets);
 		dp_count(&q->rx_bytes, bytes);
@@ -305,6 +338,10 @@ struct dp_vhost *dp_vhost_open(const struct dp_vhost_conf *conf)
 		return NULL;
 	memset(v, 0, bytes);
 	v->used = conf->used;
+	v->most = conf->waiting;
+	v->share = conf->waiting / conf->workers;
+	v->segment = 1 + DP_CUT_BIG / conf->max_frame;
+	v->at_once = dp_vhost_at_once(v, 0);
 	v->io.rxq.data = v->io.txq.data = v->queue_of;
 	v->io.rx_pkt_burst = dp_vhost_rx;
 	v->io.tx_pkt_burst = dp_vhost_tx;
@@ -333,6 +370,7 @@ void dp_vhost_close(struct dp_vhost *v)
 
 		while (q->next_in < q->n_in)
 			rte_pktmbuf_free(q->in[q->next_in++]);
+		dp_vhost_wait(q);
 		dp_cut_free(&q->cut);
 	}
 	free(v);

@@ -37,7 +37,9 @@ struct dp_vhost_conf {
 	struct rte_mempool *pool;
 	uint32_t max_frame;   // that a buffer of the pool holds
 	const bool *keep_big; // of struct dp_cut
-	uint16_t *used;       // where the number of queues goes that the machine takes frames on
+	unsigned workers;
+	uint32_t waiting; // buffers of the pool that may wait in queues of all such ports
+	uint16_t *used;   // where the number of queues goes that the machine takes frames on
 	struct dp_vhost_wire wire; // of a test; `path` is not looked at then
 };
 

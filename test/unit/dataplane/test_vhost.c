@@ -19,6 +19,8 @@
 		1ull << VIRTIO_NET_F_GUEST_TSO6)
 #define PIECE 2048u
 
+#define WAITING 256u // buffers that may wait
+
 static struct dp_vhost *vhost;
 static struct seg big, want, got;
 
@@ -33,16 +35,23 @@ static uint16_t to_wire(void *port, unsigned queue, struct rte_mbuf **m, uint16_
 	return rte_eth_tx_burst(((const struct dp_port *)port)->dev, (uint16_t)queue, m, n);
 }
 
+static struct dp_vhost *open_vhost(unsigned workers)
+{
+	return dp_vhost_open(&(struct dp_vhost_conf){
+		.queues = 1,
+		.pool = eal_dp.pool,
+		.max_frame = eal_dp.opt.max_frame,
+		.workers = workers,
+		.waiting = WAITING,
+		.wire = {&eal_port, from_wire, to_wire},
+	});
+}
+
 static int up(void **state)
 {
 	if (eal_up(state))
 		return -1;
-	vhost = dp_vhost_open(&(struct dp_vhost_conf){
-		.queues = 1,
-		.pool = eal_dp.pool,
-		.max_frame = eal_dp.opt.max_frame,
-		.wire = {&eal_port, from_wire, to_wire},
-	});
+	vhost = open_vhost(1);
 	if (!vhost)
 		return -1;
 	eal_port.io = dp_vhost_io(vhost);
@@ -272,6 +281,43 @@ static void a_queue_that_is_full(void **state)
 	assert_int_equal(s.tx_bytes - before.tx_bytes, bytes);
 }
 
+// Segments that become ever so many frames, from one machine after the other.
+static void what_waits_leaves_buffers_to_others(void **state)
+{
+	struct dp_vhost *v[3] = {open_vhost(2), open_vhost(1), open_vhost(1)};
+	const unsigned most = 33, has = 30; // buffers of a segment
+	unsigned left = 20, taken[3];
+	struct rte_mbuf *m[DP_RX_BURST];
+
+	make(&big, false, 0, 0, 60000);
+	finish(&big);
+	for (unsigned i = 0; i < left; i++)
+		arrives(&big, RTE_MBUF_F_RX_LRO, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct rte_eth_fp_ops *io = dp_vhost_io(v[i]);
+
+		assert_int_equal(io->rx_pkt_burst(io->rxq.data[0], m, DP_RX_BURST), DP_RX_BURST);
+		rte_pktmbuf_free_bulk(m, DP_RX_BURST);
+		taken[i] = left - rte_ring_count(eal_wire);
+		left -= taken[i];
+	}
+	assert_int_equal(taken[0], 1 + WAITING / 2 / most); // a worker's share
+	assert_int_equal(taken[1], 1 + (WAITING - (taken[0] - 1) * has) / most);
+	assert_int_equal(taken[2], 1);
+	for (unsigned i = 0; i < 3; i++)
+		dp_vhost_close(v[i]);
+	assert_int_equal(eal_has_buffers_and_wire(state), 0);
+	for (unsigned i = 0; i < 10; i++) // none waits any more
+		arrives(&big, RTE_MBUF_F_RX_LRO, 1000);
+	for (unsigned n = 10 * 60; n; n -= taken[0]) {
+		taken[0] = dp_port_rx(&eal_port, 0, m, DP_RX_BURST);
+		assert_in_range(taken[0], 1, DP_RX_BURST);
+		rte_pktmbuf_free_bulk(m, taken[0]);
+		left = n == 10 * 60 ? rte_ring_count(eal_wire) : left;
+	}
+	assert_int_equal(left, 10 - (1 + WAITING / most));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +332,8 @@ int main(void)
 			only_what_is_taken, before, eal_has_buffers_and_wire),
 		cmocka_unit_test_setup_teardown(
 			a_queue_that_is_full, before, eal_has_buffers_and_wire),
+		cmocka_unit_test_setup_teardown(
+			what_waits_leaves_buffers_to_others, before, eal_has_buffers_and_wire),
 	};
 
 	rng_seed_from_env();
