@@ -296,55 +296,6 @@ struct ft_trace *ft_cache_trace(struct ft_cache *c, unsigned i)
 	return t;
 }
 
-// Is it like this one, but for the epoch and what is pending, and does it hold as of now or can be
-// made to?
-static bool is_like(struct ft_cache *c, struct ft_path *known, struct ft_path *p, struct now *now)
-{
-	bool like;
-
-	p->epoch = known->epoch;
-	p->packets = known->packets;
-	p->bytes = known->bytes;
-	p->used_ns = known->used_ns;
-	like = !memcmp(known, p, ft_path_places(p) * sizeof(*p)) && holds(c, known, now);
-	p->epoch = now->epoch;
-	p->packets = p->bytes = p->used_ns = 0;
-	return like;
-}
-
-static void join(struct ft_cache *c, uint32_t number)
-{
-	const struct ft_path *p = &c->path[number - 1];
-
-	ft_herd_join(ft_herd_of(c->herd, p->sw->front->number), p, alike_of(c, number - 1));
-}
-
-// The number + 1 of a path like this one, which from now on has the packets of `alike`, too. 0: all
-// paths are used.
-static uint32_t path_number(
-	struct ft_cache *c, struct ft_path *p, const struct ft_alike *alike, struct now *now)
-{
-	uint32_t n = ft_path_places(p), *known;
-	size_t bytes = n * sizeof(*p);
-
-	p->epoch = 0;
-	known = &c->known[ft_hash_bytes(p, bytes, c->seed) & (c->room - 1)];
-	p->epoch = now->epoch;
-	if (*known && *known + n <= c->used + 1 && is_like(c, &c->path[*known - 1], p, now)) {
-		ft_alike_merge(alike_of(c, *known - 1), alike);
-		join(c, *known);
-		return *known;
-	}
-	if (c->used + n > c->room)
-		return 0;
-	memcpy(&c->path[c->used], p, bytes);
-	*alike_of(c, c->used) = *alike;
-	*known = c->used + 1;
-	__atomic_store_n(&c->used, c->used + n, __ATOMIC_RELAXED);
-	join(c, *known);
-	return *known;
-}
-
 static unsigned choose_way(
 	struct ft_cache *c, const struct line *l, const struct ft_print *p, unsigned i)
 {
@@ -436,7 +387,7 @@ static bool learn(struct ft_cache *c, unsigned i)
 	if (ways)
 		limit_to_rules(t);
 	ft_trace_end(t);
-	number = path_number(c, &t->path, &t->alike, now);
+	number = ft_cache_path(c, &t->path, &t->alike, now);
 	if (!number)
 		return false;
 	c->flows_luck.learned += own;

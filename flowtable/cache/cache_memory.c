@@ -6,17 +6,19 @@
 // those of the first few thousand, which is all that most caches ever have, share that page. Hints
 // and the pending list are hardly read, or in turn: small pages do. Hints lie anywhere in theirs,
 // and to find a page takes the kernel microseconds, or fifty where the hypervisor has to find it,
-// too: as soon as there is a path these are made ready as well.
+// too: so there are few of them at first, and more as paths are made ready (cache_paths.c).
 
 #include "flowtable/cache/cache_own.h"
 #include "flowtable/lines.h"
 
 #define MIN_FLOWS 256u
-#define MAX_FLOWS (1u << 24)
+#define MAX_FLOWS FT_CACHE_MAX_PATHS
 #define HUGE_PAGE ((size_t)2 << 20)
 #define A_PATH (sizeof(struct ft_path) + sizeof(struct ft_alike))
 #define PREPARED (uint32_t)(HUGE_PAGE / A_PATH) // paths at a time
 #define AHEAD (PREPARED / 2)
+#define HINTS 8u // a path, at least, as long as there is room
+static_assert(FT_CACHE_FIRST_HINTS >= HINTS * PREPARED, "for the first ones");
 
 uint32_t ft_cache_rounded(unsigned flows)
 {
@@ -85,22 +87,33 @@ void ft_cache_carve(struct ft_cache *c, uint32_t n)
 	c->pending.list = (void *)(memory + at.list);
 	c->mask = n / WAYS - 1;
 	c->room = n;
+	c->hints = n < FT_CACHE_FIRST_HINTS ? n : FT_CACHE_FIRST_HINTS;
+}
+
+static void prepare_hints(struct ft_cache *c, ft_populate_fn *populate)
+{
+	uint32_t n = c->hints;
+
+	while (n < c->room && n < (uint64_t)HINTS * c->prepared)
+		n *= 2;
+	if (n > c->hints)
+		populate(c->known + c->hints, (n - c->hints) * sizeof(*c->known));
+	__atomic_store_n(&c->hints, n, __ATOMIC_RELAXED);
 }
 
 void ft_cache_prepare(struct ft_cache *c, ft_populate_fn *populate)
 {
 	uint32_t used = __atomic_load_n(&c->used, __ATOMIC_RELAXED), from = c->prepared, n;
 
-	if (used && !c->hints_prepared) {
-		populate(c->known, c->room * sizeof(*c->known));
-		c->hints_prepared = true;
-	}
 	if (from == c->room || from > used + AHEAD)
 		return;
-	if (!from)
+	if (!from) {
 		populate(c, (size_t)((char *)(c->line + c->mask + 1) - (char *)c));
+		populate(c->known, c->hints * sizeof(*c->known));
+	}
 	n = c->room - from < PREPARED ? c->room - from : PREPARED;
 	populate(c->path + from, n * sizeof(*c->path));
 	populate(c->alike - (from + n - 1), n * sizeof(*c->alike));
 	c->prepared += n;
+	prepare_hints(c, populate);
 }

@@ -17,6 +17,8 @@
 #define WAYS 4u
 #define MARKS 65536u // of flows, at least
 #define WAY_MARKS 65536u
+#define FT_CACHE_MAX_PATHS (1u << 24)
+#define FT_CACHE_FIRST_HINTS 32768u // or as many as paths have room
 
 // Four flows. A flow's path is its number + 1; 0: no flow.
 struct line {
@@ -67,16 +69,16 @@ struct ft_cache {
 	} __attribute__((aligned(64))) frame[FT_BURST]; // ft_gist_key() only
 
 	uint64_t seed;
-	uint64_t lives;      // how often all was forgotten
-	uint32_t mask;       // lines - 1
-	uint32_t room;       // paths
-	uint32_t used;       // atomic
-	uint32_t prepared;   // paths; ft_cache_prepare()'s own
-	uint32_t flows;      // atomic
-	uint32_t turn;       // which way gives way next
-	uint32_t chance;     // random
-	uint32_t seen;       // of the latest packets
-	bool hints_prepared; // as `prepared`
+	uint64_t lives;    // how often all was forgotten
+	uint32_t mask;     // lines - 1
+	uint32_t room;     // paths
+	uint32_t used;     // atomic
+	uint32_t prepared; // paths; ft_cache_prepare()'s own
+	uint32_t flows;    // atomic
+	uint32_t turn;     // which way gives way next
+	uint32_t chance;   // random
+	uint32_t seen;     // of the latest packets
+	uint32_t hints;    // atomic; in use, a power of two; ft_cache_prepare() brings more
 	struct luck flows_luck, ways_luck;
 	struct news news;
 	unsigned worker;
@@ -86,7 +88,7 @@ struct ft_cache {
 	struct line *line;
 	struct ft_path *path;
 	struct ft_alike *alike; // of the first path; the others' before it: alike_of()
-	uint32_t *known;        // hash of a path to its number + 1; a hint
+	uint32_t *known;        // hints, by a path's hash; cache_paths.c
 	uint16_t *life;         // of each line: when it was written last, of `lives`
 	uint16_t *mark;         // mark_place()
 	unsigned mark_shift;
@@ -165,6 +167,12 @@ static inline struct now *now_of(struct ft_cache *c, unsigned i)
 uint32_t ft_cache_rounded(unsigned flows);
 // Of a cache for so many flows, rounded: where its parts lie.
 void ft_cache_carve(struct ft_cache *, uint32_t flows);
+
+// ---- cache_paths.c
+
+// The number + 1 of a path like this one, which from now on has the packets of `alike`, too. 0: all
+// paths are used.
+uint32_t ft_cache_path(struct ft_cache *, struct ft_path *, const struct ft_alike *, struct now *);
 
 // ---- cache.c
 
