@@ -185,10 +185,10 @@ static bool dp_worker_quiescent(struct dp_worker *w)
 	return true;
 }
 
-// How much the next turn may receive, by what this one `learned`.
-static inline void dp_worker_next_burst(struct dp_worker *w, uint64_t learned)
+// How much the next turn may receive, by what this one learned.
+static inline void dp_worker_next_burst(struct dp_worker *w)
 {
-	if (unlikely(learned > DP_LEARNED_MANY))
+	if (unlikely(w->learned > DP_LEARNED_MANY))
 		w->burst = RTE_MIN(2u * w->burst, DP_RX_BURST_CHANGED);
 	else if (unlikely(w->burst < DP_RX_BURST))
 		w->burst *= 2;
@@ -207,16 +207,16 @@ static inline void dp_worker_look_for_changes(struct dp_worker *w)
 
 unsigned dp_worker_once(struct dp_worker *w, uint64_t began, unsigned *packets)
 {
-	uint64_t learned = w->stats.cache_inserts;
 	const struct dp_bfd_table *bfd;
 	unsigned work = 0;
 
+	w->learned = 0;
 	dp_pace_turn(&w->pace, began);
 	dp_worker_look_for_changes(w);
 	if (dp_held_any(w))
 		work = dp_held_go_on(w);
 	*packets = dp_worker_poll(w);
-	dp_worker_next_burst(w, w->stats.cache_inserts - learned);
+	dp_worker_next_burst(w);
 	work += *packets + dp_worker_rings(w);
 	bfd = __atomic_load_n(&w->dp->bfd.table, __ATOMIC_ACQUIRE);
 	if (bfd && w->id == 0)

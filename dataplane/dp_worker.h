@@ -169,6 +169,7 @@ struct dp_worker {
 	uint8_t burst;        // of a device of DPDK's, in the next turn
 	bool changing;        // rules have changed between the two latest turns
 	uint64_t changes;     // ft_commons_changes()
+	unsigned learned;     // from packets of this turn that went the full way
 	uint64_t answered;    // dp_rcu_asked()
 	uint64_t now_ns;
 	struct dp_clock clock;

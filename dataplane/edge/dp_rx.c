@@ -104,6 +104,7 @@ static void dp_rx_learn(struct dp_worker *w, struct dp_tenant *t, unsigned n)
 		return;
 	dp_count(&dp_counters(w, t)->cache_inserts, learned);
 	dp_count(&w->stats.cache_inserts, learned);
+	w->learned += learned;
 }
 
 // Those of w->in that `left` has a bit of and that belong to the same tenant as the first one,
