@@ -91,12 +91,13 @@ struct ft_tree_part {
 	uint8_t bit[FT_ROOT_BITS] __attribute__((aligned(8)));
 	uint32_t words;
 	uint32_t commons;
-	bool brief;                   // as tree_lanes.h has it: lanes are so,
-	uint8_t split, narrow;        // of so many words,
-	bool spans;                   // and the last but for these has those of ports,
-	uint32_t tables;              // with tables of masks that begin there in `lane`
-	uint16_t byte[FT_TREE_WORDS]; // of the key, of those that are narrow
-	uint8_t word[FT_TREE_WORDS];
+	bool brief;                     // as tree_lanes.h has it: lanes are so,
+	uint8_t split, narrow;          // of so many words,
+	bool spans;                     // and the last but for these has those of ports,
+	uint32_t tables;                // with tables of masks that begin there in `lane`
+	uint16_t byte[FT_TREE_WORDS];   // of the key, of those that are narrow
+	uint8_t word[FT_TREE_WORDS];    // which 32 bits of the key it is,
+	uint8_t half[FT_TREE_WORDS];    // and of the words of ft_tree.word, side by side
 	uint8_t common[FT_TREE_COMMON]; // of ft_tree.word
 	uint64_t common_value[FT_TREE_COMMON];
 	uint64_t common_mask[FT_TREE_COMMON];

@@ -5,6 +5,7 @@
 
 #include "flowtable/classifier/lookup_key.h"
 #include "flowtable/classifier/tree_lanes.h"
+#include "flowtable/classifier/tree_walk.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -33,44 +34,48 @@ static inline struct ft_lanes_form ft_form_of(const struct ft_tree_part *p)
 	};
 }
 
-static inline uint8_t ft_key_byte(const struct weft_flow_key *key, unsigned byte)
-{
-	return ((const uint8_t *)key)[byte];
-}
+#if defined(__AVX512BITALG__)
 
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-
-// The part's tables: those of plain words, then two for each that is split.
-struct ft_lanes_masks {
+// What lanes are held against: of each word the keys' column, from the half or the byte on that
+// counts; the part's tables, those of plain words, then two for each that is split.
+struct ft_against {
+	const struct ft_walk *walk;
+	const char *word[FT_TREE_WORDS];
 	__m512i low[2 * FT_TREE_WORDS], high[2 * FT_TREE_WORDS];
 	__m512i sizes;
 };
 
-static inline __attribute__((always_inline)) void ft_lanes_masks(struct ft_lanes_masks *m,
-	const struct ft_tree *t, const struct ft_tree_part *p, struct ft_lanes_form f)
+static inline __attribute__((always_inline)) void ft_against(struct ft_against *a,
+	const struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form f)
 {
-	const uint32_t *table = t->lane + p->tables;
+	const uint32_t *table = w->tree->lane + p->tables;
 
+	a->walk = w;
 	for (unsigned i = 0; f.brief && i < f.plain + 2 * f.split; i++, table += FT_TREE_MASKS) {
-		m->low[i] = _mm512_loadu_si512(table);
-		m->high[i] = _mm512_loadu_si512(table + 16);
+		a->low[i] = _mm512_loadu_si512(table);
+		a->high[i] = _mm512_loadu_si512(table + 16);
 	}
-	m->sizes = _mm512_loadu_si512(t->size);
+	a->sizes = _mm512_loadu_si512(w->tree->size);
+	for (unsigned i = 0; i < ft_form_wide(f) + f.narrow; i++)
+		a->word[i] = (const char *)w->column[p->half[i] / 2] + 4 * (p->half[i] % 2) +
+			     (i < ft_form_wide(f) ? 0 : p->byte[i] % 4);
 }
 
 static inline __attribute__((always_inline)) __m512i ft_masks_at(
-	const struct ft_lanes_masks *m, unsigned table, const uint8_t *bytes)
+	const struct ft_against *a, unsigned table, const uint8_t *bytes)
 {
 	__m512i which = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)bytes));
 
-	return _mm512_permutex2var_epi32(m->low[table], which, m->high[table]);
+	return _mm512_permutex2var_epi32(a->low[table], which, a->high[table]);
 }
 
 static inline __attribute__((always_inline)) __m512i ft_lanes_differ(
-	const uint32_t *lane, const struct weft_flow_key *key, unsigned word)
+	const struct ft_against *a, const uint32_t *lane, unsigned word, size_t key)
 {
-	return _mm512_xor_si512(
-		_mm512_loadu_si512(lane), _mm512_set1_epi32((int)ft_tree_half(key, word)));
+	uint32_t v;
+
+	memcpy(&v, a->word[word] + sizeof(uint64_t) * key, sizeof(v));
+	return _mm512_xor_si512(_mm512_loadu_si512(lane), _mm512_set1_epi32((int)v));
 }
 
 // What differs there and before.
@@ -98,73 +103,82 @@ static inline __attribute__((always_inline)) __m512i ft_spans_differ(
 	return _mm512_or_si512(before, _mm512_subs_epu16(above, size));
 }
 
-static inline __attribute__((always_inline)) __m128i ft_narrow_differs(__m128i before,
-	const uint8_t *bytes, uint32_t n, const struct weft_flow_key *key, unsigned byte)
+static inline __attribute__((always_inline)) __m128i ft_narrow_differs(
+	__m128i before, const uint8_t *bytes, size_t n, char is)
 {
 	__m128i value = _mm_loadu_si128((const __m128i *)(const void *)bytes);
 	__m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(bytes + n));
-	__m128i differ = _mm_xor_si128(value, _mm_set1_epi8((char)ft_key_byte(key, byte)));
+	__m128i differ = _mm_xor_si128(value, _mm_set1_epi8(is));
 
 	return _mm_ternarylogic_epi32(before, differ, mask, 0xf8);
 }
 
 // What differs is gathered by words, and asked once whether it is nothing: each such question takes
 // some six cycles.
-static inline __attribute__((always_inline)) uint32_t ft_brief_fits(const struct ft_tree_part *p,
-	struct ft_lanes_form f, const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key, uint32_t ports)
+static inline __attribute__((always_inline)) uint32_t ft_brief_fits(struct ft_lanes_form f,
+	const struct ft_against *a, const uint32_t *lane, size_t n, size_t key)
 {
 	const uint8_t *bytes = (const uint8_t *)(lane + n * (ft_form_wide(f) + 1));
-	__mmask16 fits = (__mmask16)_bzhi_u32(0xffff, n);
+	__mmask16 fits = (__mmask16)_bzhi_u64(0xffff, n);
 	__m512i differ = _mm512_setzero_si512();
 	__m128i narrow = _mm_setzero_si128();
 	unsigned i = 0;
 
 	for (; i < f.plain; i++, lane += n, bytes += n)
 		differ = ft_differ_too(
-			differ, ft_lanes_differ(lane, key, p->word[i]), ft_masks_at(m, i, bytes));
+			differ, ft_lanes_differ(a, lane, i, key), ft_masks_at(a, i, bytes));
 	for (unsigned k = i; i < f.plain + f.split; i++, k += 2, lane += n, bytes += 2 * n)
-		differ = ft_differ_too(differ, ft_lanes_differ(lane, key, p->word[i]),
+		differ = ft_differ_too(differ, ft_lanes_differ(a, lane, i, key),
 			_mm512_or_si512(
-				ft_masks_at(m, k, bytes), ft_masks_at(m, k + 1, bytes + n)));
+				ft_masks_at(a, k, bytes), ft_masks_at(a, k + 1, bytes + n)));
 	if (f.spans) {
 		differ = ft_spans_differ(differ, _mm512_loadu_si512(lane),
-			ft_sizes_at(m->sizes, _mm512_loadu_si512(lane + n)), ports);
+			ft_sizes_at(a->sizes, _mm512_loadu_si512(lane + n)), a->walk->ports[key]);
 		i++;
 	}
 	for (; i < ft_form_wide(f) + f.narrow; i++, bytes += 2 * n)
-		narrow = ft_narrow_differs(narrow, bytes, n, key, p->byte[i]);
+		narrow = ft_narrow_differs(narrow, bytes, n, a->word[i][sizeof(uint64_t) * key]);
 	fits = _mm_mask_testn_epi8_mask(fits, narrow, narrow);
 	return _mm512_mask_testn_epi32_mask(fits, differ, differ);
 }
 
-static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
-	uint32_t ports)
+static inline __attribute__((always_inline)) uint32_t ft_whole_fits(struct ft_lanes_form f,
+	const struct ft_against *a, const uint32_t *lane, size_t n, size_t key)
 {
 	__m512i differ = _mm512_setzero_si512();
 
 	for (unsigned i = 0; i < f.plain; i++, lane += 2 * n)
-		differ = ft_differ_too(differ, ft_lanes_differ(lane, key, p->word[i]),
-			_mm512_loadu_si512(lane + n));
+		differ = ft_differ_too(
+			differ, ft_lanes_differ(a, lane, i, key), _mm512_loadu_si512(lane + n));
 	if (f.spans)
-		differ = ft_spans_differ(
-			differ, _mm512_loadu_si512(lane), _mm512_loadu_si512(lane + n), ports);
-	return _mm512_mask_testn_epi32_mask((__mmask16)_bzhi_u32(0xffff, n), differ, differ);
+		differ = ft_spans_differ(differ, _mm512_loadu_si512(lane),
+			_mm512_loadu_si512(lane + n), a->walk->ports[key]);
+	return _mm512_mask_testn_epi32_mask((__mmask16)_bzhi_u64(0xffff, n), differ, differ);
 }
 
 #else
 
-struct ft_lanes_masks {
-	const struct ft_tree *tree;
-	const uint32_t *table;
+// What lanes are held against.
+struct ft_against {
+	const struct ft_walk *walk;
+	const struct ft_tree_part *part;
 };
 
-static inline void ft_lanes_masks(struct ft_lanes_masks *m, const struct ft_tree *t,
+static inline void ft_against(struct ft_against *a, const struct ft_walk *w,
 	const struct ft_tree_part *p, struct ft_lanes_form f)
 {
-	m->tree = t;
-	m->table = t->lane + (f.brief ? p->tables : 0);
+	a->walk = w;
+	a->part = p;
+}
+
+static inline uint32_t ft_asked_half(const struct ft_against *a, unsigned word, size_t key)
+{
+	return ft_tree_half(a->walk->keys[key], a->part->word[word]);
+}
+
+static inline uint8_t ft_asked_byte(const struct ft_against *a, unsigned word, size_t key)
+{
+	return ((const uint8_t *)a->walk->keys[key])[a->part->byte[word]];
 }
 
 static inline uint32_t ft_span_differs(uint32_t low, uint32_t size, uint32_t ports)
@@ -172,12 +186,12 @@ static inline uint32_t ft_span_differs(uint32_t low, uint32_t size, uint32_t por
 	return !ft_span_has((struct ft_span){low, size}, ports);
 }
 
-static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struct ft_lanes_form f,
-	const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t k, uint32_t n,
-	const struct weft_flow_key *key, uint32_t ports)
+static inline uint32_t ft_brief_lane_differs(struct ft_lanes_form f, const struct ft_against *a,
+	const uint32_t *lane, size_t k, size_t n, size_t key)
 {
+	const struct ft_tree *t = a->walk->tree;
 	const uint8_t *bytes = (const uint8_t *)(lane + n * (ft_form_wide(f) + 1)) + k;
-	const uint32_t *table = m->table;
+	const uint32_t *table = t->lane + a->part->tables;
 	uint32_t differ = 0, mask;
 	unsigned i = 0;
 
@@ -188,27 +202,26 @@ static inline uint32_t ft_brief_lane_differs(const struct ft_tree_part *p, struc
 			bytes += n;
 			mask |= table[*bytes];
 		}
-		differ |= (lane[i * n + k] ^ ft_tree_half(key, p->word[i])) & mask;
+		differ |= (lane[i * n + k] ^ ft_asked_half(a, i, key)) & mask;
 	}
 	if (f.spans) {
-		differ |= ft_span_differs(
-			lane[i * n + k], ft_lane_size(m->tree, lane[(i + 1) * n + k]), ports);
+		differ |= ft_span_differs(lane[i * n + k], ft_lane_size(t, lane[(i + 1) * n + k]),
+			a->walk->ports[key]);
 		i++;
 	}
 	for (; i < ft_form_wide(f) + f.narrow; i++, bytes += 2 * n)
-		differ |= (bytes[0] ^ ft_key_byte(key, p->byte[i])) & bytes[n];
+		differ |= (bytes[0] ^ ft_asked_byte(a, i, key)) & bytes[n];
 	return differ;
 }
 
 // Where trees are made so for tests alone.
-static inline uint32_t ft_brief_fits(const struct ft_tree_part *p, struct ft_lanes_form f,
-	const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key, uint32_t ports)
+static inline uint32_t ft_brief_fits(struct ft_lanes_form f, const struct ft_against *a,
+	const uint32_t *lane, size_t n, size_t key)
 {
 	uint32_t fits = 0;
 
-	for (uint32_t k = 0; k < n; k++)
-		fits |= (uint32_t)!ft_brief_lane_differs(p, f, m, lane, k, n, key, ports) << k;
+	for (size_t k = 0; k < n; k++)
+		fits |= (uint32_t)!ft_brief_lane_differs(f, a, lane, k, n, key) << k;
 	return fits;
 }
 
@@ -236,19 +249,18 @@ static inline uint32_t ft_zeros_of(__m256i v)
 	return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(zero));
 }
 
-static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
-	uint32_t ports)
+static inline __attribute__((always_inline)) uint32_t ft_whole_fits(struct ft_lanes_form f,
+	const struct ft_against *a, const uint32_t *lane, size_t n, size_t key)
 {
 	__m256i low = _mm256_setzero_si256(), high = low, want;
 
 	for (unsigned i = 0; i < f.plain; i++, lane += 2 * n) {
-		want = _mm256_set1_epi32((int)ft_tree_half(key, p->word[i]));
+		want = _mm256_set1_epi32((int)ft_asked_half(a, i, key));
 		low = _mm256_or_si256(low, ft_differ_of(lane, lane + n, want));
 		high = _mm256_or_si256(high, ft_differ_of(lane + 8, lane + n + 8, want));
 	}
 	if (f.spans) {
-		want = _mm256_set1_epi32((int)ports);
+		want = _mm256_set1_epi32((int)a->walk->ports[key]);
 		low = _mm256_or_si256(low, ft_outside_of(lane, lane + n, want));
 		high = _mm256_or_si256(high, ft_outside_of(lane + 8, lane + n + 8, want));
 	}
@@ -257,21 +269,20 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 
 #else
 
-static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct ft_tree_part *p,
-	struct ft_lanes_form f, const uint32_t *lane, uint32_t n, const struct weft_flow_key *key,
-	uint32_t ports)
+static inline __attribute__((always_inline)) uint32_t ft_whole_fits(struct ft_lanes_form f,
+	const struct ft_against *a, const uint32_t *lane, size_t n, size_t key)
 {
 	uint32_t fits = 0;
 
-	for (uint32_t k = 0; k < n; k++) {
+	for (size_t k = 0; k < n; k++) {
 		uint32_t differ = 0;
 
 		for (unsigned i = 0; i < f.plain; i++)
-			differ |= (lane[2 * n * i + k] ^ ft_tree_half(key, p->word[i])) &
+			differ |= (lane[2 * n * i + k] ^ ft_asked_half(a, i, key)) &
 				  lane[2 * n * i + n + k];
 		if (f.spans)
-			differ |= ft_span_differs(
-				lane[2 * n * f.plain + k], lane[2 * n * f.plain + n + k], ports);
+			differ |= ft_span_differs(lane[2 * n * f.plain + k],
+				lane[2 * n * f.plain + n + k], a->walk->ports[key]);
 		fits |= (uint32_t)!differ << k;
 	}
 	return fits;
@@ -282,10 +293,8 @@ static inline __attribute__((always_inline)) uint32_t ft_whole_fits(const struct
 #endif
 
 // One bit a lane that matches, of the first n.
-static inline __attribute__((always_inline)) uint32_t ft_lanes_fit(const struct ft_tree_part *p,
-	struct ft_lanes_form f, const struct ft_lanes_masks *m, const uint32_t *lane, uint32_t n,
-	const struct weft_flow_key *key, uint32_t ports)
+static inline __attribute__((always_inline)) uint32_t ft_lanes_fit(struct ft_lanes_form f,
+	const struct ft_against *a, const uint32_t *lane, size_t n, size_t key)
 {
-	return f.brief ? ft_brief_fits(p, f, m, lane, n, key, ports)
-		       : ft_whole_fits(p, f, lane, n, key, ports);
+	return f.brief ? ft_brief_fits(f, a, lane, n, key) : ft_whole_fits(f, a, lane, n, key);
 }

@@ -72,9 +72,7 @@ static bool lanes_reserve(struct ft_tree_plan *p, uint64_t words)
 // Which of the plan's halves word number i of the part is.
 static unsigned half_of(const struct ft_tree_plan *p, uint32_t i)
 {
-	uint8_t word = part_of(p)->word[i];
-
-	return 2 * ft_map_index(p->map, word / 2) + word % 2;
+	return part_of(p)->half[i];
 }
 
 bool ft_tree_lanes_begin(struct ft_tree_plan *p)

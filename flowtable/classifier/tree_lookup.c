@@ -17,17 +17,12 @@
 #define FT_LEAF_LINES 6u
 #endif
 
-static inline void ft_leaf_prefetch(const struct ft_tree *t, const struct ft_node *leaf)
+static inline void ft_leaf_prefetch(const struct ft_tree *t, uint64_t there)
 {
-	const uint32_t *p = t->lane + leaf->at;
+	const uint32_t *p = t->lane + (uint32_t)there;
 
 	for (unsigned line = 0; line < FT_LEAF_LINES; line++)
 		__builtin_prefetch(p + 16 * line);
-}
-
-static inline uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 static inline uint64_t min64(uint64_t a, uint64_t b)
@@ -35,56 +30,64 @@ static inline uint64_t min64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-// As ft_walk.best: the first lane that fits; a larger number than any: none does.
+// As ft_walk.best: the first lane that fits; a larger number than any: `none`, all ones.
 static inline __attribute__((always_inline)) uint64_t first_lane(
-	uint32_t fits, const uint32_t *ranks, const uint32_t *lows)
+	uint32_t fits, uint64_t none, const uint32_t *ranks, const uint32_t *lows)
 {
-	uint32_t lane = (uint32_t)__builtin_ctz(fits | 1u << FT_TREE_BLOCK);
-	uint64_t found = (uint64_t)ranks[lane] << FT_BEST_LANE_AT | (lows ? lows[lane] : 0);
+	size_t lane = (uint32_t)__builtin_ctz(fits | 1u << FT_TREE_BLOCK);
 
-	return found | -(uint64_t)!fits;
+	return (uint64_t)ranks[lane] << FT_BEST_LANE_AT | (lows ? lows[lane] : 0) | none;
 }
 static_assert(FT_TREE_BLOCK < FT_TREE_BEYOND, "a rank is read behind the last");
 
-// The blocks number `block` of the leaves. Lanes are in the order of their ranks, so the first that
-// fits is the leaf's; those that have none, and more blocks, stay. No branch, for what one key
-// finds the next does not, and nothing is written to where only the comparison tells.
-static inline __attribute__((always_inline)) void compare_blocks(
-	struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form form, uint32_t block)
+// A block of each leaf. Lanes are in the order of their ranks, so the first that fits is the
+// leaf's; keys that have none, and more blocks, stay: returns how many these are. No branch, for
+// what one key finds the next does not.
+static inline __attribute__((always_inline)) unsigned compare_blocks(struct ft_walk *w,
+	const struct ft_tree_part *p, struct ft_lanes_form form, const struct ft_against *against)
 {
-	const uint32_t *lanes_at = w->tree->lane + block * ft_tree_block_words(p, FT_TREE_BLOCK);
+	const uint64_t behind = ft_tree_block_words(p, FT_TREE_BLOCK) -
+				((uint64_t)FT_TREE_BLOCK << FT_THERE_LANES_AT);
 	uint32_t step = form.brief ? 1 : 2, ranks_at = ft_form_wide(form) * step;
 	uint32_t lows_at = ranks_at - step;
 	_Atomic(struct ft_rule *) *rule = w->tree->rule;
-	struct ft_lanes_masks masks;
-	unsigned n_there = w->there.n;
-	uint64_t missed = 0;
+	const uint32_t *lanes_at = w->tree->lane;
+	unsigned n_there = w->n_there, left = 0;
 
-	ft_lanes_masks(&masks, w->tree, p, form);
 	for (unsigned j = 0; j < n_there; j++) {
-		unsigned i = w->there.key[j];
-		const struct ft_node *leaf = w->there.at[i];
-		uint32_t lanes = ft_node_lanes(leaf) - FT_TREE_BLOCK * block;
-		uint32_t n = min32(lanes, FT_TREE_BLOCK);
-		const uint32_t *lane = lanes_at + leaf->at;
-		uint32_t fits = ft_lanes_fit(p, form, &masks, lane, n, w->keys[i], w->ports[i]);
+		uint64_t there = w->there[j], best;
+		size_t i = ft_there_key(there), lanes = ft_there_lanes(there);
+		size_t n = lanes < FT_TREE_BLOCK ? lanes : FT_TREE_BLOCK;
+		const uint32_t *lane = lanes_at + (uint32_t)there;
+		uint32_t fits = ft_lanes_fit(form, against, lane, n, i);
 		const uint32_t *lows = form.spans ? lane + lows_at * n : NULL;
-		uint64_t best = min64(w->best[i], first_lane(fits, lane + ranks_at * n, lows));
+		uint64_t none = (uint64_t)(((int64_t)fits - 1) >> 63);
 
+		best = min64(w->best[i], first_lane(fits, none, lane + ranks_at * n, lows));
 		w->best[i] = best;
 		__builtin_prefetch(&rule[ft_best_rank(best)]);
-		missed |= (uint64_t)((unsigned)!fits & (lanes > FT_TREE_BLOCK)) << i;
+		w->there[left] = there + behind;
+		left += (unsigned)none & (lanes > FT_TREE_BLOCK);
 	}
-	for (w->there.n = 0; __builtin_expect(missed != 0, 0); missed &= missed - 1)
-		w->there.key[w->there.n++] = (uint8_t)__builtin_ctzll(missed);
+	return left;
+}
+
+static inline __attribute__((always_inline)) void compare_leaves(
+	struct ft_walk *w, const struct ft_tree_part *p, struct ft_lanes_form form)
+{
+	struct ft_against against;
+
+	ft_against(&against, w, p, form);
+	while (w->n_there)
+		w->n_there = compare_blocks(w, p, form, &against);
 }
 
 // By itself, so that it has all registers.
 #define COMPARE(name, form)                                                                        \
 	static __attribute__((noinline)) void name(                                                \
-		struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)                   \
+		struct ft_walk *w, const struct ft_tree_part *p)                                   \
 	{                                                                                          \
-		compare_blocks(w, p, form, block);                                                 \
+		compare_leaves(w, p, form);                                                        \
 	}
 
 #define FORM(...) ((struct ft_lanes_form){__VA_ARGS__})
@@ -111,32 +114,26 @@ static bool is_form(struct ft_lanes_form a, struct ft_lanes_form b)
 }
 
 // Of five-tuples, addresses and ports are plain words, ports may be split; protocols are narrow.
-static void compare_block(struct ft_walk *w, const struct ft_tree_part *p, uint32_t block)
+static void compare(struct ft_walk *w, const struct ft_tree_part *p)
 {
 	const struct ft_lanes_form form = ft_form_of(p);
 
 	if (is_form(form, PLAIN_SPANS))
-		compare_plain_spans(w, p, block);
+		compare_plain_spans(w, p);
 	else if (is_form(form, PLAIN2_SPANS))
-		compare_plain2_spans(w, p, block);
+		compare_plain2_spans(w, p);
 	else if (is_form(form, WHOLE_SPANS))
-		compare_whole_spans(w, p, block);
+		compare_whole_spans(w, p);
 	else if (is_form(form, PLAIN))
-		compare_plain(w, p, block);
+		compare_plain(w, p);
 	else if (is_form(form, PLAIN2))
-		compare_plain2(w, p, block);
+		compare_plain2(w, p);
 	else if (is_form(form, SPLIT))
-		compare_split(w, p, block);
+		compare_split(w, p);
 	else if (is_form(form, WHOLE))
-		compare_whole(w, p, block);
+		compare_whole(w, p);
 	else
-		compare_any(w, p, block);
-}
-
-static void compare(struct ft_walk *w, const struct ft_tree_part *p)
-{
-	for (uint32_t block = 0; w->there.n; block++)
-		compare_block(w, p, block);
+		compare_any(w, p);
 }
 
 // ---- parts

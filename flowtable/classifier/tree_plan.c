@@ -172,6 +172,7 @@ static void add_word(const struct ft_tree_plan *p, struct ft_tree_part *part, un
 	uint8_t word = (uint8_t)(2 * p->word[half / 2] + half % 2);
 
 	part->byte[part->words] = (uint16_t)(4 * word + byte_of(p->survey[half].mask) % 4);
+	part->half[part->words] = (uint8_t)half;
 	part->word[part->words++] = word;
 }
 

@@ -13,37 +13,50 @@
 #include <immintrin.h>
 #endif
 
-static_assert(FT_BURST <= 64, "a bit for each key");
+static_assert(FT_BURST == 64, "six bits for a key");
 
-// Keys that are in leaves of a part.
-struct ft_there {
-	unsigned n;
-	uint8_t key[FT_BURST + 1];
-	const struct ft_node *at[FT_BURST]; // by key: the leaf
-};
+// A key in a leaf, from below: where in ft_tree.lane what is left of its lanes begins, in 32 bits;
+// which key, in 6; how many lanes.
+#define FT_THERE_KEY_AT 32u
+#define FT_THERE_LANES_AT 38u
 
 struct ft_walk {
 	const struct ft_tree *tree;
 	const struct weft_flow_key *const *keys;
 	unsigned n;
-	struct ft_there there;
+	unsigned n_there; // keys that are in leaves of a part; seven numbers behind them may be
+			  // written
+	uint64_t there[FT_BURST + 8] __attribute__((aligned(64)));
 	// From below: where the span begins that was found; the rank and the sizes, as in a lane.
 	uint64_t best[FT_BURST] __attribute__((aligned(64)));
 	// Where there are spans: the ports of a key as numbers,
 	uint32_t ports[FT_BURST] __attribute__((aligned(64)));
 	uint32_t rank[FT_BURST] __attribute__((aligned(64))); // and in the end its rule's
 #if defined(__AVX512BITALG__)
-	struct ft_there next; // of the next part, which is gone through at the same time
+	// Likewise of the next part, which is gone through at the same time; the lowest rank there.
+	unsigned n_next;
+	uint64_t next[FT_BURST + 8] __attribute__((aligned(64)));
+	uint64_t next_first[FT_BURST + 8] __attribute__((aligned(64)));
 	// From below: 32 bits of a node, 6 of a key, one for the next part; from bit 40 on the
 	// key's best rank.
 	uint64_t going[2 * FT_BURST + 8] __attribute__((aligned(64)));
-	uint64_t arrived[2][FT_BURST + 8] __attribute__((aligned(64))); // likewise; by part
 	uint64_t column[FT_TREE_KEY_WORDS][FT_BURST] __attribute__((aligned(64)));
 #else
 	unsigned n_going;
-	uint8_t going[FT_BURST + 1]; // keys, on their way
+	uint8_t going[FT_BURST + 1];          // keys, on their way
+	const struct ft_node *node[FT_BURST]; // by key: where it is
 #endif
 };
+
+static inline unsigned ft_there_key(uint64_t there)
+{
+	return (unsigned)(there >> FT_THERE_KEY_AT) % FT_BURST;
+}
+
+static inline uint32_t ft_there_lanes(uint64_t there)
+{
+	return (uint32_t)(there >> FT_THERE_LANES_AT);
+}
 
 #define FT_BEST_LANE_AT 32u
 
@@ -53,7 +66,7 @@ static inline uint32_t ft_best_rank(uint64_t best)
 }
 
 // tree_lookup.c. All that is looked at there is asked for.
-static inline void ft_leaf_prefetch(const struct ft_tree *, const struct ft_node *leaf);
+static inline void ft_leaf_prefetch(const struct ft_tree *, uint64_t there);
 
 #if !defined(__AVX512BITALG__)
 
@@ -113,10 +126,16 @@ static inline void ft_walk_leave_root(struct ft_walk *w, const struct ft_tree_pa
 	for (unsigned j = 0; j < w->n_going; j++) {
 		unsigned i = w->going[j];
 
-		w->there.at[i] = w->tree->node + p->at +
-				 ft_tree_bits(ft_key_word(w->keys[i], word), p->bits);
-		__builtin_prefetch(w->there.at[i]);
+		w->node[i] = w->tree->node + p->at +
+			     ft_tree_bits(ft_key_word(w->keys[i], word), p->bits);
+		__builtin_prefetch(w->node[i]);
 	}
+}
+
+static inline uint64_t ft_there(const struct ft_node *leaf, unsigned key)
+{
+	return leaf->at | (uint64_t)key << FT_THERE_KEY_AT |
+	       (uint64_t)ft_node_lanes(leaf) << FT_THERE_LANES_AT;
 }
 
 static inline const void *ft_either(bool first, const void *a, const void *b)
@@ -147,14 +166,14 @@ static inline __attribute__((always_inline)) void ft_walk_go_on(struct ft_walk *
 
 	for (unsigned j = 0; j < w->n_going; j++) {
 		unsigned i = w->going[j];
-		const struct ft_node *n = w->there.at[i];
+		const struct ft_node *n = w->node[i];
 		bool leaf = ft_node_is_leaf(n);
 
-		w->there.at[i] = ft_walk_next(w->tree, n, w->keys[i], far);
+		w->node[i] = ft_walk_next(w->tree, n, w->keys[i], far);
 		if (far && !leaf)
-			__builtin_prefetch(w->there.at[i]);
-		w->there.key[w->there.n] = (uint8_t)i;
-		w->there.n += (unsigned)leaf & (ft_node_first(n) < ft_best_rank(w->best[i]));
+			__builtin_prefetch(w->node[i]);
+		w->there[w->n_there] = ft_there(n, i);
+		w->n_there += (unsigned)leaf & (ft_node_first(n) < ft_best_rank(w->best[i]));
 		w->going[left] = (uint8_t)i;
 		left += (unsigned)!leaf;
 	}
@@ -164,7 +183,7 @@ static inline __attribute__((always_inline)) void ft_walk_go_on(struct ft_walk *
 // To the leaves of the part in which there may be better rules than the keys have.
 static inline void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
 {
-	w->there.n = 0;
+	w->n_there = 0;
 	ft_walk_list(w, p);
 	ft_walk_leave_root(w, p);
 	while (w->n_going) {
@@ -173,8 +192,8 @@ static inline void ft_walk_part(struct ft_walk *w, const struct ft_tree_part *p)
 		else
 			ft_walk_go_on(w, false);
 	}
-	for (unsigned j = 0; j < w->there.n; j++)
-		ft_leaf_prefetch(w->tree, w->there.at[w->there.key[j]]);
+	for (unsigned j = 0; j < w->n_there; j++)
+		ft_leaf_prefetch(w->tree, w->there[j]);
 }
 
 #endif

@@ -21,7 +21,8 @@
 #define FT_GOING_NEXT_AT 38u
 #define FT_GOING_BEST_AT 40u // ranks have 20 bits
 
-static_assert(FT_BURST == 64, "keys are six bits, and a column is 64 words");
+static_assert(FT_BURST == 64, "a column is 64 words");
+static_assert(FT_GOING_KEY_AT == FT_THERE_KEY_AT, "goes on as it is");
 
 static inline __mmask8 ft_first_lanes(unsigned n)
 {
@@ -143,6 +144,18 @@ static inline __m512i ft_words_at(const uint64_t *word, __m512i at)
 	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
+// Where those in leaves are, of what nodes say in their upper half (ft_node.at and .about).
+static inline __m512i ft_there_of(__m512i going, __m512i about)
+{
+	__m512i lanes =
+		_mm512_set1_epi64((long long)((1ull << FT_NODE_LEAF_AT) - 1) << FT_THERE_LANES_AT);
+	__m512i key = _mm512_set1_epi64((FT_BURST - 1ll) << FT_THERE_KEY_AT);
+	__m512i at = _mm512_and_si512(about, _mm512_set1_epi64(UINT32_MAX));
+
+	lanes = _mm512_and_si512(lanes, _mm512_slli_epi64(about, FT_THERE_LANES_AT - 32));
+	return _mm512_or_si512(_mm512_or_si512(at, lanes), _mm512_and_si512(going, key));
+}
+
 // A node further. Those in leaves stay there, if a better rule may be in it, and others only go on
 // if one may be below. Returns how many these are.
 static inline __attribute__((always_inline)) unsigned ft_walk_go_on(
@@ -162,18 +175,20 @@ static inline __attribute__((always_inline)) unsigned ft_walk_go_on(
 		__m512i bits = _mm512_unpacklo_epi64(even, odd);
 		__m512i about = _mm512_unpackhi_epi64(even, odd);
 		__m512i best = _mm512_srli_epi64(at, FT_GOING_BEST_AT);
-		__m512i child, w_at;
+		__m512i first = _mm512_srli_epi64(about, 32 + FT_NODE_FIRST_AT);
+		__m512i there = ft_there_of(at, about), child, w_at;
 
-		m = _mm512_mask_cmplt_epu64_mask(
-			m, _mm512_srli_epi64(about, 32 + FT_NODE_FIRST_AT), best);
+		m = _mm512_mask_cmplt_epu64_mask(m, first, best);
 		leaf = _mm512_mask_test_epi64_mask(
 			m, about, _mm512_set1_epi64(1ll << (32 + FT_NODE_LEAF_AT)));
 		next = two ? _mm512_mask_test_epi64_mask(
 				     leaf, at, _mm512_set1_epi64(1ll << FT_GOING_NEXT_AT))
 			   : 0;
-		w->there.n = ft_append(w->arrived[0], w->there.n, (__mmask8)(leaf & ~next), at);
-		if (two)
-			w->next.n = ft_append(w->arrived[1], w->next.n, next, at);
+		w->n_there = ft_append(w->there, w->n_there, (__mmask8)(leaf & ~next), there);
+		if (two) {
+			ft_append(w->next_first, w->n_next, next, first);
+			w->n_next = ft_append(w->next, w->n_next, next, there);
+		}
 		m = (__mmask8)(m & ~leaf);
 		w_at = _mm512_and_si512(_mm512_srli_epi64(about, 32 - 6),
 			_mm512_set1_epi64(((1 << FT_NODE_KEEP_AT) - 1) << 6));
@@ -188,17 +203,6 @@ static inline __attribute__((always_inline)) unsigned ft_walk_go_on(
 	return left;
 }
 
-// From numbers to addresses.
-static inline unsigned ft_walk_arrive(
-	const uint64_t *arrived, const struct ft_node *node, struct ft_there *there, unsigned j)
-{
-	unsigned key = (unsigned)(arrived[j] >> FT_GOING_KEY_AT) % FT_BURST;
-
-	there->key[j] = (uint8_t)key;
-	there->at[key] = &node[(uint32_t)arrived[j]];
-	return key;
-}
-
 // Asked for before all leaves, which nothing waits for yet.
 static inline void ft_walk_prefetch(const struct ft_walk *w, unsigned n)
 {
@@ -209,19 +213,15 @@ static inline void ft_walk_prefetch(const struct ft_walk *w, unsigned n)
 static inline __attribute__((always_inline)) void ft_walk_to_leaves(
 	struct ft_walk *w, unsigned n, bool two)
 {
-	unsigned from = 0, next = 0, key;
+	unsigned from = 0;
 
-	w->there.n = w->next.n = 0;
+	w->n_there = w->n_next = 0;
 	ft_walk_prefetch(w, n);
 	while (n) {
 		n = ft_walk_go_on(w, n, two);
 		ft_walk_prefetch(w, n);
-		for (; from < w->there.n; from++) {
-			key = ft_walk_arrive(w->arrived[0], w->tree->node, &w->there, from);
-			ft_leaf_prefetch(w->tree, w->there.at[key]);
-		}
-		for (; two && next < w->next.n; next++)
-			ft_walk_arrive(w->arrived[1], w->tree->node, &w->next, next);
+		for (; from < w->n_there; from++)
+			ft_leaf_prefetch(w->tree, w->there[from]);
 	}
 }
 
@@ -244,17 +244,13 @@ static void ft_walk_next(struct ft_walk *w)
 {
 	unsigned n = 0;
 
-	w->there.n = 0;
-	for (unsigned j = 0; j < w->next.n; j++) {
-		unsigned i = w->next.key[j];
-
-		w->there.at[i] = w->next.at[i];
-		w->there.key[n] = (uint8_t)i;
-		n += ft_node_first(w->next.at[i]) < ft_best_rank(w->best[i]);
+	for (unsigned j = 0; j < w->n_next; j++) {
+		w->there[n] = w->next[j];
+		n += w->next_first[j] < ft_best_rank(w->best[ft_there_key(w->next[j])]);
 	}
-	w->there.n = n;
+	w->n_there = n;
 	for (unsigned j = 0; j < n; j++)
-		ft_leaf_prefetch(w->tree, w->there.at[w->there.key[j]]);
+		ft_leaf_prefetch(w->tree, w->there[j]);
 }
 
 #endif
