@@ -12,6 +12,7 @@
 enum {
 	REQUESTS = 4000,
 	TRIES = 500, // allocations of one request; none needs that many
+	STEP = 5,    // rules
 };
 
 // ---- requests at random
@@ -148,13 +149,24 @@ static struct request some_request(void)
 	return r;
 }
 
+// Within a transaction, what is about many rules goes in steps.
+static enum weft_error run_flow_mod(struct ft_switch *sw, const struct request *r)
+{
+	struct ft_flow_steps steps = {0};
+	enum weft_error error;
+
+	while (ft_flow_mod_some(sw, &r->flow, &r->match, &r->program.instr, STEP, &steps, &error))
+		;
+	return error;
+}
+
 static enum weft_error run(struct world *w, const struct request *r)
 {
 	bool open = w->sw->txn;
 
 	switch (r->kind) {
 	case FLOW:
-		return ft_flow_mod(w->sw, &r->flow, &r->match, &r->program.instr);
+		return run_flow_mod(w->sw, r);
 	case GROUP:
 		return ft_group_mod(w->sw, &r->group, r->buckets, r->buckets_len);
 	case METER:
