@@ -106,8 +106,7 @@ def test_with_linux(lab):
     vm2 = linux.vm('vm2', '10.0.0.2/24', MAC2)
     weft.up()
     fabric.offloads_on(weft, linux)
-    for device in ('vx', 'br0', 'p-vm2'):
-        linux.ns.offloads_on(device)
+    linux.offloads_on('vm2')
     vm2.offloads_on('eth0')
     traffic.wait_ping(vm1.ns, '10.0.0.2')
     for meters, way in (([Tap(vm1).sends, *underlay(fabric, weft, linux)], (vm1.ns, vm2, '10.0.0.2')),

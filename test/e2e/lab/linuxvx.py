@@ -37,6 +37,11 @@ class LinuxVxlanHost:
         for remote in remotes:
             self.fdb('00:00:00:00:00:00', remote)
 
+    def offloads_on(self, vm):
+        """What it sends leaves it uncut, and so does what its VM of this label sends."""
+        for device in ('vx', 'br0', f'p-{vm}'):
+            self.ns.offloads_on(device)
+
     def fdb(self, mac, remote):
         """A static entry: this MAC (or, all zero, every unknown one) is behind that VTEP."""
         self.ns.run('bridge', 'fdb', 'append', mac, 'dev', 'vx', 'dst', remote)
