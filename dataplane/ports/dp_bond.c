@@ -98,7 +98,7 @@ static void dp_bond_close_device(struct dp_port *dev)
 
 static void dp_bond_free_member(struct dp_bond_member *m)
 {
-	dp_bond_lacp_unhook(m->dev->dev, m->lacp);
+	dp_bond_lacp_forget(m->lacp);
 	dp_bond_close_device(m->dev);
 	if (m->ifindex)
 		dp_unmute(&m->mute, m->name);
@@ -139,6 +139,8 @@ static int dp_bond_join(struct dp_port *p, struct dp_bond_member *m)
 
 static void dp_bond_leave(const struct dp_port *p, struct dp_bond_member *m)
 {
+	if (m->in)
+		dp_bond_lacp_unhook(m->dev->dev, m->lacp);
 	if (m->in && rte_eth_bond_slave_remove(p->dev, m->dev->dev))
 		DP_LOG(ERR, "bond %s: member %s does not leave", p->cfg.name, m->name);
 	m->in = false;
@@ -418,7 +420,6 @@ static bool dp_bond_reopen(struct dp *dp, struct dp_port *p, struct dp_bond_memb
 		return false;
 	dp_mute(&m->mute, m->name);
 	dp_bond_add_stats(&(struct dp_bond_member){.dev = old}, &p->bond->gone);
-	dp_bond_lacp_unhook(old->dev, m->lacp);
 	dp_bond_close_device(old);
 	return true;
 }
@@ -426,6 +427,7 @@ static bool dp_bond_reopen(struct dp *dp, struct dp_port *p, struct dp_bond_memb
 static void dp_bond_return(struct dp *dp, struct dp_port *p, struct dp_bond_member *m)
 {
 	dp_bond_quiesce(dp, p->bond);
+	dp_bond_lacp_forget(m->lacp);
 	if (dp_bond_reopen(dp, p, m) && !dp_bond_join(p, m))
 		DP_LOG(NOTICE, "bond %s: member %s has a link", p->cfg.name, m->name);
 	dp_bond_set_drain(p->bond, true);

@@ -99,10 +99,16 @@ void dp_bond_lacp_hook(struct dp_port *p, uint16_t member, const struct rte_eth_
 
 void dp_bond_lacp_unhook(uint16_t member, const struct rte_eth_rxtx_callback *cb[])
 {
+	for (uint16_t q = 0; q < DP_BOND_LACP_QUEUES; q++)
+		if (cb[q] && rte_eth_remove_tx_callback(member, q, cb[q])) {
+			DP_LOG(ERR, "device %u keeps its hook of LACP's", member);
+			cb[q] = NULL; // a little memory, instead of a wild pointer
+		}
+}
+
+void dp_bond_lacp_forget(const struct rte_eth_rxtx_callback *cb[])
+{
 	for (uint16_t q = 0; q < DP_BOND_LACP_QUEUES; q++) {
-		if (!cb[q])
-			continue;
-		rte_eth_remove_tx_callback(member, q, cb[q]);
 		rte_free((void *)(uintptr_t)cb[q]);
 		cb[q] = NULL;
 	}

@@ -45,5 +45,9 @@ void dp_bond_lacp_watch(struct dp_port *p);
 // The callbacks of one member, which has been put in; `cb` has room for DP_BOND_LACP_QUEUES.
 void dp_bond_lacp_hook(
 	struct dp_port *p, uint16_t member, const struct rte_eth_rxtx_callback *cb[]);
-// When no worker sends by the member any more.
+// While the member is in: net_bond takes its queues as it leaves, and DPDK removes no callback of a
+// queue that is none, but calls it once the device, or the next one of its number, has queues
+// again.
 void dp_bond_lacp_unhook(uint16_t member, const struct rte_eth_rxtx_callback *cb[]);
+// After that, when no worker is in them any more.
+void dp_bond_lacp_forget(const struct rte_eth_rxtx_callback *cb[]);

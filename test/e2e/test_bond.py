@@ -282,3 +282,23 @@ def test_lacp_without_memory_is_refused(lab, fabric):
         if answers[-1] == 'done':
             break
     assert answers[-1] == 'done' and 'refused' in answers, answers
+
+
+def test_what_comes_after_lacp_sends(lab, fabric):
+    """Nothing of LACP's stays with the devices that were its members, or with those that have their numbers next."""
+    host, peer = BareHost(lab, fabric, 1), lab.namespace('peer')
+    for n in range(2):
+        veth(host.ns, f'a{n}', peer, f'b{n}')
+    with peer.raw('b0') as at_b0:
+        for mode in ('lacp', 'active_backup', 'lacp', 'balance'):
+            host.dp.port_add(0, 'bond', id=50, name='bond', device=f'{mode},a0,a1')
+            if mode == 'lacp':
+                at_b0.expect(lambda frame: frame[12:14] == b'\x88\x09', 5, 'LACPDU')
+            else:
+                host.ns.address('bond', '10.9.0.1/24')
+                host.ns.neighbour('bond', '10.9.0.2', MAC2)
+                wait_until(lambda: [p['state'] for p in host.dp.ports() if p['id'] == 50] == [0], what='a link')
+                for port in range(9000, 9020):  # by either member, as its hash says
+                    host.ns.run('bash', '-c', f'echo x > /dev/udp/10.9.0.2/{port}')
+                at_b0.expect(lambda frame: frame[30:34] == b'\x0a\x09\x00\x02', 5, 'frame')
+            host.dp.port_del(50)
