@@ -12,6 +12,7 @@
 // stands in and says so.
 
 #include "dataplane/dp_heap.h"
+#include "flowtable/classifier/lookup.h"
 #include "flowtable/flowtable.h"
 #include "flowtable/switch.h"
 #include "flowtable/rules/tables.h"
@@ -26,9 +27,10 @@
 #include <stdlib.h>
 
 static const char usage[] =
-	"usage: bench-classbench [DIR [SET...]]\n"
+	"usage: bench-classbench [--isa scalar|avx2|avx512] [DIR [SET...]]\n"
 	"The classifier alone over ClassBench's filter sets and traces.\n"
 	"\n"
+	"  --isa  instructions to search by (the best that the processor has)\n"
 	"  DIR  where they lie (../shared/classbench); for one that is missing one is made\n"
 	"  SET  acl1_1k, fw1_10k, ipc1_100k and their like (all nine)\n";
 
@@ -259,14 +261,36 @@ static void run_set(const char *dir, const char *set, double per_ns)
 	filters_free(&s);
 }
 
+static void use_isa(const char *name)
+{
+	static const char *const names[FT_ISA_MAX] = {
+		[FT_ISA_SCALAR] = "scalar", [FT_ISA_AVX2] = "avx2", [FT_ISA_AVX512] = "avx512"};
+	unsigned isa = 0;
+
+	while (isa < FT_ISA_MAX && strcmp(names[isa], name))
+		isa++;
+	if (isa == FT_ISA_MAX)
+		wrong_call(usage);
+	if (ft_isa_use((enum ft_isa)isa))
+		return;
+	fprintf(stderr, "this processor has no %s\n", name);
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const sets[] = {"acl1_1k", "fw1_1k", "ipc1_1k", "acl1_10k", "fw1_10k",
 		"ipc1_10k", "acl1_100k", "fw1_100k", "ipc1_100k"};
-	const char *dir = argc > 1 ? argv[1] : "../shared/classbench";
+	const char *dir;
 	double per_ns;
 
 	help_if_asked(argc, argv, usage);
+	if (argc > 2 && !strcmp(argv[1], "--isa")) {
+		use_isa(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
+	dir = argc > 1 ? argv[1] : "../shared/classbench";
 	dp_heap_start(true);
 	per_ns = tsc_per_ns();
 	printf("%-10s %8s %8s %8s %8s %8s %8s %8s %10s %10s %7s %7s %7s\n", "set", "filters",
