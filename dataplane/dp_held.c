@@ -29,12 +29,22 @@ static void dp_held_move(struct dp_arrivals *to, const struct dp_arrivals *from,
 	to->at[n].tunnel = &to->tunnel[n];
 }
 
+// A machine may send frames of 64 KiB, each of as many buffers as that needs.
+static bool dp_held_is_little(const struct dp_arrivals *in, uint64_t left)
+{
+	unsigned buffers = 0;
+
+	for (; left; left &= left - 1)
+		buffers += in->m[__builtin_ctzll(left)]->nb_segs;
+	return buffers <= DP_HELD_BUFFERS;
+}
+
 bool dp_held_put(struct dp_worker *w, uint64_t left)
 {
 	struct dp_held *h = &w->held;
 	struct dp_held_burst *b = &h->burst[(h->first + h->n) % DP_HELD];
 
-	if (!h->port || h->n == DP_HELD)
+	if (!h->port || h->n == DP_HELD || !dp_held_is_little(&w->in, left))
 		return false;
 	b->port = h->port;
 	b->queue = h->queue;

@@ -18,8 +18,10 @@
 // is in no quiescent state. If it is asked for one and holds something for DP_HELD_TURNS turns on
 // end, it holds nothing anew until it has said so, and receives in small bursts.
 //
-// Only of devices of DPDK's: what the kernel gave as one stays together. And not of a burst with
-// big segments (dp_big.h), which is taken apart already.
+// What an interface of the kernel's or a machine behind vhost-user gave as one stays together if it
+// can: their bursts are whole also when there is no room to hold them, and then go to their end.
+// Nothing is held of a burst with big segments (dp_big.h, dp_haul.h), which comes in several, nor
+// of one whose frames have very many buffers.
 
 #include "dp_worker.h"
 

@@ -42,13 +42,13 @@ static inline unsigned dp_worker_burst(
 // How much may be received from a queue, which may be held.
 static inline unsigned dp_worker_most(struct dp_worker *w, struct dp_port *port, uint16_t queue)
 {
-	bool may = port->dev != DP_NO_DEV && dp_held_has_room(w);
+	bool may = dp_held_has_room(w);
 
 	dp_held_allow(w, may ? port : NULL, queue);
-	if (port->dev == DP_NO_DEV)
-		return DP_RX_BURST;
 	if (dp_held_has(w, port, queue))
 		return 0;
+	if (port->dev == DP_NO_DEV)
+		return DP_RX_BURST;
 	return may ? w->burst
 		   : RTE_MIN(w->burst, dp_held_any(w) ? DP_PACE_FIRST : DP_RX_BURST_LATE);
 }

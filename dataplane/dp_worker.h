@@ -47,7 +47,8 @@
 #define DP_FOLD_STEPS 4u // of telling the counters, a turn (ft_cache_fold())
 #define DP_LATE_TURNS 4u // of which one tells some, whatever it had to do
 
-#define DP_HELD 4u       // bursts of which a part waits for a later turn (dp_held.h)
+#define DP_HELD 4u // bursts of which a part waits for a later turn (dp_held.h)
+#define DP_HELD_BUFFERS (2 * DP_RX_BURST) // of a burst's
 #define DP_HELD_TURNS 8u // in which nothing keeps a quiescent state from coming but that
 
 #define DP_TX_BURST 64u // that a device is given at once

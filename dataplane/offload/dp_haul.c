@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offload/dp_haul.h"
 
+#include "dp_held.h"
 #include "edge/dp_admit.h"
 #include "edge/dp_provider.h"
 #include "offload/dp_cut.h"
@@ -373,6 +374,7 @@ void dp_haul_burst(struct dp_worker *w, struct dp_port *port, struct rte_mbuf *m
 	for (unsigned i = 0; i < n; i++) {
 		if (!(m[i]->ol_flags & RTE_MBUF_F_RX_LRO))
 			continue;
+		dp_held_allow(w, NULL, 0);
 		if (i > from)
 			dp_rx_uplink(w, port, m + from, i - from);
 		dp_haul_one(w, port, m[i]);

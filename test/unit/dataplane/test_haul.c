@@ -5,6 +5,7 @@
 
 #include "machine.h"
 
+#include "dp_held.h"
 #include "offload/dp_train.h"
 #include "ports/dp_kdev.h"
 #include "ports/dp_kqueue.h"
@@ -501,6 +502,48 @@ static void what_does_not_belong_together(void **state)
 	}
 }
 
+// A frame that nobody knows, a segment behind it, and no time: what is behind must not overtake it.
+static unsigned held_of(struct dp_port *port, struct rte_mbuf *frame, struct rte_mbuf *segment)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+	struct rte_mbuf *m[2] = {frame, segment};
+	unsigned held;
+
+	w->pace.until = 0;
+	dp_held_allow(w, port, 0);
+	comes_by(port, m, segment ? 2 : 1);
+	held = w->held.n;
+	dp_held_finish(w);
+	return held;
+}
+
+static void what_comes_with_a_segment_does_not_wait(void **state)
+{
+	for (unsigned with = 0; with < 2; with++) {
+		struct virtio_net_hdr h;
+		struct dp_tenant *t;
+
+		make_big(false, 0, 0, 2800);
+		finish(&big);
+		haul(true);
+		t = a_tenant(WEFT_ENCAP_VXLAN, false, 0, false, 2200);
+		slow_cut(&big, 1400, 0, &want);
+		assert_int_equal(
+			held_of(&vm_port, frame_of(&want), with ? whole(&big, 1400) : NULL), !with);
+		t = a_tenant_that_gets(false, false);
+		begin_train(t, false);
+		for (uint32_t i = 0; i < 2; i++) {
+			slow_cut(&big, 1400, i, &want);
+			add_to_train(t, &want);
+		}
+		h = header_udp(&train, stride);
+		slow_datagram(&train, stride, 0, &want);
+		assert_int_equal(
+			held_of(&eal_port, frame_of(&want), with ? kept(&train, &h, true) : NULL),
+			!with);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +561,8 @@ int main(void)
 			in_as_frame_by_frame, eal_count_buffers, eal_has_buffers),
 		cmocka_unit_test_setup_teardown(
 			what_does_not_belong_together, eal_count_buffers, eal_has_buffers),
+		cmocka_unit_test_setup_teardown(what_comes_with_a_segment_does_not_wait,
+			eal_count_buffers, eal_has_buffers),
 	};
 
 	rng_seed_from_env();

@@ -23,6 +23,7 @@ static_assert(QUEUES > DP_HELD, "not all can be held");
 // A queue that brings frames, numbered flow by flow.
 static struct queue {
 	unsigned id, left, asked, most; // most: that it was asked for at once
+	bool chains;                    // each frame has buffers behind it
 	uint32_t brought[FLOWS], came_out[FLOWS];
 } queue[QUEUES];
 
@@ -56,6 +57,15 @@ static struct rte_mbuf *frame_of(struct queue *q)
 	b[33] = (uint8_t)l.flow;
 	b[39] = LEN - 34;
 	memcpy(b + 42, &l, sizeof(l));
+	if (q->chains)
+		rte_pktmbuf_append(m, DP_RX_FIRST_SEGMENT);
+	for (unsigned i = 0; q->chains && i < 3; i++) {
+		struct rte_mbuf *more = rte_pktmbuf_alloc(eal_dp.pool);
+
+		assert_non_null(more);
+		rte_pktmbuf_append(more, 40);
+		assert_int_equal(rte_pktmbuf_chain(m, more), 0);
+	}
 	brought++;
 	return m;
 }
@@ -195,6 +205,7 @@ static void flows_stay_in_order(void **state)
 		for (unsigned i = 0; i < QUEUES; i++)
 			if (!below(8))
 				queue[i].left += below(2 * DP_RX_BURST);
+		in[below(PORTS)].dev = below(2) ? DP_NO_DEV : eal_port.dev;
 		if (!below(6))
 			ft_switch_changed(tenant->sw); // nothing is known any more
 		if (!below(50))
@@ -320,15 +331,36 @@ static void a_worker_that_ends_holds_nothing_back(void **state)
 		queue[i].left = 0;
 }
 
-static void what_a_kernel_gave_as_one_stays_together(void **state)
+// What is asked of a device of ours is always a whole burst, for the kernel gives segments: what
+// there is no room for goes on.
+static void devices_of_ours_bring_whole_bursts(void **state)
 {
+	struct dp_worker *w = eal_dp.worker[0];
+
 	for (unsigned i = 0; i < PORTS; i++)
 		in[i].dev = DP_NO_DEV;
 	for (unsigned i = 0; i < QUEUES; i++)
 		queue[i].left = DP_RX_BURST;
 	a_turn(0);
-	assert_int_equal(eal_dp.worker[0]->held.n, 0);
-	assert_int_equal(came_out, QUEUES * DP_RX_BURST);
+	assert_int_equal(w->held.n, DP_HELD);
+	for (unsigned i = 0; i < QUEUES; i++)
+		assert_int_equal(queue[i].left, 0);
+	assert_int_equal(came_out, (QUEUES - DP_HELD) * DP_RX_BURST);
+	turns_until_all_is_done();
+}
+
+static void what_has_very_many_buffers_goes_on(void **state)
+{
+	struct dp_worker *w = eal_dp.worker[0];
+
+	for (unsigned n = 16; n <= DP_RX_BURST; n *= 2) {
+		ft_switch_changed(tenant->sw);
+		queue[0].chains = true;
+		queue[0].left = n;
+		a_turn(0);
+		assert_int_equal(w->held.n, n <= DP_HELD_BUFFERS / 4);
+		turns_until_all_is_done();
+	}
 }
 
 int main(void)
@@ -341,7 +373,8 @@ int main(void)
 		T(a_quiescent_state_comes),
 		T(a_port_that_goes_waits_for_its_packets),
 		T(a_worker_that_ends_holds_nothing_back),
-		T(what_a_kernel_gave_as_one_stays_together),
+		T(devices_of_ours_bring_whole_bursts),
+		T(what_has_very_many_buffers_goes_on),
 	};
 
 	rng_seed_from_env();
