@@ -8,8 +8,8 @@
 //
 // Hints lie all over their memory from the first path on, and each page of it must be there before
 // a worker touches it. So of the hints that there is room for only as many are used as paths may
-// want: whoever makes paths ready makes hints ready before (cache_memory.c). When there are more,
-// what was put in before stays where it is, and is found by fewer bits of the hash.
+// want: whoever makes paths ready makes hints ready before (cache_memory.c). When there are twice
+// as many, what was put in before is found by a bit of the hash less, and put in anew then.
 #include "flowtable/cache/cache_own.h"
 #include "flowtable/hash.h"
 
@@ -58,16 +58,6 @@ static uint32_t find_in(struct ft_cache *c, const uint32_t set[SET], uint64_t ha
 	return 0;
 }
 
-static uint32_t find_like(struct ft_cache *c, uint64_t hash, struct ft_path *p, struct now *now)
-{
-	uint32_t hints = __atomic_load_n(&c->hints, __ATOMIC_RELAXED), number;
-
-	do
-		number = find_in(c, set_of(c, hash, hints), hash, p, now);
-	while (!number && (hints /= 2) >= FT_CACHE_FIRST_HINTS);
-	return number;
-}
-
 // In the place of none, or of one like it that holds no more, or of any.
 static void put_hint(struct ft_cache *c, uint64_t hash, uint32_t number)
 {
@@ -77,11 +67,28 @@ static void put_hint(struct ft_cache *c, uint64_t hash, uint32_t number)
 	for (unsigned i = 0; i < SET; i++) {
 		uint32_t known = set[i] & ((1u << NUMBER_BITS) - 1);
 
-		if (!known || known >= number ||
+		if (!known || known > c->used ||
 			set[i] >> NUMBER_BITS == hint_of(hash, 0) >> NUMBER_BITS)
 			at = i;
 	}
 	set[at == SET ? c->turn++ % SET : at] = hint_of(hash, number);
+}
+
+static uint32_t find_like(struct ft_cache *c, uint64_t hash, struct ft_path *p, struct now *now)
+{
+	uint32_t hints = __atomic_load_n(&c->hints, __ATOMIC_RELAXED), number;
+	const uint32_t *set = set_of(c, hash, hints), *before = set;
+
+	if (hints > FT_CACHE_FIRST_HINTS)
+		before = set_of(c, hash, hints / 2);
+	__builtin_prefetch(before); // both are far away
+	number = find_in(c, set, hash, p, now);
+	if (number || before == set)
+		return number;
+	number = find_in(c, before, hash, p, now);
+	if (number)
+		put_hint(c, hash, number);
+	return number;
 }
 
 static void join(struct ft_cache *c, uint32_t number)
