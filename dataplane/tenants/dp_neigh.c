@@ -116,6 +116,27 @@ static enum weft_error dp_neigh_check(const struct weft_ipc_neigh *n)
 	return WEFT_E_NONE;
 }
 
+static void dp_neigh_remove(struct dp *dp, struct dp_neigh *t, struct dp_neigh_entry **at)
+{
+	struct dp_neigh_entry *e = *at;
+
+	__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
+	t->n--;
+	dp_rcu_retire(dp->rcu, free, e);
+}
+
+// Makes room for a static binding: a learned one goes, which its machine's next word brings back.
+static bool dp_neigh_evict(struct dp *dp, struct dp_neigh *t)
+{
+	for (unsigned i = 0; i < DP_NEIGH_CHAINS; i++)
+		for (struct dp_neigh_entry **at = &t->chain[i]; *at; at = &(*at)->next)
+			if (!((*at)->is.flags & WEFT_NEIGH_STATIC)) {
+				dp_neigh_remove(dp, t, at);
+				return true;
+			}
+	return false;
+}
+
 enum weft_error dp_neigh_add(
 	struct dp *dp, struct dp_neigh *t, const struct weft_ipc_neigh *add, uint32_t max)
 {
@@ -130,8 +151,11 @@ enum weft_error dp_neigh_add(
 	old = *at;
 	if (old && old->is.flags & ~add->flags & WEFT_NEIGH_STATIC)
 		return WEFT_E_EXISTS;
-	if (!old && (t->n >= max || t->n >= DP_NEIGH_MAX))
-		return WEFT_E_TABLE_FULL;
+	if (!old && (t->n >= max || t->n >= DP_NEIGH_MAX)) {
+		if (!(add->flags & WEFT_NEIGH_STATIC) || !dp_neigh_evict(dp, t))
+			return WEFT_E_TABLE_FULL;
+		at = dp_neigh_seek(t, &add->ip, add->vlan);
+	}
 	e = malloc(sizeof(*e));
 	if (!e)
 		return WEFT_E_NO_MEMORY;
@@ -144,15 +168,6 @@ enum weft_error dp_neigh_add(
 	else
 		t->n++;
 	return WEFT_E_NONE;
-}
-
-static void dp_neigh_remove(struct dp *dp, struct dp_neigh *t, struct dp_neigh_entry **at)
-{
-	struct dp_neigh_entry *e = *at;
-
-	__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
-	t->n--;
-	dp_rcu_retire(dp->rcu, free, e);
 }
 
 enum weft_error dp_neigh_del(

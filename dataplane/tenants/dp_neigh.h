@@ -29,7 +29,8 @@ unsigned dp_neigh_count(const struct dp_neigh *);
 
 // Adds, or replaces what was learned of the same address. WEFT_E_MALFORMED (no host's addresses, a
 // VLAN over 4094), WEFT_E_EXISTS (a static one, and this is not), WEFT_E_TABLE_FULL (`max` are
-// there), WEFT_E_NO_MEMORY. WEFT_NEIGH_ROUTER stays with a binding whose MAC stays.
+// there; for a static one, that are static, too), WEFT_E_NO_MEMORY. WEFT_NEIGH_ROUTER stays with a
+// binding whose MAC stays.
 enum weft_error dp_neigh_add(
 	struct dp *dp, struct dp_neigh *, const struct weft_ipc_neigh *add, uint32_t max);
 enum weft_error dp_neigh_del(

@@ -148,6 +148,35 @@ static void count_one(void *arg, const struct weft_ipc_neigh *n)
 	++*(unsigned *)arg;
 }
 
+static bool neigh_has_learned(const struct neigh_books *b)
+{
+	for (unsigned i = 0; i < NEIGHS * NEIGH_VLANS; i++) {
+		uint32_t flags = b->is[i / NEIGH_VLANS][i % NEIGH_VLANS].flags;
+
+		if (flags != UINT32_MAX && !(flags & WEFT_NEIGH_STATIC))
+			return true;
+	}
+	return false;
+}
+
+// One that was learned has made room for a static one.
+static void neigh_evicted(const struct dp_neigh *t, struct neigh_books *b)
+{
+	unsigned gone = 0;
+
+	for (unsigned i = 0; i < NEIGHS * NEIGH_VLANS; i++) {
+		struct weft_ipc_neigh *is = &b->is[i / NEIGH_VLANS][i % NEIGH_VLANS];
+
+		if (is->flags == UINT32_MAX || dp_neigh_find(t, &is->ip, is->vlan))
+			continue;
+		assert_false(is->flags & WEFT_NEIGH_STATIC);
+		is->flags = UINT32_MAX;
+		gone++;
+	}
+	assert_int_equal(gone, 1);
+	b->n--;
+}
+
 static void neigh_add(struct dp_neigh *t, struct neigh_books *b, unsigned i, unsigned vlan)
 {
 	struct weft_ipc_neigh *is = &b->is[i][vlan],
@@ -155,16 +184,18 @@ static void neigh_add(struct dp_neigh *t, struct neigh_books *b, unsigned i, uns
 				      .vlan = (uint16_t)vlan,
 				      .mac = {{2, 0, 0, 0, 0, (uint8_t)rng()}},
 				      .flags = rng() % 4};
-	bool there = is->flags != UINT32_MAX;
+	bool there = is->flags != UINT32_MAX, full = !there && b->n == NEIGH_LIMIT;
 	enum weft_error want = WEFT_E_NONE;
 
 	if (there && is->flags & WEFT_NEIGH_STATIC && !(add.flags & WEFT_NEIGH_STATIC))
 		want = WEFT_E_EXISTS;
-	else if (!there && b->n == NEIGH_LIMIT)
+	else if (full && !(add.flags & WEFT_NEIGH_STATIC && neigh_has_learned(b)))
 		want = WEFT_E_TABLE_FULL;
 	assert_int_equal(dp_neigh_add(&eal_dp, t, &add, NEIGH_LIMIT), want);
 	if (want)
 		return;
+	if (full)
+		neigh_evicted(t, b);
 	if (there && weft_mac_equal(&is->mac, &add.mac))
 		add.flags |= is->flags & WEFT_NEIGH_ROUTER;
 	b->n += !there;
