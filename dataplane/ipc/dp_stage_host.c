@@ -76,6 +76,21 @@ static bool dp_stage_host_shares(unsigned type)
 	}
 }
 
+// What is to be removed may have gone meanwhile, by one of those: a next hop whose route went, an
+// address that an operator deleted. Then it is as it shall be.
+static bool dp_stage_host_is_gone(unsigned type, enum weft_error e)
+{
+	switch (type) {
+	case WEFT_IPC_VTEP_DEL:
+	case WEFT_IPC_NEXTHOP_DEL:
+	case WEFT_IPC_FDB_DEL:
+	case WEFT_IPC_NEIGH_DEL:
+		return e == WEFT_E_NOT_FOUND;
+	default:
+		return false;
+	}
+}
+
 static bool dp_stage_host_ends(unsigned type)
 {
 	return type == WEFT_IPC_COMMIT || type == WEFT_IPC_ABORT;
@@ -124,6 +139,8 @@ static enum weft_error dp_stage_host_operate(
 	if (dp_txn_failed(s->txn))
 		return WEFT_E_NONE; // COMMIT will say so
 	e = dp_ipc_op(s->dp, s->txn, r, &none, why);
+	if (dp_stage_host_is_gone(r->hdr.type, e))
+		e = WEFT_E_NONE;
 	if (e)
 		dp_txn_fail(s->txn);
 	return e;

@@ -204,6 +204,26 @@ def test_one_port_takes_the_place_of_two(shared, kind):
     dp.port_del(52)
 
 
+def test_what_went_by_itself_is_removed(shared):
+    """What others have removed while it is staged is no error in it, and is not back when it is undone."""
+    dp, mac, vtep = shared.dp, '02:00:00:00:00:0a', '10.0.9.9'
+    for ends in ('COMMIT', 'ABORT'):
+        dp.tenant_add(FIRST, vni=9)
+        dp.vtep_add(FIRST, vtep)
+        dp.nexthop_set(vtep, port=1)
+        dp.fdb_add(FIRST, mac, vtep=vtep)
+        dp.send('BEGIN', begin(), flags=STAGED)
+        dp.fdb_del(FIRST, mac)
+        dp.op('NEXTHOP_DEL', weftipc.NEXTHOP.pack(vtep=weftipc.ip_bytes(vtep)))
+        dp.vtep_del(FIRST, vtep)
+        dp.send('FDB_DEL', weftipc.FDB.pack(mac=weftipc.mac_bytes(mac)), FIRST, STAGED)
+        dp.send('NEXTHOP_DEL', weftipc.NEXTHOP.pack(vtep=weftipc.ip_bytes(vtep)), flags=STAGED)
+        dp.send('VTEP_DEL', weftipc.ip_bytes(vtep) + bytes(8), FIRST, STAGED)
+        assert end(dp, ends) == 0
+        assert not dp.fdb(FIRST) and not dp.dump('DUMP_NEXTHOPS', None)
+        dp.tenant_del(FIRST)
+
+
 def test_an_uplink_that_goes_says_no_mtu(shared):
     """A TAP that is made in the transaction in which a narrow uplink is taken away is as wide as the others allow."""
     dp = shared.dp
