@@ -79,6 +79,12 @@ bool config_has_family(const struct config_host *h, const struct weft_ip *remote
 	       (!weft_ip_is_none(&h->vtep6) && !v4);
 }
 
+bool config_may_reach(const struct config_host *h, const struct weft_ip *remote)
+{
+	return config_has_family(h, remote) && !weft_ip_equal(remote, &h->vtep) &&
+	       !weft_ip_equal(remote, &h->vtep6);
+}
+
 static void check_vteps(
 	struct config_reader *r, const struct config *c, const struct config_tenant *t)
 {

@@ -18,6 +18,8 @@ void config_check_networks(struct config_reader *r, const struct config *config)
 bool config_is_unicast(const struct weft_ip *ip);
 // Whether the host has a VTEP address of the other's family; check.c.
 bool config_has_family(const struct config_host *host, const struct weft_ip *remote);
+// Whether it can be another host's VTEP: of such a family, and not this host's own; check.c.
+bool config_may_reach(const struct config_host *host, const struct weft_ip *remote);
 
 // check_switch.c
 void config_check_switch(struct config_reader *r, struct config_tenant *tenant);

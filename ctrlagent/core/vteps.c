@@ -4,6 +4,7 @@
 // here is it made a change of state.
 #include <stdio.h>
 
+#include "config/check.h"
 #include "core/core.h"
 #include "core/internal.h"
 #include "reconcile/learned.h"
@@ -57,7 +58,8 @@ static bool may_pass(
 	if (!config)
 		return false;
 	if (config->kind == WEFT_TENANT_KIND_PROVIDER)
-		return provider_is_passing(config, vtep);
+		return provider_is_passing(config, vtep) &&
+		       config_may_reach(&a->config->host, vtep);
 	*flags = WEFT_VTEP_LEARNED;
 	return learned_may(a->config, config, vtep);
 }

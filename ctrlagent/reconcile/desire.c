@@ -218,16 +218,16 @@ static weft_tenant_id desire_settings(const struct config_tenant *t, const struc
 	return want.id;
 }
 
-static void desire_tenant(const struct config_tenant *t, const struct model *current,
-	struct model_ids *ids, struct model *desired)
+static void desire_tenant(const struct config *config, const struct config_tenant *t,
+	const struct model *current, struct model_ids *ids, struct model *desired)
 {
 	weft_tenant_id id = desire_settings(t, current, ids, desired);
 
 	if (t->kind == WEFT_TENANT_KIND_PROVIDER)
-		provider_desire(t, current, desired, id);
+		provider_desire(config, t, current, desired, id);
 	for (size_t i = 0; i < t->vtep_count; i++)
 		model_add_vtep(desired, &(struct model_vtep){id, t->vteps[i], 0});
-	learned_desire(t, current, desired, id);
+	learned_desire(config, t, current, desired, id);
 	for (size_t i = 0; i < t->port_count; i++)
 		desire_tenant_port(&t->ports[i], current, ids, desired, id);
 	for (size_t i = 0; i < t->fdb_count; i++)
@@ -245,7 +245,7 @@ void model_desire(const struct config *config, const struct model *current, stru
 	for (size_t i = 0; i < config->uplink_count; i++)
 		desire_uplink(&config->uplinks[i], current, ids, desired);
 	for (size_t i = 0; i < config->tenant_count; i++)
-		desire_tenant(&config->tenants[i], current, ids, desired);
+		desire_tenant(config, &config->tenants[i], current, ids, desired);
 	VEC_FOR_EACH (n, &current->nexthops)
 		vec_add(&desired->nexthops, *n);
 }

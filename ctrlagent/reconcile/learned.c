@@ -11,15 +11,15 @@ static bool is_configured(const struct config_tenant *t, const struct weft_ip *v
 	return false;
 }
 
-void learned_desire(const struct config_tenant *t, const struct model *current,
-	struct model *desired, weft_tenant_id id)
+void learned_desire(const struct config *c, const struct config_tenant *t,
+	const struct model *current, struct model *desired, weft_tenant_id id)
 {
 	uint32_t left = t->learn_vteps;
 
 	MODEL_EACH_VTEP (v, current, id) {
 		if (!left)
 			return;
-		if (!(v->flags & WEFT_VTEP_LEARNED) || is_configured(t, &v->ip))
+		if (!(v->flags & WEFT_VTEP_LEARNED) || !learned_may(c, t, &v->ip))
 			continue;
 		model_add_vtep(desired, v);
 		left--;
@@ -29,6 +29,5 @@ void learned_desire(const struct config_tenant *t, const struct model *current,
 bool learned_may(const struct config *c, const struct config_tenant *t, const struct weft_ip *vtep)
 {
 	return t->learn_vteps && !is_configured(t, vtep) && config_is_unicast(vtep) &&
-	       config_has_family(&c->host, vtep) && !weft_ip_equal(vtep, &c->host.vtep) &&
-	       !weft_ip_equal(vtep, &c->host.vtep6);
+	       config_may_reach(&c->host, vtep);
 }

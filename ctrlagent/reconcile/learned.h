@@ -6,8 +6,8 @@
 #include "reconcile/model.h"
 
 // Those of `current` that the tenant `t` may keep, as tenant `id`; after its configured ones.
-void learned_desire(const struct config_tenant *t, const struct model *current,
-	struct model *desired, weft_tenant_id id);
+void learned_desire(const struct config *c, const struct config_tenant *t,
+	const struct model *current, struct model *desired, weft_tenant_id id);
 
 // Whether the tenant may learn this VTEP, or forget it: a host's address, of a family that this
 // host has, that the configuration does not name.

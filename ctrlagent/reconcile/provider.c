@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reconcile/provider.h"
 
+#include "config/check.h"
 #include "text/address.h"
 
 #define SINGLE 128u // a prefix that is an address
@@ -51,8 +52,8 @@ static struct weft_ipc_provider provider_settings(const struct config_tenant *t)
 	return set;
 }
 
-void provider_desire(const struct config_tenant *t, const struct model *current,
-	struct model *desired, weft_tenant_id id)
+void provider_desire(const struct config *c, const struct config_tenant *t,
+	const struct model *current, struct model *desired, weft_tenant_id id)
 {
 	struct model_provider want = {id, provider_settings(t)};
 
@@ -61,7 +62,8 @@ void provider_desire(const struct config_tenant *t, const struct model *current,
 		if (!t->peers[i].any && t->peers[i].prefix.len == SINGLE)
 			model_add_vtep(desired, &(struct model_vtep){id, t->peers[i].prefix.ip, 0});
 	MODEL_EACH_VTEP (v, current, id)
-		if (covers(&want.set, &v->ip) && !model_has_vtep(desired, v))
+		if (covers(&want.set, &v->ip) && config_may_reach(&c->host, &v->ip) &&
+			!model_has_vtep(desired, v))
 			model_add_vtep(desired, v);
 }
 

@@ -6,8 +6,8 @@
 #include "reconcile/model.h"
 
 // What the provider `t` wants, as tenant `id`; VTEPs that are there and in its prefixes stay.
-void provider_desire(const struct config_tenant *t, const struct model *current,
-	struct model *desired, weft_tenant_id id);
+void provider_desire(const struct config *c, const struct config_tenant *t,
+	const struct model *current, struct model *desired, weft_tenant_id id);
 
 // Whether the VTEP may come and go: in a prefix, and not named by the configuration.
 bool provider_is_passing(const struct config_tenant *t, const struct weft_ip *vtep);

@@ -435,6 +435,42 @@ static void test_vteps_of_a_provider_come_and_go(void **state)
 	assert_non_null(strstr(o.difference, "- tenant cloud\n+ tenant cloud: vxlan vni 5\n"));
 }
 
+// What was heard or wanted as another host's is none when the address is this host's, or there is
+// no VTEP address of its family any more.
+static void test_vteps_that_came_go_with_the_way_to_them(void **state)
+{
+#define BOTH                                                                                       \
+	"uplinks: [{name: up0, kind: 'null'}]\ntenants:\n"                                         \
+	"  - {name: cloud, kind: provider, vnis: [5], peers: [any]}\n"                             \
+	"  - {name: red, encap: vxlan, vni: 5001, %s}\n"
+	static const char before[] = "host: {name: h1, vtep: 172.16.0.1}\n" BOTH;
+	static const char same[] = "host: {name: h1, vtep: 172.16.9.1}\n" BOTH;
+	static const char other[] = "host: {name: h1, vtep: '2001:db8::1'}\n" BOTH;
+	struct world *w = *state;
+	weft_tenant_id ids[2];
+	char text[512];
+
+	snprintf(text, sizeof(text), before, "group: 239.1.1.1");
+	assert_true(apply(w, text, false).ok);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_dataplane_tenant(w->dp, i ? "red" : "cloud", &ids[i]);
+		vtep_event(w, WEFT_IPC_VTEP_WANTED, ids[i], "172.16.9.1");
+		vtep_event(w, WEFT_IPC_VTEP_WANTED, ids[i], "172.16.9.2");
+		await_vtep(w, ids[i], "172.16.9.1", true);
+		await_vtep(w, ids[i], "172.16.9.2", true);
+	}
+	snprintf(text, sizeof(text), same, "group: 239.1.1.1");
+	struct outcome o = apply(w, text, false);
+	assert_non_null(strstr(o.difference, "- vtep cloud 172.16.9.1\n- vtep red 172.16.9.1\n"));
+	snprintf(text, sizeof(text), other, "group: 'ff05::1'");
+	o = apply(w, text, false);
+	assert_non_null(strstr(o.difference, "- vtep cloud 172.16.9.2\n- vtep red 172.16.9.2\n"));
+	vtep_event(w, WEFT_IPC_VTEP_WANTED, ids[0], "172.16.9.1"); // nor does it come back
+	assert_string_equal(apply(w, text, false).difference, "");
+	assert_false(fake_dataplane_has_vtep(w->dp, ids[0], ip("172.16.9.1")));
+#undef BOTH
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -457,6 +493,7 @@ int main(void)
 		TEST(test_a_missing_port_does_not_hold_back_an_apply),
 		TEST(test_an_apply_waits_for_a_reconciliation),
 		TEST(test_vteps_of_a_provider_come_and_go),
+		TEST(test_vteps_that_came_go_with_the_way_to_them),
 		TEST(test_a_switch_that_goes_leaves_nothing),
 	};
 
