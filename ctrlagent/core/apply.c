@@ -21,6 +21,7 @@ struct apply {
 	struct model *current; // as it was fetched
 	struct model desired;
 	bool lost;                      // the data plane that was read: another may have come
+	bool adopted;                   // `config` is the agent's
 	bool settling;                  // what will be the agent's model is being fetched,
 	VEC(struct model_port) heard;   // and this was said of ports meanwhile
 	struct background *planning;    // in a thread; NULL: not now
@@ -133,22 +134,32 @@ static void on_synced(void *arg, char *errors)
 	finish(ap, ap->errors);
 }
 
-// The data plane is as wanted, and was read back.
+// The new configuration is published, and in effect from now on.
+static void adopt(struct apply *ap)
+{
+	struct agent *a = ap->a;
+
+	missing_keep_held(&a->missing);
+	config_free(a->config);
+	a->config = ap->config;
+	ap->config = NULL;
+	ap->adopted = true;
+}
+
+// The data plane is as wanted, and was read back; or it was, and has gone.
 static void on_settled(void *arg, struct model *m, enum weft_error error, const char *text)
 {
 	struct apply *ap = arg;
 	struct agent *a = ap->a;
 
+	if (ap->config)
+		adopt(ap);
 	if (!m) {
 		finish(ap, text[0] ? text : weft_error_text(error));
 		return;
 	}
 	take_model(ap, m);
-	if (ap->config) {
-		missing_keep_held(&a->missing);
-		config_free(a->config);
-		a->config = ap->config;
-		ap->config = NULL;
+	if (ap->adopted) {
 		agent_retry_now(a);
 	} else if (missing_replace(&a->missing, &ap->missing)) {
 		a->retry_s = 0;

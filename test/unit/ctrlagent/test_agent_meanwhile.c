@@ -165,6 +165,26 @@ static void test_a_data_plane_that_is_started_anew_during_an_apply(void **state)
 	assert_non_null(fake_dataplane_tenant(w->dp, "blue", NULL));
 }
 
+// What was published is the agent's, though it could not be read back: the next look finds nothing
+// to do, instead of what was before.
+static void test_a_connection_that_goes_after_an_apply(void **state)
+{
+	struct world *w = *state;
+	unsigned looks = fake_dataplane_count(w->dp, WEFT_IPC_DUMP_HOST);
+	struct outcome o = {0};
+
+	write_config(w, HOST "tenants:\n" RED);
+	agent_apply(&w->agent, NULL, false, on_applied, &o);
+	AWAIT(w->base, fake_dataplane_count(w->dp, WEFT_IPC_DUMP_HOST) == looks + 2);
+	fake_dataplane_hang_up(w->dp);
+	AWAIT(w->base, o.done);
+	assert_false(o.ok);
+	AWAIT(w->base, !w->agent.ready);
+	AWAIT(w->base, w->agent.ready);
+	assert_non_null(fake_dataplane_tenant(w->dp, "red", NULL));
+	assert_null(fake_dataplane_tenant(w->dp, "blue", NULL));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -174,6 +194,7 @@ int main(void)
 		TEST(test_what_sessions_ask_outlives_an_apply),
 		TEST(test_a_data_plane_that_is_started_anew_while_it_is_planned),
 		TEST(test_a_data_plane_that_is_started_anew_during_an_apply),
+		TEST(test_a_connection_that_goes_after_an_apply),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
