@@ -131,6 +131,8 @@ static void on_synced(void *arg, char *errors)
 	if (errors)
 		add_error(ap, errors);
 	free(errors);
+	if (ap->adopted && ap->errors)
+		agent_failed(ap->a, ap->errors);
 	finish(ap, ap->errors);
 }
 

@@ -44,6 +44,13 @@ void agent_reconcile(struct agent *a)
 		agent_start_apply(a, NULL, false, on_reconciled, a);
 }
 
+void agent_failed(struct agent *a, const char *why)
+{
+	free(a->failure);
+	a->failure = agent_strdup(why);
+	retry_later(a);
+}
+
 void agent_retry_now(struct agent *a)
 {
 	a->retry_s = 0;

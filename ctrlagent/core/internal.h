@@ -4,6 +4,9 @@
 
 // Makes good what differs from the configuration in effect, unless something is being applied.
 void agent_reconcile(struct agent *a);
+// Something of a configuration that was applied is not in effect, and was said to whoever applied
+// it: tried until it is.
+void agent_failed(struct agent *a, const char *why);
 // What is missing is tried at once.
 void agent_retry_now(struct agent *a);
 

@@ -436,14 +436,37 @@ class Programs(unittest.TestCase):
         self.fake.send_signal(signal.SIGSTOP)
         self.write((CONFIG % {'dir': self.dir}).replace('{name: blue}', '{name: green}'))
         self.agent.send_signal(signal.SIGHUP)
-        busy = [WEFT, '--socket', self.path('agent'), 'apply', '--dry-run']
-        self.wait(lambda: 'another configuration' in subprocess.run(
-            busy, capture_output=True, text=True, timeout=20).stderr)
+        self.wait_applying()
         self.fake.kill()
         self.fake.wait()
         self.fake = subprocess.Popen([FAKE, self.path('dp'), self.path('punt')])
         self.wait(lambda: [t['name'] for t in self.json('tenant')] == ['green', 'red'])
         self.assertEqual(self.weft('apply'), 'nothing to change\n')
+
+    def wait_applying(self):
+        """What was asked for before is under way."""
+        busy = [WEFT, '--socket', self.path('agent'), 'apply', '--dry-run']
+        self.wait(lambda: 'another configuration' in subprocess.run(
+            busy, capture_output=True, text=True, timeout=20).stderr)
+
+    def test_a_controllers_files_that_go_in_the_middle(self):
+        """The configuration is in effect but for that switch, which is tried until its files are there again."""
+        key, cert = self.path('key.pem'), self.path('cert.pem')
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert,
+                        '-days', '2', '-subj', '/CN=red'], check=True, capture_output=True)
+        self.write((CONFIG % {'dir': self.dir}).replace(
+            f"controllers: ['punix:{self.dir}/red.mgmt']",
+            f"controllers: ['pssl:{free_port()}:127.0.0.1'], tls: {{key: {key}, cert: {cert}, ca: {cert}}}"))
+        self.fake.send_signal(signal.SIGSTOP)
+        self.agent.send_signal(signal.SIGHUP)
+        self.wait_applying()
+        self.wait(self.is_idle)  # all was read, and found right
+        os.rename(cert, f'{cert}.away')
+        self.fake.send_signal(signal.SIGCONT)
+        self.wait(lambda: self.json('show')['state'] == 'ready, but for what failed')
+        os.rename(f'{cert}.away', cert)
+        self.wait(lambda: self.json('show')['state'] == 'ready')
+        self.assertTrue(self.json('switch', 'show', 'red')[0]['controllers'][0]['target'].startswith('pssl:'))
 
     def test_help(self):
         for words in ([], ['fdb'], ['fdb', 'add']):
