@@ -61,6 +61,7 @@ struct dp {
 	struct dp_tenant *providers;      // list: those that are
 	bool stale_came;                  // some of them since these were last looked at
 	bool refreshing;                  // they are being looked at, one after the other
+	uint64_t fresh;                   // so often none of them was left
 	bool groups_stale;                // some tenant's underlay group, or the way there
 	LIST_HEAD(, dp_stage) stages;     // open
 	struct dp_stage_host *host_stage; // the configuration's

@@ -212,6 +212,7 @@ static void dp_control_second(struct dp *dp)
 	dp_port_poll_devices(dp);
 	dp_port_poll_links(dp, false);
 	dp_port_poll_mtus(dp);
+	dp_port_shells_poll(dp);
 	dp_pmtu_age(dp);
 	dp_bfd_poll(dp);
 	dp_provider_age(dp);

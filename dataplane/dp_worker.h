@@ -97,7 +97,7 @@ struct dp_tx_list {
 	struct rte_mbuf *frame[DP_TX_LIST];
 	struct dp_tenant *tenant[DP_TX_LIST]; // in whose ledger the frames stand
 	struct dp_port *port[DP_TX_LIST];
-	uint16_t met[DP_PORT_LIVE_MAX]; // of dp_tx_flush(), which leaves it zero
+	uint16_t met[DP_PORT_INDEXES]; // of dp_tx_flush(), which leaves it zero
 };
 
 // A burst that is about to enter the tables: packet i is at[i], in m[i], of tenant[i].
@@ -186,11 +186,11 @@ struct dp_worker {
 	struct dp_worker_stats stats;
 	struct dp_sink sink;
 	struct dp_drops drops;
-	uint64_t neigh_told_ns[64];            // by hash of the VTEP: when last told
-	uint64_t vtep_told_ns[64];             // the same: who forges VTEPs delays no next hop
-	uint64_t pmtu_told_ns[64];             // the same: dp_pmtu.h
-	uint64_t port_drops[DP_PORT_LIVE_MAX]; // not taken by the device
-	uint64_t rx_drops[DP_PORT_LIVE_MAX];   // refused before the tables
+	uint64_t neigh_told_ns[64];           // by hash of the VTEP: when last told
+	uint64_t vtep_told_ns[64];            // the same: who forges VTEPs delays no next hop
+	uint64_t pmtu_told_ns[64];            // the same: dp_pmtu.h
+	uint64_t port_drops[DP_PORT_INDEXES]; // not taken by the device
+	uint64_t rx_drops[DP_PORT_INDEXES];   // refused before the tables
 
 	struct dp_tx_list tx;
 	struct dp_encap_queue encap;

@@ -29,7 +29,8 @@ struct dp_txn {
 	uint32_t n;            // notes
 	unsigned finished;     // of the log
 	bool ports_go;         // some were hidden
-	unsigned waited;       // grace periods, for them
+	unsigned waited;       // grace periods, for them,
+	uint64_t fresh;        // since dp->fresh was that
 	uint64_t grace;        // the one under way
 };
 
@@ -304,6 +305,8 @@ bool dp_txn_undo_some(struct dp_txn *x)
 static bool dp_txn_waits(struct dp_txn *x)
 {
 	while (x->ports_go && x->waited < DP_TXN_GRACES) {
+		if (!x->grace && !x->waited)
+			x->fresh = x->dp->fresh;
 		if (!x->grace)
 			x->grace = dp_rcu_begin(x->dp->rcu);
 		if (!dp_rcu_ended(x->dp->rcu, x->grace)) {
@@ -325,7 +328,7 @@ static bool dp_txn_finish_some(struct dp_txn *x, uint64_t until)
 		struct dp_undo *u = dp_txn_at(x, x->finished++);
 
 		if (u->type == DP_UNDO_PORT_DEL && u->port)
-			dp_port_close(x->dp, u->port);
+			dp_port_close(x->dp, u->port, x->fresh);
 		else if (u->type == DP_UNDO_TENANT_DEL)
 			dp_txn_end_tenant(x->dp, u->tenant);
 		else if (u->type == DP_UNDO_PROVIDER)

@@ -11,7 +11,7 @@
 struct dp;
 struct dp_port;
 
-// Of the tenant's port map, the workers' poll lists, and the ways to VTEPs. Costs a look at each.
+// Of the tenant's port map and the workers' poll lists. Costs a look at each. (Of an uplink that
+// tenants' ways lead to its shell is left: dp_port_shell.h.)
 void dp_unpublish_from_map(struct dp_port *p);
 void dp_unpublish_from_polls(struct dp *dp, const struct dp_port *p);
-void dp_unpublish_from_vteps(struct dp *dp, const struct dp_port *p);

@@ -149,8 +149,9 @@ static void dp_port_unpublish(struct dp *dp, struct dp_port *p)
 		ft_port_del(p->tenant->sw, p->ofport);
 	} else if (p->role == DP_UPLINK) {
 		dp_tenants_stale(dp, NULL);
-		dp_tenants_refresh(dp);
-		dp_unpublish_from_vteps(dp, p);
+		dp->bfd.stale = true; // also if all tenants are stale already
+		dp_port_shell_mark(dp, p);
+		dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 		dp_offload_refresh(dp);
 	}
 	if (!dp_workers_spread(dp))
@@ -190,8 +191,9 @@ static enum weft_error dp_port_add_kernel(
 	return WEFT_E_NONE;
 }
 
-void dp_port_close(struct dp *dp, struct dp_port *p)
+void dp_port_close(struct dp *dp, struct dp_port *p, uint64_t then)
 {
+	bool shell = dp_port_was_led_to(p, then);
 	struct dp_port *kernel = p->peer;
 
 	if (kernel) {
@@ -200,8 +202,13 @@ void dp_port_close(struct dp *dp, struct dp_port *p)
 		free(kernel);
 	}
 	dp_port_unlink(dp, p);
-	dp_port_dev_close(p);
 	free(p->storm);
+	p->storm = NULL;
+	if (shell) {
+		dp_port_leave_shell(dp, p);
+		return;
+	}
+	dp_port_dev_close(p);
 	free(p);
 }
 
@@ -265,7 +272,7 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	if (!e)
 		e = dp_port_add_kernel(dp, p, why);
 	if (e) {
-		dp_port_close(dp, p);
+		dp_port_close(dp, p, dp->fresh);
 		return e;
 	}
 	if (!dp_port_publish(dp, p)) {
@@ -297,12 +304,15 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 
 void dp_port_del(struct dp *dp, struct dp_port *p)
 {
+	uint64_t then;
+
 	dp_port_hide(dp, p, true);
+	then = dp->fresh;
 	// One loop until no worker polls it or sends to it, another until the rings between workers
 	// hold no frame for it.
 	dp_rcu_synchronize(dp->rcu);
 	dp_rcu_synchronize(dp->rcu);
-	dp_port_close(dp, p);
+	dp_port_close(dp, p, then);
 }
 
 enum weft_error dp_port_set_limits(
@@ -331,7 +341,7 @@ enum weft_error dp_port_set_members(
 		return e;
 	__atomic_store_n(&p->mtu, dp_bond_mtu(p), __ATOMIC_RELAXED);
 	dp_tenants_stale(dp, NULL); // other ways are as wide as that
-	dp_tenants_refresh(dp);
+	dp_tenants_refresh_some(dp, dp_now_ns() + DP_STEP_NS);
 	return WEFT_E_NONE;
 }
 
@@ -445,6 +455,7 @@ void dp_port_close_all(struct dp *dp)
 	while (dp->ports.head) {
 		struct dp_port *p = dp->ports.head;
 
-		dp_port_close(dp, p->role == DP_KERNEL ? p->peer : p);
+		dp_port_close(dp, p->role == DP_KERNEL ? p->peer : p, dp->fresh);
 	}
+	dp_port_shells_fini(dp);
 }

@@ -13,13 +13,17 @@
 // for local ports, in the tenant's port map. Removing goes the other way: unpublish, wait a grace
 // period so that no worker polls it or holds it, wait another for frames in rings, then stop and
 // close the device. Whoever may still hold a pointer in between is a worker in its current loop, to
-// whom the device is still open.
+// whom the device is still open. Of an uplink thousands of tenants may have to be told, some in
+// each turn of the control loop: a worker that is led there before they were finds a shell
+// (dp_port_shell.h).
 //
 // TAPs, interfaces of the kernel and vhost-user sockets are devices of our own (dp_kdev.h,
 // dp_vhost.h), of which a host may have DP_PORT_LIVE_MAX. The other kinds are DPDK's, and Debian's
 // DPDK is built for RTE_MAX_ETHPORTS = 32 of them; one more is refused.
 
 #include <weft/ipc.h>
+
+#include "ports/dp_port_shell.h"
 
 #include <rte_ethdev.h>
 
@@ -35,6 +39,7 @@ enum dp_role {
 };
 
 #define DP_PORT_LIVE_MAX 1024u
+#define DP_PORT_INDEXES (DP_PORT_LIVE_MAX + DP_SHELLS_MAX)
 #define DP_NO_DEV UINT16_MAX
 
 struct dp_port {
@@ -43,9 +48,10 @@ struct dp_port {
 	uint32_t config;          // WEFT_PORT_*; atomic
 	struct dp_tenant *tenant; // "nobody" for uplink and kernel ports
 	struct dp_port *peer;     // uplink and its kernel port; NULL: none
-	struct dp_bond *bond;     // NULL: one device
+	struct dp_bond *bond;     // NULL: one device; atomic, as `io`
 	// How frames come and go, in DPDK's terms: rte_eth_fp_ops[dev], or one's own. Atomic, for
-	// an interface may be made again (dp_port_poll_devices()); a burst loads it once.
+	// an interface may be made again (dp_port_poll_devices()), or closed (dp_port_shell.h); a
+	// burst loads it once.
 	const struct rte_eth_fp_ops *io;
 	uint16_t index; // in workers' tables; a bond's member has none
 	uint16_t dev;   // DPDK's port number, or DP_NO_DEV; as `io`
@@ -76,6 +82,8 @@ struct dp_port {
 	bool untold;          // the agent, that it has changed
 	struct dp_undo *note; // of a transaction that has hidden it; NULL: none
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
+	bool leaves; // a shell that nobody leads to any more
+	uint64_t hidden_at; // dp->fresh, of an uplink
 	uint64_t born_ns;
 	struct dp_port *next;
 };
@@ -83,6 +91,8 @@ struct dp_port {
 struct dp_ports {
 	struct dp_port *head;
 	unsigned made; // vdev names are never used again
+	struct dp_port *shells;
+	unsigned n_shells;
 };
 
 static inline uint32_t dp_port_config(const struct dp_port *p)
@@ -124,9 +134,12 @@ uint16_t dp_bond_prepare(const struct dp_bond *b, uint16_t queue, struct rte_mbu
 static inline uint16_t dp_port_prepare(
 	const struct dp_port *p, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	if (p->bond)
-		return dp_bond_prepare(p->bond, queue, m, n);
-	return p->io->tx_pkt_prepare ? p->io->tx_pkt_prepare(p->io->txq.data[queue], m, n) : n;
+	const struct dp_bond *bond = __atomic_load_n(&p->bond, __ATOMIC_RELAXED);
+	const struct rte_eth_fp_ops *io = __atomic_load_n(&p->io, __ATOMIC_RELAXED);
+
+	if (bond)
+		return dp_bond_prepare(bond, queue, m, n);
+	return io->tx_pkt_prepare ? io->tx_pkt_prepare(io->txq.data[queue], m, n) : n;
 }
 
 // All on the control thread. `why` (at least 100 bytes) says what went wrong, for people.
@@ -134,8 +147,10 @@ enum weft_error dp_port_add(struct dp *dp, const struct weft_ipc_port *cfg,
 	struct dp_tenant *tenant, char why[static 100], struct dp_port **out);
 // Unpublishes, waits, closes, frees. Its kernel port goes too.
 void dp_port_del(struct dp *dp, struct dp_port *p);
-// The same of one that no worker leads to any more, for two grace periods, or ever did.
-void dp_port_close(struct dp *dp, struct dp_port *p);
+// The same of one that was hidden for two grace periods and that no worker polls, or ever did.
+// Where tenants' ways may have led to it when these began, and dp->fresh was `then`, its shell
+// stays.
+void dp_port_close(struct dp *dp, struct dp_port *p, uint64_t then);
 // Takes the port out of, or back into, what workers and dumps see, leaving the device open.
 void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden);
 // Limits that may change at any time.

@@ -265,13 +265,16 @@ static enum weft_error dp_dev_open(
 // The first that no port has. False: they are all taken.
 static bool dp_dev_take_index(struct dp *dp, struct dp_port *p, char why[static 100])
 {
-	bool taken[DP_PORT_LIVE_MAX] = {false};
+	bool taken[DP_PORT_INDEXES] = {false};
+	unsigned n = 0;
 
-	for (const struct dp_port *other = dp->ports.head; other; other = other->next)
+	for (const struct dp_port *other = dp->ports.head; other; other = other->next, n++)
 		taken[other->index] = true;
-	while (p->index < DP_PORT_LIVE_MAX && taken[p->index])
+	for (const struct dp_port *shell = dp->ports.shells; shell; shell = shell->next)
+		taken[shell->index] = true;
+	while (p->index < DP_PORT_INDEXES && taken[p->index])
 		p->index++;
-	if (p->index == DP_PORT_LIVE_MAX) {
+	if (n >= DP_PORT_LIVE_MAX || p->index == DP_PORT_INDEXES) {
 		snprintf(why, 100, "no more than %u ports", DP_PORT_LIVE_MAX);
 		return false;
 	}

@@ -474,6 +474,7 @@ bool dp_tenants_refresh_some(struct dp *dp, uint64_t until_ns)
 		TAILQ_REMOVE(&failed, t, stale_link);
 		dp_tenant_stale(t);
 	}
+	dp->fresh += TAILQ_EMPTY(&dp->tenants_stale);
 	return dp->refreshing;
 }
 
