@@ -148,14 +148,48 @@ static void one_turn(struct dp_worker *w, struct turn *into)
 			dp_rcu_asked(w->dp->rcu) != w->answered};
 }
 
+// The scheduling class that we were called with. While EAL starts, it is the ordinary one: that
+// waits for each of its threads by sleeps of a microsecond, after which a real-time thread goes on
+// before the kernel has let in another of its CPU, for ever.
+static struct {
+	int policy;
+	struct sched_param param;
+} called;
+
+static void be_ordinary(void)
+{
+	called.policy = sched_getscheduler(0);
+	sched_getparam(0, &called.param);
+	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+}
+
+static void be_as_called(void)
+{
+	sched_setscheduler(0, called.policy, &called.param);
+}
+
+// Who waits for the other one. On one CPU it has to let that in: a real-time thread would wait for
+// ever, and another for the end of its time slice. On two it stays awake, and nobody's turn begins
+// with a core that has slept.
+static bool one_cpu;
+
+static void wait(void)
+{
+	if (one_cpu)
+		sched_yield();
+}
+
 static int worker(void *arg)
 {
 	struct dp_worker *w = arg;
 
+	be_as_called();
 	dp_rcu_register(dp.rcu, w->id);
 	for (uint64_t done = 0; !__atomic_load_n(&dp.stop, __ATOMIC_RELAXED);) {
-		if (atomic_load_explicit(&turns.asked, memory_order_acquire) == done)
+		if (atomic_load_explicit(&turns.asked, memory_order_acquire) == done) {
+			wait();
 			continue;
+		}
 		one_turn(w, turns.into);
 		turns.into += turns.into != NULL;
 		atomic_store_explicit(&turns.done, ++done, memory_order_release);
@@ -212,7 +246,7 @@ static void let(unsigned n)
 
 	atomic_store_explicit(&turns.asked, until, memory_order_release);
 	while (atomic_load_explicit(&turns.done, memory_order_acquire) != until)
-		;
+		wait();
 	time_ns += 1000ull * n;
 }
 
@@ -267,8 +301,10 @@ static void start(unsigned worker_cpu, unsigned control_cpu, bool huge)
 		.flow_cache = 2u << 20,
 		.log_level = RTE_LOG_ERR};
 	dp_heap_start(huge);
+	be_ordinary();
 	if (dp_eal_init(&dp.opt))
 		exit(1);
+	be_as_called();
 	CPU_ZERO(&set);
 	CPU_SET(control_cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
@@ -545,6 +581,7 @@ int main(int argc, char **argv)
 	}
 	memset(this_run, 1, sizeof(this_run)); // no page of it is touched first within a turn
 	memset(this_run, 0, sizeof(this_run));
+	one_cpu = atoi(argv[3]) == atoi(argv[4]);
 	start((unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), !strcmp(argv[5], "huge"));
 	told.first = turns_clock(argv[1]);
 	if (!told.first)
@@ -563,6 +600,7 @@ int main(int argc, char **argv)
 	for (unsigned s = 0; s < STORMS; s++)
 		play(&storms[s], this_run[s]);
 	__atomic_store_n(&dp.stop, true, __ATOMIC_RELAXED);
+	be_ordinary(); // EAL waits for the worker awake
 	rte_eal_mp_wait_lcore();
 	check_ledger();
 	dp_worker_free(dp.worker[0]);

@@ -27,8 +27,9 @@ class Turns(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.file = os.path.join(folder.name, 'turns')
 
-    def run_once(self, scenario, turns=TURNS):
-        args = [PROGRAM, self.file, scenario, str(self.cpus[1]), str(self.cpus[0]), 'small', str(turns)]
+    def run_once(self, scenario, turns=TURNS, cpus=None, before=()):
+        worker, writer = cpus or (self.cpus[1], self.cpus[0])
+        args = [*before, PROGRAM, self.file, scenario, str(worker), str(writer), 'small', str(turns)]
         return subprocess.run(args, capture_output=True, text=True, timeout=240, check=False)
 
     def lines(self, scenario):
@@ -76,6 +77,15 @@ class Turns(unittest.TestCase):
 
     def test_three_tables_are_played_the_same_again(self):
         self.check_scenario('tables')
+
+    def test_a_real_time_thread_lets_the_other_in(self):
+        cpu = self.cpus[-1]
+        real_time = ['taskset', '-c', str(cpu), 'chrt', '-f', '1']
+        if subprocess.run([*real_time, 'true'], capture_output=True, check=False).returncode:
+            self.skipTest('may not start a thread of the real-time class')
+        done = self.run_once('encap', cpus=(cpu, cpu), before=real_time)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), len(STORMS))
 
     def test_what_it_does_not_understand_is_refused(self):
         self.assertEqual(self.run_once('encap', 10).returncode, 2)
