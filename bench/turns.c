@@ -361,6 +361,7 @@ static void add_tenant(void)
 	char why[100];
 
 	TAILQ_INIT(&dp.tenants_stale);
+	TAILQ_INIT(&dp.stages);
 	if (dp_tenant_add(&dp, 1, &cfg, why))
 		fail("no tenant");
 	vm.tenant = dp_tenant_find(&dp, 1);

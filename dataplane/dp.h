@@ -57,18 +57,18 @@ struct dp {
 	tenants_stale;          // those that are, in the order of their turns
 	unsigned stale_awaited; // of them: dp_tenant_await()
 	TAILQ_HEAD(dp_unfinished, dp_tenant) unfinished; // their switches have something left to do
-	struct dp_tenant *tenants_behind; // list: changes of their rules wait to be told
-	struct dp_tenant *providers;      // list: those that are
-	bool stale_came;                  // some of them since these were last looked at
-	bool refreshing;                  // they are being looked at, one after the other
-	uint64_t fresh;                   // so often none of them was left
-	bool groups_stale;                // some tenant's underlay group, or the way there
-	LIST_HEAD(, dp_stage) stages;     // open
-	struct dp_stage_host *host_stage; // the configuration's
-	struct dp_tenant *nobody;         // tenant 0
-	struct dp_radix vxlan;            // VNI to the front of its tenant's switch
-	struct dp_radix nvgre;            // VSID likewise
-	struct ft_front no_front;         // nobody's, of a network that is hidden
+	struct dp_tenant *tenants_behind;       // list: changes of their rules wait to be told
+	struct dp_tenant *providers;            // list: those that are
+	bool stale_came;                        // some of them since these were last looked at
+	bool refreshing;                        // they are being looked at, one after the other
+	uint64_t fresh;                         // so often none of them was left
+	bool groups_stale;                      // some tenant's underlay group, or the way there
+	TAILQ_HEAD(dp_stages, dp_stage) stages; // open, in the order of their turns
+	struct dp_stage_host *host_stage;       // the configuration's
+	struct dp_tenant *nobody;               // tenant 0
+	struct dp_radix vxlan;                  // VNI to the front of its tenant's switch
+	struct dp_radix nvgre;                  // VSID likewise
+	struct ft_front no_front;               // nobody's, of a network that is hidden
 	// RCU; of what no tenant has, by enum weft_encap - 1: which provider's? NULL: nobody's
 	struct dp_ranges *ranges[WEFT_PROVIDER_ENCAPS];
 

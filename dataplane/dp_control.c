@@ -107,6 +107,7 @@ static void dp_control_env(struct dp *dp)
 	dp->start_ns = dp_now_ns();
 	TAILQ_INIT(&dp->unfinished);
 	TAILQ_INIT(&dp->tenants_stale);
+	TAILQ_INIT(&dp->stages);
 	dp->seed = dp->opt.seed ? dp->opt.seed : dp_random();
 	dp->epoch = dp_random();                       // never the same twice, whatever the seed
 	dp->commons = ft_commons_new(dp->opt.workers); // without it, all is there but farther apart

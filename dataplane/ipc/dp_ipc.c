@@ -349,11 +349,26 @@ static void dp_ipc_close(struct dp_ipc *i)
 	i->greeted = i->broken = i->ended = i->deaf = false;
 	dp_ipc_dump_cancel(NULL);
 	ft_flow_mod_cancel(&i->steps);
-	dp_txn_abandon(i->txn);
-	dp_stage_drop(i->dp, NULL);
+	dp_txn_desert(i->txn);
+	dp_stage_desert(i->dp);
 	dp_stage_host_drop(i->dp->host_stage);
 	dp_event_unwatch(i->dp);
 	DP_LOG(NOTICE, "agent disconnected");
+}
+
+// Goes on with what an agent that is gone has left open. True: there is more to do at once.
+static bool dp_ipc_undo_some(struct dp_ipc *i)
+{
+	enum weft_error e;
+
+	return i->fd < 0 && dp_txn_is_open(i->txn) && dp_txn_commit_some(i->txn, &e);
+}
+
+// Or not undone yet, of an agent that is gone.
+static bool dp_ipc_any_open(const struct dp_ipc *i)
+{
+	return dp_txn_is_open(i->txn) || dp_stage_any(i->dp) ||
+	       dp_stage_host_is_open(i->dp->host_stage);
 }
 
 static void dp_ipc_accept(struct dp_ipc *i)
@@ -443,6 +458,8 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 			dp_ipc_read(i);
 		more = dp_ipc_serve_all(i);
 	}
+	if (dp_ipc_undo_some(i))
+		more = true;
 	if (dp_event_changes(i->dp))
 		more = true;
 	if (dp_stage_run(i->dp))
@@ -456,8 +473,7 @@ bool dp_ipc_run(struct dp_ipc *i, const struct pollfd *fds, unsigned n)
 	if (dp_ipc_is_done(i, more))
 		dp_ipc_close(i);
 	// Last: one that follows an agent whose end has come waits for what that left behind.
-	if (fds[0].revents &&
-		(i->fd < 0 ? !dp_stage_host_is_open(i->dp->host_stage) : !(i->ended || ending)))
+	if (fds[0].revents && (i->fd < 0 ? !dp_ipc_any_open(i) : !(i->ended || ending)))
 		dp_ipc_accept(i);
 	return more && dp_ipc_pending(i) == 0;
 }
@@ -492,6 +508,9 @@ void dp_ipc_free(struct dp_ipc *i)
 	if (!i)
 		return;
 	dp_ipc_close(i);
+	dp_stage_drop(i->dp, NULL);
+	if (i->txn)
+		dp_txn_abandon(i->txn);
 	if (i->listen_fd >= 0)
 		close(i->listen_fd);
 	dp_stage_host_free(i->dp->host_stage);

@@ -409,14 +409,19 @@ bool dp_txn_commit_some(struct dp_txn *x, enum weft_error *e)
 	return false;
 }
 
+void dp_txn_desert(struct dp_txn *x)
+{
+	bool published = x->finished || x->waited || x->grace;
+
+	if (x->open && x->atomic && !published)
+		dp_txn_abort(x);
+}
+
 void dp_txn_abandon(struct dp_txn *x)
 {
 	enum weft_error e;
 
-	if (!x->open)
-		return;
-	if (x->atomic && !x->finished)
-		dp_txn_abort(x);
+	dp_txn_desert(x);
 	while (dp_txn_commit_some(x, &e))
 		;
 }

@@ -36,8 +36,11 @@ bool dp_txn_undo_some(
 	struct dp_txn *); // of one that has failed; what is asked of it waits for COMMIT
 // Then *e is set. WEFT_E_STATE: it had failed, or none was open.
 bool dp_txn_commit_some(struct dp_txn *, enum weft_error *e);
-void dp_txn_abort(struct dp_txn *);   // atomic: as if an operation had failed
-void dp_txn_abandon(struct dp_txn *); // the agent is gone; all at once
+void dp_txn_abort(struct dp_txn *); // atomic: as if an operation had failed
+// The agent is gone: to be ended by dp_txn_commit_some(). One that is being committed already is
+// committed to the end.
+void dp_txn_desert(struct dp_txn *);
+void dp_txn_abandon(struct dp_txn *); // likewise, and all at once
 
 // Makes sure that the tenant's switch stages. False: no memory.
 bool dp_txn_switch(struct dp_txn *, struct dp_tenant *);

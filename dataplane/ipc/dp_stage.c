@@ -30,11 +30,12 @@ struct dp_stage_later {
 };
 
 struct dp_stage {
-	LIST_ENTRY(dp_stage) link; // of dp->stages
+	TAILQ_ENTRY(dp_stage) link; // of dp->stages
 	struct dp_tenant *t;
 	enum dp_stage_state state;
 	enum weft_error error;       // what COMMIT is answered with
 	bool asked;                  // COMMIT or ABORT has come,
+	bool deserted;               // or the agent is gone
 	struct weft_ipc_hdr request; // namely this one
 	struct dp_stage_later *slow; // an operation that takes several turns; NULL: none
 	struct ft_flow_steps steps;  // of it
@@ -61,7 +62,7 @@ static void dp_stage_free(struct dp_stage *s)
 	while (!STAILQ_EMPTY(&s->later))
 		dp_stage_shift(s);
 	s->t->stage = NULL;
-	LIST_REMOVE(s, link);
+	TAILQ_REMOVE(&s->t->dp->stages, s, link);
 	free(s->slow);
 	free(s);
 }
@@ -311,20 +312,29 @@ static bool dp_stage_step(struct dp *dp, struct dp_stage *s)
 		s->state = DP_STAGE_UNDONE;
 	if (s->state == DP_STAGE_PUBLISHED && (!dp_stage_send(dp, s) || ft_changes_wait(s->t->sw)))
 		return true;
-	if (s->asked)
+	if (s->deserted)
+		dp_stage_free(s);
+	else if (s->asked)
 		dp_stage_finish(dp, s);
 	return false;
 }
 
 bool dp_stage_run(struct dp *dp)
 {
-	struct dp_stage *s, *next;
 	bool more = dp_stage_host_run(dp->host_stage);
+	struct dp_stage *s, *last = TAILQ_LAST(&dp->stages, dp_stages);
+	uint64_t until = last ? dp_now_ns() + DP_STEP_NS : 0;
 
-	for (s = LIST_FIRST(&dp->stages); s; s = next) {
-		next = LIST_NEXT(s, link);
-		if (s->state != DP_STAGE_OPEN || s->slow)
-			more |= dp_stage_step(dp, s);
+	for (bool ends = !last; !ends;) {
+		s = TAILQ_FIRST(&dp->stages);
+		ends = s == last;
+		TAILQ_REMOVE(&dp->stages, s, link);
+		TAILQ_INSERT_TAIL(&dp->stages, s, link); // the others come first the next time
+		if (s->state == DP_STAGE_OPEN && !s->slow)
+			continue;
+		more |= dp_stage_step(dp, s);
+		if (!ends && dp_now_ns() >= until)
+			return true;
 	}
 	return more;
 }
@@ -354,12 +364,34 @@ static void dp_stage_close(struct dp *dp, struct dp_stage *s, const struct weft_
 		s->state = DP_STAGE_UNDOING;
 }
 
+void dp_stage_desert(struct dp *dp)
+{
+	struct dp_stage *s, *next;
+
+	for (s = TAILQ_FIRST(&dp->stages); s; s = next) {
+		next = TAILQ_NEXT(s, link);
+		dp_stage_cut_short(dp, s);
+		if (s->state == DP_STAGE_PUBLISHED) {
+			dp_stage_free(s);
+			continue;
+		}
+		if (s->state != DP_STAGE_UNDONE)
+			s->state = DP_STAGE_UNDOING;
+		s->deserted = true;
+	}
+}
+
+bool dp_stage_any(const struct dp *dp)
+{
+	return !TAILQ_EMPTY(&dp->stages);
+}
+
 void dp_stage_drop(struct dp *dp, struct dp_tenant *only)
 {
 	struct dp_stage *s, *next;
 
-	for (s = LIST_FIRST(&dp->stages); s; s = next) {
-		next = LIST_NEXT(s, link);
+	for (s = TAILQ_FIRST(&dp->stages); s; s = next) {
+		next = TAILQ_NEXT(s, link);
 		if (only && s->t != only)
 			continue;
 		dp_stage_cut_short(dp, s);
@@ -392,7 +424,7 @@ static enum weft_error dp_stage_open(struct dp_tenant *t, const struct weft_ipc_
 	s->t = t;
 	STAILQ_INIT(&s->later);
 	t->stage = s;
-	LIST_INSERT_HEAD(&t->dp->stages, s, link);
+	TAILQ_INSERT_TAIL(&t->dp->stages, s, link);
 	return WEFT_E_NONE;
 }
 
@@ -421,7 +453,7 @@ static struct dp_stage *dp_stage_of(
 
 	if (t)
 		return t->stage;
-	LIST_FOREACH (s, &dp->stages, link)
+	TAILQ_FOREACH (s, &dp->stages, link)
 		if (s->t->id == id)
 			break;
 	return s;

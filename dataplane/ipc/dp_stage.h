@@ -15,6 +15,9 @@
 //     |                                 --> published --packets out--> answered, gone
 //   fails, or ABORT --> undone step by step --COMMIT or ABORT--> answered, gone
 //
+// An agent that goes away has all of them undone, step by step, and the next agent is let in when
+// that is done.
+//
 // All on the control thread.
 
 #include <stdbool.h>
@@ -33,8 +36,13 @@ void dp_stage_serve(struct dp *dp, const struct dp_ipc_request *r);
 void dp_stage_answer(
 	struct dp *dp, const struct weft_ipc_hdr *request, enum weft_error e, const char *text);
 
-// Goes on with what takes several turns. True: there is more to do at once.
+// Goes on with what takes several turns, of as many as DP_STEP_NS is enough for. True: there is
+// more to do at once.
 bool dp_stage_run(struct dp *dp);
+
+// The agent is gone: what is open will be undone, and what is published is done.
+void dp_stage_desert(struct dp *dp);
+bool dp_stage_any(const struct dp *dp); // is open, or not undone yet
 
 // Undoes at once what a tenant has open, for it goes; of all tenants, if NULL. What the agent has
 // asked for is answered, if it is there.

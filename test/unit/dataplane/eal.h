@@ -31,6 +31,7 @@ static inline int eal_up(void **state)
 		.idle_sleep_us = 100,
 		.log_level = RTE_LOG_ERR};
 	TAILQ_INIT(&dp->tenants_stale);
+	TAILQ_INIT(&dp->stages);
 	if (dp_eal_init(&dp->opt))
 		return -1;
 	dp->pool = dp_eal_pool(&dp->opt);
