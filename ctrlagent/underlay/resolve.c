@@ -188,20 +188,23 @@ static bool has_address(const struct view *v, int link, const struct weft_ip *ip
 	return false;
 }
 
-// Where no route says.
+// Where no route says. The first is that by name: which one the kernel numbered first is chance,
+// for an uplink's TAP is made anew now and then.
 static bool default_way(const struct view *v, const struct resolve_config *c,
 	const struct weft_ip *own, struct way *out)
 {
-	bool found = false;
+	bool found = false, best = false;
 
 	VEC_FOR_EACH (l, &v->links) {
 		struct way w = {.link = l};
+		bool has = has_address(v, l->index, own);
 		w.uplink = l->up ? uplink_of(v, c, l, &w.vlan) : NULL;
-		if (!w.uplink || w.uplink->down)
+		if (!w.uplink || w.uplink->down || (found && best && !has))
 			continue;
-		if (!found || has_address(v, l->index, own))
+		if (!found || (has && !best) || strcmp(l->name, out->link->name) < 0)
 			*out = w;
 		found = true;
+		best |= has;
 	}
 	return found;
 }

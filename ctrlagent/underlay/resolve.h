@@ -38,8 +38,8 @@ struct resolve_result {
 };
 
 // A multicast group goes by its route's first way, or where no route says (as is usual) by the
-// uplink that has the host's VTEP address, or by the first that has a link; its MAC address is its
-// own.
+// uplink that has the host's VTEP address, or by the first by name that has a link; its MAC address
+// is its own.
 //
 // `path`: 0 is always told of, if only why there is no way; others while they are less than
 // result->paths, which is at most WEFT_NEXTHOP_PATHS.

@@ -357,6 +357,23 @@ static void test_longest_prefix_against_oracle(void **state)
 	}
 }
 
+// In whatever order the kernel has made the interfaces.
+static void test_a_group_without_a_route(void **state)
+{
+	struct view_link eth0 = view.links.at[0];
+
+	assert_int_equal(run("239.1.1.1").link, ETH0);
+	view.links.at[0] = view.links.at[1];
+	view.links.at[1] = eth0;
+	assert_int_equal(run("239.1.1.1").link, ETH0);
+	vec_add(&view.addresses, (struct view_address){ETH1, ip("172.16.0.1")});
+	assert_int_equal(run("239.1.1.1").link, ETH1);
+	vec_add(&view.addresses, (struct view_address){ETH0, ip("172.16.0.1")});
+	assert_int_equal(run("239.1.1.1").link, ETH0);
+	config.uplinks.at[0].down = true;
+	assert_int_equal(run("239.1.1.1").link, ETH1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -374,6 +391,7 @@ int main(void)
 		TEST(test_a_backup_route),
 		TEST(test_stale_is_usable),
 		TEST(test_longest_prefix_against_oracle),
+		TEST(test_a_group_without_a_route),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
