@@ -291,6 +291,7 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 		return;
 	if (hidden)
 		dp_event_port_status(dp, p, WEFT_PORT_DELETED);
+	p->waits = dp->ports.waits;
 	__atomic_store_n(&p->hidden, hidden, __ATOMIC_RELAXED);
 	if (p->peer)
 		__atomic_store_n(&p->peer->hidden, hidden, __ATOMIC_RELAXED);
@@ -302,16 +303,25 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 		dp_event_port_status(dp, p, WEFT_PORT_ADDED);
 }
 
+// One loop until no worker polls or sends to a port that is hidden, another until the rings between
+// workers hold no frame for it.
+static void dp_port_wait(struct dp *dp)
+{
+	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize(dp->rcu);
+	dp->ports.waits++;
+}
+
+// Of hundreds that were hidden together, and of which one after the other gives way, the first
+// waits for all. To an uplink tenants may have been led until just now.
 void dp_port_del(struct dp *dp, struct dp_port *p)
 {
 	uint64_t then;
 
 	dp_port_hide(dp, p, true);
 	then = dp->fresh;
-	// One loop until no worker polls it or sends to it, another until the rings between workers
-	// hold no frame for it.
-	dp_rcu_synchronize(dp->rcu);
-	dp_rcu_synchronize(dp->rcu);
+	if (p->role == DP_UPLINK || p->waits == dp->ports.waits)
+		dp_port_wait(dp);
 	dp_port_close(dp, p, then);
 }
 

@@ -84,6 +84,7 @@ struct dp_port {
 	bool hidden; // removed, but its transaction may yet be undone; atomic: workers look, too
 	bool leaves; // a shell that nobody leads to any more
 	uint64_t hidden_at; // dp->fresh, of an uplink
+	uint64_t waits;     // dp->ports.waits when it was hidden
 	uint64_t born_ns;
 	struct dp_port *next;
 };
@@ -93,6 +94,7 @@ struct dp_ports {
 	unsigned made; // vdev names are never used again
 	struct dp_port *shells;
 	unsigned n_shells;
+	uint64_t waits; // so often two grace periods were waited for
 };
 
 static inline uint32_t dp_port_config(const struct dp_port *p)

@@ -252,6 +252,45 @@ static void a_commit_waits_until_nobody_leads_there(void **state)
 	dp_txn_free(x);
 }
 
+// ---- ports that give way to others
+
+static struct dp_port *port_of(struct dp_tenant *t, uint32_t ofport)
+{
+	struct dp_port *p = uplink_of(100 + ofport);
+
+	p->cfg.ofport = p->ofport = ofport;
+	p->role = DP_LOCAL;
+	p->tenant = t;
+	assert_true(dp_tenant_map_ports(&eal_dp, t));
+	return p;
+}
+
+static uint64_t graces_of(struct dp_port *p)
+{
+	uint64_t before = dp_rcu_asked(eal_dp.rcu);
+
+	dp_port_del(&eal_dp, p);
+	return dp_rcu_asked(eal_dp.rcu) - before;
+}
+
+static void ports_that_were_hidden_together_wait_once(void **state)
+{
+	struct dp_tenant *t = dp_tenant_find(&eal_dp, 1);
+	struct dp_port *p[5];
+
+	for (uint32_t i = 0; i < 5; i++)
+		p[i] = port_of(t, 1 + i);
+	for (unsigned i = 0; i < 3; i++)
+		dp_port_hide(&eal_dp, p[i], true);
+	assert_int_equal(graces_of(p[0]), 2);
+	dp_port_hide(&eal_dp, p[3], true); // later
+	assert_int_equal(graces_of(p[1]), 0);
+	assert_int_equal(graces_of(p[3]), 2);
+	assert_int_equal(graces_of(p[2]), 0);
+	assert_int_equal(graces_of(p[4]), 2);
+	assert_null(eal_dp.ports.head);
+}
+
 static int up(void **state)
 {
 	char why[100];
@@ -305,6 +344,7 @@ int main(void)
 		cmocka_unit_test(who_was_led_to_when_the_wait_began_leaves_a_shell),
 		cmocka_unit_test(there_are_so_many_shells_and_no_more),
 		cmocka_unit_test(a_commit_waits_until_nobody_leads_there),
+		cmocka_unit_test(ports_that_were_hidden_together_wait_once),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);
