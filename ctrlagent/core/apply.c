@@ -192,8 +192,10 @@ static void on_executed(void *arg, enum weft_error error, const char *text)
 	struct apply *ap = arg;
 
 	if (error) {
-		if (ap->config)
+		if (ap->config) {
 			log_error("nothing was changed: %s", text);
+			agent_look_soon(ap->a);
+		}
 		finish(ap, text);
 		return;
 	}

@@ -51,6 +51,12 @@ void agent_failed(struct agent *a, const char *why)
 	retry_later(a);
 }
 
+void agent_look_soon(struct agent *a)
+{
+	if (!evtimer_pending(a->retry, NULL))
+		evtimer_add(a->retry, &(struct timeval){.tv_sec = 1});
+}
+
 void agent_retry_now(struct agent *a)
 {
 	a->retry_s = 0;

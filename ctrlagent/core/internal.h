@@ -7,6 +7,9 @@ void agent_reconcile(struct agent *a);
 // Something of a configuration that was applied is not in effect, and was said to whoever applied
 // it: tried until it is.
 void agent_failed(struct agent *a, const char *why);
+// Whether all is as it shall be: a data plane that takes back a configuration opens ports again
+// that it had closed for others, and a device may not let it.
+void agent_look_soon(struct agent *a);
 // What is missing is tried at once.
 void agent_retry_now(struct agent *a);
 

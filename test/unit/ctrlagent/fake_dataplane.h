@@ -34,6 +34,9 @@ unsigned fake_dataplane_waiting(const struct fake_dataplane *dp, size_t *sent);
 // Devices whose name begins with "absent" cannot be opened; from now on they can.
 void fake_dataplane_devices_come(struct fake_dataplane *dp);
 
+// A port is gone, as one that could not be opened again.
+void fake_dataplane_lose_port(struct fake_dataplane *dp, const char *name);
+
 // Sends an event, or a packet-in over the punt socket.
 void fake_dataplane_event(struct fake_dataplane *dp, enum weft_ipc_type type, weft_tenant_id tenant,
 	const void *body, size_t len);

@@ -52,6 +52,15 @@ const struct weft_ipc_port *fake_dataplane_port(
 	return by_name(dp, WEFT_IPC_DUMP_PORTS, offsetof(struct weft_ipc_port, name), name, tenant);
 }
 
+void fake_dataplane_lose_port(struct fake_dataplane *dp, const char *name)
+{
+	weft_tenant_id tenant;
+	const struct weft_ipc_port *port = fake_dataplane_port(dp, name, &tenant);
+
+	store_erase(&dp->state,
+		store_find(&dp->state, WEFT_IPC_DUMP_PORTS, tenant, port, sizeof(port->id)));
+}
+
 const struct weft_ipc_nexthop *fake_dataplane_nexthop(
 	const struct fake_dataplane *dp, const struct weft_ip *vtep)
 {

@@ -131,6 +131,22 @@ static void test_all_or_nothing(void **state)
 	assert_string_equal(o.difference, "");
 }
 
+// A data plane that took a configuration back could not open one of its ports again.
+static void test_what_a_refusal_cost_is_made_good(void **state)
+{
+	struct world *w = *state;
+
+	assert_false(apply(w,
+		HOST
+		"tenants:\n" RED BLUE
+		"  - {name: gray, ports: [{name: g, number: 1, kind: tap, device: absent0}]}\n",
+		false)
+			     .ok);
+	fake_dataplane_lose_port(w->dp, "vm2");
+	assert_null(fake_dataplane_port(w->dp, "vm2", NULL));
+	AWAIT(w->base, fake_dataplane_port(w->dp, "vm2", NULL));
+}
+
 static void test_a_wrong_file_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -483,6 +499,7 @@ int main(void)
 		TEST(test_dry_run_changes_nothing),
 		TEST(test_another_network_is_another_tenant),
 		TEST(test_all_or_nothing),
+		TEST(test_what_a_refusal_cost_is_made_good),
 		TEST(test_a_wrong_file_changes_nothing),
 		TEST(test_a_new_agent_touches_nothing),
 		TEST(test_a_new_agent_sees_what_the_host_was_told),
