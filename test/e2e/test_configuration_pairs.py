@@ -403,14 +403,20 @@ class Pair:
         ports.append({'name': 'ghost', 'number': 99, 'kind': 'af_packet', 'device': 'not-there'})
         return wrong
 
+    def lasting(self, config):
+        """What is told but for multicast's routers, whose ports are looked for once a second."""
+        told = self.old.told(config)
+        told.pop('multicast')
+        return told
+
     def try_wrong(self, config):
         """Neither what is wrong nor what cannot be changes anything."""
-        before = self.old.told(self.configs[-1])
+        before = self.lasting(self.configs[-1])
         other = self.make.near(config)
         wrong = self.spoil(other) if self.random.random() < .5 else self.impossible(other)
         with pytest.raises(Refused):
             self.old.apply(wrong)
-        wait_until(lambda: same(self.old.told(self.configs[-1]), before), 3, 'as before')
+        wait_until(lambda: same(self.lasting(self.configs[-1]), before), 3, 'as before')
         assert self.old.difference() == ''
 
     def step(self):
