@@ -119,6 +119,34 @@ static void the_index_is_made_in_steps(void **state)
 	assert_int_equal(count(2, 1), 20000);
 }
 
+// Once begun it grows with the rules, and is made whole again by those that come.
+static void the_index_grows(void **state)
+{
+	const struct ft_cookies *c = &t.w->sw->cookies;
+	uint32_t room, most = 0, n = 0;
+	unsigned grew = 0;
+
+	for (; n < 6400; n++)
+		add(TABLE, n, n);
+	assert_true(ft_cookies_begin(t.w->sw));
+	room = c->room;
+	for (; n < 40000; n++) {
+		uint32_t left = t.w->sw->ids.count - c->built;
+
+		add(TABLE, n, n);
+		if (c->room != room)
+			grew++;
+		else // the one that came is there, and some that were not
+			assert_true(left ? t.w->sw->ids.count - c->built < left
+					 : ft_cookies_is_whole(t.w->sw));
+		room = c->room;
+		most = left > most ? left : most;
+	}
+	assert_true(most > 6000 && grew > 2);
+	assert_true(c->mask + 1 >= c->room / 2); // so that chains stay short
+	assert_int_equal(count(TABLE, 39999), 1);
+}
+
 // Commits take a step along where there is always a transaction open.
 static void commits_take_steps_along(void **state)
 {
@@ -385,6 +413,7 @@ int main(void)
 		TEST(few_go_with_their_learner),
 		TEST(many_go_in_steps),
 		TEST(the_index_is_made_in_steps),
+		TEST(the_index_grows),
 		TEST(commits_take_steps_along),
 		TEST(a_transaction_is_completed),
 		TEST(an_aborted_learner_takes_nothing_along),

@@ -117,6 +117,32 @@ static void an_add_passes_what_has_gone(void **state)
 	assert_int_equal(t.w->told[0].stats.cookie, half + 1);
 }
 
+// Where all are dearer than they were, for they were used, an add does not look at all of them.
+static void an_add_looks_at_few(void **state)
+{
+	const uint32_t rules = 1000;
+	const struct ft_heap_entry *entry;
+	const struct ft_heap *h;
+	uint32_t looked_at = 0;
+
+	assert_int_equal(evicts(TABLE, WEFT_EVICT_IMPORTANCE), WEFT_E_NONE);
+	ft_switch_set_limits(t.w->sw, &(struct ft_limits){rules, 10, 10, 10});
+	for (uint32_t i = 0; i < rules; i++)
+		assert_int_equal(add_important(i, 7), WEFT_E_NONE);
+	t.w->now += SECOND;
+	for (uint32_t id = 0; id < rules; id++)
+		ft_rule_count(t.w->sw, ft_ids_rule(t.w->sw, id), 0, 1, 100, t.w->now + id * SECOND);
+	t.w->now += rules * SECOND;
+	assert_int_equal(add_important(rules, 7), WEFT_E_NONE);
+	assert_int_equal(t.w->told_n, 1);
+	h = &ft_table_of(t.w->sw, TABLE)->evictable;
+	assert_int_equal(h->pages.n, 1);
+	entry = h->pages.at[0];
+	for (uint32_t i = 0; i < h->n; i++)
+		looked_at += entry[i].key != ft_heap_first(h)->key; // which is as it was
+	assert_in_range(looked_at, 60, 70);
+}
+
 // What an aborted transaction had removed, and passed on its way to the least, is the least again.
 static void what_comes_back_is_in_order(void **state)
 {
@@ -193,6 +219,7 @@ int main(void)
 		TEST(eviction_begins_in_steps),
 		TEST(an_add_waits_for_the_order),
 		TEST(an_add_passes_what_has_gone),
+		TEST(an_add_looks_at_few),
 		TEST(what_comes_back_is_in_order),
 		TEST(heaps_stay_small),
 	};

@@ -193,12 +193,38 @@ static void whose_it_is(void **state)
 	world_free(w);
 }
 
+// What waits is told to nobody any more, and leaves nothing behind.
+static void a_switch_ends_while_changes_wait(void **state)
+{
+	static const struct weft_match all;
+	struct weft_flow_filter filter = filter_all();
+	struct world *w = world_new(1, 10000);
+	unsigned told;
+
+	w->sw->env.changed = on_change;
+	memset(&mirror, 0, sizeof(mirror));
+	mask = 1;
+	assert_int_equal(ft_monitor_set(w->sw, 0, &filter, &all, 7), WEFT_E_NONE);
+	for (unsigned txn = 0; txn < 2; txn++) {
+		assert_true(ft_txn_begin(w->sw));
+		for (unsigned n = 0; n < 3000; n++)
+			random_change(w);
+		ft_txn_commit(w->sw);
+	}
+	assert_true(ft_changes_tell(w->sw, 100));
+	told = mirror.told;
+	assert_in_range(told, 1, 100);
+	world_free(w);
+	assert_int_equal(mirror.told, told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_mirror_has_what_a_dump_has),
 		cmocka_unit_test(what_is_wanted),
 		cmocka_unit_test(whose_it_is),
+		cmocka_unit_test(a_switch_ends_while_changes_wait),
 	};
 
 	rng_seed_from_env();
