@@ -64,15 +64,17 @@ static inline bool dp_cut_starts_later(const struct dp_cut *c, uint32_t room)
 typedef bool dp_cut_read_fn(void *queue, unsigned n, struct rte_mbuf **m);
 
 // A burst of at most `n` frames, those first that a segment is cut into. Returns how many; how many
-// they stand for in *packets, and their bytes in *bytes.
+// they stand for in *packets, and their bytes in *bytes. What comes and is none counts as well: a
+// machine may send that faster than it can be thrown away, and others wait.
 static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c, uint16_t dev,
 	dp_cut_read_fn *read, void *queue, struct rte_mbuf **out, uint16_t n, uint64_t *packets,
 	uint64_t *bytes)
 {
-	uint16_t got = 0;
+	uint16_t got = 0, lost = 0;
 
 	*packets = *bytes = 0;
-	while (got < n) {
+	while (got + lost < n) {
+		bool from_queue = !c->busy;
 		struct rte_mbuf *m;
 
 		if (c->busy && got && dp_cut_starts_later(c, n - got))
@@ -84,8 +86,10 @@ static inline __attribute__((always_inline)) uint16_t dp_cut_rx(struct dp_cut *c
 		} else if (!read(queue, n - got, &m)) {
 			break;
 		}
-		if (!m)
+		if (!m) {
+			lost = (uint16_t)(lost + (from_queue && !c->busy));
 			continue;
+		}
 		m->port = dev;
 		if (__builtin_expect(m->ol_flags & RTE_MBUF_F_RX_LRO, 0)) {
 			*packets += dp_cut_frames(m);

@@ -139,11 +139,33 @@ static void few_frames_stay_in_one(void **state)
 	}
 }
 
+static bool garbage(void *arg, unsigned room, struct rte_mbuf **m)
+{
+	unsigned *left = arg;
+
+	*m = NULL;
+	return *left && (*left)--;
+}
+
+// However much comes that is thrown away: who waits for another queue waits for a burst.
+static void garbage_has_an_end(void **state)
+{
+	unsigned left = 10000;
+	uint64_t packets, bytes;
+	struct rte_mbuf *m[64];
+
+	assert_true(dp_cut_init(&dev.cut, eal_dp.pool, 2048));
+	assert_int_equal(dp_cut_rx(&dev.cut, 0, garbage, &left, m, 64, &packets, &bytes), 0);
+	assert_int_equal(left, 10000 - 64);
+	dp_cut_free(&dev.cut);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bursts),
 		cmocka_unit_test(few_frames_stay_in_one),
+		cmocka_unit_test(garbage_has_an_end),
 	};
 
 	rng_seed_from_env();
