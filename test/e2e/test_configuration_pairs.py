@@ -409,9 +409,17 @@ class Pair:
         told.pop('multicast')
         return told
 
+    def at_rest(self, config):
+        """That, when links that were about to come up have."""
+        def still():
+            before = self.lasting(config)
+            time.sleep(.3)
+            return before if before == self.lasting(config) else None
+        return wait_until(still, 5, 'a host at rest')
+
     def try_wrong(self, config):
         """Neither what is wrong nor what cannot be changes anything."""
-        before = self.lasting(self.configs[-1])
+        before = self.at_rest(self.configs[-1])
         other = self.make.near(config)
         wrong = self.spoil(other) if self.random.random() < .5 else self.impossible(other)
         with pytest.raises(Refused):
