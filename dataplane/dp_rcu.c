@@ -102,8 +102,7 @@ void dp_rcu_retire2(struct dp_rcu *r, dp_rcu_fn *fn, void *obj)
 	struct dp_rcu_again *a = malloc(sizeof(*a));
 
 	if (!a) {
-		dp_rcu_synchronize(r);
-		dp_rcu_synchronize(r);
+		dp_rcu_synchronize2(r);
 		fn(obj);
 		return;
 	}
@@ -196,6 +195,12 @@ void dp_rcu_synchronize(struct dp_rcu *r)
 
 	while (!dp_rcu_ended(r, begun))
 		usleep(20);
+}
+
+void dp_rcu_synchronize2(struct dp_rcu *r)
+{
+	dp_rcu_synchronize(r);
+	dp_rcu_synchronize(r);
 }
 
 void dp_rcu_pulse(struct dp_rcu *r, uint64_t now_ns)

@@ -51,6 +51,7 @@ uint64_t dp_rcu_begin(struct dp_rcu *);
 bool dp_rcu_ended(const struct dp_rcu *, uint64_t begun);
 // Waits for one grace period: as long as the slowest worker's loop, its idle sleep included.
 void dp_rcu_synchronize(struct dp_rcu *);
+void dp_rcu_synchronize2(struct dp_rcu *); // for two, one after the other
 // Begins one every DP_RCU_PULSE_NS, as long as it is called often, and more seldom where they last
 // long because very much is pending: workers are to be busy with that a tenth of the time; when the
 // latest of them to have ended had begun, by the caller's clock. What workers counted before is in

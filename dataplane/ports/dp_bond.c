@@ -159,8 +159,7 @@ static void dp_bond_set_drain(struct dp_bond *b, bool on)
 static void dp_bond_quiesce(struct dp *dp, struct dp_bond *b)
 {
 	dp_bond_set_drain(b, false);
-	dp_rcu_synchronize(dp->rcu);
-	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize2(dp->rcu);
 }
 
 // ---- making

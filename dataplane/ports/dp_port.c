@@ -307,8 +307,7 @@ void dp_port_hide(struct dp *dp, struct dp_port *p, bool hidden)
 // workers hold no frame for it.
 static void dp_port_wait(struct dp *dp)
 {
-	dp_rcu_synchronize(dp->rcu);
-	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize2(dp->rcu);
 	dp->ports.waits++;
 }
 

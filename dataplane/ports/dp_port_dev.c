@@ -431,8 +431,7 @@ static bool dp_dev_follow_dpdk(struct dp *dp, struct dp_port *p)
 		return false;
 	}
 	dp_dev_swap(p, fresh);
-	dp_rcu_synchronize(dp->rcu); // as in dp_own_follow()
-	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize2(dp->rcu); // as in dp_own_follow()
 	dp_dev_add_stats(fresh->dev, &p->gone);
 	dp_port_dev_close(fresh);
 	free(fresh);

@@ -90,8 +90,7 @@ bool dp_own_follow(struct dp *dp, struct dp_port *p)
 	__atomic_store_n(&p->io, dp_kdev_io(now), __ATOMIC_RELEASE);
 	// A worker may be in the midst of a burst from the old one, and another has got frames from
 	// it.
-	dp_rcu_synchronize(dp->rcu);
-	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize2(dp->rcu);
 	dp_kdev_close(old);
 	return true;
 }

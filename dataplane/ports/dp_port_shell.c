@@ -46,8 +46,7 @@ static void dp_port_shell_empty(struct dp *dp, struct dp_port *p)
 	p->null = NULL;
 	p->peer = NULL;
 	// A worker may be in the midst of a burst to the device, and another has got frames for it.
-	dp_rcu_synchronize(dp->rcu);
-	dp_rcu_synchronize(dp->rcu);
+	dp_rcu_synchronize2(dp->rcu);
 }
 
 // There is room for one more afterwards, unless there is no memory for ways without them.
