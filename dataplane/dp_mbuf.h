@@ -88,6 +88,14 @@ void dp_mbuf_cut(struct rte_mbuf *m);
 // or too long for one; `m` is as before.
 struct rte_mbuf *dp_mbuf_flatten(struct rte_mbuf *m, struct rte_mempool *pool);
 
+#define DP_MBUF_HEADERS 256u // all that anybody looks at lies in so many bytes
+
+// The frame with all its headers in the first segment: flattened if that is too short. As above.
+static inline struct rte_mbuf *dp_mbuf_pullup(struct rte_mbuf *m, struct rte_mempool *pool)
+{
+	return m->nb_segs > 1 && m->data_len < DP_MBUF_HEADERS ? dp_mbuf_flatten(m, pool) : m;
+}
+
 // The frame with at least `headroom` bytes before it, by a copy of all of it: `m` is freed. NULL as
 // above.
 struct rte_mbuf *dp_mbuf_with_headroom(

@@ -42,8 +42,6 @@
 #define DP_RX_BURST_CHANGING 32u
 #define DP_LEARNED_MANY 8u
 
-#define DP_RX_FIRST_SEGMENT 256u // headers lie in so many bytes, or the frame is flattened
-
 #define DP_FOLD_STEPS 4u // of telling the counters, a turn (ft_cache_fold())
 #define DP_LATE_TURNS 4u // of which one tells some, whatever it had to do
 

@@ -68,11 +68,9 @@ static bool dp_reasm_no_table(
 static void dp_reasm_whole(struct dp_worker *w, const struct overlay_vtep *vtep,
 	struct weft_packet *p, struct overlay_rx *rx, struct rte_mbuf *m)
 {
-	struct rte_mbuf *flat = NULL;
+	struct rte_mbuf *whole = dp_mbuf_pullup(m, w->dp->pool);
 
-	if (m->data_len < DP_RX_FIRST_SEGMENT)
-		flat = dp_mbuf_flatten(m, w->dp->pool);
-	dp_packet_from_mbuf(p, flat ? flat : m);
+	dp_packet_from_mbuf(p, whole ? whole : m);
 	overlay_decap(vtep, p, OVERLAY_HINT_IP_GOOD, rx);
 	if (rx->verdict == OVERLAY_PULLUP || rx->verdict == OVERLAY_FRAGMENT) {
 		rx->verdict = OVERLAY_DROP;

@@ -39,21 +39,16 @@ unsigned dp_rx_sound(struct dp_worker *w, struct dp_port *port, struct rte_mbuf 
 
 	for (unsigned i = 0; i < n; i++) {
 		enum weft_drop reason = WEFT_DROP_MAX;
+		struct rte_mbuf *whole = NULL;
 
 		if (config & (WEFT_PORT_DOWN | WEFT_PORT_NO_RECV))
 			reason = WEFT_DROP_RX_PORT_DOWN;
 		else if (m[i]->pkt_len < RTE_ETHER_HDR_LEN)
 			reason = WEFT_DROP_RX_TRUNCATED;
-		else if (m[i]->nb_segs > 1 && m[i]->data_len < DP_RX_FIRST_SEGMENT) {
-			struct rte_mbuf *flat = dp_mbuf_flatten(m[i], w->dp->pool);
-
-			if (flat)
-				m[i] = flat;
-			else
-				reason = WEFT_DROP_RX_OVERSIZED;
-		}
+		else if (!(whole = dp_mbuf_pullup(m[i], w->dp->pool)))
+			reason = WEFT_DROP_RX_OVERSIZED;
 		if (reason == WEFT_DROP_MAX) {
-			m[kept++] = m[i];
+			m[kept++] = whole;
 			continue;
 		}
 		dp_count(&dp_counters(w, port->tenant)->received, 1);

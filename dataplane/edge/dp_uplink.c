@@ -169,8 +169,7 @@ static bool dp_rx_inner_pullup(
 
 	dp_packet_to_mbuf(p);
 	dp_mbuf_cut(m);
-	if (m->nb_segs > 1 && m->data_len < DP_RX_FIRST_SEGMENT)
-		m = dp_mbuf_flatten(m, w->dp->pool);
+	m = dp_mbuf_pullup(m, w->dp->pool);
 	if (m) {
 		dp_packet_from_mbuf(p, m);
 		return true;

@@ -58,7 +58,7 @@ static struct rte_mbuf *frame_of(struct queue *q)
 	b[39] = LEN - 34;
 	memcpy(b + 42, &l, sizeof(l));
 	if (q->chains)
-		rte_pktmbuf_append(m, DP_RX_FIRST_SEGMENT);
+		rte_pktmbuf_append(m, DP_MBUF_HEADERS);
 	for (unsigned i = 0; q->chains && i < 3; i++) {
 		struct rte_mbuf *more = rte_pktmbuf_alloc(eal_dp.pool);
 
