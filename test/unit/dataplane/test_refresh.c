@@ -2,12 +2,9 @@
 // Thousands of tenants whose VTEP sets are to be built again: what the stream of transactions waits
 // for, behind which everybody stands; and an uplink that goes before all of them know.
 
-#include "eal.h"
-#include "ipc/dp_ipc.h"
+#include "served.h"
 #include "ipc/dp_ipc_txn.h"
 #include "ports/dp_null.h"
-#include "tenants/dp_punt.h"
-#include "tenants/dp_tenant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +17,6 @@
 
 #define TENANTS 4000u // more than fit into a step
 #define VTEPS 16u
-
-static char folder[] = "/tmp/weft-refresh-XXXXXX", path[64], punt_path[64];
 
 static unsigned stale(void)
 {
@@ -299,13 +294,9 @@ static int up(void **state)
 		return -1;
 	eal_with_tenants(0, 1);
 	eal_dp.host = (struct weft_ipc_host){.vxlan_port = 4789, .ttl = 64};
-	if (!mkdtemp(folder))
+	if (!served_up())
 		return -1;
-	snprintf(path, sizeof(path), "%s/s", folder);
-	snprintf(punt_path, sizeof(punt_path), "%s/p", folder);
-	eal_dp.punt = dp_punt_new(&eal_dp, punt_path);
-	eal_dp.ipc = dp_ipc_new(&eal_dp, path);
-	for (uint32_t id = 1; eal_dp.ipc && id <= TENANTS; id++) {
+	for (uint32_t id = 1; id <= TENANTS; id++) {
 		struct weft_ipc_tenant cfg = {
 			.name = "many", .encap = WEFT_ENCAP_VXLAN, .vni = id, .max_rules = 10};
 
@@ -316,21 +307,7 @@ static int up(void **state)
 				&(struct weft_ipc_vtep){.ip = weft_ip_from_v4(htonl(n))});
 	}
 	dp_tenants_refresh(&eal_dp);
-	return eal_dp.ipc ? 0 : -1;
-}
-
-static int down(void **state)
-{
-	while (eal_dp.tenants)
-		dp_tenant_del(&eal_dp, eal_dp.tenants);
-	while (dp_rcu_poll(eal_dp.rcu))
-		;
-	dp_ipc_free(eal_dp.ipc);
-	dp_punt_free(eal_dp.punt);
-	unlink(path);
-	unlink(punt_path);
-	rmdir(folder);
-	return eal_down(state);
+	return 0;
 }
 
 int main(void)
@@ -347,5 +324,5 @@ int main(void)
 		cmocka_unit_test(ports_that_were_hidden_together_wait_once),
 	};
 
-	return cmocka_run_group_tests(tests, up, down);
+	return cmocka_run_group_tests(tests, up, served_down);
 }

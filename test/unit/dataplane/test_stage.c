@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an agent that is gone has left staged is undone, in steps.
 
-#include "eal.h"
-#include "ipc/dp_ipc.h"
+#include "served.h"
 #include "ipc/dp_ipc_txn.h"
 #include "ipc/dp_stage.h"
-#include "tenants/dp_punt.h"
-#include "tenants/dp_tenant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +16,6 @@
 
 #define TENANTS 40u
 #define MANY 20000u // rules: more than one step undoes
-
-static char folder[] = "/tmp/weft-stage-XXXXXX", path[64], punt_path[64];
 
 static void asks(weft_tenant_id tenant, unsigned type, const void *body, const struct weft_match *m)
 {
@@ -139,31 +134,13 @@ static int up(void **state)
 	if (eal_up(state))
 		return -1;
 	eal_with_tenants(0, 1);
-	if (!mkdtemp(folder))
+	if (!served_up())
 		return -1;
-	snprintf(path, sizeof(path), "%s/s", folder);
-	snprintf(punt_path, sizeof(punt_path), "%s/p", folder);
-	eal_dp.punt = dp_punt_new(&eal_dp, punt_path);
-	eal_dp.ipc = dp_ipc_new(&eal_dp, path);
-	for (uint32_t id = 1; eal_dp.ipc && id <= TENANTS; id++)
+	for (uint32_t id = 1; id <= TENANTS; id++)
 		if (dp_tenant_add(&eal_dp, id,
 			    &(struct weft_ipc_tenant){.name = "t", .max_rules = MANY}, why))
 			return -1;
-	return eal_dp.ipc ? 0 : -1;
-}
-
-static int down(void **state)
-{
-	while (eal_dp.tenants)
-		dp_tenant_del(&eal_dp, eal_dp.tenants);
-	while (dp_rcu_poll(eal_dp.rcu))
-		;
-	dp_ipc_free(eal_dp.ipc);
-	dp_punt_free(eal_dp.punt);
-	unlink(path);
-	unlink(punt_path);
-	rmdir(folder);
-	return eal_down(state);
+	return 0;
 }
 
 int main(void)
@@ -175,5 +152,5 @@ int main(void)
 		cmocka_unit_test(what_was_published_stays),
 	};
 
-	return cmocka_run_group_tests(tests, up, down);
+	return cmocka_run_group_tests(tests, up, served_down);
 }
