@@ -18,6 +18,16 @@ NAMES = ['red', 'blue', 'green', 'gray']
 NOT_PROVIDERS = ('encap', 'vni', 'vsid', 'vteps', 'any_vtep', 'group', 'learn_vteps', 'suppress', 'neighbours', 'multicast')
 
 
+def swap(one, two, keys):
+    """What two dicts have under these keys, or have not."""
+    for key in keys:
+        was, now = one.pop(key, None), two.pop(key, None)
+        if now is not None:
+            one[key] = now
+        if was is not None:
+            two[key] = was
+
+
 class Devices:
     """What ports may be of: interfaces that are there, names of TAPs, and a folder for sockets and files."""
 
@@ -284,14 +294,8 @@ class Generator:
         one, two = self.random.sample(config['tenants'], 2)
         for keys in self.one((('name',),), (('encap', 'vni', 'vsid', 'vteps', 'group', 'learn_vteps', 'any_vtep'),),
                              (('ports', 'fdb', 'multicast'),), (('switch',),), (('name',), ('switch',))):
-            if keys[0] == 'encap' and 'provider' in (one.get('kind'), two.get('kind')):
-                continue
-            for key in keys:
-                was, now = one.pop(key, None), two.pop(key, None)
-                if now is not None:
-                    one[key] = now
-                if was is not None:
-                    two[key] = was
+            if keys[0] != 'encap' or 'provider' not in (one.get('kind'), two.get('kind')):
+                swap(one, two, keys)
 
     def exchange_ports(self, config):
         """Two ports, of one tenant or of two, exchange names, numbers or devices."""
@@ -300,12 +304,7 @@ class Generator:
             return
         one, two = self.random.sample(ports, 2)
         for keys in self.one((('kind', 'device'),), (('number',),), (('name',),), (('kind', 'device'), ('number',))):
-            for key in keys:
-                was, now = one.pop(key, None), two.pop(key, None)
-                if now is not None:
-                    one[key] = now
-                if was is not None:
-                    two[key] = was
+            swap(one, two, keys)
 
     def other_port(self, config):
         tenants = [tenant for tenant in config['tenants'] if tenant['ports']]
