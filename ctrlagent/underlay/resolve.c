@@ -199,7 +199,7 @@ static bool default_way(const struct view *v, const struct resolve_config *c,
 		struct way w = {.link = l};
 		bool has = has_address(v, l->index, own);
 		w.uplink = l->up ? uplink_of(v, c, l, &w.vlan) : NULL;
-		if (!w.uplink || w.uplink->down || (found && best && !has))
+		if (!w.uplink || w.uplink->down || (best && !has))
 			continue;
 		if (!found || (has && !best) || strcmp(l->name, out->link->name) < 0)
 			*out = w;
