@@ -99,12 +99,6 @@ static inline void twins_begin(struct twin s[2], unsigned flows)
 			ft_port_set(s[k].w->sw, &(struct ft_port){i, 0, true});
 }
 
-static inline void twins_end(struct twin s[2])
-{
-	twin_end(&s[0]);
-	twin_end(&s[1]);
-}
-
 // ---- what a few tests begin with
 
 static inline void add(struct twin s[2], uint8_t table, uint16_t priority, const struct pattern *p,

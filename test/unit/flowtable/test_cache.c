@@ -231,8 +231,7 @@ static void same_with_and_without(void **state)
 		hits += s[0].hits;
 		for (unsigned i = 0; i <= FT_STEP_LENGTH; i++)
 			steps[i] += s[0].steps[i];
-		twin_end(&s[0]);
-		twin_end(&s[1]);
+		twins_end(s);
 	}
 	printf("%u packets on known ways; edits, outputs, clones, drops, meters, groups, buckets, "
 	       "lengths: %u %u %u %u %u %u %u %u\n",
@@ -285,8 +284,7 @@ static void ports_share_a_path_until_a_rule_asks(void **state)
 	one_burst(s, &pool);
 	assert_int_equal(s[0].hits - before, s[0].b->received);
 	compare_state(s);
-	twin_end(&s[0]);
-	twin_end(&s[1]);
+	twins_end(s);
 }
 
 // ---- which frames have a way to be known
@@ -320,13 +318,6 @@ static void twins_that_send(struct twin s[2])
 	flow_mod(s, WEFT_FLOW_ADD, 0, 1, &any, &out, 1);
 }
 
-static void twins_end(struct twin s[2])
-{
-	compare_state(s);
-	twin_end(&s[0]);
-	twin_end(&s[1]);
-}
-
 // No fragment, and with enough of a TTL.
 static void whole_frame_of(struct frame *f, bool v6, unsigned proto)
 {
@@ -350,6 +341,7 @@ static void tags_and_arp_are_known(void **state)
 	assert_int_equal(known(s, &f), 100);
 	tag(&f);
 	assert_int_equal(known(s, &f), 0); // two are too many
+	compare_state(s);
 	twins_end(s);
 }
 
@@ -374,6 +366,7 @@ static void protocols_are_known(void **state)
 	whole_frame_of(&f, true, 58);
 	f.bytes[54] = 136; // neighbour discovery: its fields are beyond what is looked at
 	assert_int_equal(known(s, &f), 0);
+	compare_state(s);
 	twins_end(s);
 }
 
@@ -449,8 +442,7 @@ static void counts_its_flows(void **state)
 	assert_in_range(most, 200, 256);
 	assert_in_range(least_again, 0, 60); // all was forgotten at least once
 	compare_state(s);
-	twin_end(&s[0]);
-	twin_end(&s[1]);
+	twins_end(s);
 }
 
 // So many flows, each once, none of which gets a way. Returns how many are worth recording.
@@ -491,122 +483,8 @@ static void many_flows_in_turn_are_seen_again(void **state)
 	again = worthy_of(&s[0], flows);
 	assert_in_range(first, 0, flows / 8);
 	assert_in_range(again, flows / 3, flows);
+	compare_state(s);
 	twins_end(s);
-}
-
-// The numbers + 1 of so many paths, each of which has a packet now.
-static void find_all(struct twin *s, uint32_t number[], unsigned n)
-{
-	const struct ft_front *front = ft_switch_front(s->w->sw);
-	struct now now = {.front = front, .epoch = 2, .since = 2};
-	struct ft_alike alike = {0};
-
-	for (unsigned i = 0; i < n; i++) {
-		struct ft_path p = {.sw = s->w->sw, .epoch = 2, .network = i};
-
-		number[i] = ft_cache_path(s->cache, &p, &alike, &now);
-		assert_true(number[i]);
-	}
-}
-
-static void no_populate(void *at, size_t bytes)
-{
-	(void)at, (void)bytes;
-}
-
-// Nearly all: a set of hints may be full.
-static void paths_are_shared_while_hints_grow(void **state)
-{
-	enum {
-		PATHS = 30000
-	};
-	uint32_t *first = calloc(PATHS, sizeof(*first)), *again = calloc(PATHS, sizeof(*again));
-	struct twin s[2];
-
-	assert_true(first && again);
-	twin_init(&s[0], 8 * PATHS, 5);
-	twin_init(&s[1], 0, 5);
-	for (unsigned n = 0; n <= PATHS; n += 500) {
-		unsigned twice = 0;
-
-		ft_cache_prepare(s[0].cache, no_populate);
-		find_all(&s[0], again, n);
-		for (unsigned i = 0; i < n; i++)
-			twice += first[i] && again[i] != first[i];
-		assert_in_range(twice, 0, 1 + n / 200);
-		memcpy(first, again, n * sizeof(*first));
-	}
-	assert_in_range(s[0].cache->used, PATHS, PATHS + PATHS / 8); // in 61 rounds
-	assert_true(s[0].cache->hints == s[0].cache->room);
-	s[0].cache->used = 0;
-	find_all(&s[0], again, 100); // by hints of paths that are forgotten
-	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(again[i], i + 1);
-	free(first);
-	free(again);
-	twins_end(s);
-}
-
-static uint8_t *populated; // a mark for each byte of `all`
-static const char *all;
-static size_t all_bytes;
-
-static void populate(void *at, size_t bytes)
-{
-	size_t from = (size_t)((const char *)at - all);
-
-	assert_true(from + bytes <= all_bytes);
-	for (size_t i = from; i < from + bytes; i++)
-		assert_int_equal(populated[i]++, 0);
-}
-
-static size_t marked_of(const void *at, size_t bytes)
-{
-	size_t from = (size_t)((const char *)at - all), marked = 0;
-
-	for (size_t i = from; i < from + bytes; i++)
-		marked += populated[i];
-	return marked;
-}
-
-// Each part of it once: all that is touched from the start, and then paths, never many more than
-// are used, and hints, all of which are ready before they are in use.
-static void memory_is_prepared_ahead(void **state)
-{
-	enum {
-		FLOWS = 65536,
-		A_PATH = sizeof(struct ft_path) + sizeof(struct ft_alike),
-		A_FLOW = 16,
-		A_HINT = 4,
-	};
-	size_t huge = ft_cache_huge_bytes(FLOWS), marked;
-	struct ft_cache *c;
-	void *memory;
-
-	all_bytes = ft_cache_bytes(FLOWS);
-	assert_true(huge < all_bytes);
-	memory = aligned_alloc(64, (all_bytes + 63) & ~(size_t)63);
-	populated = calloc(1, all_bytes);
-	assert_true(memory && populated);
-	memset(memory, 0, all_bytes);
-	all = memory;
-	c = ft_cache_init(memory, FLOWS, 0, rng());
-	for (unsigned i = 0; i < 5; i++)
-		ft_cache_prepare(c, populate);
-	marked = marked_of(memory, huge);
-	assert_in_range(marked, sizeof(struct ft_cache) + FLOWS * A_FLOW + 1000 * A_PATH,
-		sizeof(struct ft_cache) + FLOWS * (A_FLOW + 3) + 8192 * A_PATH);
-	assert_in_range(c->hints, 8192, FLOWS / 2);
-	assert_int_equal(marked_of(memory, all_bytes) - marked, c->hints * A_HINT);
-	for (c->used = 0; c->used < c->room; c->used += 1000) {
-		ft_cache_prepare(c, populate);
-		assert_int_equal(marked_of(c->known, c->hints * A_HINT), c->hints * A_HINT);
-	}
-	assert_int_equal(c->hints, c->room);
-	assert_true(marked_of(memory, all_bytes) >=
-		    sizeof(struct ft_cache) + FLOWS * (A_FLOW + A_PATH + A_HINT));
-	free(populated);
-	free(memory);
 }
 
 int main(void)
@@ -623,8 +501,6 @@ int main(void)
 		cmocka_unit_test(protocols_are_known),
 		cmocka_unit_test(many_flows_in_turn_are_seen_again),
 		cmocka_unit_test(counts_its_flows),
-		cmocka_unit_test(paths_are_shared_while_hints_grow),
-		cmocka_unit_test(memory_is_prepared_ahead),
 	};
 
 	rng_seed_from_env();

@@ -459,3 +459,9 @@ static inline void twin_end(struct twin *s)
 	world_free(s->w);
 	free(s->memory);
 }
+
+static inline void twins_end(struct twin s[2])
+{
+	twin_end(&s[0]);
+	twin_end(&s[1]);
+}
