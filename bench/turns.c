@@ -21,6 +21,7 @@
 // One line of JSON for each storm. In the end every packet that was brought must be in the tenant's
 // ledger, and have left or been dropped.
 #include "bench/help.h"
+#include "bench/one_cpu.h"
 #include "bench/one_rule.h"
 #include "bench/site.h"
 #include "bench/turns_kept.h"
@@ -146,37 +147,6 @@ static void one_turn(struct dp_worker *w, struct turn *into)
 		*into = (struct turn){(uint32_t)took, (uint8_t)packets,
 			(uint8_t)(s->cache_misses - misses), (uint8_t)(s->cache_inserts - inserts),
 			dp_rcu_asked(w->dp->rcu) != w->answered};
-}
-
-// The scheduling class that we were called with. While EAL starts, it is the ordinary one: that
-// waits for each of its threads by sleeps of a microsecond, after which a real-time thread goes on
-// before the kernel has let in another of its CPU, for ever.
-static struct {
-	int policy;
-	struct sched_param param;
-} called;
-
-static void be_ordinary(void)
-{
-	called.policy = sched_getscheduler(0);
-	sched_getparam(0, &called.param);
-	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
-}
-
-static void be_as_called(void)
-{
-	sched_setscheduler(0, called.policy, &called.param);
-}
-
-// Who waits for the other one. On one CPU it has to let that in: a real-time thread would wait for
-// ever, and another for the end of its time slice. On two it stays awake, and nobody's turn begins
-// with a core that has slept.
-static bool one_cpu;
-
-static void wait(void)
-{
-	if (one_cpu)
-		sched_yield();
 }
 
 static int worker(void *arg)
